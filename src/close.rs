@@ -1,0 +1,89 @@
+//! Why a connection ended.
+
+use std::fmt;
+
+/// Who or what ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ended {
+    /// `end` was called on this side.
+    Local,
+    /// The other side closed the connection in the protocol's own way.
+    Remote,
+    /// The connection broke: end of stream or an input/output error.
+    Lost,
+    /// The heartbeat went unanswered.
+    Heartbeat,
+    /// The peer broke the wire protocol or went over a limit.
+    Protocol,
+    /// The peer did not read what was written and was cut (see
+    /// [`SlowConsumer`](crate::SlowConsumer)).
+    SlowConsumer,
+    /// A listener, middleware, parser or plugin failed or panicked.
+    Application,
+    /// The server was destroyed.
+    Shutdown,
+}
+
+/// Why a spark or client ended: by whom, with which wire code and text, and
+/// whether the client may reconnect.
+///
+/// The codes are those of RFC 6455 section 7.4.1, whatever the transformer:
+///
+/// | code | meaning here |
+/// |---|---|
+/// | 1000 | normal end |
+/// | 1001 | the server goes away |
+/// | 1002 | protocol error |
+/// | 1005 | the peer closed without a code |
+/// | 1006 | the connection was lost without a closing handshake |
+/// | 1007 | text that is not UTF-8 |
+/// | 1008 | policy: flood of control frames, slow consumer |
+/// | 1009 | message over `max_length` |
+/// | 1011 | a listener failed |
+///
+/// Primus itself never looks at the code: a client reconnects after every end
+/// that was not announced by `primus::server::close`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CloseReason {
+    /// Who or what ended the connection.
+    pub by: Ended,
+    /// The close code, see the table above.
+    pub code: u16,
+    /// A human-readable cause; empty when there is nothing to say.
+    pub text: String,
+    /// Whether the client may reconnect.
+    pub may_reconnect: bool,
+}
+
+impl CloseReason {
+    /// A reason with the given parts.
+    pub fn new(by: Ended, code: u16, text: impl Into<String>, may_reconnect: bool) -> Self {
+        CloseReason { by, code, text: text.into(), may_reconnect }
+    }
+
+    /// A connection that broke without a closing handshake (1006).
+    pub fn lost(text: impl Into<String>) -> Self {
+        Self::new(Ended::Lost, 1006, text, true)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self.by {
+            Ended::Local => "ended by this side",
+            Ended::Remote => "closed by the peer",
+            Ended::Lost => "connection lost",
+            Ended::Heartbeat => "heartbeat unanswered",
+            Ended::Protocol => "protocol error",
+            Ended::SlowConsumer => "slow consumer",
+            Ended::Application => "listener failed",
+            Ended::Shutdown => "server shut down",
+        };
+        write!(f, "{by} ({})", self.code)?;
+        if !self.text.is_empty() {
+            write!(f, ": {}", self.text)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! The crate's error type.
+
+use std::{fmt, io};
+
+use crate::close::CloseReason;
+use crate::parsers::ParserError;
+
+/// Any error, as application listeners may return it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// `Result` with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// An option has a value that cannot be used; the text names the option
+    /// and what would be accepted. Returned by `build`, `connect` and `parse`.
+    Option(String),
+    /// The spark, client or server has ended; nothing was written.
+    Closed,
+    /// The write was refused because the peer reads too slowly: the backlog
+    /// already held `waiting` bytes and the bound is `bound` bytes. Nothing of
+    /// it was sent.
+    Full {
+        /// Bytes already waiting.
+        waiting: usize,
+        /// The bound in bytes.
+        bound: usize,
+    },
+    /// A message could not be encoded or decoded.
+    Parser(ParserError),
+    /// A message transform failed.
+    Transform(BoxError),
+    /// A listener returned an error.
+    Listener(BoxError),
+    /// A listener, middleware, parser or plugin panicked; the text is the panic
+    /// message.
+    Panicked(String),
+    /// The server answered the handshake with an HTTP status instead of
+    /// accepting it.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The cause in the answer's body, if there was one.
+        message: String,
+        /// The `WWW-Authenticate` header, if there was one.
+        authenticate: Option<String>,
+    },
+    /// The peer broke the wire protocol.
+    Protocol(String),
+    /// Something did not happen in time; the text says what.
+    Timeout(&'static str),
+    /// The connection ended.
+    Ended(Box<CloseReason>),
+    /// Input or output failed.
+    Io(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Option(text) => write!(f, "{text}"),
+            Error::Closed => write!(f, "the connection is closed"),
+            Error::Full { waiting, bound } => {
+                write!(f, "backlog full: {waiting} bytes waiting, bound {bound}")
+            }
+            Error::Parser(error) => error.fmt(f),
+            Error::Transform(error) => write!(f, "message transform failed: {error}"),
+            Error::Listener(error) => write!(f, "listener failed: {error}"),
+            Error::Panicked(text) => write!(f, "listener panicked: {text}"),
+            Error::Refused { status, message, .. } if message.is_empty() => {
+                write!(f, "unexpected server response: {status}")
+            }
+            Error::Refused { status, message, .. } => {
+                write!(f, "unexpected server response: {status}: {message}")
+            }
+            Error::Protocol(text) => write!(f, "protocol error: {text}"),
+            Error::Timeout(what) => write!(f, "timed out: {what}"),
+            Error::Ended(reason) => reason.fmt(f),
+            Error::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Parser(error) => Some(error),
+            Error::Transform(error) | Error::Listener(error) => Some(&**error),
+            Error::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Error::Io(error)
+    }
+}
+
+impl From<ParserError> for Error {
+    fn from(error: ParserError) -> Self {
+        Error::Parser(error)
+    }
+}

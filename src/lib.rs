@@ -1,0 +1,20 @@
+//! Primus in Rust.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod close;
+mod error;
+mod frame;
+mod limits;
+mod net;
+mod value;
+
+pub mod parsers;
+
+pub use close::{CloseReason, Ended};
+pub use error::{BoxError, Error, Result};
+pub use frame::Frame;
+pub use limits::Limits;
+pub use net::Stream;
+pub use parsers::Parser;
+pub use value::Value;

@@ -1,0 +1,66 @@
+//! Every limit in one place.
+
+use std::time::Duration;
+
+/// The bounds that keep one peer from using more than its share. Each field
+/// says its unit, its default and what happens at the limit.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Longest request line in bytes. Beyond it: 414. Default 8 KiB.
+    pub request_line: usize,
+    /// Longest request head in bytes, request line included. Beyond it: 431.
+    /// Default 32 KiB.
+    pub head: usize,
+    /// Most header fields in a request. Beyond it: 431. Default 100.
+    pub headers: usize,
+    /// Time in which a whole request head must have arrived, counted from the
+    /// connection's accept (or from the first byte of a later request).
+    /// Beyond it: 408 and close. Default 10 s.
+    pub head_timeout: Duration,
+    /// Time in which a whole request body must have arrived. Beyond it: the
+    /// connection is closed. Default 30 s.
+    pub body_timeout: Duration,
+    /// Time that a keep-alive connection may be idle between two requests.
+    /// Beyond it: closed. Default 5 s, as Node.
+    pub keep_alive: Duration,
+    /// Largest request body in bytes that is read for the application's own
+    /// pages. Beyond it: 413. Default 1 MiB.
+    pub body: usize,
+    /// Most connections at a time. Beyond it: 503 and close. `None`, the
+    /// default, works it out from the descriptor, mapping and thread limits of
+    /// the machine.
+    pub connections: Option<usize>,
+    /// Bytes of received messages that wait for a listener or a reader before
+    /// the socket is read no further. Default 1 MiB.
+    pub inbox: usize,
+    /// Bytes of broadcasts that may wait for the broadcaster thread. Beyond it
+    /// `Primus::write` is refused. Default 64 MiB.
+    pub broadcast_queue: usize,
+    /// WebSocket control frames (ping and pong) accepted from a peer in a
+    /// second. Beyond it: closed with 1008. Default 1,000.
+    pub control_frames: u32,
+    /// Time for the closing handshake after `end`, and for what was written
+    /// before it to be read by the peer. Beyond it: the connection is cut.
+    /// Default 10 s.
+    pub close_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            request_line: 8 << 10,
+            head: 32 << 10,
+            headers: 100,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(5),
+            body: 1 << 20,
+            connections: None,
+            inbox: 1 << 20,
+            broadcast_queue: 64 << 20,
+            control_frames: 1_000,
+            close_timeout: Duration::from_secs(10),
+        }
+    }
+}
