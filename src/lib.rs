@@ -7,6 +7,7 @@ mod error;
 mod frame;
 mod limits;
 mod net;
+mod transformers;
 mod value;
 
 pub mod parsers;

@@ -1,0 +1,3 @@
+//! The wire protocols, one folder each.
+
+pub(crate) mod websockets;

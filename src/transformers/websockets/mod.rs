@@ -1,0 +1,3 @@
+//! The `websockets` transformer: RFC 6455, one message per Primus packet.
+
+pub(crate) mod packet;

@@ -1,0 +1,482 @@
+//! RFC 6455 frames as bytes, sans-io, for both roles.
+//!
+//! tungstenite reads and writes the frame headers and names the opcodes and
+//! close codes; what a *message* is (fragments, masking, UTF-8, limits) is
+//! decided here, because its own `WebSocket` can be neither split between
+//! threads nor told what is still buffered.
+
+use std::io::Cursor;
+
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+
+use crate::frame::Frame;
+
+/// The size a fresh read buffer has; most peers send small messages.
+const BUFFER_MIN: usize = 1 << 10;
+/// The size a read buffer grows to for busy peers and larger messages.
+const BUFFER_MAX: usize = 64 << 10;
+/// Reads that must each have left three quarters of the buffer unused before
+/// it is halved.
+const SHRINK_AFTER: u8 = 4;
+/// The longest frame header: two bytes, a 64-bit length and a mask.
+const HEADER_MAX: usize = 14;
+/// The longest payload of a control frame (RFC 6455 section 5.5).
+const CONTROL_MAX: u64 = 125;
+/// Fragments that one message may come in, as `ws`.
+const FRAGMENTS_MAX: u32 = 128 << 10;
+
+/// Which end of the connection we are: a server expects masked frames and
+/// sends unmasked ones, a client the reverse (RFC 6455 section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// We accept connections.
+    Server,
+    /// We make them.
+    Client,
+}
+
+/// What a peer sent.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Event {
+    /// A whole message.
+    Message(Frame),
+    /// A ping frame; its payload belongs in the pong.
+    Ping(Vec<u8>),
+    /// A pong frame.
+    Pong(Vec<u8>),
+    /// A close frame, with code and reason if it carried any. Nothing that
+    /// comes after it counts.
+    Close(Option<(u16, String)>),
+}
+
+/// A breach of the protocol by the peer, with the close code that names it.
+#[derive(Debug, PartialEq, Eq, Clone, Copy)]
+pub(crate) struct Violation {
+    /// The close code: 1002, 1007, 1008 or 1009.
+    pub code: u16,
+    /// What was wrong.
+    pub text: &'static str,
+}
+
+const fn breach(code: u16, text: &'static str) -> Violation {
+    Violation { code, text }
+}
+
+/// Bytes in, events out.
+///
+/// ```text
+/// space() -> read into it -> filled(n) -> next() until it returns None
+/// ```
+pub(crate) struct Decoder {
+    role: Role,
+    max_length: usize,
+    buf: Vec<u8>,
+    start: usize,
+    end: usize,
+    small_reads: u8,
+    /// The header of the frame being read.
+    current: Option<Current>,
+    /// The data message being put together.
+    message: Option<Partial>,
+    closed: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Current {
+    opcode: OpCode,
+    fin: bool,
+    mask: Option<[u8; 4]>,
+    /// Payload bytes of this frame.
+    length: usize,
+    /// Payload bytes already moved to the message.
+    taken: usize,
+}
+
+struct Partial {
+    binary: bool,
+    bytes: Vec<u8>,
+    /// Bytes already known to be UTF-8.
+    checked: usize,
+    fragments: u32,
+}
+
+impl Decoder {
+    /// A decoder that refuses messages over `max_length` bytes with 1009, on
+    /// the declared length, before it keeps any of them.
+    pub fn new(role: Role, max_length: usize) -> Self {
+        Decoder {
+            role,
+            max_length,
+            buf: Vec::new(),
+            start: 0,
+            end: 0,
+            small_reads: 0,
+            current: None,
+            message: None,
+            closed: false,
+        }
+    }
+
+    /// Feeds bytes that were read elsewhere, such as those behind the
+    /// handshake.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        self.compact();
+        if self.buf.len() < self.end + bytes.len() {
+            self.buf.resize(self.end + bytes.len(), 0);
+        }
+        if let Some(space) = self.buf.get_mut(self.end..) {
+            let take = bytes.len().min(space.len());
+            space[..take].copy_from_slice(&bytes[..take]);
+            bytes = &bytes[take..];
+            self.end += take;
+        }
+        debug_assert!(bytes.is_empty());
+    }
+
+    /// Room for the next read; never empty once [`next`](Self::next) has
+    /// returned `None`.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.compact();
+        self.fit();
+        &mut self.buf[self.end..]
+    }
+
+    /// Says that a read put `read` bytes at the front of [`space`](Self::space).
+    pub fn filled(&mut self, read: usize) {
+        let room = self.buf.len() - self.end;
+        self.end += read.min(room);
+        if read >= room && self.buf.len() < BUFFER_MAX {
+            self.buf.resize((self.buf.len() * 4).min(BUFFER_MAX), 0);
+        }
+        if self.end * 4 > self.buf.len() {
+            self.small_reads = 0;
+        } else {
+            self.small_reads = self.small_reads.saturating_add(1);
+        }
+    }
+
+    /// Moves what is unread to the front of the buffer.
+    fn compact(&mut self) {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.start > 0 {
+            self.buf.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+    }
+
+    /// Sizes the buffer: whole frames of up to `BUFFER_MAX` bytes fit in, an
+    /// idle connection keeps little.
+    fn fit(&mut self) {
+        let frame = self.current.map_or(0, |frame| frame.length - frame.taken + HEADER_MAX);
+        let wanted = frame.clamp(BUFFER_MIN, BUFFER_MAX).next_power_of_two();
+        if self.buf.len() < wanted || self.buf.len() == self.end {
+            self.buf.resize(wanted.max(self.end + BUFFER_MIN), 0);
+        } else if self.small_reads > SHRINK_AFTER && self.buf.len() / 2 >= wanted.max(self.end) {
+            self.small_reads = 0;
+            self.buf.truncate(self.buf.len() / 2);
+            self.buf.shrink_to_fit();
+        }
+    }
+
+    /// True when [`next`](Self::next) has something to give, or a breach to
+    /// report, from what is buffered. A fragment that does not end its message
+    /// counts too.
+    pub fn has_more(&mut self) -> bool {
+        match self.header() {
+            Ok(Some(frame)) => self.end - self.start >= frame.length - frame.taken,
+            Ok(None) => false,
+            Err(_) => true,
+        }
+    }
+
+    /// The next event; `None` when more bytes are needed. After a breach or a
+    /// close frame the decoder gives nothing more.
+    pub fn next(&mut self) -> Result<Option<Event>, Violation> {
+        loop {
+            if self.closed {
+                return Ok(None);
+            }
+            let step = self.step();
+            match step {
+                Ok(Step::Event(event)) => {
+                    self.closed = matches!(event, Event::Close(_));
+                    return Ok(Some(event));
+                }
+                Ok(Step::Again) => {}
+                Ok(Step::More) => return Ok(None),
+                Err(violation) => {
+                    self.closed = true;
+                    return Err(violation);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, Violation> {
+        let Some(frame) = self.header()? else { return Ok(Step::More) };
+        match frame.opcode {
+            OpCode::Control(control) => self.control(frame, control),
+            OpCode::Data(_) => self.data(frame),
+        }
+    }
+
+    /// The header of the frame at hand, read and judged when it is complete.
+    fn header(&mut self) -> Result<Option<Current>, Violation> {
+        if self.current.is_none() {
+            let mut cursor = Cursor::new(&self.buf[self.start..self.end]);
+            let parsed =
+                FrameHeader::parse(&mut cursor).map_err(|_| breach(1002, "reserved opcode"))?;
+            let Some((header, length)) = parsed else { return Ok(None) };
+            let read = cursor.position() as usize;
+            let frame = self.judge(&header, length, read)?;
+            self.start += read;
+            self.current = Some(frame);
+        }
+        Ok(self.current)
+    }
+
+    fn judge(&self, header: &FrameHeader, length: u64, read: usize) -> Result<Current, Violation> {
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            return Err(breach(1002, "reserved bits are set"));
+        }
+        if header.mask.is_some() != (self.role == Role::Server) {
+            return Err(breach(1002, "wrong masking"));
+        }
+        let minimal = header.len(length) == read;
+        if !minimal {
+            return Err(breach(1002, "length not in its shortest form"));
+        }
+        match header.opcode {
+            OpCode::Control(_) if length > CONTROL_MAX => {
+                Err(breach(1002, "control frame too long"))
+            }
+            OpCode::Control(_) if !header.is_final => Err(breach(1002, "fragmented control frame")),
+            OpCode::Control(_) => Ok(()),
+            OpCode::Data(Data::Continue) if self.message.is_none() => {
+                Err(breach(1002, "continuation of nothing"))
+            }
+            OpCode::Data(Data::Text | Data::Binary) if self.message.is_some() => {
+                Err(breach(1002, "new message inside a fragmented one"))
+            }
+            OpCode::Data(_) => Ok(()),
+        }?;
+        let before = self.message.as_ref().map_or(0, |message| message.bytes.len());
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if before.saturating_add(length) > self.max_length
+            && matches!(header.opcode, OpCode::Data(_))
+        {
+            return Err(breach(1009, "message over the limit"));
+        }
+        Ok(Current {
+            opcode: header.opcode,
+            fin: header.is_final,
+            mask: header.mask,
+            length,
+            taken: 0,
+        })
+    }
+
+    fn control(&mut self, frame: Current, control: Control) -> Result<Step, Violation> {
+        if self.end - self.start < frame.length {
+            return Ok(Step::More);
+        }
+        let payload = self.take(frame, frame.length).to_vec();
+        self.current = None;
+        Ok(Step::Event(match control {
+            Control::Ping => Event::Ping(payload),
+            Control::Pong => Event::Pong(payload),
+            Control::Close => Event::Close(close_payload(&payload)?),
+            Control::Reserved(_) => return Err(breach(1002, "reserved opcode")),
+        }))
+    }
+
+    fn data(&mut self, frame: Current) -> Result<Step, Violation> {
+        let available = self.end - self.start;
+        let rest = frame.length - frame.taken;
+        if self.message.is_none() && frame.fin && frame.taken == 0 {
+            if available >= rest {
+                self.current = None;
+                return whole(frame.opcode == OpCode::Data(Data::Binary), self.take(frame, rest));
+            }
+            if rest + HEADER_MAX <= BUFFER_MAX {
+                return Ok(Step::More);
+            }
+        }
+        self.fragment(frame, available.min(rest))
+    }
+
+    /// Moves `take` payload bytes to the message being put together.
+    fn fragment(&mut self, mut frame: Current, take: usize) -> Result<Step, Violation> {
+        let mut message = self.message.take().unwrap_or_else(|| Partial {
+            binary: frame.opcode == OpCode::Data(Data::Binary),
+            bytes: Vec::with_capacity(take),
+            checked: 0,
+            fragments: 0,
+        });
+        message.bytes.extend_from_slice(self.take(frame, take));
+        frame.taken += take;
+        let done = frame.taken == frame.length;
+        if done {
+            message.fragments += 1;
+            self.current = None;
+        } else {
+            self.current = Some(frame);
+        }
+        if done && frame.fin {
+            return Ok(Step::Event(Event::Message(message.finish()?)));
+        }
+        if message.fragments > FRAGMENTS_MAX {
+            return Err(breach(1008, "too many fragments"));
+        }
+        message.check()?;
+        self.message = Some(message);
+        Ok(if done { Step::Again } else { Step::More })
+    }
+
+    /// The next `length` payload bytes, unmasked in place.
+    fn take(&mut self, frame: Current, length: usize) -> &[u8] {
+        let payload = &mut self.buf[self.start..self.start + length];
+        self.start += length;
+        if let Some(mask) = frame.mask {
+            apply_mask(payload, mask, frame.taken);
+        }
+        payload
+    }
+}
+
+enum Step {
+    Event(Event),
+    /// Go on with what is buffered.
+    Again,
+    /// More bytes are needed.
+    More,
+}
+
+fn whole(binary: bool, payload: &[u8]) -> Result<Step, Violation> {
+    let frame = if binary { Frame::binary(payload) } else { Frame::text(utf8(payload)?) };
+    Ok(Step::Event(Event::Message(frame)))
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Violation> {
+    std::str::from_utf8(bytes).map_err(|_| breach(1007, "text is not UTF-8"))
+}
+
+impl Partial {
+    /// Finds bad text early, so that a peer cannot send megabytes of it.
+    fn check(&mut self) -> Result<(), Violation> {
+        if self.binary {
+            return Ok(());
+        }
+        match std::str::from_utf8(&self.bytes[self.checked..]) {
+            Ok(_) => self.checked = self.bytes.len(),
+            Err(error) if error.error_len().is_some() => {
+                return Err(breach(1007, "text is not UTF-8"));
+            }
+            Err(error) => self.checked += error.valid_up_to(),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Frame, Violation> {
+        if self.binary {
+            return Ok(Frame::binary(self.bytes));
+        }
+        String::from_utf8(self.bytes)
+            .map(Frame::text)
+            .map_err(|_| breach(1007, "text is not UTF-8"))
+    }
+}
+
+fn close_payload(payload: &[u8]) -> Result<Option<(u16, String)>, Violation> {
+    let (code, reason) = match payload {
+        [] => return Ok(None),
+        [_] => return Err(breach(1002, "close frame of one byte")),
+        [high, low, reason @ ..] => (u16::from_be_bytes([*high, *low]), reason),
+    };
+    // 1014 is registered with IANA, though not in the RFC.
+    if !CloseCode::from(code).is_allowed() && code != 1014 {
+        return Err(breach(1002, "close code not allowed"));
+    }
+    Ok(Some((code, utf8(reason)?.to_owned())))
+}
+
+/// Masks or unmasks; `offset` is how many bytes of the payload came before.
+fn apply_mask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
+    let mut mask = mask;
+    mask.rotate_left(offset % 4);
+    let [a, b, c, d] = mask;
+    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+    let (chunks, tail) = payload.as_chunks_mut::<8>();
+    for chunk in chunks {
+        *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
+    }
+    for (byte, mask) in tail.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+fn write_header(opcode: OpCode, length: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
+    // Writing to a Vec cannot fail.
+    let _ = header.format(length as u64, out);
+}
+
+fn write_frame(opcode: OpCode, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    write_header(opcode, payload.len(), mask, out);
+    let body = out.len();
+    out.extend_from_slice(payload);
+    if let Some(mask) = mask {
+        apply_mask(&mut out[body..], mask, 0);
+    }
+}
+
+/// Appends one message as a single frame; masked when a mask is given.
+pub(crate) fn encode(frame: &Frame, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    write_frame(data_opcode(frame), frame.as_bytes(), mask, out);
+}
+
+/// Appends only the header that [`encode`] would write unmasked, for payloads
+/// that are better sent from where they lie.
+pub(crate) fn encode_header(frame: &Frame, out: &mut Vec<u8>) {
+    write_header(data_opcode(frame), frame.len(), None, out);
+}
+
+fn data_opcode(frame: &Frame) -> OpCode {
+    OpCode::Data(if frame.is_binary() { Data::Binary } else { Data::Text })
+}
+
+/// Appends a ping frame. At most 125 bytes of payload are taken.
+#[cfg(test)]
+pub(crate) fn encode_ping(payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    write_frame(OpCode::Control(Control::Ping), cut(payload), mask, out);
+}
+
+/// Appends a pong frame. At most 125 bytes of payload are taken.
+pub(crate) fn encode_pong(payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    write_frame(OpCode::Control(Control::Pong), cut(payload), mask, out);
+}
+
+fn cut(payload: &[u8]) -> &[u8] {
+    &payload[..payload.len().min(CONTROL_MAX as usize)]
+}
+
+/// Appends a close frame: empty, or with a code and a reason that is cut to
+/// the 123 bytes that fit, on a character boundary.
+pub(crate) fn encode_close(why: Option<(u16, &str)>, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
+    let mut payload = Vec::new();
+    if let Some((code, reason)) = why {
+        payload.extend_from_slice(&code.to_be_bytes());
+        payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(123)]);
+    }
+    write_frame(OpCode::Control(Control::Close), &payload, mask, out);
+}
+
+/// The `Sec-WebSocket-Accept` value for a `Sec-WebSocket-Key`.
+pub(crate) fn accept_key(key: &str) -> String {
+    tungstenite::handshake::derive_accept_key(key.as_bytes())
+}
+
+#[cfg(test)]
+mod tests;
