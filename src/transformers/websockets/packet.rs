@@ -448,7 +448,6 @@ fn data_opcode(frame: &Frame) -> OpCode {
 }
 
 /// Appends a ping frame. At most 125 bytes of payload are taken.
-#[cfg(test)]
 pub(crate) fn encode_ping(payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     write_frame(OpCode::Control(Control::Ping), cut(payload), mask, out);
 }
