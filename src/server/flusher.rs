@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use std::io;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -72,9 +73,12 @@ fn run(shared: &Shared, taken: &Receiver<Arc<Outbox>>) {
 
 /// Waits until a socket has room or there is news; tells which sockets have.
 fn wait(shared: &Shared, full: &[Arc<Outbox>]) -> io::Result<Vec<bool>> {
-    let mut fds = Vec::with_capacity(full.len() + 1);
-    fds.extend(full.iter().map(|outbox| PollFd::new(outbox.stream().as_ref(), PollFlags::OUT)));
-    fds.push(PollFd::new(&shared.waker, PollFlags::IN));
-    poll(&mut fds, None)?;
-    Ok(fds.iter().take(full.len()).map(|fd| !fd.revents().is_empty()).collect())
+    let streams: Vec<_> = full.iter().map(|outbox| outbox.stream()).collect();
+    let mut fds = vec![PollFd::new(&shared.waker, PollFlags::IN)];
+    fds.extend(streams.iter().flatten().map(|stream| PollFd::new(stream, PollFlags::OUT)));
+    let gone = streams.iter().any(Option::is_none);
+    poll(&mut fds, gone.then_some(Duration::ZERO))?;
+    let mut polled = fds.iter().skip(1).map(|fd| !fd.revents().is_empty());
+    // An outbox without a socket has nothing left to send; it is let go.
+    Ok(streams.iter().map(|stream| stream.is_none() || polled.next().unwrap_or(false)).collect())
 }

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
@@ -42,7 +42,6 @@ pub(crate) struct Segment {
 
 /// The outgoing half of a spark.
 pub(crate) struct Outbox {
-    stream: Arc<Stream>,
     wire: &'static dyn Wire,
     bound: usize,
     policy: SlowConsumer,
@@ -55,10 +54,15 @@ pub(crate) struct Outbox {
     /// Bytes in the backlog, readable without the lock.
     waiting: AtomicUsize,
     state: Mutex<State>,
+    /// The backlog became empty, or the connection was lost.
+    emptied: Condvar,
 }
 
 #[derive(Default)]
 struct State {
+    /// Taken out at the end, so that the descriptor is closed however long the
+    /// application keeps its handles.
+    stream: Option<Arc<Stream>>,
     phase: Phase,
     /// Encoded messages of the spark's own thread that go out together.
     cork: Vec<u8>,
@@ -76,6 +80,8 @@ struct State {
     judged: bool,
     /// Our direction of the socket ends when the backlog is empty.
     fin: bool,
+    /// The connection was cut because the peer does not read.
+    slow: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -86,6 +92,12 @@ enum Phase {
     Closing,
     /// The socket is broken or cut.
     Lost,
+}
+
+impl State {
+    fn shutdown(&self, how: Shutdown) {
+        self.stream.iter().for_each(|stream| stream.shutdown(how));
+    }
 }
 
 enum Chunk {
@@ -127,7 +139,6 @@ impl Outbox {
     ) -> Arc<Self> {
         let Parts { bound, policy, metrics, flusher, timer } = parts;
         Arc::new_cyclic(|me| Outbox {
-            stream,
             wire,
             bound,
             policy,
@@ -137,7 +148,8 @@ impl Outbox {
             me: me.clone(),
             drained,
             waiting: AtomicUsize::new(0),
-            state: Mutex::default(),
+            state: Mutex::new(State { stream: Some(stream), ..State::default() }),
+            emptied: Condvar::new(),
         })
     }
 
@@ -145,8 +157,38 @@ impl Outbox {
         self.wire
     }
 
-    pub fn stream(&self) -> &Arc<Stream> {
-        &self.stream
+    /// The socket, while there is one.
+    pub fn stream(&self) -> Option<Arc<Stream>> {
+        self.lock().stream.clone()
+    }
+
+    /// Ends both directions of the socket, behind what the kernel has taken.
+    pub fn shutdown(&self) {
+        self.lock().shutdown(Shutdown::Both);
+    }
+
+    /// Lets go of the socket at the end of the connection.
+    pub fn release(&self) {
+        let mut state = self.lock();
+        self.lose(&mut state);
+        state.stream = None;
+    }
+
+    /// Blocks until nothing waits; false when the time is over or the
+    /// connection is lost.
+    pub fn wait_empty(&self, timeout: Duration) -> bool {
+        self.uncork();
+        let deadline = Instant::now() + timeout;
+        let mut state = self.lock();
+        while !state.backlog.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.emptied.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.phase != Phase::Lost
     }
 
     /// Bytes that wait for the peer to read.
@@ -206,9 +248,9 @@ impl Outbox {
         Ok(())
     }
 
-    /// From now on, writes of the spark's own thread are kept together.
-    pub fn cork(&self) {
-        self.lock().corked = true;
+    /// Whether writes of the spark's own thread are kept together from now on.
+    pub fn cork(&self, on: bool) {
+        self.lock().corked = on;
     }
 
     /// Sends what was kept together.
@@ -237,17 +279,10 @@ impl Outbox {
         true
     }
 
-    /// Whether everything that was accepted has gone to the kernel, or never
-    /// will.
-    pub fn is_flushed(&self) -> bool {
-        let state = self.lock();
-        state.phase == Phase::Lost || (state.backlog.is_empty() && state.cork.is_empty())
-    }
-
     /// Cuts the connection and forgets what waits.
     pub fn cut(&self) {
-        self.lose(&mut self.lock());
-        self.stream.abort();
+        let mut state = self.lock();
+        self.abort(&mut state);
     }
 
     /// Makes the peer answer, so that the spark's thread wakes up.
@@ -273,7 +308,7 @@ impl Outbox {
         }
         state.flushing = false;
         if state.fin {
-            self.stream.shutdown(Shutdown::Write);
+            state.shutdown(Shutdown::Write);
         }
         let alive = state.phase != Phase::Lost;
         drop(state);
@@ -288,7 +323,7 @@ impl Outbox {
         let mut state = self.lock();
         state.fin = true;
         if state.backlog.is_empty() {
-            self.stream.shutdown(Shutdown::Write);
+            state.shutdown(Shutdown::Write);
         }
     }
 
@@ -301,10 +336,11 @@ impl Outbox {
             *piece = IoSlice::new(if count == 0 { &bytes[skip..] } else { bytes });
             count += 1;
         }
-        match self.stream.offer_vectored(&pieces[..count]) {
-            Ok(sent) => Ok(sent),
-            Err(error) => Err(self.broken(state, error)),
-        }
+        let sent = match &state.stream {
+            Some(stream) => stream.offer_vectored(&pieces[..count]),
+            None => return Err(Error::Closed),
+        };
+        sent.map_err(|error| self.broken(state, error))
     }
 
     /// Drops `sent` bytes from the front of the backlog.
@@ -326,6 +362,7 @@ impl Outbox {
         if state.backlog.is_empty() {
             state.backlog.shrink_to(0);
             state.control_waits = false;
+            self.emptied.notify_all();
         }
     }
 
@@ -379,14 +416,18 @@ impl Outbox {
         state: &mut State,
         send: impl FnOnce(&Stream) -> io::Result<usize>,
     ) -> Result<usize> {
-        send(&self.stream).map_err(|error| self.broken(state, error))
+        let sent = match &state.stream {
+            Some(stream) => send(stream),
+            None => return Err(Error::Closed),
+        };
+        sent.map_err(|error| self.broken(state, error))
     }
 
     /// The socket failed: the spark's thread is woken to end the spark.
     fn broken(&self, state: &mut State, error: io::Error) -> Error {
         log::debug!("write failed: {error}");
         self.lose(state);
-        self.stream.shutdown(Shutdown::Both);
+        state.shutdown(Shutdown::Both);
         Error::Closed
     }
 
@@ -397,6 +438,7 @@ impl Outbox {
         state.sent = 0;
         state.over_since = None;
         self.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
+        self.emptied.notify_all();
     }
 
     fn push_own(&self, state: &mut State, bytes: Vec<u8>, messages: usize) {
@@ -428,8 +470,7 @@ impl Outbox {
         let now = self.timer.now();
         state.over_since = Some(now);
         if !std::mem::replace(&mut state.judged, true) {
-            let me: Weak<dyn Task> = self.me.clone();
-            self.timer.schedule(now + grace, me);
+            self.timer.schedule(now + grace, self.me.clone());
         }
     }
 
@@ -476,14 +517,18 @@ impl Outbox {
 
     fn cut_slow(&self, state: &mut State) {
         self.metrics.slow_consumers.add(1);
-        state.phase = Phase::Lost;
-        self.lose(state);
-        self.stream.abort();
+        state.slow = true;
+        self.abort(state);
     }
 
-    /// True after the bound or the grace period ended the connection.
-    pub fn is_lost(&self) -> bool {
-        self.lock().phase == Phase::Lost
+    fn abort(&self, state: &mut State) {
+        self.lose(state);
+        state.stream.iter().for_each(|stream| stream.abort());
+    }
+
+    /// True once the bound or the grace period has ended the connection.
+    pub fn was_slow(&self) -> bool {
+        self.lock().slow
     }
 }
 

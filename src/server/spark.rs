@@ -1,6 +1,7 @@
 //! A connection, as the application sees it.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -12,7 +13,7 @@ use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::http::{Address, Request};
-use crate::message::{Message, Written};
+use crate::message::Written;
 use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::{self, Heartbeat, Signals};
@@ -26,7 +27,6 @@ use crate::server::outbox::{Outbox, Parts, Segment};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
 use crate::transformers::Opening;
-use crate::value::Value;
 
 /// The state of a connection, with the numbers of Primus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -94,6 +94,8 @@ pub(super) struct Inner {
 struct Heart {
     beat: Heartbeat,
     timer: Option<Key>,
+    /// Cuts the connection when closing takes too long.
+    closing: Option<Key>,
 }
 
 impl Spark {
@@ -126,7 +128,7 @@ impl Spark {
                 traffic: Traffic::default(),
                 state: AtomicU8::new(ReadyState::Open as u8),
                 reason: OnceLock::new(),
-                heart: Mutex::new(Heart { beat, timer: None }),
+                heart: Mutex::new(Heart { beat, timer: None, closing: None }),
                 latency: AtomicU64::new(u64::MAX),
                 last_inbound: AtomicU64::new(0),
                 keep_inbound: AtomicBool::new(false),
@@ -149,12 +151,12 @@ impl Spark {
     }
 
     /// The headers of that request, names in lower case.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, std::borrow::Cow<'_, str>)> {
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.request.headers()
     }
 
     /// The query parameters of that request, decoded, in order.
-    pub fn query(&self) -> Vec<(String, String)> {
+    pub fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         self.0.request.query_pairs()
     }
 
@@ -371,7 +373,7 @@ impl Spark {
     /// Starts the heartbeat's timer.
     pub(super) fn start_heart(&self) {
         let mut heart = lock(&self.0.heart);
-        let me: Weak<dyn Task> = Arc::downgrade(&self.0) as Weak<dyn Task>;
+        let me = Arc::downgrade(&self.0);
         heart.timer = heart.beat.deadline().map(|at| self.0.server.timer.schedule(at, me));
     }
 
@@ -407,8 +409,10 @@ impl Spark {
         }
     }
 
-    pub(super) fn stop_heart(&self) {
-        if let Some(key) = lock(&self.0.heart).timer.take() {
+    /// Cancels the timers of a connection that is over.
+    pub(super) fn stop_timers(&self) {
+        let mut heart = lock(&self.0.heart);
+        for key in [heart.timer.take(), heart.closing.take()].into_iter().flatten() {
             self.0.server.timer.cancel(key);
         }
     }
@@ -419,7 +423,7 @@ fn signals<'a>(transformer: &'a str, opening: &'a Opening) -> Signals<'a> {
     Signals {
         ping: raw_parameter(query, "ping"),
         pong: raw_parameter(query, "pong"),
-        websocket_key: opening.request.header_str("sec-websocket-key"),
+        websocket_key: opening.request.header("sec-websocket-key"),
         transformer,
         eio: opening.revision,
     }
@@ -466,7 +470,9 @@ impl Inner {
         let at = self.server.timer.now() + self.server.options.limits.close_timeout;
         let outbox = Arc::downgrade(&self.outbox);
         let cut = move || outbox.upgrade().iter().for_each(|outbox| outbox.cut());
-        self.server.timer.schedule_fn(at, Box::new(cut));
+        lock(&self.heart)
+            .closing
+            .get_or_insert_with(|| self.server.timer.schedule_fn(at, Box::new(cut)));
     }
 
     /// The flusher has emptied the backlog.
@@ -494,7 +500,7 @@ impl Inner {
     /// round to it.
     fn may_have_input(&self) -> bool {
         self.busy.load(Ordering::Acquire)
-            || rustix::io::ioctl_fionread(self.outbox.stream()).is_ok_and(|bytes| bytes > 0)
+            || self.outbox.stream().is_some_and(|stream| stream.has_input())
     }
 
     fn last_inbound(&self) -> Option<Instant> {
@@ -536,7 +542,7 @@ impl Inner {
     fn die(self: &Arc<Self>) {
         if self.shut(CloseReason::new(Ended::Heartbeat, 1000, "", true)) {
             self.say_goodbye();
-            self.outbox.stream().shutdown(std::net::Shutdown::Both);
+            self.outbox.shutdown();
         }
     }
 }
@@ -565,12 +571,3 @@ impl PartialEq for Spark {
 }
 
 impl Eq for Spark {}
-
-/// A transform's view of a message, see
-/// [`Primus::transform_incoming`](crate::Primus::transform_incoming).
-pub(crate) type Transform =
-    dyn Fn(&Spark, Value) -> Result<Option<Value>, crate::error::BoxError> + Send + Sync;
-
-pub(crate) fn received(spark: &Spark, frame: Frame) -> Result<Message> {
-    Message::checked(frame, &spark.0.server.options.parser, spark)
-}

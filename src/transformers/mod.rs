@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::http::Request;
+use crate::http::{Connection, HeaderSet, Request};
 use crate::net::{Stream, Waker};
 
 pub(crate) mod websockets;
@@ -34,15 +34,18 @@ pub(crate) trait Transformer: Send + Sync {
     fn request(&self, request: &Request) -> tiny_http::ResponseBox;
 
     /// Takes an upgrade below the pathname: answers it and, when it is
-    /// accepted, runs the connection to its end through `host`. `leftover` is
-    /// what the peer sent behind the request head.
-    fn upgrade(&self, host: &dyn Host, request: Request, stream: Arc<Stream>, leftover: &[u8]);
+    /// accepted, runs the connection to its end through `host`. `locked` are
+    /// the header fields that the middleware has set.
+    fn upgrade(&self, host: &dyn Host, request: Request, connection: Connection, locked: &HeaderSet);
 }
 
 /// What the server offers a transformer.
 pub(crate) trait Host {
     /// Makes a spark and runs it on this thread until it has ended.
     fn run(&self, opening: Opening, source: Box<dyn Source>);
+
+    /// Counts a refusal.
+    fn refused(&self, status: u16);
 
     /// The longest message in bytes that a client may send.
     fn max_length(&self) -> usize;

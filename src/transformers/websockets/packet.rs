@@ -156,9 +156,10 @@ impl Decoder {
         }
     }
 
-    /// Moves what is unread to the front of the buffer.
+    /// Moves what is unread to the front of the buffer; after the end nothing
+    /// is kept.
     fn compact(&mut self) {
-        if self.start == self.end {
+        if self.start == self.end || self.closed {
             (self.start, self.end) = (0, 0);
         } else if self.start > 0 {
             self.buf.copy_within(self.start..self.end, 0);

@@ -12,7 +12,7 @@ use super::packet::{
 };
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
-use crate::http::{self, Request};
+use crate::http::{self, HeaderSet, Request};
 use crate::net::{Stream, Waker};
 use crate::transformers::{Host, Inbound, Opening, Replies, Source, Transformer, Wire};
 
@@ -25,25 +25,29 @@ impl Transformer for Websockets {
         upgrade_required("Upgrade Required")
     }
 
-    fn upgrade(&self, host: &dyn Host, request: Request, stream: Arc<Stream>, leftover: &[u8]) {
+    fn upgrade(
+        &self,
+        host: &dyn Host,
+        request: Request,
+        mut connection: http::Connection,
+        locked: &HeaderSet,
+    ) {
         let answer = match accept(&request) {
             Ok(answer) => answer,
-            Err(refusal) => return http::refuse_upgrade(&stream, &refusal),
+            Err(refusal) => {
+                host.refused(refusal.status_code().0);
+                return connection.refuse_upgrade(refusal, locked);
+            }
         };
+        let (stream, leftover) = connection.into_parts();
         if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
         let mut decoder = Decoder::new(Role::Server, host.max_length());
-        decoder.feed(leftover);
-        let connection = Connection {
-            stream: stream.clone(),
-            decoder,
-            controls: ControlBudget::new(host.control_frames()),
-        };
-        host.run(
-            Opening { request, stream, wire: &Rfc6455, revision: None },
-            Box::new(connection),
-        );
+        decoder.feed(&leftover);
+        let controls = ControlBudget::new(host.control_frames());
+        let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
+        host.run(Opening { request, stream, wire: &Rfc6455, revision: None }, source);
     }
 }
 
@@ -51,14 +55,14 @@ impl Transformer for Websockets {
 /// `ws`; RFC 6455 section 4.2.2 asks for 426 where the version is the matter.
 fn accept(request: &Request) -> Result<String, ResponseBox> {
     if *request.method() != Method::Get {
-        return Err(refusal(405, "Invalid HTTP method"));
+        return Err(http::text(405, "Invalid HTTP method"));
     }
     if !request.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
-        return Err(refusal(400, "Invalid Upgrade header"));
+        return Err(http::text(400, "Invalid Upgrade header"));
     }
     let key = request.header("sec-websocket-key").unwrap_or_default();
     if !is_key(key) {
-        return Err(refusal(400, "Missing or invalid Sec-WebSocket-Key header"));
+        return Err(http::text(400, "Missing or invalid Sec-WebSocket-Key header"));
     }
     // Version 8 is the same protocol before it had its number.
     match request.header("sec-websocket-version") {
@@ -94,14 +98,10 @@ fn is_token(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
-fn refusal(status: u16, text: &str) -> ResponseBox {
-    http::text(status, text)
-}
-
 fn upgrade_required(text: &str) -> ResponseBox {
     http::text(426, text)
-        .with_header(http::header("Upgrade", "websocket"))
-        .with_header(http::header("Sec-WebSocket-Version", "13"))
+        .with_header(header("Upgrade", "websocket"))
+        .with_header(header("Sec-WebSocket-Version", "13"))
 }
 
 /// What the server sends: unmasked frames, one per message.
