@@ -38,7 +38,7 @@ pub use parsers::Parser;
 pub use plugins::Plugin;
 pub use protocol::Generation;
 pub use server::{
-    Connections, Destroy, EndOptions, Messages, MetricsSnapshot, Primus, ReadyState, Spark,
+    ConnectionCounts, Destroy, EndOptions, Messages, MetricsSnapshot, Primus, ReadyState, Spark,
     SparkReader, SparkWriter,
 };
 pub use timer::ManualClock;

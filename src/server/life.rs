@@ -14,6 +14,7 @@ use crate::message::Message;
 use crate::protocol::{self, Control, Received};
 use crate::server::Inner as Server;
 use crate::server::inbox::Kept;
+use crate::server::messages;
 use crate::server::spark::{ReadyState, Spark};
 use crate::transformers::{Inbound, Opening, Source};
 
@@ -218,7 +219,7 @@ fn deliver(spark: &Spark, message: Message) -> Result<()> {
             return run_data(spark, &listeners, &message);
         }
     }
-    let reads = inner.reads_itself();
+    let reads = messages::is_reading();
     match inner.inbox.push(message, inner.server.options.limits.inbox, reads) {
         Kept::Yes => Ok(()),
         Kept::Full => {

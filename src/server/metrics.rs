@@ -70,14 +70,14 @@ pub(crate) struct Metrics {
     pub refused_connections: Counter,
     /// The traffic of sparks that have ended.
     pub ended: Traffic,
-    /// Connections by transformer: now and ever.
-    by_transformer: Mutex<BTreeMap<&'static str, Connections>>,
+    /// ConnectionCounts by transformer: now and ever.
+    by_transformer: Mutex<BTreeMap<&'static str, ConnectionCounts>>,
     refusals: Mutex<BTreeMap<u16, u64>>,
 }
 
 /// How many connections there are and were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Connections {
+pub struct ConnectionCounts {
     /// Sparks that are connected now.
     pub now: u64,
     /// Sparks that have ever been.
@@ -136,7 +136,7 @@ impl Metrics {
 #[non_exhaustive]
 pub struct MetricsSnapshot {
     /// Sparks now and ever, by transformer.
-    pub connections: BTreeMap<&'static str, Connections>,
+    pub connections: BTreeMap<&'static str, ConnectionCounts>,
     /// Messages received, protocol messages not counted.
     pub messages_in: u64,
     /// Encoded bytes of the messages received.
@@ -156,7 +156,7 @@ pub struct MetricsSnapshot {
     pub slow_consumers_cut: u64,
     /// Requests and upgrades refused, by HTTP status.
     pub refusals: BTreeMap<u16, u64>,
-    /// Connections turned away because a bound, or the machine's threads or
+    /// ConnectionCounts turned away because a bound, or the machine's threads or
     /// descriptors, were used up.
     pub connections_refused: u64,
     /// Panics caught in listeners, middleware, parsers and plugins.
@@ -167,7 +167,7 @@ pub struct MetricsSnapshot {
 
 impl fmt::Display for MetricsSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labelled = |name: &str, value: fn(&Connections) -> u64| {
+        let labelled = |name: &str, value: fn(&ConnectionCounts) -> u64| {
             self.connections.iter().map(move |(transformer, connections)| {
                 (format!("{name}{{transformer=\"{transformer}\"}}"), value(connections))
             })
