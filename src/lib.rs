@@ -5,17 +5,20 @@
 mod close;
 mod error;
 mod frame;
+mod http;
 mod limits;
 mod message;
 mod net;
 mod transformers;
 mod value;
 
+pub mod middleware;
 pub mod parsers;
 
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
 pub use frame::Frame;
+pub use http::{Address, Request};
 pub use limits::Limits;
 pub use message::{Message, Written};
 pub use net::Stream;
