@@ -38,8 +38,8 @@ pub use parsers::Parser;
 pub use plugins::Plugin;
 pub use protocol::Generation;
 pub use server::{
-    ConnectionCounts, Destroy, EndOptions, Messages, MetricsSnapshot, Primus, ReadyState, Spark,
-    SparkReader, SparkWriter,
+    ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus,
+    ReadyState, Spark, SparkReader, SparkWriter,
 };
 pub use timer::ManualClock;
 pub use value::Value;

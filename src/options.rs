@@ -1,21 +1,18 @@
 //! The server's options.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::http::Request;
 use crate::limits::Limits;
-use crate::middleware::authorization::Refusal;
-use crate::middleware::cors::CorsOptions;
-use crate::middleware::forwarded::TrustedProxies;
+use crate::middleware::{Authorization, Cors, Exchange, HttpError, Origins, TrustedProxies};
 use crate::parsers::Parser;
 use crate::plugins::Plugin;
 use crate::protocol::{Generation, HeartbeatOptions};
 use crate::server::Primus;
-use crate::timer::Clock;
+use crate::timer::{Clock, ManualClock};
 use crate::transformers;
 
 /// What happens to a client that does not read what is written to it, once
@@ -43,7 +40,6 @@ impl Default for SlowConsumer {
     }
 }
 
-pub(crate) type Authorize = dyn Fn(&Request) -> Result<(), Refusal> + Send + Sync;
 pub(crate) type IdGenerator = dyn Fn(&Request) -> String + Send + Sync;
 
 /// The options of a server, as [`Builder`] made them.
@@ -51,10 +47,10 @@ pub(crate) struct Options {
     pub transformer: &'static str,
     pub parser: Parser,
     pub pathname: String,
-    pub authorization: Option<Arc<Authorize>>,
+    pub authorization: Authorization,
     pub heartbeat: HeartbeatOptions,
     pub max_length: usize,
-    pub cors: CorsOptions,
+    pub cors: Cors,
     pub global: String,
     pub id_generator: Option<Arc<IdGenerator>>,
     pub plugins: Vec<Arc<dyn Plugin>>,
@@ -86,6 +82,7 @@ pub struct Builder {
     options: Options,
     transformer: String,
     parser: Result<Parser>,
+    origins: Option<String>,
     compression: bool,
 }
 
@@ -96,10 +93,10 @@ impl Default for Builder {
                 transformer: "websockets",
                 parser: Parser::JSON,
                 pathname: "/primus".into(),
-                authorization: None,
+                authorization: Authorization::default(),
                 heartbeat: HeartbeatOptions::default(),
                 max_length: 10 << 20,
-                cors: CorsOptions::default(),
+                cors: Cors::default(),
                 global: "Primus".into(),
                 id_generator: None,
                 plugins: Vec::new(),
@@ -110,10 +107,11 @@ impl Default for Builder {
                 slow_consumer: SlowConsumer::default(),
                 send_buffer: None,
                 trusted_proxies: TrustedProxies::default(),
-                clock: Clock::system(),
+                clock: Clock::System,
             },
             transformer: "websockets".into(),
             parser: Ok(Parser::JSON),
+            origins: None,
             compression: false,
         }
     }
@@ -152,11 +150,11 @@ impl Builder {
 
     /// Decides for every request and every upgrade below the pathname whether
     /// it is let in; see [`Primus::authorize`]. Defaults to letting all in.
-    pub fn authorization(
-        mut self,
-        authorize: impl Fn(&Request) -> Result<(), Refusal> + Send + Sync + 'static,
-    ) -> Self {
-        self.options.authorization = Some(Arc::new(authorize));
+    pub fn authorization<F>(self, authorize: F) -> Self
+    where
+        F: Fn(&mut Exchange<'_>) -> Result<(), HttpError> + Send + Sync + 'static,
+    {
+        self.options.authorization.set(authorize);
         self
     }
 
@@ -189,10 +187,11 @@ impl Builder {
         self
     }
 
-    /// The origins that may connect, such as `https://example.com`. Once set,
-    /// it binds plain requests and upgrades alike. Defaults to `*`, any.
+    /// The origins that may connect, such as `https://example.com`,
+    /// `https://*.example.com:8443` or `null`. Once set, it binds plain requests
+    /// and upgrades alike. Defaults to `*`, any.
     pub fn origins<I: IntoIterator<Item: Into<String>>>(mut self, origins: I) -> Self {
-        self.options.cors.origins = split(origins);
+        self.origins = Some(split(origins).join(" "));
         self
     }
 
@@ -306,16 +305,15 @@ impl Builder {
     /// The proxies whose `X-Forwarded-For` and `Forwarded` headers are
     /// believed. Defaults to all, as in Primus: set it where clients can reach
     /// the server past the proxy, for they can claim any address then.
-    pub fn trusted_proxies<I: IntoIterator<Item = IpAddr>>(mut self, proxies: I) -> Self {
-        self.options.trusted_proxies = TrustedProxies::only(proxies);
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.options.trusted_proxies = proxies;
         self
     }
 
-    /// The clock by which heartbeats and deadlines run; a
-    /// [`ManualClock`](crate::ManualClock) makes tests of them instant.
-    /// Defaults to the system's.
-    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.options.clock = clock.into();
+    /// The clock by which heartbeats and deadlines run; a manual one makes
+    /// tests of them instant. Defaults to the system's.
+    pub fn clock(mut self, clock: &ManualClock) -> Self {
+        self.options.clock = Clock::Manual(clock.clone());
         self
     }
 
@@ -328,6 +326,10 @@ impl Builder {
     pub fn build(mut self) -> Result<Primus> {
         self.options.transformer = transformers::by_name(&self.transformer)?;
         self.options.parser = self.parser?;
+        if let Some(origins) = &self.origins {
+            self.options.cors.origins = Origins::parse(origins)?;
+        }
+        self.options.cors.check()?;
         if self.compression {
             return Err(Error::Option("`compression` is not available yet".into()));
         }

@@ -67,3 +67,8 @@ impl Serialize for Value {
         }
     }
 }
+
+/// Any serialisable value as a message.
+pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, crate::error::BoxError> {
+    Ok(Value::from_json(serde_json::to_value(value)?))
+}

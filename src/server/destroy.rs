@@ -1,11 +1,13 @@
 //! The orderly end of a server.
 
+use std::collections::HashSet;
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
-use crate::server::{Inner, Primus, life, lock};
+use crate::server::{Inner, Primus, connection, lock};
 
 /// How [`Primus::destroy`] ends a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +84,13 @@ impl Primus {
             server.connections.close();
         }
         let sparks = server.registry.snapshot();
-        sparks.iter().for_each(|spark| spark.close(server.shutdown_reason()));
         let mut destroyed = Destroyed { sparks: sparks.len(), ..Destroyed::default() };
+        if options.close {
+            let sockets: Vec<_> = sparks.iter().filter_map(|spark| spark.outbox().stream()).collect();
+            let sockets: HashSet<_> = sockets.iter().map(Arc::as_ptr).collect();
+            server.connections.end_reading(|stream| !sockets.contains(&Arc::as_ptr(stream)));
+        }
+        sparks.iter().for_each(|spark| spark.close_behind(server.shutdown_reason()));
         drop(sparks);
         if options.close {
             self.join(options.timeout, &mut destroyed);
@@ -100,8 +107,7 @@ impl Primus {
     /// server's own threads.
     fn join(&self, timeout: Duration, destroyed: &mut Destroyed) {
         let server = &self.0;
-        let own = usize::from(life::on_a_connection());
-        server.connections.shutdown_idle();
+        let own = usize::from(connection::is_own_thread());
         destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
         if destroyed.cut > 0 {
             server.connections.shutdown(Shutdown::Both);

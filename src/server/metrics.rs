@@ -167,7 +167,7 @@ pub struct MetricsSnapshot {
 
 impl fmt::Display for MetricsSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labelled = |name: &str, value: fn(&ConnectionCounts) -> u64| {
+        let labelled = |name: &'static str, value: fn(&ConnectionCounts) -> u64| {
             self.connections.iter().map(move |(transformer, connections)| {
                 (format!("{name}{{transformer=\"{transformer}\"}}"), value(connections))
             })

@@ -42,22 +42,23 @@ mod transforms;
 
 use std::any::Any;
 use std::fmt;
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use tiny_http::ResponseBox;
 
 use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
-use crate::http::{self, Acceptor, Connections, Listener, Request};
+use crate::http::{self, Accepted, Acceptor, Connections, Listener, Request};
 use crate::id;
 use crate::limits::Limits;
-use crate::middleware::Layers;
+use crate::middleware::{Exchange, HttpError, Middleware};
 use crate::net::Stream;
 use crate::options::{Builder, Options};
 use crate::outcome::Outcome;
@@ -74,7 +75,7 @@ use crate::timer::Timer;
 use crate::transformers::{self, Transformer};
 use crate::value::Value;
 
-pub use destroy::Destroy;
+pub use destroy::{Destroy, Destroyed};
 pub use messages::{Messages, SparkReader, SparkWriter};
 pub use metrics::{ConnectionCounts, MetricsSnapshot};
 pub use spark::{EndOptions, ReadyState, Spark};
@@ -105,7 +106,7 @@ const OWN_STACK: usize = 128 << 10;
 #[derive(Clone)]
 pub struct Primus(pub(crate) Arc<Inner>);
 
-pub(crate) type Fallback = dyn Fn(&mut http::Exchange<'_>) -> ResponseBox + Send + Sync;
+pub(crate) type Fallback = dyn Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync;
 
 pub(crate) struct Inner {
     options: Options,
@@ -121,12 +122,14 @@ pub(crate) struct Inner {
     events: ServerEvents,
     incoming: Transforms,
     outgoing: Transforms,
-    layers: Layers,
+    middleware: Middleware,
     fallback: RwLock<Option<Arc<Fallback>>>,
     connections: Arc<Connections>,
     roster: Mutex<Roster>,
     served: AtomicBool,
     closing: AtomicBool,
+    reconnect_at_end: AtomicBool,
+    warned: AtomicBool,
 }
 
 /// What is stopped, or called off, at the end.
@@ -192,7 +195,7 @@ impl Primus {
             events: ServerEvents::default(),
             incoming: Transforms::default(),
             outgoing: Transforms::default(),
-            layers: connection::default_layers(&options),
+            middleware: connection::default_middleware(&options),
             fallback: RwLock::default(),
             connections: Connections::new(bound, options.stack_size),
             roster: Mutex::new(Roster {
@@ -201,8 +204,13 @@ impl Primus {
             }),
             served: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            reconnect_at_end: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
             options,
         }));
+        if primus.0.options.authorization.is_set() {
+            primus.0.warn_of_origins();
+        }
         for plugin in plugins {
             if let Err(error) = primus.register(plugin) {
                 primus.destroy(Destroy::default());
@@ -263,11 +271,11 @@ impl Primus {
         let stream = stream.into();
         stream.set_blocking()?;
         let server = self.0.clone();
-        let accepted = http::Accepted::now(stream);
+        let accepted = Accepted::new(Arc::new(stream));
         let spawned = self.0.connections.spawn(accepted, move |accepted| {
             connection::serve(&server, accepted);
         });
-        spawned.map_err(|refused| Error::Io(std::io::Error::other(refused.to_string())))
+        spawned.map_err(|refused| Error::Io(io::Error::other(refused.to_string())))
     }
 
     /// Checks that the server is alive, and announces its first use.
@@ -289,14 +297,15 @@ impl Primus {
     }
 
     /// Answers every request outside the pathname, so that the application's
-    /// own pages share the port. It runs on the connection's thread and may
-    /// block. Without it they are answered with 404. A second call replaces
-    /// the first.
+    /// own pages share the port. It gets the request and its body, of which at
+    /// most [`Limits::body`] bytes can be read, runs on the connection's thread
+    /// and may block. Without it they are answered with 404. A second call
+    /// replaces the first.
     ///
     /// ```
     /// # let primus = primus::Primus::builder().build()?;
-    /// primus.on_request(|exchange| {
-    ///     let page = format!("you asked for {}", exchange.request().path());
+    /// primus.on_request(|request, _body| {
+    ///     let page = format!("you asked for {}", request.path());
     ///     tiny_http::Response::from_string(page).boxed()
     /// });
     /// # primus.destroy(Default::default());
@@ -304,15 +313,42 @@ impl Primus {
     /// ```
     pub fn on_request(
         &self,
-        answer: impl Fn(&mut http::Exchange<'_>) -> ResponseBox + Send + Sync + 'static,
+        answer: impl Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync + 'static,
     ) {
         *self.0.fallback.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(answer));
     }
 
+    /// Decides for every request and every upgrade below the pathname whether
+    /// it is let in. An error refuses it: with 401 and `{"error": message}`
+    /// unless the error says otherwise. It runs on the connection's thread and
+    /// may block. What it puts into the exchange's extensions can be read from
+    /// the spark with [`Spark::extension`]. A second call replaces the first.
+    ///
+    /// Authorization alone does not keep foreign pages out, which browsers let
+    /// in with the user's cookies: set [`Builder::origins`] as well.
+    ///
+    /// ```
+    /// use primus::middleware::HttpError;
+    /// # let primus = primus::Primus::builder().origins(["https://example.com"]).build()?;
+    /// primus.authorize(|exchange| match exchange.request().header("authorization") {
+    ///     Some("Bearer secret") => Ok(()),
+    ///     _ => Err(HttpError::from("who are you?").with_authenticate("Bearer")),
+    /// });
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn authorize<F>(&self, authorize: F)
+    where
+        F: Fn(&mut Exchange<'_>) -> Result<(), HttpError> + Send + Sync + 'static,
+    {
+        self.0.options.authorization.set(authorize);
+        self.0.warn_of_origins();
+    }
+
     /// The middleware: named layers that every request below the pathname
     /// passes in order.
-    pub fn layers(&self) -> &Layers {
-        &self.0.layers
+    pub fn middleware(&self) -> &Middleware {
+        &self.0.middleware
     }
 
     /// Writes a message to every spark. Encodes it once, and returns without
@@ -461,6 +497,14 @@ impl Primus {
 impl Inner {
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// Whoever installs an authorization wants to keep somebody out.
+    fn warn_of_origins(&self) {
+        if self.options.cors.origins.is_any() && !self.warned.swap(true, Ordering::AcqRel) {
+            let text = "authorization is set while `origins` allows any page to connect";
+            self.log(log::Level::Warn, text);
+        }
     }
 
     fn new_id(&self, request: &Request) -> Result<String> {

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::http::{Address, Request};
 use crate::message::Written;
+use crate::middleware::Extensions;
 use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::{self, Heartbeat, Signals};
@@ -68,6 +69,7 @@ pub struct Spark(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub id: String,
     pub request: Request,
+    pub extensions: Extensions,
     pub server: Arc<Server>,
     pub outbox: Arc<Outbox>,
     pub inbox: Inbox,
@@ -114,13 +116,14 @@ impl Spark {
             flusher: server.flusher.clone(),
             timer: server.timer.clone(),
         };
-        let Opening { request, stream, wire, .. } = opening;
+        let Opening { request, extensions, stream, wire, .. } = opening;
         Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
             let spark = me.clone();
             let drained = Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
             Inner {
                 id,
                 request,
+                extensions,
                 server: server.clone(),
                 outbox: Outbox::new(stream, wire, parts, drained),
                 inbox: Inbox::default(),
@@ -164,6 +167,26 @@ impl Spark {
     /// forwards (see [`Builder::trusted_proxies`](crate::Builder::trusted_proxies)).
     pub fn address(&self) -> Address {
         self.0.request.address()
+    }
+
+    /// What the middleware or the authorization attached to the connection.
+    ///
+    /// ```no_run
+    /// struct User(String);
+    ///
+    /// # let primus = primus::Primus::builder().build()?;
+    /// primus.authorize(|exchange| {
+    ///     exchange.extensions_mut().insert(User("ada".into()));
+    ///     Ok(())
+    /// });
+    /// primus.on_connection(|spark| {
+    ///     let user = spark.extension::<User>().map(|user| user.0.as_str());
+    ///     spark.write(&user).map(drop)
+    /// });
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.extensions.get()
     }
 
     /// The server that it belongs to.
@@ -318,17 +341,22 @@ impl Spark {
     /// Ends the connection for a reason of this side, in order with what this
     /// thread has written.
     pub(super) fn close(&self, reason: CloseReason) {
+        if self.0.server.broadcaster.behind() {
+            self.close_behind(reason);
+        } else if self.0.shut(reason) {
+            self.0.say_goodbye();
+        }
+    }
+
+    /// Ends the connection behind all broadcasts so far.
+    pub(super) fn close_behind(&self, reason: CloseReason) {
         if !self.0.shut(reason) {
             return;
         }
-        let broadcaster = &self.0.server.broadcaster;
-        if broadcaster.behind() {
-            let end = Box::new(|spark: &Spark| spark.0.say_goodbye());
-            if broadcaster.one(self.clone(), Action::End(end)).is_ok() {
-                return;
-            }
+        let end = Box::new(|spark: &Spark| spark.0.say_goodbye());
+        if self.0.server.broadcaster.one(self.clone(), Action::End(end)).is_err() {
+            self.0.say_goodbye();
         }
-        self.0.say_goodbye();
     }
 
     /// Cuts the connection without a word.

@@ -12,6 +12,7 @@ use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::http::{Connection, HeaderSet, Request};
+use crate::middleware::Extensions;
 use crate::net::{Stream, Waker};
 
 pub(crate) mod websockets;
@@ -28,15 +29,32 @@ pub(crate) fn by_name(name: &str) -> Result<&'static str> {
     })
 }
 
+/// The server side of the transformer with this canonical name.
+pub(crate) fn server(name: &str) -> Box<dyn Transformer> {
+    debug_assert!(KNOWN.contains(&name));
+    Box::new(websockets::server::Websockets)
+}
+
 /// The server side of a transformer.
 pub(crate) trait Transformer: Send + Sync {
     /// Answers a plain request below the pathname.
     fn request(&self, request: &Request) -> tiny_http::ResponseBox;
 
     /// Takes an upgrade below the pathname: answers it and, when it is
-    /// accepted, runs the connection to its end through `host`. `locked` are
-    /// the header fields that the middleware has set.
-    fn upgrade(&self, host: &dyn Host, request: Request, connection: Connection, locked: &HeaderSet);
+    /// accepted, runs the connection to its end through `host`.
+    fn upgrade(&self, host: &dyn Host, upgrade: Upgrade);
+}
+
+/// An upgrade that has passed the middleware.
+pub(crate) struct Upgrade {
+    /// The request.
+    pub request: Request,
+    /// What the middleware attached to it.
+    pub extensions: Extensions,
+    /// The header fields that the middleware has set.
+    pub headers: HeaderSet,
+    /// Where it came from, to be answered or taken over.
+    pub connection: Connection,
 }
 
 /// What the server offers a transformer.
@@ -58,6 +76,8 @@ pub(crate) trait Host {
 pub(crate) struct Opening {
     /// The request that opened it.
     pub request: Request,
+    /// What the middleware attached to it.
+    pub extensions: Extensions,
     /// The socket that the outbox writes to.
     pub stream: Arc<Stream>,
     /// How messages are written on it.

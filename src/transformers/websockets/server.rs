@@ -12,9 +12,9 @@ use super::packet::{
 };
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
-use crate::http::{self, HeaderSet, Request};
+use crate::http::{self, Request};
 use crate::net::{Stream, Waker};
-use crate::transformers::{Host, Inbound, Opening, Replies, Source, Transformer, Wire};
+use crate::transformers::{Host, Inbound, Opening, Replies, Source, Transformer, Upgrade, Wire};
 
 /// Serves `websockets` clients, and those of `faye`, `uws` and `lws`, which
 /// cannot be told apart.
@@ -25,18 +25,13 @@ impl Transformer for Websockets {
         upgrade_required("Upgrade Required")
     }
 
-    fn upgrade(
-        &self,
-        host: &dyn Host,
-        request: Request,
-        mut connection: http::Connection,
-        locked: &HeaderSet,
-    ) {
+    fn upgrade(&self, host: &dyn Host, upgrade: Upgrade) {
+        let Upgrade { request, extensions, headers, mut connection } = upgrade;
         let answer = match accept(&request) {
             Ok(answer) => answer,
             Err(refusal) => {
                 host.refused(refusal.status_code().0);
-                return connection.refuse_upgrade(refusal, locked);
+                return connection.refuse_upgrade(refusal, &headers);
             }
         };
         let (stream, leftover) = connection.into_parts();
@@ -47,7 +42,7 @@ impl Transformer for Websockets {
         decoder.feed(&leftover);
         let controls = ControlBudget::new(host.control_frames());
         let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
-        host.run(Opening { request, stream, wire: &Rfc6455, revision: None }, source);
+        host.run(Opening { request, extensions, stream, wire: &Rfc6455, revision: None }, source);
     }
 }
 
@@ -98,6 +93,10 @@ fn is_token(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
+fn header(name: &str, value: &str) -> tiny_http::Header {
+    tiny_http::Header::from_bytes(name, value).expect("a header of our own")
+}
+
 fn upgrade_required(text: &str) -> ResponseBox {
     http::text(426, text)
         .with_header(header("Upgrade", "websocket"))
@@ -123,7 +122,9 @@ impl Wire for Rfc6455 {
     fn close(&self, reason: &CloseReason, out: &mut Vec<u8>) {
         match (reason.by, reason.code) {
             // An ordinary end carries no code, as with ws.
-            (_, 1005) | (Ended::Local | Ended::Heartbeat, 1000) => encode_close(None, None, out),
+            (_, 1005) | (Ended::Local | Ended::Heartbeat | Ended::Shutdown, _) => {
+                encode_close(None, None, out);
+            }
             // A close is echoed with its reason; breaches are named by code alone.
             (Ended::Remote, code) => encode_close(Some((code, &reason.text)), None, out),
             (_, code) => encode_close(Some((code, "")), None, out),
