@@ -352,3 +352,21 @@ fn many_threads_set_and_cancel_at_once() {
     asleep(&timer);
     assert_eq!(fired.load(Ordering::Relaxed) + cancelled, 8_000);
 }
+
+#[test]
+fn coarse_deadlines_are_shared_and_little_later() {
+    let timer = system();
+    let start = timer.now();
+    let mut coarse: Vec<_> = (10_000..11_000)
+        .map(|n| {
+            let at = timer.coarse(start + ms(n));
+            assert!(start + ms(n) <= at && at <= start + ms(n + 64));
+            at
+        })
+        .collect();
+    coarse.dedup();
+    assert!(coarse.len() <= 17, "{}", coarse.len());
+    assert_eq!(timer.coarse(start + ms(1_000)), start + ms(1_000));
+    let (clock, timer) = manual();
+    assert_eq!(timer.coarse(clock.now() + ms(30_001)), clock.now() + ms(30_001));
+}
