@@ -103,8 +103,7 @@ impl Recovery {
         }
         let growth = factor.powf(f64::from(self.attempt - 1));
         let delay = ((1.0 + self.random.f64()) * min.as_secs_f64() * 1000.0 * growth).round();
-        // `min` first: of a NaN it takes the other side.
-        let delay = Duration::from_millis(delay.min(LONGEST).max(0.0) as u64);
+        let delay = Duration::from_millis(delay.clamp(0.0, LONGEST) as u64);
         max.map_or(delay, |max| delay.min(max))
     }
 }
