@@ -72,3 +72,21 @@ impl Serialize for Value {
 pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, crate::error::BoxError> {
     Ok(Value::from_json(serde_json::to_value(value)?))
 }
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::String(text)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(n: u32) -> Self {
+        Value::Number(n.into())
+    }
+}
+
+impl FromIterator<(String, Value)> for Value {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(fields: I) -> Self {
+        Value::Object(fields.into_iter().collect())
+    }
+}

@@ -119,7 +119,8 @@ impl Spark {
         let Opening { request, extensions, stream, wire, .. } = opening;
         Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
             let spark = me.clone();
-            let drained = Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
+            let drained =
+                Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
             Inner {
                 id,
                 request,
@@ -328,7 +329,11 @@ impl Spark {
     ///
     /// # Errors
     /// As [`write`](Self::write); the connection is ended all the same.
-    pub fn end_with<T: Serialize + ?Sized>(&self, value: &T, options: EndOptions) -> Result<Written> {
+    pub fn end_with<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        options: EndOptions,
+    ) -> Result<Written> {
         let written = self.write(value);
         self.finish(options);
         written
@@ -401,8 +406,24 @@ impl Spark {
     /// Starts the heartbeat's timer.
     pub(super) fn start_heart(&self) {
         let mut heart = lock(&self.0.heart);
-        let me = Arc::downgrade(&self.0);
-        heart.timer = heart.beat.deadline().map(|at| self.0.server.timer.schedule(at, me));
+        if let Some(at) = heart.beat.deadline() {
+            self.tick_at(&mut heart, at);
+        }
+        self.watch_inbound(&heart);
+    }
+
+    /// Sets the heartbeat's timer, anew if it has run out.
+    fn tick_at(&self, heart: &mut Heart, at: Instant) {
+        let timer = &self.0.server.timer;
+        let at = timer.coarse(at);
+        if !heart.timer.is_some_and(|key| timer.reschedule(key, at)) {
+            heart.timer = Some(timer.schedule(at, Arc::downgrade(&self.0)));
+        }
+    }
+
+    fn watch_inbound(&self, heart: &Heart) {
+        let pinging = heart.beat.generation() == protocol::Generation::ClientPings;
+        self.0.keep_inbound.store(pinging, Ordering::Relaxed);
     }
 
     /// Passes a protocol message to the heartbeat.
@@ -410,14 +431,13 @@ impl Spark {
         let now = self.0.server.timer.now();
         let mut heart = lock(&self.0.heart);
         let received = heart.beat.control(control, now);
-        let pinging = heart.beat.generation() == protocol::Generation::ClientPings;
-        self.0.keep_inbound.store(pinging, Ordering::Relaxed);
+        self.watch_inbound(&heart);
         if let protocol::Received::Heartbeat { latency, rearm, .. } = &received {
             if let Some(latency) = latency {
                 self.0.latency.store(latency.as_micros() as u64, Ordering::Relaxed);
             }
-            if let (Some(at), Some(key)) = (*rearm, heart.timer) {
-                self.0.server.timer.reschedule(key, at);
+            if let Some(at) = *rearm {
+                self.tick_at(&mut heart, at);
             }
         }
         received
@@ -459,7 +479,11 @@ fn signals<'a>(transformer: &'a str, opening: &'a Opening) -> Signals<'a> {
 
 /// A query parameter as it stands; the values looked for need no decoding.
 fn raw_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name).map(|pair| pair.1)
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|pair| pair.0 == name)
+        .map(|pair| pair.1)
 }
 
 impl Inner {
@@ -550,12 +574,14 @@ impl Task for Inner {
         let tick = lock(&self.heart).beat.tick(now, wall_ms, self.last_inbound(), busy);
         match tick {
             protocol::Tick::Alive { send, next, .. } => {
+                let next = next.map(|at| self.server.timer.coarse(at));
                 if let Some(text) = send {
                     Spark(self).write_control(&text);
                 }
                 next
             }
-            protocol::Tick::Dead { .. } => {
+            protocol::Tick::Dead { flatline } => {
+                log::debug!("spark {} is dead (pings skipped: {flatline:?})", self.id);
                 self.server.metrics.heartbeats_missed.add(1);
                 self.die();
                 None
