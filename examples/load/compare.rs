@@ -26,6 +26,8 @@ const RATE: Metric = Metric { key: "rate", unit: "/s" };
 struct Row {
     name: &'static str,
     what: &'static str,
+    /// What ours is to reach, of the first metrics.
+    wanted: &'static str,
     mode: Mode,
     set: fn(&mut Options),
     metrics: &'static [Metric],
@@ -41,6 +43,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "echo-64x1",
         what: "echo, 64 connections, 1 in flight, 64 B",
+        wanted: "<= 1.2 bare, < node; aim 1.05 bare",
         mode: echo::run,
         set: |options| options.in_flight = Some(1),
         metrics: ECHO,
@@ -50,6 +53,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "echo-64x16",
         what: "echo, 64 connections, 16 in flight, 64 B",
+        wanted: "<= 2.5 bare; aim 1.4",
         mode: echo::run,
         set: |options| options.in_flight = Some(16),
         metrics: ECHO,
@@ -59,6 +63,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "echo-16k",
         what: "echo, 64 connections, 1 in flight, 16 KiB",
+        wanted: "<= 1.8 bare; aim 1.25",
         mode: echo::run,
         set: |options| options.bytes = Some(16_384),
         metrics: ECHO,
@@ -68,6 +73,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "broadcast",
         what: "one broadcast at a time to 1,000 sparks, 128 B, per delivery",
+        wanted: "<= 1.25 bare; aim 1.0",
         mode: broadcast::run,
         set: |options| options.burst = Some(1),
         metrics: ECHO,
@@ -77,6 +83,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "burst",
         what: "burst of 200 broadcasts to 1,000 sparks, 128 B, per delivery (bare: --log)",
+        wanted: "<= 0.03 node; aim 0.01",
         mode: broadcast::run,
         set: |options| {
             options.burst = Some(200);
@@ -89,6 +96,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "connect",
         what: "connect, handshake and close, per connection",
+        wanted: "<= 0.35 node; aim 0.2",
         mode: connect::run,
         set: |_| {},
         metrics: ECHO,
@@ -98,6 +106,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "idle",
         what: "idle connection at 5,000",
+        wanted: "<= 16 RSS, 50 accounted; aim 11, 41",
         mode: idle::run,
         set: |_| {},
         metrics: &[
@@ -112,6 +121,7 @@ const ROWS: &[Row] = &[
     Row {
         name: "slow",
         what: "5 of 50 sparks never read, 24 MB each",
+        wanted: ">= 0.9; aim 0.97",
         mode: slow::run,
         set: |_| {},
         metrics: &[
@@ -137,16 +147,17 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(name) = options.rows.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
         return Err(format!("there is no row {name}; see compare --rows").into());
     }
-    let wanted = |row: &&Row| options.rows.is_empty() || options.rows.iter().any(|n| n == row.name);
+    let chosen = |row: &&Row| options.rows.is_empty() || options.rows.iter().any(|n| n == row.name);
     let mut lines = Vec::new();
     println!(
-        "{:<11} {:<13} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "{:<11} {:<13} {:>9} {:>9} {:>9} {:>9} {:>9}  wanted",
         "row", "unit", "ours", "node", "bare", "ours/node", "ours/bare"
     );
-    for row in ROWS.iter().filter(wanted) {
+    for row in ROWS.iter().filter(chosen) {
         let reports = Bench::new(row, options).run();
-        for metric in row.metrics {
-            lines.push(line(row, metric, &reports));
+        for (place, metric) in row.metrics.iter().enumerate() {
+            let wanted = if place == 0 { row.wanted } else { "" };
+            lines.push(line(row, metric, wanted, &reports));
         }
     }
     println!("{}", json!({ "mode": "compare", "rows": lines }));
@@ -226,14 +237,14 @@ impl<'a> Bench<'a> {
 }
 
 /// Prints a line of the table and returns it as JSON.
-fn line(row: &Row, metric: &Metric, reports: &[Vec<Report>; 3]) -> Value {
+fn line(row: &Row, metric: &Metric, wanted: &str, reports: &[Vec<Report>; 3]) -> Value {
     let values = reports.each_ref().map(|reports| sorted(reports, metric.key));
     let [ours, node, bare] = values.each_ref().map(|values| median(values));
     let ratio = |of: Option<f64>| Some(ours? / of.filter(|of| *of != 0.0)?);
     let shown = [ours, node, bare, ratio(node), ratio(bare)].map(cell);
     let [ours, node, bare, per_node, per_bare] = shown;
     println!(
-        "{:<11} {:<13} {ours:>9} {node:>9} {bare:>9} {per_node:>9} {per_bare:>9}",
+        "{:<11} {:<13} {ours:>9} {node:>9} {bare:>9} {per_node:>9} {per_bare:>9}  {wanted}",
         row.name, metric.unit
     );
     let mut json = Map::new();

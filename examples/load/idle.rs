@@ -10,6 +10,7 @@
 //! says how many were refused, whether those it has are still served, and
 //! whether it accepts newcomers again when they have gone.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -48,12 +49,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let threads = target.pid().and_then(process::threads);
     let closed = pool.closed();
 
-    let sleeps = |target: &Target| target.pid().and_then(process::sleeps);
-    let (slept, cpu) = (sleeps(target), target.pid().and_then(process::cpu_seconds));
-    pool.run(&mut Quiet, Instant::now() + options.measured(), |_| false)?;
-    let woken = sleeps(target).zip(slept).map(|(after, before)| after - before);
-    let busy = target.pid().and_then(process::cpu_seconds).zip(cpu).map(|(b, a)| b - a);
-
+    let (woken, busy) = watch(options, target, &mut pool)?;
     let opened = pool.len();
     let serves =
         opened > 0 && echo::is_served(&mut pool, 0)? && echo::is_served(&mut pool, opened - 1)?;
@@ -73,6 +69,24 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     Ok(report)
 }
 
+/// Lets the connections idle: how often the server woke up meanwhile, and the
+/// processor time it took, in seconds.
+fn watch(
+    options: &Options,
+    target: &Target,
+    pool: &mut Pool,
+) -> Result<(Option<f64>, Option<f64>)> {
+    let now = || {
+        let pid = target.pid();
+        (pid.and_then(process::sleeps), pid.and_then(process::cpu_seconds))
+    };
+    let (slept, busy) = now();
+    pool.run(&mut Quiet, Instant::now() + options.measured(), |_| false)?;
+    let (slept_then, busy_then) = now();
+    let more = |(after, before)| after - before;
+    Ok((slept_then.zip(slept).map(more), busy_then.zip(busy).map(more)))
+}
+
 /// Opens connections and returns how many were refused.
 fn open(pool: &mut Pool, wanted: usize, host: SocketAddr, path: &str) -> usize {
     let (mut refused, mut in_a_row) = (0, 0);
@@ -85,10 +99,7 @@ fn open(pool: &mut Pool, wanted: usize, host: SocketAddr, path: &str) -> usize {
                 }
                 refused += 1;
                 // One that hangs is worth many that are refused at once.
-                let hung = matches!(
-                    error.kind(),
-                    std::io::ErrorKind::TimedOut | std::io::ErrorKind::WouldBlock
-                );
+                let hung = error.kind() == ErrorKind::TimedOut;
                 in_a_row += if hung { REFUSALS / 3 } else { 1 };
             }
         }

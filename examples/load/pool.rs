@@ -13,7 +13,7 @@ use rustix::event::{Timespec, epoll};
 use crate::wire;
 
 /// How long one step of opening a connection may take.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is done with the messages of a pool.
 pub trait Traffic {

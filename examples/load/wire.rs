@@ -164,6 +164,16 @@ fn refusal(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionRefused, format!("handshake refused: {why}"))
 }
 
+/// A blocking read whose time is up says `WouldBlock`.
+fn no_answer(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            io::Error::new(io::ErrorKind::TimedOut, "no answer to the handshake")
+        }
+        _ => error,
+    }
+}
+
 /// Connects and shakes hands, blocking for at most `patience` at each step.
 /// Returns the socket, non-blocking from here on, and what followed the answer.
 pub fn open(host: SocketAddr, path: &str, patience: Duration) -> io::Result<(TcpStream, Vec<u8>)> {
@@ -174,7 +184,7 @@ pub fn open(host: SocketAddr, path: &str, patience: Duration) -> io::Result<(Tcp
     let mut received = Vec::with_capacity(512);
     let end = loop {
         let mut chunk = [0; 512];
-        let count = stream.read(&mut chunk)?;
+        let count = stream.read(&mut chunk).map_err(no_answer)?;
         if count == 0 {
             return Err(refusal("closed without an answer"));
         }
