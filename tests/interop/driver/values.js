@@ -1,0 +1,67 @@
+'use strict';
+
+//
+// Values of every shape that JSON has. They are made and compared here, because
+// not all of them (lone surrogates, say) could be told to the test and back.
+//
+
+const assert = require('assert');
+
+function nested(depth) {
+  let value = 'deep';
+  while (depth-- > 0) value = [value];
+  return value;
+}
+
+const shapes = {
+  'a string': 'plain',
+  'the empty string': '',
+  'quotes and escapes': '"\\/\b\f\n\r\t\u0000\u001f\u007f',
+  'line and paragraph separators': 'a\u2028b\u2029c',
+  'the basic plane': 'åß∂ƒ Ελλάδα 日本語 \uffff\ufeff',
+  'astral characters': '😀𝒳𐍈',
+  'a lone high surrogate': 'x\ud83dy',
+  'a lone low surrogate': '\ude00',
+  'surrogates the wrong way round': '\ude00\ud83d',
+  'a string like a control message': 'primus::data::1',
+  'a bare prefix': 'primus::',
+  'a key with separators': { 'a\u2028': { '\ud83d': 1, '😀': 2, '': 3 } },
+  'null': null,
+  'true': true,
+  'false': false,
+  'zero': 0,
+  'a negative integer': -1,
+  'a fraction': 0.1,
+  'the largest safe integer': Number.MAX_SAFE_INTEGER,
+  'the least safe integer': Number.MIN_SAFE_INTEGER,
+  'an integer beyond 64 bits': 2 ** 70,
+  'the largest number': Number.MAX_VALUE,
+  'the smallest number': Number.MIN_VALUE,
+  'an exponent': 1.5e-300,
+  'the empty array': [],
+  'the empty object': {},
+  'a mixture': [1, 'two', [3.5, null, { four: [true, {}] }], ''],
+  'keys in an order of their own': { z: 1, a: 2, m: { y: 1, b: 2 } },
+  'a deep array': nested(100),
+  '120 KiB': { v: 'é'.repeat(60 * 1024) },
+  'a long array': Array.from({ length: 10000 }, (_, n) => n)
+};
+
+// Writes every shape and compares what is echoed.
+module.exports = function values(client, done) {
+  const names = Object.keys(shapes);
+  const wrong = [];
+  let at = 0;
+
+  client.on('data', (data) => {
+    const name = names[at++];
+    // The text as well: it tells the order of keys.
+    try {
+      assert.deepStrictEqual(data, shapes[name]);
+      assert.strictEqual(JSON.stringify(data), JSON.stringify(shapes[name]));
+    } catch (e) { wrong.push(`${name}: ${e.message.slice(0, 300)}`); }
+    if (at === names.length) done({ count: at, wrong });
+  });
+
+  for (const name of names) client.write(shapes[name]);
+};
