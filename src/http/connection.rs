@@ -28,8 +28,9 @@ const DRAIN: u64 = 64 << 10;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 << 10;
 
-/// The slowest reader of an answer that is waited for, once
-/// [`Limits::body_timeout`] has passed, in bytes a second.
+/// The slowest reader of an answer that is waited for, in bytes a second once
+/// [`Limits::body_timeout`] has passed; a reader that takes nothing at all is
+/// waited for only so long.
 const MIN_RATE: u64 = 1 << 10;
 
 /// What came next on a connection.
@@ -403,6 +404,8 @@ pub(super) struct Sink<'a> {
     stream: &'a Stream,
     grace: Duration,
     start: Instant,
+    /// When the socket last took something after it was full.
+    progress: Instant,
     sent: u64,
     broken: bool,
 }
@@ -410,18 +413,22 @@ pub(super) struct Sink<'a> {
 impl<'a> Sink<'a> {
     pub(super) fn new(stream: &'a Stream, limits: &Limits) -> Self {
         let (grace, start) = (limits.body_timeout, Instant::now());
-        Sink { stream, grace, start, sent: 0, broken: false }
+        Sink { stream, grace, start, progress: start, sent: 0, broken: false }
     }
 
     fn deadline(&self) -> Instant {
         let earned = Duration::from_secs(self.sent / MIN_RATE);
-        after(self.start, self.grace.saturating_add(earned))
+        let slow = after(self.start, self.grace.saturating_add(earned));
+        after(self.progress, self.grace).min(slow)
     }
 
     fn offer(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.stream.offer(bytes)? {
-                0 => wait(self.stream, PollFlags::OUT, self.deadline())?,
+                0 => {
+                    wait(self.stream, PollFlags::OUT, self.deadline())?;
+                    self.progress = Instant::now();
+                }
                 sent => return Ok(sent),
             }
         }
