@@ -72,8 +72,7 @@ fn the_client_may_ask_to_close() {
 
 #[test]
 fn an_idle_connection_is_closed_without_an_answer() {
-    let mut limits = Limits::default();
-    limits.keep_alive = Duration::from_millis(50);
+    let limits = Limits { keep_alive: Duration::from_millis(50), ..Limits::default() };
     let (mut client, connection) = connected(&limits);
     let server = serve(connection, path);
     client.write_all(GET.as_bytes()).unwrap();
@@ -84,8 +83,7 @@ fn an_idle_connection_is_closed_without_an_answer() {
 
 #[test]
 fn without_keep_alive_every_answer_closes() {
-    let mut limits = Limits::default();
-    limits.keep_alive = Duration::ZERO;
+    let limits = Limits { keep_alive: Duration::ZERO, ..Limits::default() };
     assert!(exchange(&limits, path, GET.as_bytes()).contains("\r\nConnection: close\r\n"));
 }
 

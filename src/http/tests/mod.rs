@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::connection::{Accepted, Connection, Next};
+use super::connection::{Connection, Next};
 use super::response::{HeaderSet, text};
 use super::*;
 use crate::limits::Limits;
@@ -19,6 +19,9 @@ mod head;
 mod keep_alive;
 mod printing;
 mod requests;
+
+/// How a test answers a request.
+type Answer = fn(&Request, &mut Connection);
 
 /// A connected pair of sockets.
 fn sockets() -> (TcpStream, TcpStream) {
@@ -37,10 +40,7 @@ fn connected(limits: &Limits) -> (TcpStream, Connection) {
 }
 
 /// Serves until the end of the connection; returns the statuses of refusals.
-fn serve(
-    mut connection: Connection,
-    answer: fn(&Request, &mut Connection),
-) -> JoinHandle<Vec<u16>> {
+fn serve(mut connection: Connection, answer: Answer) -> JoinHandle<Vec<u16>> {
     std::thread::spawn(move || {
         let mut refused = Vec::new();
         loop {
@@ -68,7 +68,7 @@ fn echo(_: &Request, connection: &mut Connection) {
 }
 
 /// Sends everything, ends the sending direction, and returns what came back.
-fn exchange(limits: &Limits, answer: fn(&Request, &mut Connection), input: &[u8]) -> String {
+fn exchange(limits: &Limits, answer: Answer, input: &[u8]) -> String {
     let (mut client, connection) = connected(limits);
     let server = serve(connection, answer);
     let _ = client.write_all(input);

@@ -96,10 +96,10 @@ fn long_bodies_keep_their_length() {
 
 #[test]
 fn statuses_without_a_body() {
-    for (status, length) in [(204, ""), (304, "Content-Length: 0\r\n")] {
+    for status in [204, 304] {
         let answer = printed(Response::empty(status).boxed(), &HeaderSet::default());
         let (_, fields) = answer.split_once("\r\n").unwrap();
-        assert_eq!(fields, format!("{KEPT}{length}\r\n"), "{status}");
+        assert_eq!(fields, format!("{KEPT}\r\n"), "{status}");
     }
 }
 
