@@ -31,6 +31,7 @@ mod head;
 mod query;
 mod request;
 mod response;
+mod sink;
 mod wait;
 
 #[cfg(test)]
@@ -39,9 +40,9 @@ mod tests;
 pub(crate) use acceptor::{Acceptor, Listener};
 pub(crate) use body::BodyDecoder;
 pub(crate) use bound::default_connection_bound;
-pub(crate) use connection::{Accepted, Body, Connection, Next};
-pub(crate) use connections::{Connections, Refused};
-pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, parse_response};
+pub(crate) use connection::{Body, Connection, Next};
+pub(crate) use connections::{Accepted, Connections, Place, Refused};
+pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, parse_request, parse_response};
 pub(crate) use query::{decode, pairs};
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};

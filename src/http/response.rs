@@ -7,7 +7,7 @@
 //!   fields, then `Connection`, `Keep-Alive` and the framing;
 //! - fields that middleware locked win over those of the response;
 //! - `Content-Length` for every body whose length is known (tiny_http goes over
-//!   to chunks at 32 KiB), none with 204, none for HTTP/1.0 bodies of unknown
+//!   to chunks at 32 KiB), none with 204 and 304, none for HTTP/1.0 bodies of unknown
 //!   length, which end with the connection and are not collected in memory;
 //! - a body that is longer or shorter than declared, or whose reader fails,
 //!   cuts the connection instead of desynchronising it (tiny_http's chunk
@@ -183,7 +183,7 @@ impl Printing<'_> {
                 extra: self.extra,
                 own_server: has(&response, "Server"),
                 own_date: has(&response, "Date"),
-                bodiless: status == 204,
+                bodiless: matches!(status, 204 | 304),
             },
         };
         let head_only = self.head_only || matches!(status, 204 | 304);
