@@ -9,7 +9,7 @@ mod limits;
 mod message;
 mod net;
 mod transformers;
-mod value;
+pub mod value;
 
 pub mod parsers;
 
