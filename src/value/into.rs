@@ -265,3 +265,8 @@ builders! {
         SerializeStruct serialize_field(key)
         SerializeStructVariant serialize_field(key);
 }
+
+/// Any serialisable value as a message.
+pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, crate::error::BoxError> {
+    Ok(value.serialize(ValueSerializer::new())?)
+}

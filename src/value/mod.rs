@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 pub use date::Date;
 pub(crate) use fault::Fault;
 pub(crate) use from::{ValueDeserializer, visit_number};
-pub(crate) use into::{ValueSerializer, capture};
+pub(crate) use into::{ValueSerializer, capture, to_value};
 pub(crate) use key::{KeyDeserializer, KeySerializer};
 pub use number::Number;
 pub(crate) use number::{Repr, whole};
