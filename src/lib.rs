@@ -18,7 +18,7 @@ mod protocol;
 mod server;
 mod timer;
 mod transformers;
-mod value;
+pub mod value;
 
 pub mod middleware;
 pub mod parsers;
