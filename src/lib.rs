@@ -4,6 +4,7 @@
 
 mod close;
 mod error;
+mod events;
 mod frame;
 mod limits;
 mod net;
@@ -14,6 +15,7 @@ pub mod parsers;
 
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
+pub use events::ListenerId;
 pub use frame::Frame;
 pub use limits::Limits;
 pub use net::Stream;
