@@ -17,7 +17,7 @@ pub enum Ended {
     /// The peer broke the wire protocol or went over a limit.
     Protocol,
     /// The peer did not read what was written and was cut (see
-    /// [`SlowConsumer`](crate::SlowConsumer)).
+    /// `SlowConsumer`).
     SlowConsumer,
     /// A listener, middleware, parser or plugin failed or panicked.
     Application,

@@ -131,6 +131,16 @@ impl Parser {
         }
     }
 
+    /// True for the application's own parsers.
+    pub(crate) fn is_custom(&self) -> bool {
+        matches!(self.0, Kind::Custom(_))
+    }
+
+    /// A decoded value as the application's own type.
+    pub(crate) fn parse_value<T: DeserializeOwned>(&self, value: &Value) -> Result<T, ParserError> {
+        serde_json::from_value(value.to_json()).map_err(|e| self.error(Step::Decode, e.into()))
+    }
+
     /// If the frame's message is a string that begins `primus::`, that string:
     /// the quick test for protocol messages, on the raw frame where the format
     /// allows it.
