@@ -2,18 +2,26 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod client;
 mod close;
 mod error;
 mod events;
 mod frame;
+#[allow(dead_code)]
+mod id;
 mod limits;
 mod message;
 mod net;
+#[allow(dead_code)]
+mod protocol;
+#[allow(dead_code)]
+mod timer;
 mod transformers;
 mod value;
 
 pub mod parsers;
 
+pub use client::{Client, ClientBuilder};
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
 pub use events::ListenerId;
@@ -22,4 +30,5 @@ pub use limits::Limits;
 pub use message::{Message, Written};
 pub use net::Stream;
 pub use parsers::Parser;
+pub use timer::ManualClock;
 pub use value::Value;
