@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lexopt::Arg::{Long, Value};
-use primus::{BoxError, Client, ClientBuilder, Error};
+use primus::{BoxError, Client, ClientBuilder, Error, ReadyState};
 
 struct Args {
     client: ClientBuilder,
@@ -96,7 +96,7 @@ fn write_lines(client: &Client) -> Result<bool, BoxError> {
 fn print_messages(client: &Client, input_over: &AtomicBool, idle: Duration) -> io::Result<()> {
     let mut out = io::stdout().lock();
     loop {
-        let waits = if client.ready_state() == primus::client::ReadyState::Open {
+        let waits = if client.ready_state() == ReadyState::Open {
             idle
         } else {
             // What was written still waits for a connection.

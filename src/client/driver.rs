@@ -7,16 +7,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Client;
-use super::machine::{Effect, Event, Heard, Input, ReadyState};
+use super::machine::{Effect, Event, Heard, Input};
 use super::options::{check_header, check_path};
 use super::shared::{Core, Shared, lock};
 use super::transport::{Connection, Sink, Step, Target};
 use super::url::{base64, query_string};
-use crate::error::{Error, Result};
+use crate::error::{BoxError, Error, Result};
 use crate::events::Listeners;
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::protocol::{ID_REQUEST, Yeast, classify};
+use crate::ready_state::ReadyState;
 
 /// How much longer than the heartbeat a blocked writer waits for the client's
 /// thread to judge the connection, before it cuts it by itself.
@@ -189,9 +190,7 @@ impl Driver {
         let mut url = options.outgoing_url(self.yeast.text(wall_ms()));
         let client = self.shared.client().ok_or(Error::Closed)?;
         for listener in self.shared.events.outgoing_url.snapshot().iter() {
-            catch_unwind(AssertUnwindSafe(|| listener(&client, &mut url)))
-                .map_err(|panic| Error::Panicked(text_of(&*panic)))?
-                .map_err(Error::Listener)?;
+            caught(|| listener(&client, &mut url))?.map_err(Error::Listener)?;
         }
         check_path(&url.pathname)?;
         for (name, value) in &url.headers {
@@ -213,7 +212,7 @@ impl Driver {
     }
 
     fn hang_up(&mut self, graceful: bool) {
-        self.shared.outbox.disconnected();
+        drop(self.shared.outbox.disconnected());
         self.sink = None;
         self.patience = None;
         if let Some(mut connection) = self.connection.take()
@@ -374,10 +373,16 @@ impl Driver {
         self.shared.outbox.clear();
     }
 
-    /// Runs listeners; each panic becomes an error event.
-    fn tell<F: ?Sized>(&self, client: &Client, listeners: &Listeners<F>, call: impl Fn(&F)) {
+    /// Runs listeners; each panic and error becomes an error event.
+    fn tell<F: ?Sized>(
+        &self,
+        client: &Client,
+        listeners: &Listeners<F>,
+        call: impl Fn(&F) -> Result<(), BoxError>,
+    ) {
         for listener in listeners.snapshot().iter() {
-            if let Err(error) = caught(|| call(listener)) {
+            let done = caught(|| call(listener));
+            if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
                 self.error(client, &error);
             }
         }
@@ -389,8 +394,9 @@ impl Driver {
             log::warn!("primus client: {error}");
         }
         for listener in listeners.iter() {
-            if let Err(panic) = caught(|| listener(client, error)) {
-                log::error!("primus client: error listener: {panic}");
+            let done = caught(|| listener(client, error));
+            if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
+                log::error!("primus client: error listener: {error}");
             }
         }
     }

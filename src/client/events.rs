@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
-use super::machine::{ReadyState, Reconnected};
+use super::machine::Reconnected;
 use super::recovery::Attempt;
 use super::{Client, OutgoingUrl};
 use crate::close::CloseReason;
 use crate::error::{BoxError, Error};
 use crate::events::{ListenerId, Listeners};
 use crate::message::Message;
+use crate::outcome::Outcome;
+use crate::ready_state::ReadyState;
 use crate::value::Value;
+
+type Outcomes = Result<(), BoxError>;
 
 /// Changes, drops (`Ok(None)`) or fails a message on its way.
 pub(crate) type Transform = dyn Fn(&Client, Value) -> Result<Option<Value>, BoxError> + Send + Sync;
 
 macro_rules! client_events {
-    ($( $(#[$doc:meta])* $on:ident $once:ident $field:ident($($arg:ty),*) $(-> $out:ty)?; )*) => {
+    ($( $(#[$doc:meta])* $on:ident $once:ident $field:ident($($name:ident: $arg:ty),*); )*) => {
         /// The listeners of every event, and the transforms.
         #[derive(Default)]
         pub(crate) struct ClientEvents {
-            $( pub $field: Listeners<dyn Fn(&Client $(, $arg)*) $(-> $out)? + Send + Sync>, )*
+            $( pub $field: Listeners<dyn Fn(&Client $(, $arg)*) -> Outcomes + Send + Sync>, )*
             pub incoming: Listeners<Transform>,
             pub outgoing: Listeners<Transform>,
         }
@@ -45,7 +49,8 @@ macro_rules! client_events {
         /// client's thread: none ever runs beside another of the same client.
         /// They may call everything; what would wait for the client's own
         /// thread ([`recv`](Client::recv), [`id`](Client::id), …) returns an
-        /// error there. A listener that panics causes an `error` event.
+        /// error there. A listener that panics or returns an error causes an
+        /// `error` event; the connection stays.
         ///
         /// The `&Client` that they are given saves them from holding a handle
         /// of their own, which would keep the client alive for ever.
@@ -55,20 +60,26 @@ macro_rules! client_events {
         impl Client {
             $(
                 $(#[$doc])*
-                pub fn $on(
+                pub fn $on<O: Outcome>(
                     &self,
-                    listener: impl Fn(&Client $(, $arg)*) $(-> $out)? + Send + Sync + 'static,
+                    listener: impl Fn(&Client $(, $arg)*) -> O + Send + Sync + 'static,
                 ) -> ListenerId {
+                    let listener = move |client: &Client $(, $name: $arg)*| {
+                        listener(client $(, $name)*).into_result()
+                    };
                     let id = self.shared().events.$field.add(Arc::new(listener));
                     self.shared().waker.wake();
                     id
                 }
 
                 #[doc = concat!("[`", stringify!($on), "`](Self::", stringify!($on), "), once.")]
-                pub fn $once(
+                pub fn $once<O: Outcome>(
                     &self,
-                    listener: impl Fn(&Client $(, $arg)*) $(-> $out)? + Send + Sync + 'static,
+                    listener: impl Fn(&Client $(, $arg)*) -> O + Send + Sync + 'static,
                 ) -> ListenerId {
+                    let listener = move |client: &Client $(, $name: $arg)*| {
+                        listener(client $(, $name)*).into_result()
+                    };
                     let id = self.shared().events.$field.once(Arc::new(listener));
                     self.shared().waker.wake();
                     id
@@ -84,40 +95,40 @@ client_events! {
     on_open once_open open();
     /// `data`: a message was received. While there is no such listener,
     /// messages wait for [`recv`](Client::recv) or for a listener to come.
-    on_data once_data data(&Message);
+    on_data once_data data(message: &Message);
     /// `error`: something went wrong: the first connection could not be made,
     /// a message could not be decoded, a listener panicked. Failures of later
     /// attempts to reconnect are no errors. Without a listener they are logged.
-    on_error once_error error(&Error);
+    on_error once_error error(error: &Error);
     /// `reconnect scheduled`: an attempt to reconnect will be made after its
     /// `delay`.
-    on_reconnect_scheduled once_reconnect_scheduled reconnect_scheduled(Attempt);
+    on_reconnect_scheduled once_reconnect_scheduled reconnect_scheduled(attempt: Attempt);
     /// `reconnect`: an attempt to reconnect begins.
-    on_reconnect once_reconnect reconnect(Attempt);
+    on_reconnect once_reconnect reconnect(attempt: Attempt);
     /// `reconnected`: an attempt worked; `open` follows.
-    on_reconnected once_reconnected reconnected(Reconnected);
+    on_reconnected once_reconnected reconnected(reconnected: Reconnected);
     /// `reconnect timeout`: an attempt took longer than `reconnect_timeout`.
-    on_reconnect_timeout once_reconnect_timeout reconnect_timeout(Attempt);
+    on_reconnect_timeout once_reconnect_timeout reconnect_timeout(attempt: Attempt);
     /// `reconnect failed`: there were as many failed attempts as `retries`;
     /// `end` follows.
     on_reconnect_failed once_reconnect_failed reconnect_failed();
     /// `timeout`: the first connection was not there within `timeout`.
     on_timeout once_timeout timeout();
     /// `close`: a connection was closed or lost. The client may reconnect.
-    on_close once_close close(&CloseReason);
+    on_close once_close close(reason: &CloseReason);
     /// `end`: the client is closed and will not reconnect by itself.
-    on_end once_end end(&CloseReason);
+    on_end once_end end(reason: &CloseReason);
     /// `online`: the network is there again.
     on_online once_online online();
     /// `offline`: the network is gone, or the server's heartbeat is.
     on_offline once_offline offline();
     /// `readyStateChange`.
-    on_ready_state_change once_ready_state_change ready_state_change(ReadyState);
+    on_ready_state_change once_ready_state_change ready_state_change(state: ReadyState);
     /// `outgoing::url`: a connection is about to be made, the first or a later
     /// one; the listener may change where it goes and what it carries, and is
     /// the place for a fresh access token. It may block, within the time that
     /// the attempt has. An error makes the attempt fail.
-    on_outgoing_url once_outgoing_url outgoing_url(&mut OutgoingUrl) -> Result<(), BoxError>;
+    on_outgoing_url once_outgoing_url outgoing_url(url: &mut OutgoingUrl);
     /// `destroy`: [`destroy`](Client::destroy) was called; the last event.
     on_destroy once_destroy destroy();
 }

@@ -20,18 +20,7 @@ use super::recovery::{Attempt, Recovery};
 use crate::close::{CloseReason, Ended};
 use crate::error::Error;
 use crate::protocol::{ClientHeartbeat, ClientMode, ClientReceived, ClientTick, Control};
-
-/// Whether a client has a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ReadyState {
-    /// A connection is being made; 1 in Primus.
-    Opening,
-    /// There is no connection; 2 in Primus. The client may be waiting to
-    /// reconnect.
-    Closed,
-    /// The connection is open; 3 in Primus.
-    Open,
-}
+use crate::ready_state::ReadyState;
 
 /// When a client connects by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

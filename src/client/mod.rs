@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-pub use machine::{ReadyState, Reconnected};
+pub use machine::Reconnected;
 pub use options::ClientBuilder;
 pub use recovery::Attempt;
 
@@ -36,6 +36,7 @@ use crate::frame::Frame;
 use crate::message::{Message, Written};
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
+use crate::ready_state::ReadyState;
 use crate::value::Value;
 use inbox::Fetched;
 use machine::Input;
@@ -60,7 +61,7 @@ use shared::{Shared, lock};
 /// ```no_run
 /// # fn main() -> primus::Result<()> {
 /// let client = primus::Client::builder("http://localhost:8080").build_with(|client| {
-///     client.on_open(|client| drop(client.write("hello")));
+///     client.on_open(|client| client.write("hello"));
 ///     client.on_data(|_, message| println!("{:?}", message.value()));
 ///     client.on_reconnect_scheduled(|_, attempt| println!("again in {:?}", attempt.delay));
 /// })?;
@@ -79,20 +80,8 @@ pub(crate) struct Handle(Arc<Shared>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // Without a thread there is nothing to end.
+        // Without a thread there is nobody to tell.
         let _ = self.0.command(Input::End);
-        self.0.say_goodbye();
-    }
-}
-
-impl Shared {
-    /// Sends the closing frame from the caller's thread, so that the process
-    /// may exit at once; the client's thread does the rest.
-    fn say_goodbye(&self) {
-        if let Some(sink) = self.outbox.sink() {
-            self.outbox.disconnected();
-            sink.close();
-        }
     }
 }
 
@@ -181,7 +170,6 @@ impl Client {
     pub fn end(&self) {
         // The only failure is that no thread can be made to tell of an end.
         let _ = self.shared().command(Input::End);
-        self.shared().say_goodbye();
     }
 
     /// Writes a last message, then ends.
@@ -206,7 +194,6 @@ impl Client {
     pub fn destroy(&self) {
         // As in `end`.
         let _ = self.shared().destroy();
-        self.shared().say_goodbye();
     }
 
     /// Writes a message. Without a connection it is queued, up to
@@ -357,11 +344,7 @@ impl Client {
         if !self.shared().options.network {
             return Ok(());
         }
-        let told = self.shared().command(Input::Network(online));
-        if !online {
-            self.shared().say_goodbye();
-        }
-        told
+        self.shared().command(Input::Network(online))
     }
 
     /// How long it took to open the connection; with

@@ -87,9 +87,9 @@ impl Outbox {
         }
     }
 
-    /// The connection is gone.
-    pub fn disconnected(&self) {
-        self.lock().sink = None;
+    /// The connection is gone; it is given back, if it was open.
+    pub fn disconnected(&self) -> Option<Arc<dyn Sink>> {
+        self.lock().sink.take()
     }
 
     fn disconnect(&self, sink: &Arc<dyn Sink>) {
@@ -97,11 +97,6 @@ impl Outbox {
         if state.sink.as_ref().is_some_and(|present| Arc::ptr_eq(present, sink)) {
             state.sink = None;
         }
-    }
-
-    /// The present connection, if it is open.
-    pub fn sink(&self) -> Option<Arc<dyn Sink>> {
-        self.lock().sink.clone()
     }
 
     /// After the end messages are refused.

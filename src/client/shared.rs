@@ -147,7 +147,7 @@ impl Shared {
             self.inbox.set_over(false);
         }
         self.apply(&mut core, input);
-        self.start(&mut core)
+        self.start_and_leave(core)
     }
 
     /// Ends the client for good; the last event is `destroy`.
@@ -158,7 +158,7 @@ impl Shared {
         }
         self.apply(&mut core, Input::End);
         core.todo.push_back(Effect::Emit(Event::Destroy));
-        self.start(&mut core)
+        self.start_and_leave(core)
     }
 
     /// Feeds the machine.
@@ -167,6 +167,20 @@ impl Shared {
         let heard = machine.input(Instant::now(), input, todo);
         self.outbox.set_over(core.machine.over());
         heard
+    }
+
+    /// Sees to it that there is a thread. If the connection is given up,
+    /// sends the closing frame from the caller's thread, so that the process
+    /// may exit at once; the client's thread does the rest.
+    fn start_and_leave(self: &Arc<Self>, mut core: MutexGuard<'_, Core>) -> Result<()> {
+        let given_up = |e: &Effect| matches!(e, Effect::Hangup { graceful: true });
+        let sink = if core.todo.iter().any(given_up) { self.outbox.disconnected() } else { None };
+        let started = self.start(&mut core);
+        drop(core);
+        if let Some(sink) = sink {
+            sink.close();
+        }
+        started
     }
 
     fn start(self: &Arc<Self>, core: &mut Core) -> Result<()> {
@@ -185,6 +199,7 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
+                self.apply(core, Input::End);
                 core.todo.clear();
                 Err(error.into())
             }
