@@ -12,10 +12,11 @@ use crate::error::{BoxError, Error, Result};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::protocol::{self, Control, Received};
+use crate::ready_state::ReadyState;
 use crate::server::Inner as Server;
 use crate::server::inbox::Kept;
 use crate::server::messages;
-use crate::server::spark::{ReadyState, Spark};
+use crate::server::spark::Spark;
 use crate::transformers::{Inbound, Opening, Source};
 
 /// How often a closing connection is read, to throw away what comes; a peer

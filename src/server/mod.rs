@@ -78,7 +78,7 @@ use crate::value::Value;
 pub use destroy::{Destroy, Destroyed};
 pub use messages::{Messages, SparkReader, SparkWriter};
 pub use metrics::{ConnectionCounts, MetricsSnapshot};
-pub use spark::{EndOptions, ReadyState, Spark};
+pub use spark::{EndOptions, Spark};
 
 /// The stack of the server's own threads, which run no listeners.
 const OWN_STACK: usize = 128 << 10;

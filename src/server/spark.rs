@@ -18,6 +18,7 @@ use crate::middleware::Extensions;
 use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::{self, Heartbeat, Signals};
+use crate::ready_state::ReadyState;
 use crate::server::broadcaster::Action;
 use crate::server::events::SparkEvents;
 use crate::server::inbox::Inbox;
@@ -28,18 +29,6 @@ use crate::server::outbox::{Outbox, Parts, Segment};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
 use crate::transformers::Opening;
-
-/// The state of a connection, with the numbers of Primus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum ReadyState {
-    /// Being opened (clients only).
-    Opening = 1,
-    /// Ended, or not opened.
-    Closed = 2,
-    /// Open: messages flow.
-    Open = 3,
-}
 
 /// How [`Spark::end_with`] ends a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -362,12 +351,6 @@ impl Spark {
         if self.0.server.broadcaster.one(self.clone(), Action::End(end)).is_err() {
             self.0.say_goodbye();
         }
-    }
-
-    /// Cuts the connection without a word.
-    pub(super) fn cut(&self, reason: CloseReason) {
-        self.0.shut(reason);
-        self.0.outbox.cut();
     }
 
     /// An iterator over the messages that blocks until the next one: the other
