@@ -170,6 +170,8 @@ impl Printing<'_> {
         let response = if sound(&response) { response } else { text(500, "unsound response") };
         let status = response.status_code().0;
         let to_end = response.data_length().is_none() && self.version < (1, 1);
+        let lengthless = matches!(status, 204 | 304);
+        let head_only = self.head_only || lengthless;
         let failed = Cell::new(false);
         let keep_alive = self.keep_alive.filter(|_| !to_end);
         let mut printer = Printer {
@@ -183,10 +185,10 @@ impl Printing<'_> {
                 extra: self.extra,
                 own_server: has(&response, "Server"),
                 own_date: has(&response, "Date"),
-                bodiless: matches!(status, 204 | 304),
+                bodiless: head_only,
+                lengthless,
             },
         };
-        let head_only = self.head_only || matches!(status, 204 | 304);
         let response = guarded(response, &failed, to_end);
         response.raw_print(&mut printer, self.version.clone(), &[], head_only, None)?;
         printer.finish(head_only)?;
@@ -321,7 +323,10 @@ struct Edit<'a> {
     extra: &'a HeaderSet,
     own_server: bool,
     own_date: bool,
+    /// No body will follow.
     bodiless: bool,
+    /// Not even the length of one.
+    lengthless: bool,
 }
 
 impl Edit<'_> {
@@ -341,8 +346,9 @@ impl Edit<'_> {
             match name {
                 "Server" if !self.own_server => {}
                 "Date" if !self.own_date => date = line,
+                "Transfer-Encoding" if self.bodiless => {}
                 "Transfer-Encoding" => framing = line,
-                "Content-Length" if self.to_end || self.bodiless => {}
+                "Content-Length" if self.to_end || self.lengthless => {}
                 "Content-Length" => {
                     expect = value.parse().map_or(Expect::Any, Expect::Bytes);
                     framing = line;
