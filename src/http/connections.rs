@@ -185,17 +185,25 @@ impl Connections {
         streams.iter().for_each(|stream| stream.shutdown(how));
     }
 
-    /// Waits until no connection is left, or until the deadline; tells how many
-    /// are left. When it is 0, no thread of ours is left either.
+    /// Ends the reading of every stream of which `waits` is true: a thread that
+    /// waits for a request finds that none will come.
+    pub(crate) fn end_reading(&self, waits: impl Fn(&Arc<Stream>) -> bool) {
+        let streams: Vec<_> = self.lock().live.values().map(|e| Arc::clone(&e.stream)).collect();
+        let waiting = streams.iter().filter(|stream| waits(stream));
+        waiting.for_each(|stream| stream.shutdown(Shutdown::Read));
+    }
+
+    /// Waits until no connection is left but `own`, or until the deadline;
+    /// tells how many more are left. When it is 0, no thread of theirs is left
+    /// either.
     ///
-    /// Called by a connection thread, it waits for the caller too and can only
-    /// reach the deadline.
-    pub(crate) fn wait(&self, deadline: Instant) -> usize {
+    /// `own` is 1 when a connection thread calls, which cannot wait for itself.
+    pub(crate) fn wait(&self, deadline: Instant, own: usize) -> usize {
         let mut table = self.lock();
-        while !table.live.is_empty() {
+        while table.live.len() > own {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return table.live.len();
+                return table.live.len() - own;
             }
             let waited = self.empty.wait_timeout(table, left);
             table = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -226,7 +234,7 @@ impl Connections {
             Some(thread) => table.ended.replace(thread),
             None => None,
         };
-        if table.live.is_empty() {
+        if table.live.len() <= 1 {
             self.empty.notify_all();
         }
         drop(table);

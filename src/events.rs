@@ -1,0 +1,185 @@
+//! Lists of listeners: added and removed from any thread, run without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Names one registered listener, for its removal. Unique in the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ListenerId(u64);
+
+impl ListenerId {
+    fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        ListenerId(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+/// The listeners of one event. `F` is the listener's unsized type, such as
+/// `dyn Fn(&Spark, &Message) + Send + Sync`.
+///
+/// Two words, and no allocation, while there are none. Whoever emits takes a
+/// [`snapshot`](Self::snapshot) and runs that: listeners may add and remove
+/// listeners, which counts from the next snapshot on.
+pub(crate) struct Listeners<F: ?Sized>(Mutex<List<F>>);
+
+type List<F> = Option<Arc<Vec<Entry<F>>>>;
+
+struct Entry<F: ?Sized> {
+    id: ListenerId,
+    once: bool,
+    call: Arc<F>,
+}
+
+impl<F: ?Sized> Clone for Entry<F> {
+    fn clone(&self) -> Self {
+        Entry { id: self.id, once: self.once, call: Arc::clone(&self.call) }
+    }
+}
+
+impl<F: ?Sized> Default for Listeners<F> {
+    fn default() -> Self {
+        Listeners(Mutex::new(None))
+    }
+}
+
+impl<F: ?Sized> Listeners<F> {
+    /// Adds a listener at the end of the list.
+    pub fn add(&self, call: Arc<F>) -> ListenerId {
+        self.push(call, false)
+    }
+
+    /// Adds a listener that is in one snapshot and then gone.
+    pub fn once(&self, call: Arc<F>) -> ListenerId {
+        self.push(call, true)
+    }
+
+    /// Removes a listener; false when it is not (or no longer) in this list.
+    pub fn remove(&self, id: ListenerId) -> bool {
+        let mut list = self.lock();
+        let found = list.as_ref().is_some_and(|entries| entries.iter().any(|e| e.id == id));
+        if found {
+            retain(&mut list, |entry| entry.id != id);
+        }
+        found
+    }
+
+    /// Removes all of them.
+    pub fn clear(&self) {
+        // Listeners are dropped after the lock is: their captures may come
+        // back here.
+        let old = self.lock().take();
+        drop(old);
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_none()
+    }
+
+    /// The present listeners, in the order in which they were added. Takes the
+    /// `once` listeners out of the list: no two snapshots share one.
+    pub fn snapshot(&self) -> Snapshot<F> {
+        let mut list = self.lock();
+        let taken = list.clone();
+        if taken.as_ref().is_some_and(|entries| entries.iter().any(|e| e.once)) {
+            retain(&mut list, |entry| !entry.once);
+        }
+        Snapshot(taken)
+    }
+
+    fn push(&self, call: Arc<F>, once: bool) -> ListenerId {
+        let id = ListenerId::next();
+        let mut list = self.lock();
+        Arc::make_mut(list.get_or_insert_default()).push(Entry { id, once, call });
+        id
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List<F>> {
+        // Nothing in here can panic half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn retain<F: ?Sized>(list: &mut List<F>, keep: impl Fn(&Entry<F>) -> bool) {
+    let kept: Vec<_> = list.iter().flat_map(|l| l.iter()).filter(|e| keep(e)).cloned().collect();
+    *list = if kept.is_empty() { None } else { Some(Arc::new(kept)) };
+}
+
+/// The listeners that were there at one moment.
+pub(crate) struct Snapshot<F: ?Sized>(List<F>);
+
+impl<F: ?Sized> Snapshot<F> {
+    /// The listeners in order.
+    pub fn iter(&self) -> impl Iterator<Item = &F> {
+        self.0.iter().flat_map(|entries| entries.iter()).map(|entry| &*entry.call)
+    }
+
+    /// True when nobody listens.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Calls = dyn Fn(&Mutex<Vec<u8>>) + Send + Sync;
+
+    fn pushes(n: u8) -> Arc<Calls> {
+        Arc::new(move |out| out.lock().unwrap().push(n))
+    }
+
+    fn emit(listeners: &Listeners<Calls>) -> Vec<u8> {
+        let out = Mutex::default();
+        for listener in listeners.snapshot().iter() {
+            listener(&out);
+        }
+        out.into_inner().unwrap()
+    }
+
+    #[test]
+    fn run_in_order_and_are_removed_by_id() {
+        let listeners = Listeners::default();
+        let _first = listeners.add(pushes(1));
+        let second = listeners.add(pushes(2));
+        let _third = listeners.add(pushes(3));
+        assert_eq!(emit(&listeners), [1, 2, 3]);
+        assert!(listeners.remove(second));
+        assert!(!listeners.remove(second));
+        assert_eq!(emit(&listeners), [1, 3]);
+        listeners.clear();
+        assert!(listeners.is_empty() && listeners.snapshot().is_empty());
+    }
+
+    #[test]
+    fn once_is_once_however_many_emit() {
+        let listeners = Listeners::default();
+        for n in 0..100 {
+            listeners.once(pushes(n));
+        }
+        listeners.add(pushes(200));
+        let runs: Vec<Vec<u8>> = std::thread::scope(|scope| {
+            let spawned: Vec<_> = (0..4).map(|_| scope.spawn(|| emit(&listeners))).collect();
+            spawned.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(runs.concat().iter().filter(|n| **n < 200).count(), 100);
+        assert_eq!(emit(&listeners), [200]);
+    }
+
+    #[test]
+    fn a_listener_may_change_the_list_it_is_run_from() {
+        let listeners = Arc::new(Listeners::<Calls>::default());
+        let inner = Arc::downgrade(&listeners);
+        listeners.once(Arc::new(move |_| {
+            inner.upgrade().unwrap().add(pushes(9));
+        }));
+        assert!(emit(&listeners).is_empty());
+        assert_eq!(emit(&listeners), [9]);
+    }
+
+    #[test]
+    fn an_empty_list_is_two_words() {
+        assert_eq!(size_of::<Listeners<Calls>>(), 16);
+    }
+}

@@ -1,0 +1,102 @@
+//! Ids that a stranger cannot guess: randomness from the operating system,
+//! fetched for many ids at a time.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+/// The alphabet of spark ids; 64 letters, so that six random bits make one and
+/// none is likelier than another.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Letters of a spark id: 126 bits.
+const SPARK_ID: usize = 21;
+
+/// Random bytes fetched at once: enough for 64 spark ids.
+const BATCH: usize = 64 * SPARK_ID;
+
+/// Bytes not handed out yet; the bytes before `used` are gone.
+struct Pool {
+    bytes: [u8; BATCH],
+    used: usize,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { bytes: [0; BATCH], used: BATCH });
+
+/// The id of a new spark: 21 letters of `A-Za-z0-9_-`.
+///
+/// # Errors
+///
+/// The operating system has no randomness to give.
+pub fn spark_id() -> io::Result<String> {
+    let mut bytes = [0; SPARK_ID];
+    fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| ALPHABET[usize::from(byte % 64)] as char).collect())
+}
+
+/// Fills `to` with random bytes.
+///
+/// # Errors
+///
+/// The operating system has no randomness to give.
+pub fn fill(to: &mut [u8]) -> io::Result<()> {
+    if to.len() > BATCH {
+        return getrandom::fill(to).map_err(io::Error::other);
+    }
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    if BATCH - pool.used < to.len() {
+        getrandom::fill(&mut pool.bytes).map_err(io::Error::other)?;
+        pool.used = 0;
+    }
+    let range = pool.used..pool.used + to.len();
+    pool.used = range.end;
+    to.copy_from_slice(&pool.bytes[range.clone()]);
+    // What was handed out is not kept.
+    pool.bytes[range].fill(0);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_21_letters_and_never_the_same() {
+        let ids: Vec<String> = (0..20_000).map(|_| spark_id().unwrap()).collect();
+        for id in &ids {
+            assert_eq!(id.len(), 21);
+            assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        }
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+    }
+
+    #[test]
+    fn every_letter_is_about_as_frequent() {
+        let mut counts = [0u32; 128];
+        for _ in 0..20_000 {
+            spark_id().unwrap().bytes().for_each(|b| counts[usize::from(b)] += 1);
+        }
+        // 6,562 of each expected; the bounds are eleven standard deviations.
+        for &letter in ALPHABET {
+            let count = counts[usize::from(letter)];
+            assert!((5_660..7_460).contains(&count), "{}: {count}", letter as char);
+        }
+    }
+
+    #[test]
+    fn large_buffers_are_filled_too() {
+        let mut bytes = vec![0; 3 * BATCH];
+        fill(&mut bytes).unwrap();
+        assert!(bytes.chunks(BATCH).all(|chunk| chunk.iter().any(|&b| b != 0)));
+    }
+
+    #[test]
+    fn threads_do_not_share_bytes() {
+        let threads: Vec<_> = (0..4)
+            .map(|_| std::thread::spawn(|| (0..2_000).map(|_| spark_id().unwrap()).collect()))
+            .collect();
+        let ids: Vec<Vec<String>> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+        let ids: Vec<String> = ids.concat();
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 8_000);
+    }
+}

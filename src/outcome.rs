@@ -1,0 +1,27 @@
+//! What a listener may return.
+
+use crate::error::BoxError;
+
+/// The result of a listener: nothing, or a `Result` of any error.
+///
+/// A listener that returns an error ends its spark: first the `error` event,
+/// then `end`. So `?` does what one expects in a listener.
+pub trait Outcome {
+    /// The outcome as a result.
+    ///
+    /// # Errors
+    /// Whatever the listener returned.
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl Outcome for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<T, E: Into<BoxError>> Outcome for Result<T, E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map(drop).map_err(Into::into)
+    }
+}

@@ -1,0 +1,175 @@
+//! What time it is: the system's clock, or one that a test moves by hand.
+
+use std::cell::Cell;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+thread_local! {
+    /// Set on timer threads.
+    pub(super) static ON_TIMER_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where a timer takes its time from.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The system's monotonic clock.
+    #[default]
+    System,
+    /// A clock that stands still until it is moved.
+    Manual(ManualClock),
+}
+
+impl Clock {
+    pub fn now(&self) -> Instant {
+        match self {
+            Clock::System => Instant::now(),
+            Clock::Manual(clock) => clock.now(),
+        }
+    }
+
+    /// Milliseconds since 1970.
+    pub fn wall_ms(&self) -> u64 {
+        match self {
+            Clock::System => system_wall_ms(),
+            Clock::Manual(clock) => clock.wall_ms(),
+        }
+    }
+}
+
+fn system_wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// A clock for tests: it stands still until [`advance`](ManualClock::advance)
+/// is called, so that heartbeats and time-outs of minutes are tested in no time
+/// and without chance.
+///
+/// A clone is the same clock; a server and a client may share one. Deadlines
+/// are kept in whole milliseconds since the clock was made; a deadline between
+/// two of them counts as the later one.
+///
+/// ```
+/// use primus::ManualClock;
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// let before = clock.now();
+/// clock.advance(Duration::from_secs(30));
+/// assert_eq!(clock.now() - before, Duration::from_secs(30));
+/// ```
+#[derive(Clone)]
+pub struct ManualClock {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    base: Instant,
+    wall_base: u64,
+    passed: Mutex<Duration>,
+    timers: Mutex<Vec<Weak<dyn Driven>>>,
+    /// Held for the length of an `advance`, so that there is one at a time.
+    turn: Mutex<()>,
+}
+
+/// A timer that runs on a manual clock.
+pub(super) trait Driven: Send + Sync {
+    /// Waits until everything due at the clock's present time has fired.
+    fn settle(&self);
+    /// The earliest deadline.
+    fn next(&self) -> Option<Instant>;
+    /// Tells the timer that the clock was moved.
+    fn nudge(&self);
+}
+
+impl ManualClock {
+    /// A clock that shows the present time and stands still.
+    pub fn new() -> Self {
+        let inner = Inner {
+            base: Instant::now(),
+            wall_base: system_wall_ms(),
+            passed: Mutex::default(),
+            timers: Mutex::default(),
+            turn: Mutex::default(),
+        };
+        ManualClock { inner: Arc::new(inner) }
+    }
+
+    /// The time that the clock shows.
+    pub fn now(&self) -> Instant {
+        self.inner.base + *lock(&self.inner.passed)
+    }
+
+    /// Moves the clock on by `span`.
+    ///
+    /// Time goes from deadline to deadline: everything due within the span
+    /// fires in order, at its own time, including what is scheduled or re-armed
+    /// for a time within the span by what fires. What other threads do in
+    /// answer (reading from a socket, say) is not waited for: where that
+    /// matters, advance in smaller steps and wait for its effect between them.
+    ///
+    /// # Blocking
+    ///
+    /// Returns when all of it has fired. Called from a timer's own thread it
+    /// moves the clock and returns at once.
+    pub fn advance(&self, span: Duration) {
+        if ON_TIMER_THREAD.get() {
+            *lock(&self.inner.passed) += span;
+            self.timers().iter().for_each(|timer| timer.nudge());
+            return;
+        }
+        let _turn = lock(&self.inner.turn);
+        let target = self.now() + span;
+        loop {
+            let timers = self.timers();
+            timers.iter().for_each(|timer| timer.settle());
+            let next = timers.iter().filter_map(|timer| timer.next()).min();
+            match next.filter(|&next| next <= target) {
+                Some(next) => self.move_to(next),
+                None if self.now() < target => self.move_to(target),
+                None => break,
+            }
+        }
+    }
+
+    /// Milliseconds since 1970: the system's when the clock was made, and what
+    /// the clock was moved since.
+    pub(crate) fn wall_ms(&self) -> u64 {
+        self.inner.wall_base + lock(&self.inner.passed).as_millis() as u64
+    }
+
+    pub(super) fn base(&self) -> Instant {
+        self.inner.base
+    }
+
+    pub(super) fn attach(&self, timer: Weak<dyn Driven>) {
+        let mut timers = lock(&self.inner.timers);
+        timers.retain(|timer| timer.strong_count() > 0);
+        timers.push(timer);
+    }
+
+    fn timers(&self) -> Vec<Arc<dyn Driven>> {
+        lock(&self.inner.timers).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn move_to(&self, at: Instant) {
+        let mut passed = lock(&self.inner.passed);
+        *passed = (*passed).max(at.saturating_duration_since(self.inner.base));
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ManualClock({:?})", *lock(&self.inner.passed))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
