@@ -27,8 +27,8 @@ use super::head::is_token_byte;
 /// Bytes collected before they go to the socket.
 const BUFFER: usize = 16 << 10;
 
-/// Most of a body that is put into a refusal of an upgrade.
-const REFUSAL_BODY: u64 = 64 << 10;
+/// The largest body of a refused upgrade, which is collected in memory.
+const REFUSAL_BODY: u64 = 1 << 20;
 
 /// Header fields that middleware sets for whatever will be the answer.
 #[derive(Clone, Debug, Default)]
@@ -143,9 +143,12 @@ pub(crate) fn refusal_of(
         .collect();
     headers.extend(extra.iter());
     let mut body = Vec::new();
-    if let Err(error) = response.into_reader().take(REFUSAL_BODY).read_to_end(&mut body) {
-        log::warn!("the body of a refusal could not be read: {error}");
-        body.clear();
+    let read = response.into_reader().take(REFUSAL_BODY + 1).read_to_end(&mut body);
+    if read.is_err() || body.len() as u64 > REFUSAL_BODY {
+        log::error!(
+            "the body of a refused upgrade could not be read or is over {REFUSAL_BODY} bytes"
+        );
+        return refusal(version, 500, &[], b"");
     }
     refusal(version, if is_final(status) { status } else { 500 }, &headers, &body)
 }
