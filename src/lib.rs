@@ -15,15 +15,17 @@ mod net;
 mod options;
 mod outcome;
 mod protocol;
+mod ready_state;
 mod server;
 mod timer;
 mod transformers;
-mod value;
+pub mod value;
 
 pub mod middleware;
 pub mod parsers;
 pub mod plugins;
 
+pub use client::{Attempt, Client, ClientBuilder, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
 pub use events::ListenerId;
@@ -37,9 +39,10 @@ pub use outcome::Outcome;
 pub use parsers::Parser;
 pub use plugins::Plugin;
 pub use protocol::Generation;
+pub use ready_state::ReadyState;
 pub use server::{
-    ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus,
-    ReadyState, Spark, SparkReader, SparkWriter,
+    ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus, Spark,
+    SparkReader, SparkWriter,
 };
 pub use timer::ManualClock;
 pub use value::Value;

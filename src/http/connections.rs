@@ -1,7 +1,7 @@
 //! The connections that are open, each with its thread.
 
 use std::collections::HashMap;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,8 +9,25 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 use std::{fmt, io};
 
-use super::connection::Accepted;
 use crate::net::Stream;
+
+/// A connection as it was accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: Arc<Stream>,
+    /// The other end; `None` for a Unix socket.
+    pub(crate) remote: Option<SocketAddr>,
+    /// When.
+    pub(crate) at: Instant,
+}
+
+impl Accepted {
+    /// A connection that the application accepted, just now.
+    pub(crate) fn new(stream: Arc<Stream>) -> Self {
+        let remote = stream.peer_addr();
+        Accepted { stream, remote, at: Instant::now() }
+    }
+}
 
 /// The connections that are open, bounded in number.
 ///

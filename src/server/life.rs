@@ -12,10 +12,11 @@ use crate::error::{BoxError, Error, Result};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::protocol::{self, Control, Received};
+use crate::ready_state::ReadyState;
 use crate::server::Inner as Server;
 use crate::server::inbox::Kept;
 use crate::server::messages;
-use crate::server::spark::{ReadyState, Spark};
+use crate::server::spark::Spark;
 use crate::transformers::{Inbound, Opening, Source};
 
 /// How often a closing connection is read, to throw away what comes; a peer
@@ -172,8 +173,9 @@ fn receive(spark: &Spark, frame: Frame) -> Result<()> {
         }
     }
     spark.note_inbound();
-    inner.traffic.messages_in.bump(1);
-    inner.traffic.bytes_in.bump(frame.len());
+    let traffic = &inner.outbox.traffic;
+    traffic.messages_in.bump(1);
+    traffic.bytes_in.bump(frame.len());
     if !inner.is_open() {
         return Ok(());
     }
@@ -333,7 +335,7 @@ fn finish(spark: &Spark) {
     spark.stop_timers();
     spark.outbox().release();
     server.metrics.disconnected(server.options.transformer);
-    server.metrics.ended.absorb(&inner.traffic);
+    server.metrics.ended.absorb(&inner.outbox.traffic);
     inner.events.clear();
 }
 

@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::client::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -36,6 +37,12 @@ pub(crate) fn by_name(name: &str) -> Result<&'static str> {
 pub(crate) fn server(name: &str) -> Box<dyn Transformer> {
     debug_assert!(KNOWN.contains(&name));
     Box::new(websockets::server::Websockets)
+}
+
+/// The client side of a transformer by name; case does not matter.
+pub(crate) fn client(name: &str) -> Result<Arc<dyn Transport>> {
+    by_name(name)?;
+    Ok(Arc::new(websockets::client::WebSockets))
 }
 
 /// The server side of a transformer.
