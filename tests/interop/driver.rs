@@ -190,7 +190,12 @@ impl Driver {
     /// Skips the events of a client until this one.
     #[track_caller]
     pub fn skip_to(&mut self, client: u64, name: &str) -> Value {
-        self.next(client, |event| event.name == name).value
+        loop {
+            let event = self.next(client, |_| true);
+            if event.name == name {
+                return event.value;
+            }
+        }
     }
 
     /// Whether a client has nothing to tell for a time, but of heartbeats.

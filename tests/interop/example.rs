@@ -35,7 +35,7 @@ for_each_client! {
         assert_eq!(node.data(client), "xxxxx");
         node.write(client, "reconnect");
         node.expect_all(client, &["close", "reconnect scheduled"]);
-        node.skip_to(client, "reconnected");
+        node.skip_to(client, "open");
         node.write(client, "close");
         node.expect_all(client, &["close", "end"]);
     }

@@ -18,7 +18,7 @@ for_each_client! {
         // Kept until the server is there again.
         node.write(client, "written between");
         let server = Server::restart(Primus::builder(), server.address());
-        node.skip_to(client, "reconnected");
+        node.skip_to(client, "open");
         server.spark().write("welcome back").unwrap();
         let mut both = [node.data(client), node.data(client)];
         both.sort_by_key(|value| value.to_string());
@@ -33,7 +33,7 @@ for_each_client! {
         server.process.kill();
         node.expect_all(client, &["close", "reconnect scheduled"]);
         let server = Example::start(&["--port", server.port()]);
-        node.skip_to(client, "reconnected");
+        node.skip_to(client, "open");
         node.write(client, "here");
         assert_eq!(node.data(client), "here");
         drop(server);
@@ -53,7 +53,7 @@ for_each_client! {
         node.expect_all(client, &["close", "reconnect scheduled"]);
         let (_, reason) = server.ended();
         assert_eq!((reason.by, reason.code), (Ended::Protocol, 1009));
-        node.skip_to(client, "reconnected");
+        node.skip_to(client, "open");
         node.write(client, "fits");
         assert_eq!(node.data(client), "fits");
     }

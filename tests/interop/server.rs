@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
-use primus::{Builder, CloseReason, Destroy, Primus, Spark};
+use primus::{Builder, CloseReason, Destroy, ManualClock, Primus, Spark};
 
 use crate::node::{Process, TEST_TIMEOUT};
 
@@ -80,6 +80,20 @@ impl Server {
         self.ended.recv_timeout(TEST_TIMEOUT).expect("an end")
     }
 
+    /// Moves the clock on until a spark ends: one whose input may lie unread is
+    /// not judged.
+    #[track_caller]
+    pub fn advance_to_end(&self, clock: &ManualClock, step: Duration) -> CloseReason {
+        let deadline = Instant::now() + TEST_TIMEOUT / 2;
+        while Instant::now() < deadline {
+            clock.advance(step);
+            if let Ok((_, reason)) = self.ended.recv_timeout(Duration::from_millis(50)) {
+                return reason;
+            }
+        }
+        panic!("no spark ends");
+    }
+
     /// Whether no spark has ended that was not told of.
     pub fn none_ended(&self) -> bool {
         self.ended.try_recv().is_err()
@@ -141,7 +155,9 @@ fn example() -> PathBuf {
         if profile.ends_with("release") {
             cargo.arg("--release");
         }
-        assert!(cargo.status().is_ok_and(|status| status.success()), "{cargo:?} failed");
+        let output = cargo.output().expect("cargo runs");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{cargo:?} failed:\n{told}");
     }
     echo
 }
