@@ -1,21 +1,19 @@
 //! All generations of clients live on one server, and none sees another's
 //! heartbeat.
 
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use primus::{Ended, Generation, ManualClock, Primus, Spark};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::driver::{Driver, HAPPN, Kind, V6, V6_WS1, V8, need_node};
-use crate::node::Process;
+use crate::node::{Process, TEST_TIMEOUT};
 use crate::server::Server;
 
 /// On a real clock: short, but not so short that a busy machine breaks it.
 const INTERVAL: Duration = Duration::from_millis(700);
-
-/// Long enough on a manual clock, where it does not matter.
-const HELD_BACK: Duration = Duration::from_secs(60);
 
 fn signal(process: &mut Process, signal: Signal) {
     let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw).unwrap();
@@ -23,8 +21,8 @@ fn signal(process: &mut Process, signal: Signal) {
 }
 
 /// The spark tells when a heartbeat has come.
-fn beats(spark: &Spark) -> std::sync::mpsc::Receiver<()> {
-    let (tell, told) = std::sync::mpsc::channel();
+fn beats(spark: &Spark) -> Receiver<()> {
+    let (tell, told) = mpsc::channel();
     spark.on_heartbeat(move |_| drop(tell.send(())));
     told
 }
@@ -71,7 +69,7 @@ fn a_client_lives_for_many_intervals() {
     for _ in 0..20 {
         clock.advance(Duration::from_secs(30));
         node.expect(client, "incoming::ping");
-        beats.recv_timeout(crate::node::TEST_TIMEOUT).expect("an answer");
+        beats.recv_timeout(TEST_TIMEOUT).expect("an answer");
     }
     assert!(spark.latency().is_some());
     assert_alive(&server, &mut node, client);
@@ -135,7 +133,7 @@ fn ping_400(node: &mut Driver, server: &Server) {
     let beats = beats(&server.spark());
     for _ in 0..4 {
         node.expect(client, "incoming::pong");
-        beats.recv_timeout(crate::node::TEST_TIMEOUT).expect("a heartbeat");
+        beats.recv_timeout(TEST_TIMEOUT).expect("a heartbeat");
     }
     assert_alive(server, node, client);
 }
@@ -230,26 +228,25 @@ fn all_generations_live_on_one_server() {
     need_node!();
     let clock = ManualClock::new();
     let server = Server::start(Primus::builder().clock(&clock));
-    let kinds = [V8, V6, V6_WS1, HAPPN];
-    let mut nodes = kinds.map(|kind| {
+    let connect = |kind: Kind, options: Value| {
         let mut node = Driver::start(kind);
-        if kind.project.contains("v6") || kind.project.contains("happn") {
-            node.options["ping"] = json!(1100);
-        }
+        node.options = options;
         let client = node.open(&server.url());
         (node, client, beats(&server.spark()))
-    });
-    for _ in 0..3 {
-        // Each has shown itself within this time before the clock goes on.
-        for (at, (_, _, beats)) in nodes.iter().enumerate() {
-            while beats.try_recv().is_ok() {}
-            if at > 0 {
-                beats.recv_timeout(HELD_BACK).expect("a ping of the client's own");
-            }
+    };
+    let mut pinged = connect(V8, json!({}));
+    let mut happn = connect(HAPPN, json!({}));
+    let mut pinging = [V6, V6_WS1].map(|kind| connect(kind, json!({"ping": 300})));
+    for _ in 0..2 {
+        for (_, _, beats) in &pinging {
+            beats.try_iter().for_each(drop);
+            beats.recv_timeout(TEST_TIMEOUT).expect("a ping since the clock stands");
         }
         clock.advance(Duration::from_secs(30));
+        pinged.2.recv_timeout(TEST_TIMEOUT).expect("an answer");
+        happn.0.expect(happn.1, "incoming::pong");
     }
-    for (node, client, _) in &mut nodes {
+    for (node, client, _) in pinging.iter_mut().chain([&mut pinged, &mut happn]) {
         assert_alive(&server, node, *client);
     }
 }
