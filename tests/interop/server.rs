@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
-use primus::{Builder, CloseReason, Destroy, ManualClock, Primus, Spark};
+use primus::{Builder, CloseReason, Destroy, ManualClock, Message, Primus, Spark};
 
 use crate::node::{Process, TEST_TIMEOUT};
 
@@ -18,6 +18,12 @@ pub struct Server {
     address: SocketAddr,
     sparks: Receiver<Spark>,
     ended: Receiver<(Spark, CloseReason)>,
+}
+
+type Answer = fn(&Spark, &Message) -> primus::Result<()>;
+
+fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
+    spark.write_frame(message.frame()).map(drop)
 }
 
 impl Server {
@@ -33,7 +39,15 @@ impl Server {
     ) -> Server {
         let primus = builder.build().unwrap();
         primus.on_connection(greet);
-        Server::run(primus, bind("127.0.0.1:0".parse().unwrap()))
+        Server::run(primus, bind("127.0.0.1:0".parse().unwrap()), echo)
+    }
+
+    /// A server that decodes each message and encodes it again.
+    pub fn start_decoding(builder: Builder) -> Server {
+        let listener = bind("127.0.0.1:0".parse().unwrap());
+        Server::run(builder.build().unwrap(), listener, |spark, message| {
+            spark.write(message.value()).map(drop)
+        })
     }
 
     /// A server that listens where the one before it did.
@@ -42,14 +56,14 @@ impl Server {
     }
 
     fn on(builder: Builder, listener: TcpListener) -> Server {
-        Server::run(builder.build().unwrap(), listener)
+        Server::run(builder.build().unwrap(), listener, echo)
     }
 
-    fn run(primus: Primus, listener: TcpListener) -> Server {
+    fn run(primus: Primus, listener: TcpListener, answer: Answer) -> Server {
         let (tell, sparks) = mpsc::channel();
         let (tell_ended, ended) = mpsc::channel();
         primus.on_connection(move |spark| {
-            spark.on_data(|spark, message| spark.write_frame(message.frame()));
+            spark.on_data(answer);
             let tell_ended = tell_ended.clone();
             spark.on_end(move |spark, reason| {
                 let _ = tell_ended.send((spark.clone(), reason.clone()));

@@ -81,7 +81,10 @@ const commands = {
     };
   },
 
-  values: ({ client }) => values(clients.get(client), (result) => say(client, 'values', result)),
+  values(wishes) {
+    values(clients.get(wishes.client), wishes, (result) => say(wishes.client, 'values', result));
+  },
+
   crowd: (wishes) => crowd(Primus, wishes, (event, value) => say(0, event, value)),
 
   async fetch({ url, options }) {
