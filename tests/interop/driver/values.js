@@ -5,8 +5,6 @@
 // not all of them (lone surrogates, say) could be told to the test and back.
 //
 
-const assert = require('assert');
-
 function nested(depth) {
   let value = 'deep';
   while (depth-- > 0) value = [value];
@@ -64,11 +62,10 @@ module.exports = function values(client, { verbatim }, done) {
 
   client.on('data', (data) => {
     const name = names[at++];
-    // The text as well: it tells the order of keys.
-    try {
-      assert.deepStrictEqual(data, shapes[name]);
-      assert.strictEqual(JSON.stringify(data), JSON.stringify(shapes[name]));
-    } catch (e) { wrong.push(`${name}: ${e.message.slice(0, 200)}`); }
+    // Texts are compared: objects come out of another context, and a text also
+    // tells the order of keys.
+    const [came, went] = [JSON.stringify(data), JSON.stringify(shapes[name])];
+    if (came !== went) wrong.push(`${name}: ${came.slice(0, 200)}`);
     if (at < names.length) return;
     clearTimeout(patience);
     tell();
