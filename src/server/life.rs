@@ -328,9 +328,13 @@ fn finish(spark: &Spark) {
     let server = &inner.server;
     inner.shut(CloseReason::lost("gone"));
     let reason = inner.reason().cloned().unwrap_or_else(|| CloseReason::lost("gone"));
-    server.registry.remove(spark);
     inner.inbox.close();
     let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);
+    if closes || matches!(reason.by, Ended::Lost | Ended::SlowConsumer) {
+        server.registry.remove(spark);
+    }
+    // Where this side ends the connection, the goodbye has been said or stands
+    // behind broadcasts that are still to be delivered.
     if closes {
         spark.outbox().close(&reason);
     }
@@ -343,6 +347,7 @@ fn finish(spark: &Spark) {
         _ => linger(spark, closes),
     }
     spark.stop_timers();
+    server.registry.remove(spark);
     spark.outbox().release();
     server.metrics.disconnected(server.options.transformer);
     server.metrics.ended.absorb(&inner.outbox.traffic);

@@ -34,10 +34,12 @@ impl Registry {
         }
     }
 
-    /// Removes a spark; true when it was there.
-    pub fn remove(&self, spark: &Spark) -> bool {
-        let removed = lock(&self.sparks).remove(spark.id());
-        removed.is_some()
+    /// Removes a spark, if it is there; another one of the same id stays.
+    pub fn remove(&self, spark: &Spark) {
+        let mut sparks = lock(&self.sparks);
+        if sparks.get(spark.id()).is_some_and(|connected| connected.spark == *spark) {
+            sparks.remove(spark.id());
+        }
     }
 
     /// The spark with this id.
