@@ -140,14 +140,21 @@ impl Driver {
                 self.report(Input::Opened);
             }
             Step::Message(frame) => self.message(frame),
-            Step::Failed(error) => self.gone(Input::Failed(error)),
-            Step::Closed(reason) => self.gone(Input::Lost(reason)),
+            Step::Failed(error) => {
+                self.connection = None;
+                self.report(Input::Failed(error));
+            }
+            Step::Closed(reason) => {
+                self.look_after();
+                self.report(Input::Lost(reason));
+            }
         }
     }
 
-    fn gone(&mut self, input: Input<'_>) {
-        self.connection = None;
-        self.report(input);
+    /// Leaves the connection to end in the background.
+    fn look_after(&mut self) {
+        let until = Instant::now() + self.shared.options.close_timeout;
+        self.closing = self.connection.take().map(|connection| (connection, until));
     }
 
     /// Feeds the machine with what the connection tells; `None` when the
@@ -215,11 +222,12 @@ impl Driver {
         drop(self.shared.outbox.disconnected());
         self.sink = None;
         self.patience = None;
-        if let Some(mut connection) = self.connection.take()
-            && graceful
-        {
-            connection.close();
-            self.closing = Some((connection, Instant::now() + self.shared.options.close_timeout));
+        match &mut self.connection {
+            Some(connection) if graceful => {
+                connection.close();
+                self.look_after();
+            }
+            _ => self.connection = None,
         }
     }
 
@@ -309,10 +317,12 @@ impl Driver {
     fn note(&self, event: Event) {
         let mut core = self.shared.core();
         match event {
-            Event::Open => core.opens += 1,
+            Event::Open => {}
+            // Unless the application has opened it again meanwhile, or it
+            // comes back with the network.
             Event::End(_) => {
-                core.ended = true;
-                self.shared.inbox.set_over(true);
+                core.ended = core.machine.over();
+                self.shared.inbox.set_over(core.ended);
             }
             Event::Error(error) => core.failure = Some(error),
             Event::Timeout => core.failure = Some(Error::Timeout("no connection in time")),

@@ -147,7 +147,7 @@ impl Client {
         self.outside("waiting for the connection")?;
         let shared = self.shared();
         let known = |core: &shared::Core| {
-            core.ended || (core.opens > 0 && core.machine.state() == ReadyState::Open)
+            core.ended || (core.machine.state() == ReadyState::Open && shared.outbox.is_connected())
         };
         if !shared.wait_until(until, known) {
             return Err(Error::Timeout("no connection in time"));

@@ -54,9 +54,7 @@ pub(crate) struct Core {
     pub todo: Effects,
     /// There is a thread.
     pub running: bool,
-    /// Connections that were opened.
-    pub opens: u64,
-    /// The `end` event was delivered, and no `open` called since.
+    /// The `end` event was delivered and meant, and no `open` called since.
     pub ended: bool,
     /// Nothing is possible any more.
     pub destroyed: bool,
@@ -85,7 +83,6 @@ impl Shared {
             machine: Machine::new(settings, recovery),
             todo: Effects::new(),
             running: false,
-            opens: 0,
             ended: false,
             destroyed: false,
             failure: None,

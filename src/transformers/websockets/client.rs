@@ -63,9 +63,19 @@ struct Handshake {
 struct Open {
     link: Arc<Link>,
     decoder: Decoder,
-    /// Our goodbye is on its way.
-    closing: bool,
+    phase: Phase,
     pings: Pings,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Open,
+    /// We said goodbye and wait for the answer.
+    Closing,
+    /// Both did, or the peer broke the protocol: what still comes is thrown
+    /// away, because closing a socket with something unread in it would
+    /// destroy our goodbye on its way.
+    Draining,
 }
 
 impl Connection for Session {
@@ -90,7 +100,7 @@ impl Connection for Session {
     fn close(&mut self) {
         match &mut self.stage {
             Stage::Open(open) => {
-                open.closing = true;
+                open.phase = Phase::Closing;
                 open.link.close();
             }
             _ => self.stage = Stage::Over,
@@ -135,7 +145,8 @@ impl Session {
         decoder.feed(&answer.body);
         let link = Arc::new(Link::new(handshake.stream, Arc::clone(&self.waker)));
         let sink = Arc::clone(&link);
-        self.stage = Stage::Open(Open { link, decoder, closing: false, pings: Pings::default() });
+        self.stage =
+            Stage::Open(Open { link, decoder, phase: Phase::Open, pings: Pings::default() });
         Ok(Step::Open(sink))
     }
 }
@@ -202,6 +213,9 @@ fn check(answer: &Answer, key: &str) -> Result<()> {
 
 impl Open {
     fn next(&mut self, waker: &Waker, until: Option<Instant>, paused: bool) -> Step {
+        if self.phase == Phase::Draining {
+            return self.drained(waker, until);
+        }
         if !paused && let Some(step) = self.decoded() {
             return step;
         }
@@ -245,18 +259,36 @@ impl Open {
 
     /// The peer's close frame: the goodbye, or the answer to ours.
     fn closed(&mut self, why: Option<(u16, String)>) -> Option<Step> {
-        if self.closing {
-            // The server ends the stream now; that is waited for, so that
-            // nothing is cut off on its way.
+        let (code, text) = why.unwrap_or((1005, String::new()));
+        self.bye((code != 1005).then_some((code, text.as_str())));
+        if self.phase == Phase::Closing {
+            self.phase = Phase::Draining;
             return None;
         }
-        let (code, text) = why.unwrap_or((1005, String::new()));
-        self.link.bye((code != 1005).then_some((code, text.as_str())));
+        self.phase = Phase::Draining;
         Some(Step::Closed(CloseReason::new(Ended::Remote, code, text, true)))
     }
 
+    /// Says goodbye for good: a close frame, unless one was sent, and the end
+    /// of the stream.
+    fn bye(&self, why: Option<(u16, &str)>) {
+        self.link.say_close(why);
+        self.link.stream.shutdown(Shutdown::Write);
+    }
+
+    fn drained(&self, waker: &Waker, until: Option<Instant>) -> Step {
+        let want = Ready { read: true, write: false };
+        let mut waste = [0; 4096];
+        match waker.wait(Some((&self.link.stream, want)), until) {
+            Ok(ready) if !ready.read => Step::Waited,
+            Ok(_) if self.link.stream.read(&mut waste).is_ok_and(|read| read > 0) => Step::Waited,
+            _ => lost("end of stream"),
+        }
+    }
+
     fn violated(&mut self, violation: Violation) -> Step {
-        self.link.bye(Some((violation.code, violation.text)));
+        self.bye(Some((violation.code, violation.text)));
+        self.phase = Phase::Draining;
         Step::Closed(CloseReason::new(Ended::Protocol, violation.code, violation.text, true))
     }
 }
@@ -441,12 +473,6 @@ impl Link {
         drop(pending);
         // A failure shows at the next read.
         let _ = self.flush();
-    }
-
-    /// Says goodbye for good: a close frame, and the end of the stream.
-    fn bye(&self, why: Option<(u16, &str)>) {
-        self.say_close(why);
-        self.stream.shutdown(Shutdown::Write);
     }
 
     fn say_close(&self, why: Option<(u16, &str)>) {
