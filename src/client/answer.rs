@@ -1,6 +1,7 @@
 //! Reading one HTTP response, in whatever pieces it arrives.
 
 use crate::error::{Error, Result};
+use crate::net::Stream;
 
 /// Longest response head in bytes.
 const HEAD_MAX: usize = 32 << 10;
@@ -67,6 +68,19 @@ impl Reader {
             None => None,
         };
         Ok(whole.map(|body| self.done(body)))
+    }
+
+    /// Reads from a stream once; `Some` when the response is whole.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push) and [`finish`](Self::finish), or the stream's.
+    pub fn read(&mut self, stream: &Stream) -> Result<Option<Answer>> {
+        let mut piece = [0; 4096];
+        let length = stream.read(&mut piece)?;
+        if length == 0 {
+            return std::mem::take(self).finish().map(Some);
+        }
+        self.push(piece.get(..length).unwrap_or_default())
     }
 
     /// The stream ended: the response is what has arrived.

@@ -8,10 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Client;
 use super::machine::{Effect, Event, Heard, Input};
-use super::options::{check_header, check_path};
 use super::shared::{Core, Shared, lock};
 use super::transport::{Connection, Sink, Step, Target};
-use super::url::{base64, query_string};
 use crate::error::{BoxError, Error, Result};
 use crate::events::Listeners;
 use crate::frame::Frame;
@@ -199,23 +197,7 @@ impl Driver {
         for listener in self.shared.events.outgoing_url.snapshot().iter() {
             caught(|| listener(&client, &mut url))?.map_err(Error::Listener)?;
         }
-        check_path(&url.pathname)?;
-        for (name, value) in &url.headers {
-            check_header(name, value)?;
-        }
-        if let Some(auth) = url.auth.take() {
-            let basic = format!("Basic {}", base64(auth.as_bytes()));
-            url.headers.push(("Authorization".into(), basic));
-        }
-        Ok(Target {
-            secure: options.address.secure,
-            host: url.host,
-            port: url.port,
-            path: format!("{}?{}", url.pathname, query_string(&url.query)),
-            headers: url.headers,
-            max_length: options.max_length,
-            waker: Arc::clone(&self.shared.waker),
-        })
+        url.target(options, Arc::clone(&self.shared.waker))
     }
 
     fn hang_up(&mut self, graceful: bool) {

@@ -7,6 +7,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod dial;
+mod discover;
 mod driver;
 mod events;
 mod inbox;
@@ -42,6 +43,7 @@ use inbox::Fetched;
 use machine::Input;
 use options::Options;
 use shared::{Shared, lock};
+use transport::Target;
 
 /// A client of a Primus server, in JavaScript or Rust.
 ///
@@ -117,6 +119,15 @@ impl Client {
     /// gets to see. The path says nothing: see [`ClientBuilder::pathname`].
     pub fn builder(url: &str) -> ClientBuilder {
         ClientBuilder::new(url)
+    }
+
+    /// The options that the server at `url` asks for in its spec document:
+    /// [`builder`](Self::builder) and [`ClientBuilder::discover`].
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::discover`].
+    pub fn discover(url: &str) -> Result<ClientBuilder> {
+        Self::builder(url).discover()
     }
 
     /// Begins to connect; nothing happens when it is connected or connecting.
@@ -436,6 +447,28 @@ pub struct OutgoingUrl {
 }
 
 impl OutgoingUrl {
+    /// What a transport is told, if nothing in it can change the request
+    /// around it.
+    pub(crate) fn target(mut self, options: &Options, waker: Arc<wait::Waker>) -> Result<Target> {
+        options::check_path(&self.pathname)?;
+        for (name, value) in &self.headers {
+            options::check_header(name, value)?;
+        }
+        if let Some(auth) = self.auth {
+            self.headers.push(("Authorization".into(), url::basic(&auth)));
+        }
+        let question = if self.query.is_empty() { "" } else { "?" };
+        Ok(Target {
+            secure: options.address.secure,
+            host: self.host,
+            port: self.port,
+            path: format!("{}{question}{}", self.pathname, url::query_string(&self.query)),
+            headers: self.headers,
+            max_length: options.max_length,
+            waker,
+        })
+    }
+
     /// Sets a parameter of the query, in place of any of the same name.
     pub fn set_query(&mut self, name: &str, value: &str) {
         self.query.retain(|(n, _)| n != name);

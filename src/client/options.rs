@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::machine::Strategy;
 use super::recovery::Reconnect;
-use super::transport::Transport;
+use super::transport::{Target, Transport};
 use super::url::Address;
+use super::wait::Waker;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
 use crate::parsers::Parser;
@@ -311,6 +312,19 @@ impl ClientBuilder {
         Ok(client)
     }
 
+    pub(crate) fn connect_timeout(&self) -> Option<Duration> {
+        self.timeout.filter(|timeout| !timeout.is_zero())
+    }
+
+    /// Where the spec document is.
+    pub(crate) fn spec_target(&self, waker: Arc<Waker>) -> Result<Target> {
+        let options = self.clone().options()?;
+        let mut url = options.outgoing_url(String::new());
+        url.pathname.push_str("/spec");
+        url.query = options.address.query.clone();
+        url.target(&options, waker)
+    }
+
     fn options(self) -> Result<Options> {
         let address = Address::parse(&self.url)?;
         if address.secure {
@@ -323,6 +337,7 @@ impl ClientBuilder {
         let slash = if self.pathname.starts_with('/') { "" } else { "/" };
         let pathname = format!("{slash}{}", self.pathname);
         check_path(&pathname)?;
+        let timeout = self.connect_timeout();
         Ok(Options {
             address,
             transport: transformers::client(&self.transformer)?,
@@ -331,7 +346,7 @@ impl ClientBuilder {
             headers: self.headers,
             reconnect: self.reconnect,
             seed: self.seed,
-            timeout: self.timeout.filter(|timeout| !timeout.is_zero()),
+            timeout,
             heartbeat: self.heartbeat,
             happn: self.happn,
             strategy: parse_strategy(&self.strategy)?,

@@ -44,6 +44,16 @@ impl Target {
             _ => format!("{host}:{port}"),
         }
     }
+
+    /// The head of a GET request with these further header lines.
+    pub fn request(&self, lines: &str) -> String {
+        let mut head =
+            format!("GET {} HTTP/1.1\r\nHost: {}\r\n{lines}", self.path, self.authority());
+        for (name, value) in &self.headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        head + "\r\n"
+    }
 }
 
 /// One session, driven by the client's thread alone.

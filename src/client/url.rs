@@ -118,6 +118,11 @@ fn hex(pair: &[u8]) -> Option<u8> {
     }
 }
 
+/// The value of an `Authorization` header for `user:password`.
+pub(crate) fn basic(auth: &str) -> String {
+    format!("Basic {}", base64(auth.as_bytes()))
+}
+
 /// Base64 of RFC 4648, padded.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

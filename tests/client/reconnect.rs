@@ -62,6 +62,7 @@ fn a_close_that_is_meant_is_the_end() {
     log.expect(&["open", "close 1005", "end"]);
     assert!(matches!(client.recv(), Err(Error::Ended(why)) if !why.may_reconnect));
     assert!(matches!(client.write("x"), Err(Error::Closed)));
+    drop(peer);
     assert!(client.wait_end(SOON));
     // The application may still decide otherwise.
     client.open().unwrap();

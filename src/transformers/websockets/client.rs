@@ -162,28 +162,16 @@ impl Handshake {
         if !ready.read {
             return Ok(None);
         }
-        let mut piece = [0; 4096];
-        let read = self.stream.read(&mut piece)?;
-        if read == 0 {
-            return std::mem::take(&mut self.reader).finish().map(Some);
-        }
-        self.reader.push(piece.get(..read).unwrap_or_default())
+        self.reader.read(&self.stream)
     }
 }
 
 /// The request of RFC 6455 section 4.1. No extension is offered.
 fn request(target: &Target, key: &str) -> String {
-    let mut text = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n",
-        target.path,
-        target.authority(),
-    );
-    for (name, value) in &target.headers {
-        text.extend([name, ": ", value, "\r\n"]);
-    }
-    text.push_str("\r\n");
-    text
+    target.request(&format!(
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+    ))
 }
 
 /// The answer must be the one of RFC 6455 section 4.1 to this key.
