@@ -7,33 +7,42 @@ mod close;
 mod error;
 mod events;
 mod frame;
-#[allow(dead_code)]
+mod http;
 mod id;
 mod limits;
 mod message;
 mod net;
-#[allow(dead_code)]
+mod options;
 mod outcome;
 mod protocol;
-#[allow(dead_code)]
+mod ready_state;
+mod server;
 mod timer;
 mod transformers;
-mod value;
+pub mod value;
 
-mod ready_state;
-
+pub mod middleware;
 pub mod parsers;
+pub mod plugins;
 
 pub use client::{Attempt, Client, ClientBuilder, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
 pub use events::ListenerId;
 pub use frame::Frame;
+pub use http::{Address, Request};
 pub use limits::Limits;
 pub use message::{Message, Written};
 pub use net::Stream;
+pub use options::{Builder, SlowConsumer};
 pub use outcome::Outcome;
 pub use parsers::Parser;
+pub use plugins::Plugin;
+pub use protocol::Generation;
 pub use ready_state::ReadyState;
+pub use server::{
+    ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus, Spark,
+    SparkReader, SparkWriter,
+};
 pub use timer::ManualClock;
 pub use value::Value;

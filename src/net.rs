@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 /// A connected socket.
@@ -106,6 +107,11 @@ impl Stream {
         }
     }
 
+    /// True when something can be read at once.
+    pub(crate) fn has_input(&self) -> bool {
+        rustix::io::ioctl_fionread(self).is_ok_and(|bytes| bytes > 0)
+    }
+
     /// Caps the kernel's send buffer, in bytes.
     pub(crate) fn set_send_buffer(&self, bytes: usize) {
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(self, bytes);
@@ -141,5 +147,62 @@ impl From<TcpStream> for Stream {
 impl From<UnixStream> for Stream {
     fn from(unix: UnixStream) -> Self {
         Stream::Unix(unix)
+    }
+}
+
+/// Wakes a thread that waits in `poll(2)`.
+#[derive(Debug)]
+pub(crate) struct Waker {
+    sender: UnixStream,
+    receiver: UnixStream,
+}
+
+impl Waker {
+    pub fn new() -> io::Result<Self> {
+        let (sender, receiver) = UnixStream::pair()?;
+        sender.set_nonblocking(true)?;
+        receiver.set_nonblocking(true)?;
+        Ok(Waker { sender, receiver })
+    }
+
+    /// Makes the next or present wait return. A full pipe is as good as
+    /// another byte in it.
+    pub fn wake(&self) {
+        let _ = rustix::net::send(&self.sender, b"!", SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+    }
+
+    /// Takes the wake-ups so far.
+    pub fn clear(&self) {
+        let mut sink = [0; 64];
+        while (&self.receiver).read(&mut sink).is_ok_and(|read| read == sink.len()) {}
+    }
+
+    /// Waits until `stream` can be read (true) or the waker was woken (false).
+    pub fn wait_or_readable(&self, stream: &Stream) -> io::Result<bool> {
+        let mut fds =
+            [PollFd::new(stream, PollFlags::IN), PollFd::new(&self.receiver, PollFlags::IN)];
+        poll(&mut fds, None)?;
+        let readable = !fds[0].revents().is_empty();
+        if !readable {
+            self.clear();
+        }
+        Ok(readable)
+    }
+}
+
+impl AsFd for Waker {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
+    }
+}
+
+/// `poll(2)` that goes on after a signal; a time-out of `None` waits for ever.
+pub(crate) fn poll(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<usize> {
+    let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
+    loop {
+        match rustix::event::poll(fds, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => {}
+            other => return Ok(other?),
+        }
     }
 }

@@ -38,7 +38,7 @@ use crate::message::{Message, Written};
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
-use crate::value::Value;
+use crate::value::to_value;
 use inbox::Fetched;
 use machine::Input;
 use options::Options;
@@ -225,8 +225,7 @@ impl Client {
         if transforms.is_empty() {
             return self.write_encoded(parser.encode(message, self)?);
         }
-        let json = serde_json::to_value(message).map_err(|e| Error::Transform(e.into()))?;
-        let mut value = Value::from_json(json);
+        let mut value = to_value(message).map_err(Error::Transform)?;
         for transform in transforms.iter() {
             match transform(self, value).map_err(Error::Transform)? {
                 Some(changed) => value = changed,

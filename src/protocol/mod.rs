@@ -15,6 +15,7 @@
 mod client;
 mod number;
 mod server;
+mod signals;
 mod yeast;
 
 use std::time::{Duration, Instant};
@@ -23,7 +24,9 @@ use std::time::{Duration, Instant};
 pub use client::{ClientHeartbeat, ClientMode, ClientReceived, ClientTick};
 pub use number::number;
 #[allow(unused_imports)]
-pub use server::{Generation, Heartbeat, HeartbeatOptions, Received, Signals, Tick};
+pub use server::{Generation, Heartbeat, HeartbeatOptions, Received, Tick};
+#[allow(unused_imports)]
+pub use signals::Signals;
 #[allow(unused_imports)]
 pub use yeast::Yeast;
 

@@ -8,17 +8,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::signals::{Signals, first_ping};
 use super::{Control, after, late, number, ping, pong, sooner, unasked_pong};
-
-/// Clients that ping do so within this time, by default after 25 s.
-const FIRST_CLIENT_PING: Duration = Duration::from_secs(27);
-
-/// The shortest and longest time-out that a happn client can ask for.
-const HAPPN_TIMEOUT_MS: (f64, f64) = (100.0, 3_600_000.0);
-
-/// The defaults of a happn client in milliseconds.
-const HAPPN_PING_MS: f64 = 25_000.0;
-const HAPPN_PONG_MS: f64 = 10_000.0;
 
 /// Which side of a connection sends `primus::ping::`.
 ///
@@ -62,21 +53,6 @@ impl Default for HeartbeatOptions {
             pong_skip: Duration::from_secs(1),
         }
     }
-}
-
-/// What a connection shows of its generation when it opens.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Signals<'a> {
-    /// The query parameter `ping`.
-    pub ping: Option<&'a str>,
-    /// The query parameter `pong`.
-    pub pong: Option<&'a str>,
-    /// The header `Sec-WebSocket-Key` of an upgrade.
-    pub websocket_key: Option<&'a str>,
-    /// The transformer's name, as in `/spec`.
-    pub transformer: &'a str,
-    /// The query parameter `EIO` of engine.io.
-    pub eio: Option<u8>,
 }
 
 /// What a control message is to the server.
@@ -334,13 +310,6 @@ fn may_pong(ponged: &mut Option<Instant>, now: Instant, skip: Duration) -> bool 
     !recent
 }
 
-/// How long the first ping to an undecided client is held back.
-fn first_ping(interval: Duration) -> Duration {
-    let held = interval.max(FIRST_CLIENT_PING);
-    let patience = interval.saturating_mul(3) / 2;
-    if held < patience { held } else { interval }
-}
-
 fn recognise(options: &HeartbeatOptions, signals: &Signals<'_>, now: Instant) -> Rules {
     let client_pings = Rules::ClientPings { heard: now };
     let server_pings = Rules::ServerPings { confirmed: true, alive: true, sent: None };
@@ -349,72 +318,12 @@ fn recognise(options: &HeartbeatOptions, signals: &Signals<'_>, now: Instant) ->
         Generation::ServerPings => return server_pings,
         Generation::Detect => {}
     }
-    if let Some(timeout) = happn_timeout(signals.ping, signals.pong) {
+    if let Some(timeout) = signals.happn_timeout() {
         return Rules::Happn { timeout, armed: now, skipped: 0, ponged: None };
     }
-    if signals.transformer == "socket.io" || signals.websocket_key.is_some_and(is_old_key) {
-        return client_pings;
+    match signals.generation() {
+        Generation::ClientPings => client_pings,
+        Generation::ServerPings => server_pings,
+        Generation::Detect => Rules::Undecided,
     }
-    if signals.eio.is_some_and(|eio| eio >= 4) {
-        return server_pings;
-    }
-    Rules::Undecided
-}
-
-/// The time-out of a happn client, from the query. The outer `None`: it is not
-/// one; the inner: it does not ping.
-fn happn_timeout(ping: Option<&str>, pong: Option<&str>) -> Option<Option<Duration>> {
-    let ping = happn_number(ping?, HAPPN_PING_MS)?;
-    let pong = happn_number(pong?, HAPPN_PONG_MS)?;
-    let Some(ping) = ping else { return Some(None) };
-    let (shortest, longest) = HAPPN_TIMEOUT_MS;
-    let ms = (ping + pong.unwrap_or(0.0) / 2.0).clamp(shortest, longest);
-    Some(Some(Duration::from_secs_f64(ms / 1000.0)))
-}
-
-/// `false` (the inner `None`) or `digits[.digits]`; anything else does not come
-/// from a happn client.
-fn happn_number(text: &str, default: f64) -> Option<Option<f64>> {
-    if text == "false" {
-        return Some(None);
-    }
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
-        return None;
-    }
-    let number = number(text);
-    Some(Some(if number.is_finite() { number } else { default }))
-}
-
-/// Whether a `Sec-WebSocket-Key` is of the form that only old Node clients use:
-/// base64 of `13-` and digits (the version and the time).
-fn is_old_key(key: &str) -> bool {
-    let Some(rest) = key.trim_end_matches('=').strip_prefix("MTMt") else { return false };
-    let (mut bits, mut count) = (0u32, 0);
-    for letter in rest.bytes() {
-        let Some(six) = base64_digit(letter) else { return false };
-        bits = bits << 6 | six;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            if !((bits >> count) as u8).is_ascii_digit() {
-                return false;
-            }
-            bits &= (1 << count) - 1;
-        }
-    }
-    rest.len() >= 2
-}
-
-fn base64_digit(letter: u8) -> Option<u32> {
-    let digit = match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(digit))
 }

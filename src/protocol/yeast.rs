@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(yeast.text(0), "0");
         assert_eq!(yeast.text(63), "_");
         assert_eq!(yeast.text(64), "10");
-        assert_eq!(yeast.text(1_439_816_226_334), "Kzk3YtU");
+        assert_eq!(yeast.text(1_439_816_226_334), "Kyxl1OU");
         assert_eq!(yeast.text(u64::MAX).len(), 11);
     }
 

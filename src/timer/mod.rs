@@ -24,6 +24,12 @@ use wheel::Wheel;
 pub use clock::{Clock, ManualClock};
 pub use wheel::Key;
 
+/// Ticks between two coarse deadlines.
+const COARSE: u64 = 64;
+
+/// Nearer deadlines than this are not made coarse.
+const EXACT: Duration = Duration::from_secs(5);
+
 /// Something that has a deadline.
 pub trait Task: Send + Sync {
     /// Called on the timer thread at the deadline or as soon after it as can
@@ -128,6 +134,20 @@ impl Timer {
     /// Milliseconds since 1970; moves with a manual clock.
     pub fn wall_ms(&self) -> u64 {
         self.owner.shared.clock.wall_ms()
+    }
+
+    /// A deadline a little later than this, shared with others, for those that
+    /// are many and not urgent: one waking then serves all of them. At most
+    /// 64 ms later; the same where it is less than 5 s ahead, or on a manual
+    /// clock.
+    pub fn coarse(&self, at: Instant) -> Instant {
+        let shared = &self.owner.shared;
+        let manual = matches!(shared.clock, Clock::Manual(_));
+        if manual || at.saturating_duration_since(Instant::now()) < EXACT {
+            return at;
+        }
+        let tick = shared.tick_at(at).saturating_add(COARSE - 1) / COARSE * COARSE;
+        shared.epoch.checked_add(Duration::from_millis(tick)).unwrap_or(at)
     }
 
     /// Fires a task at a deadline (at once if that has passed), never early and

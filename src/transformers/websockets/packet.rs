@@ -156,9 +156,10 @@ impl Decoder {
         }
     }
 
-    /// Moves what is unread to the front of the buffer.
+    /// Moves what is unread to the front of the buffer; after the end nothing
+    /// is kept.
     fn compact(&mut self) {
-        if self.start == self.end {
+        if self.start == self.end || self.closed {
             (self.start, self.end) = (0, 0);
         } else if self.start > 0 {
             self.buf.copy_within(self.start..self.end, 0);
@@ -448,7 +449,6 @@ fn data_opcode(frame: &Frame) -> OpCode {
 }
 
 /// Appends a ping frame. At most 125 bytes of payload are taken.
-#[cfg(test)]
 pub(crate) fn encode_ping(payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     write_frame(OpCode::Control(Control::Ping), cut(payload), mask, out);
 }

@@ -1,0 +1,212 @@
+//! An echo server: every message goes back to whoever sent it.
+//!
+//! ```text
+//! cargo run --release --example echo -- --port 8080
+//! ```
+//!
+//! Some strings are commands, see [`command`].
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use primus::middleware::HttpError;
+use primus::parsers::{CustomParser, Peer};
+use primus::{
+    BoxError, Builder, Destroy, EndOptions, Frame, Message, Parser, Primus, Spark, Value,
+};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+const HELP: &str = "\
+Usage: echo [options]
+  --host HOST                 address to listen on (127.0.0.1)
+  --port PORT                 port, 0 for any (8080)
+  --transformer NAME          wire protocol (websockets)
+  --parser NAME               json, ejson, binary, msgpack or raw (json)
+  --pathname PATH             path of the server (/primus)
+  --authorization USER:PASS   ask for basic authentication
+  --ping-interval MS          heartbeat, 0 for off (30000)
+  --max-length BYTES          longest message accepted (10485760)
+  --compression               permessage-deflate
+  --transport KEY=VALUE       option of the transformer, may be repeated";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), BoxError> {
+    let mut host = "127.0.0.1".to_owned();
+    let mut port = 8080;
+    let mut builder = Primus::builder();
+    let mut arguments = lexopt::Parser::from_env();
+    while let Some(argument) = arguments.next()? {
+        use lexopt::prelude::*;
+        match argument {
+            Long("host") => host = arguments.value()?.string()?,
+            Long("port") => port = arguments.value()?.parse()?,
+            Short('h') | Long("help") => {
+                println!("{HELP}");
+                return Ok(());
+            }
+            Long(name) => {
+                let name = name.to_owned();
+                builder = option(builder, &name, &mut arguments)?;
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    // Signals are taken before the port is announced: whoever has read it may
+    // send one at once.
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let primus = builder.build()?;
+    primus.on_connection(|spark| {
+        spark.on_data(echo);
+    });
+    let address = primus.listen((host.as_str(), port))?;
+    println!("listening on http://{address}");
+    signals.forever().next();
+    primus.destroy(Destroy::default().timeout(Duration::from_millis(500)));
+    Ok(())
+}
+
+fn option(
+    builder: Builder,
+    name: &str,
+    arguments: &mut lexopt::Parser,
+) -> Result<Builder, BoxError> {
+    if name == "compression" {
+        return Ok(builder.compression(true));
+    }
+    let value = match arguments.value() {
+        Ok(value) => value.into_string().map_err(|_| format!("--{name} is not text"))?,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(match name {
+        "transformer" => builder.transformer(value),
+        "parser" if value.eq_ignore_ascii_case("raw") => builder.parser(Parser::custom(Raw)),
+        "parser" => builder.parser(value.parse()?),
+        "pathname" => builder.pathname(value),
+        "authorization" => builder.authorization(move |exchange| {
+            if basic_credentials(exchange.request().header("authorization")).as_deref()
+                == Some(&value)
+            {
+                return Ok(());
+            }
+            Err(HttpError::from("wrong user or password").with_authenticate("Basic realm=\"echo\""))
+        }),
+        "ping-interval" => builder.ping_interval(Duration::from_millis(value.parse()?)),
+        "max-length" => builder.max_length(value.parse()?),
+        "transport" => {
+            let (key, value) = value.split_once('=').ok_or("--transport takes key=value")?;
+            builder.transport(key, value)
+        }
+        _ => return Err(format!("unknown option --{name}").into()),
+    })
+}
+
+/// The `user:password` of a basic `Authorization` header.
+fn basic_credentials(header: Option<&str>) -> Option<String> {
+    let (scheme, encoded) = header?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let mut bits = 0u32;
+    let mut held = 0;
+    let mut bytes = Vec::new();
+    for letter in encoded.trim().trim_end_matches('=').bytes() {
+        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        bits = bits << 6 | ALPHABET.iter().position(|digit| *digit == letter)? as u32;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+            bits &= (1 << held) - 1;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
+    // Most messages are no command and go back as they came, undecoded.
+    let may_be_command = message.frame().len() < 48;
+    match may_be_command.then(|| message.as_str()).flatten() {
+        Some(text) if command(spark, text)? => {}
+        _ => {
+            spark.write_frame(message.frame())?;
+        }
+    }
+    Ok(())
+}
+
+/// Obeys the strings that are commands:
+///
+/// | command | does |
+/// |---|---|
+/// | `close` | ends the connection |
+/// | `reconnect` | ends it and lets the client reconnect |
+/// | `id`, `query`, `headers`, `address` | writes that of the connection |
+/// | `broadcast:<n>:<bytes>` | n broadcasts of a string of so many bytes |
+fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
+    match text {
+        "close" => spark.end(),
+        "reconnect" => spark.end_options(EndOptions { reconnect: true }),
+        "id" => drop(spark.write(spark.id())?),
+        "query" => drop(spark.write(&object(spark.query()))?),
+        "headers" => drop(spark.write(&object(spark.headers()))?),
+        "address" => {
+            let address = spark.address();
+            let fields = [
+                ("ip".to_owned(), Value::from(address.ip.to_string())),
+                ("port".to_owned(), Value::from(u32::from(address.port))),
+            ];
+            spark.write(&Value::from_iter(fields))?;
+        }
+        _ => return broadcast(spark, text),
+    }
+    Ok(true)
+}
+
+fn object<K: Into<String>, V: Into<String>>(pairs: impl Iterator<Item = (K, V)>) -> Value {
+    pairs.map(|(name, value)| (name.into(), Value::from(value.into()))).collect()
+}
+
+fn broadcast(spark: &Spark, text: &str) -> primus::Result<bool> {
+    let parts = text.strip_prefix("broadcast:").and_then(|rest| rest.split_once(':'));
+    let Some((Ok(times), Ok(bytes))) =
+        parts.map(|(times, bytes)| (times.parse::<u32>(), bytes.parse::<usize>()))
+    else {
+        return Ok(false);
+    };
+    let message = "x".repeat(bytes.min(16 << 20));
+    let primus = spark.primus();
+    for _ in 0..times {
+        primus.write(&message)?;
+    }
+    Ok(true)
+}
+
+/// A parser that leaves messages as they are.
+struct Raw;
+
+impl CustomParser for Raw {
+    fn encode(&self, value: &Value, _: &dyn Peer) -> Result<Option<Frame>, BoxError> {
+        match value {
+            Value::String(text) => Ok(Some(Frame::text(text.as_str()))),
+            Value::Binary(bytes) => Ok(Some(Frame::binary(bytes.as_slice()))),
+            other => Ok(Some(Frame::text(serde_json::to_string(other)?))),
+        }
+    }
+
+    fn decode(&self, frame: &Frame, _: &dyn Peer) -> Result<Value, BoxError> {
+        Ok(match frame {
+            Frame::Text(text) => Value::String(text.to_string()),
+            Frame::Binary(bytes) => Value::Binary(bytes.to_vec()),
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! The accept loop: it never ends before it is told to.
+
+use std::fs::File;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::io::Errno;
+use tiny_http::HTTPVersion;
+
+use super::connections::{Accepted, Connections};
+use super::response::refusal;
+use super::wait::timespec;
+use crate::net::Stream;
+
+/// The shortest and longest pause when the machine is out of something.
+const PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A socket that accepts connections.
+#[derive(Debug)]
+pub(crate) enum Listener {
+    /// A TCP listener.
+    Tcp(TcpListener),
+    /// A Unix domain listener.
+    Unix(UnixListener),
+}
+
+/// Where connections come from: a [`Listener`], or a stand-in in tests.
+pub(super) trait Incoming: AsFd + Send + 'static {
+    /// The next connection; never blocks.
+    fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)>;
+}
+
+impl Incoming for Listener {
+    fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Listener::Tcp(tcp) => tcp.accept().map(|(tcp, from)| (Stream::Tcp(tcp), Some(from))),
+            Listener::Unix(unix) => unix.accept().map(|(unix, _)| (Stream::Unix(unix), None)),
+        }
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Listener::Tcp(tcp) => tcp.as_fd(),
+            Listener::Unix(unix) => unix.as_fd(),
+        }
+    }
+}
+
+/// The thread that accepts connections on one listener and gives each its own
+/// thread. Dropping it stops it.
+pub(crate) struct Acceptor {
+    stop: Arc<Stop>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Stop {
+    told: AtomicBool,
+    wake: OwnedFd,
+}
+
+impl Acceptor {
+    /// Starts to accept; each connection is served by a call of `serve` on its
+    /// own thread. The listener may come in blocking or non-blocking mode; it
+    /// is made non-blocking, which a clone of it shares.
+    pub(crate) fn start(
+        listener: Listener,
+        connections: Arc<Connections>,
+        serve: impl Fn(Accepted) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        match &listener {
+            Listener::Tcp(tcp) => tcp.set_nonblocking(true)?,
+            Listener::Unix(unix) => unix.set_nonblocking(true)?,
+        }
+        Self::start_on(listener, connections, serve)
+    }
+
+    pub(super) fn start_on(
+        incoming: impl Incoming,
+        connections: Arc<Connections>,
+        serve: impl Fn(Accepted) + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let stop = Arc::new(Stop { told: AtomicBool::new(false), wake });
+        let accepting = Accepting {
+            incoming,
+            connections,
+            serve: Arc::new(serve),
+            stop: Arc::clone(&stop),
+            reserve: reserve(),
+            pause: PAUSE,
+            logged: None,
+        };
+        let thread = Builder::new()
+            .name("primus-acceptor".into())
+            .stack_size(128 << 10)
+            .spawn(move || accepting.run())?;
+        Ok(Acceptor { stop, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Stops accepting: the listener is closed and the thread gone when this
+    /// returns. May be called more than once.
+    pub(crate) fn stop(&self) {
+        self.stop.told.store(true, SeqCst);
+        let _ = rustix::io::write(&self.stop.wake, &1u64.to_ne_bytes());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Acceptor {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The state of the loop.
+struct Accepting<I, F> {
+    incoming: I,
+    connections: Arc<Connections>,
+    serve: Arc<F>,
+    stop: Arc<Stop>,
+    /// A descriptor kept in order to turn newcomers away when there is no
+    /// other left.
+    reserve: Option<File>,
+    pause: Duration,
+    logged: Option<Instant>,
+}
+
+/// What an error of accept calls for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// There is no connection.
+    Nothing,
+    /// That connection is gone; the next may be fine.
+    Passing,
+    /// The process or machine is out of descriptors.
+    Descriptors,
+    /// It is out of something else, or broken.
+    Other,
+}
+
+impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
+    fn run(mut self) {
+        while !self.stop.told.load(SeqCst) {
+            match self.incoming.accept() {
+                Ok((stream, remote)) => {
+                    self.pause = PAUSE;
+                    self.take(stream, remote);
+                }
+                Err(error) => self.mend(&error),
+            }
+        }
+    }
+
+    fn take(&mut self, stream: Stream, remote: Option<SocketAddr>) {
+        let accepted = Accepted { stream: Arc::new(stream), remote, at: Instant::now() };
+        let stream = Arc::clone(&accepted.stream);
+        let serve = Arc::clone(&self.serve);
+        if let Err(refused) = self.connections.spawn(accepted, move |accepted| serve(accepted)) {
+            self.complain(&refused);
+            turn_away(&stream);
+        }
+    }
+
+    fn mend(&mut self, error: &io::Error) {
+        match trouble(error) {
+            Trouble::Nothing => self.wait(true, None),
+            Trouble::Passing => {}
+            Trouble::Descriptors => {
+                self.complain(error);
+                self.spend_reserve();
+                self.back_off();
+            }
+            Trouble::Other => {
+                self.complain(error);
+                self.back_off();
+            }
+        }
+    }
+
+    /// Uses the reserve to accept one connection and turn it away, so that it
+    /// is not left hanging.
+    fn spend_reserve(&mut self) {
+        if self.reserve.take().is_some()
+            && let Ok((stream, _)) = self.incoming.accept()
+        {
+            turn_away(&stream);
+        }
+        self.reserve = reserve();
+    }
+
+    fn back_off(&mut self) {
+        self.wait(false, Some(self.pause));
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        if self.reserve.is_none() {
+            self.reserve = reserve();
+        }
+    }
+
+    /// Sleeps until told to stop, until the time is over, and with `for_more`
+    /// until there is a connection.
+    fn wait(&self, for_more: bool, time: Option<Duration>) {
+        let wanted = if for_more { PollFlags::IN } else { PollFlags::empty() };
+        let mut both =
+            [PollFd::new(&self.stop.wake, PollFlags::IN), PollFd::new(&self.incoming, wanted)];
+        // A broken listener is always ready; without looking at it the pause
+        // is a pause.
+        let watched = if for_more { &mut both[..] } else { &mut both[..1] };
+        match poll(watched, time.and_then(timespec).as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => {
+                log::error!("poll on a listener failed: {error}");
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    /// Logs, at most once a second.
+    fn complain(&mut self, what: &impl std::fmt::Display) {
+        let now = Instant::now();
+        let quiet = self.logged.is_some_and(|at| now.duration_since(at) < Duration::from_secs(1));
+        if !quiet {
+            self.logged = Some(now);
+            log::warn!("a connection was not accepted: {what}");
+        }
+    }
+}
+
+fn reserve() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn trouble(error: &io::Error) -> Trouble {
+    match Errno::from_io_error(error) {
+        Some(Errno::AGAIN) => Trouble::Nothing,
+        Some(
+            Errno::CONNABORTED
+            | Errno::INTR
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NONET
+            | Errno::PERM
+            | Errno::TIMEDOUT,
+        ) => Trouble::Passing,
+        Some(Errno::MFILE | Errno::NFILE) => Trouble::Descriptors,
+        _ => Trouble::Other,
+    }
+}
+
+/// Answers 503 without waiting for anything, and closes. What the client has
+/// already sent is read away as far as it is there, so that the answer is not
+/// lost to a reset.
+fn turn_away(stream: &Stream) {
+    let answer = refusal(
+        &HTTPVersion(1, 1),
+        503,
+        &[("Content-Type", "text/plain"), ("Retry-After", "1")],
+        b"too many connections",
+    );
+    let _ = stream.offer(&answer);
+    stream.shutdown(Shutdown::Write);
+    let mut scratch = [0; 2048];
+    for _ in 0..16 {
+        let read = rustix::net::recv(stream, &mut scratch, rustix::net::RecvFlags::DONTWAIT);
+        if !matches!(read, Ok((_, 1..))) {
+            break;
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! One connection while it speaks HTTP: requests in, answers out.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tiny_http::{HTTPVersion, Method, ResponseBox};
+
+use super::body::{BodyDecoder, Step};
+use super::connections::Accepted;
+use super::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
+use super::request::Request;
+use super::response::{HeaderSet, Printing, refusal, refusal_of};
+use super::sink::Sink;
+use super::wait::{after, read_until};
+use crate::limits::Limits;
+use crate::net::Stream;
+
+/// Bytes asked of the socket at once.
+const READ: usize = 2 << 10;
+
+/// Bytes of an unread body that are read away to keep a connection.
+const DRAIN: u64 = 64 << 10;
+
+/// For so long, and for so many bytes, a connection that is being closed is
+/// read on: a socket closed with unread bytes is reset, and the reset may
+/// overtake the answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 << 10;
+
+/// What came next on a connection.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A request; answer it, or take the connection over.
+    Request(Request),
+    /// Something that was answered with this status; the connection is closed.
+    Refused(u16),
+    /// The end: the peer is done, was idle for too long or broke off.
+    Closed,
+}
+
+/// A connection that speaks HTTP.
+///
+/// Used by the one thread that serves the connection. Another thread ends it
+/// by shutting the stream down.
+pub(crate) struct Connection {
+    accepted: Accepted,
+    limits: Arc<Limits>,
+    /// Read and not yet used: `buf[used..]`.
+    buf: Vec<u8>,
+    used: usize,
+    requests: u64,
+    exchange: Exchange,
+    /// No further request is read.
+    closing: bool,
+}
+
+/// What is to be remembered of the present request until it is answered.
+struct Exchange {
+    version: HTTPVersion,
+    head_only: bool,
+    keep_alive: bool,
+    body: BodyDecoder,
+    /// The client waits for `100 Continue` before it sends the body.
+    expects: bool,
+}
+
+impl Connection {
+    /// Takes over a connection. The time for its first head counts from its
+    /// accept.
+    pub(crate) fn new(accepted: Accepted, limits: Arc<Limits>) -> Self {
+        let exchange = Exchange {
+            version: HTTPVersion(1, 1),
+            head_only: false,
+            keep_alive: false,
+            body: BodyDecoder::new(BodyLength::Known(0)),
+            expects: false,
+        };
+        let buf = Vec::with_capacity(READ);
+        Connection { accepted, limits, buf, used: 0, requests: 0, exchange, closing: false }
+    }
+
+    /// The socket.
+    pub(crate) fn stream(&self) -> &Arc<Stream> {
+        &self.accepted.stream
+    }
+
+    /// Waits for the next request. What cannot be accepted is answered here:
+    /// bad heads with 400, 414, 431 or 505, slow ones with 408.
+    ///
+    /// The rest of a body that nobody read is read away first, if it is short.
+    pub(crate) fn next_request(&mut self) -> Next {
+        if self.closing || self.drain().is_err() {
+            self.linger();
+            return Next::Closed;
+        }
+        let first = self.requests == 0;
+        let mut scan = Scan::default();
+        let mut timed = first;
+        let mut deadline = match first {
+            true => after(self.accepted.at, self.limits.head_timeout),
+            false => after(Instant::now(), self.limits.keep_alive),
+        };
+        loop {
+            match parse_request(&mut scan, self.unread(), &self.limits) {
+                Parsed::Complete { head, consumed } => {
+                    self.used += consumed;
+                    return self.began(head);
+                }
+                Parsed::Bad(bad) => return self.refuse(bad),
+                Parsed::Partial => {}
+            }
+            let idle = scan.is_idle(self.unread());
+            if !timed && !idle {
+                timed = true;
+                deadline = after(Instant::now(), self.limits.head_timeout);
+            }
+            match self.fill(deadline) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && !idle => {
+                    return self.refuse(Bad { status: 408, text: "request head too slow" });
+                }
+                Err(_) => break,
+            }
+        }
+        self.close();
+        Next::Closed
+    }
+
+    fn began(&mut self, head: RequestHead) -> Next {
+        self.requests += 1;
+        let request = Request::new(head, self.accepted.remote);
+        let expect = request.header("expect").filter(|_| request.version() >= (1, 1));
+        self.exchange = Exchange {
+            version: request.version(),
+            head_only: *request.method() == Method::Head,
+            keep_alive: request.keep_alive() && !self.limits.keep_alive.is_zero(),
+            body: BodyDecoder::new(request.body()),
+            expects: expect.is_some(),
+        };
+        match expect {
+            Some(expect) if !expect.eq_ignore_ascii_case("100-continue") => {
+                self.refuse(Bad { status: 417, text: "unknown expectation" })
+            }
+            _ => Next::Request(request),
+        }
+    }
+
+    /// The body of the present request, of which `limit` bytes are read at
+    /// most. A declared length beyond it is refused at once with 413.
+    pub(crate) fn body(&mut self, limit: u64) -> Result<Body<'_>, Bad> {
+        if self.exchange.body.known_rest().is_some_and(|length| length > limit) {
+            return Err(TOO_LARGE);
+        }
+        let deadline = after(Instant::now(), self.limits.body_timeout);
+        Ok(Body { connection: self, left: limit, deadline, fault: None })
+    }
+
+    /// Reads the whole body. A failure tells the status to answer with.
+    pub(crate) fn read_body(&mut self, limit: u64) -> Result<Vec<u8>, Bad> {
+        let mut body = self.body(limit)?;
+        let mut bytes = Vec::new();
+        match body.read_to_end(&mut bytes) {
+            Ok(_) => Ok(bytes),
+            Err(_) => Err(body.fault().unwrap_or(BROKEN)),
+        }
+    }
+
+    /// No request is read after the present one; its answer says so.
+    pub(crate) fn close_after(&mut self) {
+        self.exchange.keep_alive = false;
+    }
+
+    /// Answers the present request. The fields of `extra` win over those of
+    /// the response where they are locked.
+    ///
+    /// An error says that the answer did not go out whole; the connection is
+    /// then finished, as it is when the client does not keep it.
+    pub(crate) fn respond(&mut self, response: ResponseBox, extra: &HeaderSet) -> io::Result<()> {
+        let keeps = self.exchange.keep_alive && self.can_drain();
+        let printing = Printing {
+            version: self.exchange.version.clone(),
+            head_only: self.exchange.head_only,
+            keep_alive: keeps.then_some(self.limits.keep_alive),
+            extra,
+        };
+        let mut sink = Sink::new(&self.accepted.stream, &self.limits);
+        // Until the answer is out, a panic in its reader ends the connection.
+        self.closing = true;
+        let printed = printing.print(response, &mut sink);
+        match printed {
+            Ok(stays) => self.closing = !stays,
+            Err(_) => self.accepted.stream.shutdown(Shutdown::Both),
+        }
+        printed.map(drop)
+    }
+
+    /// Refuses an upgrade with a response, in the raw form of Primus, and
+    /// closes.
+    pub(crate) fn refuse_upgrade(&mut self, response: ResponseBox, extra: &HeaderSet) {
+        let bytes = refusal_of(&self.exchange.version, response, extra);
+        self.finish(&bytes);
+    }
+
+    /// Sends these bytes and closes.
+    pub(crate) fn finish(&mut self, bytes: &[u8]) {
+        let sent = Sink::new(&self.accepted.stream, &self.limits).write_all(bytes);
+        match sent {
+            Ok(()) => self.linger(),
+            Err(_) => self.close(),
+        }
+    }
+
+    /// Gives the stream away, with what was read beyond the present request.
+    pub(crate) fn into_parts(self) -> (Arc<Stream>, Vec<u8>) {
+        let leftover = self.unread().to_vec();
+        (self.accepted.stream, leftover)
+    }
+
+    fn refuse(&mut self, bad: Bad) -> Next {
+        let headers = [("Content-Type", "text/plain")];
+        let version = self.exchange.version.clone();
+        self.finish(&refusal(&version, bad.status, &headers, bad.text.as_bytes()));
+        Next::Refused(bad.status)
+    }
+
+    /// Ends the connection so that the peer gets what was sent last.
+    fn linger(&mut self) {
+        self.accepted.stream.shutdown(Shutdown::Write);
+        let deadline = after(Instant::now(), LINGER);
+        let mut left = LINGER_BYTES;
+        let mut scratch = [0; READ];
+        while left > 0 {
+            match read_until(&self.accepted.stream, &mut scratch, deadline, false) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => left = left.saturating_sub(read),
+            }
+        }
+        self.close();
+    }
+
+    fn close(&mut self) {
+        self.closing = true;
+        self.accepted.stream.shutdown(Shutdown::Both);
+    }
+
+    fn unread(&self) -> &[u8] {
+        self.buf.get(self.used..).unwrap_or_default()
+    }
+
+    /// Whether what is left of the body is little enough to keep the
+    /// connection. A client that still waits for `100 Continue` may or may not
+    /// send its body; only a new connection is safe then.
+    fn can_drain(&self) -> bool {
+        let body = &self.exchange.body;
+        body.is_done() || !self.exchange.expects && body.announced() <= DRAIN
+    }
+
+    /// Reads away what is left of the body.
+    fn drain(&mut self) -> io::Result<()> {
+        if self.exchange.body.is_done() {
+            return Ok(());
+        }
+        if !self.can_drain() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut body = self.body(DRAIN).map_err(|bad| io::Error::other(bad.text))?;
+        io::copy(&mut body, &mut io::sink()).map(drop)
+    }
+
+    /// Reads from the socket to the end of the buffer.
+    fn fill(&mut self, deadline: Instant) -> io::Result<usize> {
+        if self.used == self.buf.len() {
+            self.buf.clear();
+            self.buf.shrink_to(READ * 8);
+            self.used = 0;
+        } else if self.used >= READ * 8 {
+            self.buf.drain(..self.used);
+            self.used = 0;
+        }
+        let end = self.buf.len();
+        let more = if self.exchange.body.announced() > READ as u64 { READ * 8 } else { READ };
+        self.buf.resize(end + more, 0);
+        let space = self.buf.get_mut(end..).unwrap_or_default();
+        let read =
+            read_until(&self.accepted.stream, space, deadline, self.requests == 0 && end == 0);
+        self.buf.truncate(end + *read.as_ref().unwrap_or(&0));
+        read
+    }
+}
+
+/// The refusal of a body over its limit.
+const TOO_LARGE: Bad = Bad { status: 413, text: "request body too large" };
+const BROKEN: Bad = Bad::new("request body broke off");
+
+/// The body of a request, read under its limits from the connection.
+///
+/// Ends at the end of the body. An error means that the body will never be
+/// whole; the connection does not serve another request then.
+pub(crate) struct Body<'a> {
+    connection: &'a mut Connection,
+    left: u64,
+    deadline: Instant,
+    fault: Option<Bad>,
+}
+
+impl Body<'_> {
+    /// What was wrong with the body, once reading has failed.
+    pub(crate) fn fault(&self) -> Option<Bad> {
+        self.fault
+    }
+
+    fn failed(&mut self, bad: Bad) -> io::Error {
+        self.fault = Some(bad);
+        self.connection.exchange.keep_alive = false;
+        io::Error::new(io::ErrorKind::InvalidData, bad.text)
+    }
+
+    /// Gets more of the body from the socket.
+    fn arrive(&mut self) -> io::Result<()> {
+        let connection = &mut *self.connection;
+        if std::mem::take(&mut connection.exchange.expects) {
+            Sink::new(&connection.accepted.stream, &connection.limits)
+                .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        match connection.fill(self.deadline) {
+            Ok(0) => Err(self.failed(BROKEN)),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Err(self.failed(Bad { status: 408, text: "request body too slow" }))
+            }
+            Err(_) => Err(self.failed(BROKEN)),
+        }
+    }
+}
+
+impl Read for Body<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if let Some(bad) = self.fault {
+            return Err(self.failed(bad));
+        }
+        if out.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let connection = &mut *self.connection;
+            let input = connection.buf.get(connection.used..).unwrap_or_default();
+            let step = connection.exchange.body.step(input);
+            let Step { skip, data } = step.map_err(|bad| self.failed(bad))?;
+            let connection = &mut *self.connection;
+            connection.used += skip;
+            if connection.exchange.body.is_done() {
+                return Ok(0);
+            }
+            if connection.exchange.body.announced() > self.left {
+                return Err(self.failed(TOO_LARGE));
+            }
+            if data > 0 {
+                let taken = data.min(out.len());
+                let from = connection.used..connection.used + taken;
+                let (Some(to), Some(from)) = (out.get_mut(..taken), connection.buf.get(from))
+                else {
+                    return Err(self.failed(BROKEN));
+                };
+                to.copy_from_slice(from);
+                connection.used += taken;
+                connection.exchange.body.took(taken);
+                // The client did not wait for the `100 Continue`.
+                connection.exchange.expects = false;
+                self.left -= taken as u64;
+                return Ok(taken);
+            }
+            self.arrive()?;
+        }
+    }
+}

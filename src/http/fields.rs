@@ -1,0 +1,83 @@
+//! Header fields in one buffer: what a spark keeps of its request for life.
+
+use super::head::Bad;
+
+/// Header fields with lower-case names, in the order received, preceded by a
+/// lead (the request target, or the reason phrase of a response).
+///
+/// Everything lies in one string; a field costs eight bytes beside its text.
+/// Values that are not ASCII are decoded as Latin-1, as Node does.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    text: Box<str>,
+    /// Ends of name and value in `text`; each part begins where the one before
+    /// it ends.
+    ends: Box<[(u32, u32)]>,
+    lead: u32,
+}
+
+impl Fields {
+    /// Copies the fields of a parsed head.
+    pub(crate) fn new(lead: &[u8], headers: &[httparse::Header<'_>]) -> Result<Self, Bad> {
+        let length = headers.iter().map(|h| h.name.len() + h.value.len()).sum::<usize>();
+        let mut text = String::with_capacity(lead.len() + length);
+        push_latin1(&mut text, lead);
+        let lead = offset(&text)?;
+        let mut ends = Vec::with_capacity(headers.len());
+        for header in headers {
+            text.extend(header.name.bytes().map(|b| char::from(b.to_ascii_lowercase())));
+            let name = offset(&text)?;
+            push_latin1(&mut text, header.value.trim_ascii());
+            ends.push((name, offset(&text)?));
+        }
+        Ok(Fields { text: text.into(), ends: ends.into(), lead })
+    }
+
+    /// The target or reason phrase.
+    pub(crate) fn lead(&self) -> &str {
+        self.part(0, self.lead)
+    }
+
+    /// The fields as (lower-case name, value).
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut from = self.lead;
+        self.ends.iter().map(move |&(name, value)| {
+            let start = std::mem::replace(&mut from, value);
+            (self.part(start, name), self.part(name, value))
+        })
+    }
+
+    /// Every value of the fields with this name; case does not matter.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+        self.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The elements of a comma-separated list header, over all its fields,
+    /// without empty ones and without white space around them.
+    pub(crate) fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+        self.all(name)
+            .flat_map(|value| value.split(','))
+            .map(|element| element.trim_matches([' ', '\t']))
+            .filter(|element| !element.is_empty())
+    }
+
+    /// Whether a list header holds this element; case does not matter.
+    pub(crate) fn lists(&self, name: &str, element: &str) -> bool {
+        self.list(name).any(|e| e.eq_ignore_ascii_case(element))
+    }
+
+    fn part(&self, start: u32, end: u32) -> &str {
+        self.text.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
+
+fn offset(text: &str) -> Result<u32, Bad> {
+    u32::try_from(text.len()).map_err(|_| Bad::LARGE)
+}
+
+fn push_latin1(text: &mut String, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(ascii) if ascii.is_ascii() => text.push_str(ascii),
+        _ => text.extend(bytes.iter().map(|&b| char::from(b))),
+    }
+}

@@ -1,0 +1,49 @@
+//! HTTP/1.1 as far as a Primus server needs it: accepting connections, request
+//! heads and bodies under limits, keep-alive, answers.
+//!
+//! # Why tiny_http's server does not own the port
+//!
+//! Its vocabulary is ours: methods, versions, headers, and every answer is a
+//! [`tiny_http::Response`], printed by its own writer. But its `Server` cannot
+//! own the listener. The stream that it hands out after an upgrade cannot be
+//! read and written by two threads. A request with
+//! `Content-Length: 1099511627776` makes it allocate that much. Its accept
+//! thread ends for good when descriptors run out. It reads heads without limit
+//! or deadline, and accepts framing on which two parsers differ (a sign before
+//! a length, two lengths, a length beside chunks). So this module accepts and
+//! reads by itself, on httparse, and prints what tiny_http would print, with
+//! the corrections that [`response`] names.
+//!
+//! # Threads
+//!
+//! The acceptor has one thread; each connection has one, on which everything
+//! here runs. [`Connections`] is the only thing shared between them.
+
+#![allow(dead_code, unused_imports)] // until the server uses it
+
+mod acceptor;
+mod body;
+mod bound;
+mod connection;
+mod connections;
+mod fields;
+mod head;
+mod query;
+mod request;
+mod response;
+mod sink;
+mod wait;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use acceptor::{Acceptor, Listener};
+pub(crate) use body::BodyDecoder;
+pub(crate) use bound::default_connection_bound;
+pub(crate) use connection::{Body, Connection, Next};
+pub(crate) use connections::{Accepted, Connections, Place, Refused};
+pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, parse_request, parse_response};
+pub(crate) use query::{decode, pairs};
+pub(crate) use request::is_scheme;
+pub use request::{Address, Request};
+pub(crate) use response::{HeaderSet, is_sound, refusal, refusal_of, text, typed};

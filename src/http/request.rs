@@ -1,0 +1,189 @@
+//! The request that a connection began with, as the application sees it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use tiny_http::{HTTPVersion, Method};
+
+use super::fields::Fields;
+use super::head::{BodyLength, RequestHead};
+use super::query;
+
+/// Where a client is, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// The IP address; 127.0.0.1 when there is none (a Unix socket), as in
+    /// Primus.
+    pub ip: IpAddr,
+    /// The port; 0 when it is not known.
+    pub port: u16,
+}
+
+impl From<SocketAddr> for Address {
+    fn from(socket: SocketAddr) -> Self {
+        Address { ip: socket.ip().to_canonical(), port: socket.port() }
+    }
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Address { ip: Ipv4Addr::LOCALHOST.into(), port: 0 }
+    }
+}
+
+/// The head of an HTTP request: method, target and header fields.
+///
+/// It never changes after it was read, and is kept in one compact buffer for
+/// the life of the spark that it led to.
+pub struct Request {
+    method: Method,
+    version: HTTPVersion,
+    fields: Fields,
+    body: BodyLength,
+    path: Range<u32>,
+    query: Range<u32>,
+    remote: Option<SocketAddr>,
+    address: OnceLock<Address>,
+}
+
+impl Request {
+    pub(crate) fn new(head: RequestHead, remote: Option<SocketAddr>) -> Self {
+        let RequestHead { method, version, fields, body } = head;
+        let (path, query) = split_target(fields.lead());
+        Request { method, version, fields, body, path, query, remote, address: OnceLock::new() }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The HTTP version: 1.0 or 1.1.
+    pub fn version(&self) -> HTTPVersion {
+        self.version.clone()
+    }
+
+    /// The request target as it was sent, usually path and query.
+    pub fn url(&self) -> &str {
+        self.fields.lead()
+    }
+
+    /// The path of the target, not decoded; without query. Of a target in
+    /// absolute form (`http://host/path`) it is the path alone.
+    pub fn path(&self) -> &str {
+        match self.part(&self.path) {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// The query as it was sent, without `?`; empty when there is none.
+    pub fn query(&self) -> &str {
+        self.part(&self.query)
+    }
+
+    /// The decoded pairs of the query, in order, at most 1,000.
+    ///
+    /// They are read as Node's `querystring` reads them: percent-decoded, `+`
+    /// is a space, a key without `=` has an empty value. Nothing is an error:
+    /// broken escapes stay as they are, and what is not UTF-8 becomes U+FFFD.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        query::pairs(self.query())
+    }
+
+    /// The value of the first header field of this name; case does not matter.
+    /// Bytes that are not ASCII are decoded as Latin-1, as Node does.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// All header fields in the order received, as (lower-case name, value).
+    /// A name occurs as often as it was sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter()
+    }
+
+    /// The elements of a list header such as `Accept` or
+    /// `Sec-WebSocket-Protocol`, over all its fields, split at commas, trimmed,
+    /// without empty ones. Quoted strings are not treated specially.
+    pub fn header_list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+        self.fields.list(name)
+    }
+
+    /// The address of the other end of the connection itself, which may be a
+    /// proxy; `None` for a Unix socket.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.remote
+    }
+
+    /// The client's address as the `forwarded` middleware worked it out; the
+    /// other end of the connection when it did not run or found no proxy.
+    pub fn address(&self) -> Address {
+        let connection = || self.remote.map(Address::from).unwrap_or_default();
+        self.address.get().copied().unwrap_or_else(connection)
+    }
+
+    /// Settles [`address`](Self::address); what was set first stays.
+    pub(crate) fn set_address(&self, address: Address) {
+        let _ = self.address.set(address);
+    }
+
+    /// Whether the client asks to leave HTTP on this connection: `Upgrade` is
+    /// there and `Connection` names it. A request with a body is never one; it
+    /// is served as an ordinary request, as RFC 9110 section 7.8 allows.
+    pub fn is_upgrade(&self) -> bool {
+        self.body == BodyLength::Known(0)
+            && self.header("upgrade").is_some_and(|to| !to.is_empty())
+            && self.fields.lists("connection", "upgrade")
+    }
+
+    /// Whether the client will reuse the connection after the answer.
+    pub fn keep_alive(&self) -> bool {
+        if self.version >= (1, 1) {
+            !self.fields.lists("connection", "close")
+        } else {
+            self.fields.lists("connection", "keep-alive")
+                && !self.fields.lists("connection", "close")
+        }
+    }
+
+    /// How long the body is.
+    pub(crate) fn body(&self) -> BodyLength {
+        self.body
+    }
+
+    fn part(&self, range: &Range<u32>) -> &str {
+        self.url().get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Shows method, target and version, with control characters escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} HTTP/{}", self.method, self.url().escape_debug(), self.version)
+    }
+}
+
+/// Where path and query lie in a target. Targets are far below 4 GiB.
+fn split_target(target: &str) -> (Range<u32>, Range<u32>) {
+    let start = match target.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => {
+            scheme.len() + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len())
+        }
+        _ => 0,
+    };
+    let end = target.find('#').filter(|&hash| hash >= start).unwrap_or(target.len());
+    let mark = target.get(start..end).and_then(|t| t.find('?')).map(|at| start + at);
+    let path = start as u32..mark.unwrap_or(end) as u32;
+    let query = mark.map_or(end, |mark| mark + 1) as u32..end as u32;
+    (path, query)
+}
+
+/// Whether the text may be the scheme of a URL.
+pub(crate) fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+}

@@ -1,0 +1,375 @@
+//! Answers: what is sent for a [`tiny_http::Response`].
+//!
+//! `raw_print` of tiny_http writes every answer; a writer behind it corrects
+//! the head on its way out, so that the bytes are those of Node:
+//!
+//! - no `Server` field unless the application set one, `Date` after the other
+//!   fields, then `Connection`, `Keep-Alive` and the framing;
+//! - fields that middleware locked win over those of the response;
+//! - `Content-Length` for every body whose length is known (tiny_http goes over
+//!   to chunks at 32 KiB), none with 204 and 304, none for HTTP/1.0 bodies of unknown
+//!   length, which end with the connection and are not collected in memory;
+//! - a body that is longer or shorter than declared, or whose reader fails,
+//!   cuts the connection instead of desynchronising it (tiny_http's chunk
+//!   encoder would write a proper end after a failure);
+//! - control characters in a field (response splitting) turn the answer into a
+//!   500.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::time::Duration;
+
+use tiny_http::{HTTPVersion, Response, ResponseBox, StatusCode};
+
+use super::head::is_token_byte;
+
+/// Bytes collected before they go to the socket.
+const BUFFER: usize = 16 << 10;
+
+/// Most of a body that is put into a refusal of an upgrade.
+const REFUSAL_BODY: u64 = 64 << 10;
+
+/// Header fields that middleware sets for whatever will be the answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderSet {
+    locked: Vec<(Cow<'static, str>, String)>,
+    added: Vec<(Cow<'static, str>, String)>,
+}
+
+impl HeaderSet {
+    /// Sets a field that wins over fields of the same name in the response.
+    /// False, and nothing is set, when name or value cannot be sent or the
+    /// name is one that belongs to the connection.
+    pub(crate) fn lock(&mut self, name: impl Into<Cow<'static, str>>, value: String) -> bool {
+        let name = name.into();
+        let sound = may_set(&name, &value);
+        if sound {
+            self.locked.retain(|(n, _)| !n.eq_ignore_ascii_case(&name));
+            self.locked.push((name, value));
+        }
+        sound
+    }
+
+    /// Adds a field beside fields of the same name in the response.
+    pub(crate) fn add(&mut self, name: impl Into<Cow<'static, str>>, value: String) -> bool {
+        let name = name.into();
+        let sound = may_set(&name, &value);
+        if sound {
+            self.added.push((name, value));
+        }
+        sound
+    }
+
+    /// Removes the fields of this name.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.locked.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.added.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+    }
+
+    /// All fields, those that were added after those that are locked.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.locked.iter().chain(&self.added).map(|(n, v)| (&**n, &**v))
+    }
+
+    fn locks(&self, name: &str) -> bool {
+        self.locked.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+    }
+}
+
+fn may_set(name: &str, value: &str) -> bool {
+    const CONNECTION: [&str; 6] =
+        ["connection", "content-length", "keep-alive", "trailer", "transfer-encoding", "upgrade"];
+    is_sound(name, value) && !CONNECTION.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Whether a header field can be sent without ending early.
+pub(crate) fn is_sound(name: &str, value: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(is_token_byte)
+        && value.bytes().all(|b| b == b'\t' || (b' '..0x7f).contains(&b))
+}
+
+/// A short answer in plain text.
+pub(crate) fn text(status: u16, body: impl Into<String>) -> ResponseBox {
+    typed(status, "text/plain", body.into())
+}
+
+/// An answer with a body of this content type.
+pub(crate) fn typed(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> ResponseBox {
+    let response = Response::from_data(body).with_status_code(status);
+    match tiny_http::Header::from_bytes("Content-Type", content_type) {
+        Ok(header) => response.with_header(header).boxed(),
+        Err(()) => response.boxed(),
+    }
+}
+
+/// A raw answer after which the connection ends, in the exact form that Primus
+/// gives to refused upgrades: `Connection`, `Content-Type`, `Content-Length`,
+/// then the other fields. Fields that cannot be sent are left out.
+pub(crate) fn refusal(
+    version: &HTTPVersion,
+    status: u16,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Vec<u8> {
+    let reason = StatusCode(status).default_reason_phrase();
+    let mut head = format!("HTTP/{version} {status} {reason}\r\nConnection: close\r\n");
+    let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
+    let mut line = |name: &str, value: &str| {
+        if is_sound(name, value) {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+    };
+    headers.iter().filter(|h| is_type(h.0)).for_each(|h| line(h.0, h.1));
+    line("Content-Length", &body.len().to_string());
+    headers.iter().filter(|h| !is_type(h.0)).for_each(|h| line(h.0, h.1));
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// The same for a response, with the fields that middleware set.
+pub(crate) fn refusal_of(
+    version: &HTTPVersion,
+    response: ResponseBox,
+    extra: &HeaderSet,
+) -> Vec<u8> {
+    let status = response.status_code().0;
+    let owned = response.headers().to_vec();
+    let mut headers: Vec<_> = owned
+        .iter()
+        .map(|h| (h.field.as_str().as_str(), h.value.as_str()))
+        .filter(|(name, _)| !extra.locks(name))
+        .collect();
+    headers.extend(extra.iter());
+    let mut body = Vec::new();
+    if let Err(error) = response.into_reader().take(REFUSAL_BODY).read_to_end(&mut body) {
+        log::warn!("the body of a refusal could not be read: {error}");
+        body.clear();
+    }
+    refusal(version, if is_final(status) { status } else { 500 }, &headers, &body)
+}
+
+fn is_final(status: u16) -> bool {
+    (200..=999).contains(&status)
+}
+
+/// What an answer depends on beside the response itself.
+pub(super) struct Printing<'a> {
+    pub(super) version: HTTPVersion,
+    /// The request was HEAD: no body.
+    pub(super) head_only: bool,
+    /// The idle time that is announced when the connection stays.
+    pub(super) keep_alive: Option<Duration>,
+    pub(super) extra: &'a HeaderSet,
+}
+
+impl Printing<'_> {
+    /// Writes the response; `Ok(true)` when the connection may stay.
+    pub(super) fn print(&self, response: ResponseBox, out: &mut dyn Write) -> io::Result<bool> {
+        let response = if sound(&response) { response } else { text(500, "unsound response") };
+        let status = response.status_code().0;
+        let to_end = response.data_length().is_none() && self.version < (1, 1);
+        let failed = Cell::new(false);
+        let keep_alive = self.keep_alive.filter(|_| !to_end);
+        let mut printer = Printer {
+            out,
+            pending: Vec::with_capacity(1024),
+            body: Expect::Head,
+            failed: &failed,
+            edit: Edit {
+                keep_alive,
+                to_end,
+                extra: self.extra,
+                own_server: has(&response, "Server"),
+                own_date: has(&response, "Date"),
+                bodiless: matches!(status, 204 | 304),
+            },
+        };
+        let head_only = self.head_only || matches!(status, 204 | 304);
+        let response = guarded(response, &failed, to_end);
+        response.raw_print(&mut printer, self.version.clone(), &[], head_only, None)?;
+        printer.finish(head_only)?;
+        Ok(keep_alive.is_some())
+    }
+}
+
+/// Whether the response can be sent as it is.
+fn sound(response: &ResponseBox) -> bool {
+    let fault = response
+        .headers()
+        .iter()
+        .map(|h| (h.field.as_str().as_str(), h.value.as_str()))
+        .find(|(name, value)| !is_sound(name, value));
+    if let Some((name, value)) = fault {
+        log::error!("a response has a header that cannot be sent: {name:?}: {value:?}");
+    }
+    let status = response.status_code().0;
+    if !is_final(status) {
+        log::error!("a response has the status {status}, which cannot end a request");
+    }
+    fault.is_none() && is_final(status)
+}
+
+fn has(response: &ResponseBox, name: &'static str) -> bool {
+    response.headers().iter().any(|h| h.field.equiv(name))
+}
+
+/// The response with a reader that remembers its failure.
+fn guarded(response: ResponseBox, failed: &Cell<bool>, to_end: bool) -> Response<Guarded<'_>> {
+    // 32768 is the default of tiny_http, which sends longer bodies in chunks.
+    let threshold = match response.chunked_threshold() {
+        32768 => usize::MAX,
+        set => set,
+    };
+    let length = response.data_length().or(to_end.then_some(usize::MAX));
+    let (status, headers) = (response.status_code(), response.headers().to_vec());
+    let reader = Guarded { reader: response.into_reader(), failed };
+    Response::new(status, headers, reader, length, None).with_chunked_threshold(threshold)
+}
+
+struct Guarded<'a> {
+    reader: Box<dyn Read + Send>,
+    failed: &'a Cell<bool>,
+}
+
+impl Read for Guarded<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // Set first, so that it is also set when the reader panics.
+        self.failed.set(true);
+        let read = self.reader.read(buf);
+        let interrupted = matches!(&read, Err(e) if e.kind() == io::ErrorKind::Interrupted);
+        self.failed.set(read.is_err() && !interrupted);
+        read
+    }
+}
+
+/// What may come next from `raw_print`.
+enum Expect {
+    /// The head.
+    Head,
+    /// So many bytes of body, whose length was declared.
+    Bytes(u64),
+    /// A body without a declared length.
+    Any,
+}
+
+/// The writer between `raw_print` and the socket.
+struct Printer<'a> {
+    out: &'a mut dyn Write,
+    /// The head while it is incomplete, then what goes out next.
+    pending: Vec<u8>,
+    body: Expect,
+    failed: &'a Cell<bool>,
+    edit: Edit<'a>,
+}
+
+impl Printer<'_> {
+    fn finish(mut self, head_only: bool) -> io::Result<()> {
+        if !head_only && matches!(self.body, Expect::Bytes(left) if left > 0) {
+            self.send()?;
+            return Err(io::Error::other("the body of a response is shorter than declared"));
+        }
+        self.send()
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.pending)?;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl Write for Printer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed.get() {
+            return Err(io::Error::other("the body of a response could not be read"));
+        }
+        match &mut self.body {
+            Expect::Head => {
+                self.pending.extend_from_slice(bytes);
+                if self.pending.ends_with(b"\r\n\r\n") {
+                    let (head, body) = self.edit.head(&self.pending);
+                    (self.pending, self.body) = (head, body);
+                }
+                return Ok(bytes.len());
+            }
+            Expect::Bytes(left) => match left.checked_sub(bytes.len() as u64) {
+                Some(rest) => *left = rest,
+                None => {
+                    return Err(io::Error::other("the body of a response is longer than declared"));
+                }
+            },
+            Expect::Any => {}
+        }
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= BUFFER {
+            self.send()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The corrections to the head.
+struct Edit<'a> {
+    keep_alive: Option<Duration>,
+    to_end: bool,
+    extra: &'a HeaderSet,
+    own_server: bool,
+    own_date: bool,
+    bodiless: bool,
+}
+
+impl Edit<'_> {
+    /// The head to send, and what follows it.
+    fn head(&self, printed: &[u8]) -> (Vec<u8>, Expect) {
+        let printed = String::from_utf8_lossy(printed);
+        let mut lines = printed.split("\r\n").filter(|line| !line.is_empty());
+        let mut head = String::with_capacity(printed.len() + 128);
+        let (mut date, mut framing) = ("", "");
+        let mut expect = Expect::Any;
+        head.extend([lines.next().unwrap_or_default(), "\r\n"]);
+        for (name, value) in self.extra.iter() {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+            match name {
+                "Server" if !self.own_server => {}
+                "Date" if !self.own_date => date = line,
+                "Transfer-Encoding" => framing = line,
+                "Content-Length" if self.to_end || self.bodiless => {}
+                "Content-Length" => {
+                    expect = value.parse().map_or(Expect::Any, Expect::Bytes);
+                    framing = line;
+                }
+                _ if self.extra.locks(name) => {}
+                _ => head.extend([line, "\r\n"]),
+            }
+        }
+        if !date.is_empty() && !self.extra.locks("date") {
+            head.extend([date, "\r\n"]);
+        }
+        self.connection(&mut head);
+        if !framing.is_empty() {
+            head.extend([framing, "\r\n"]);
+        }
+        head.push_str("\r\n");
+        (head.into_bytes(), expect)
+    }
+
+    fn connection(&self, head: &mut String) {
+        match self.keep_alive {
+            Some(time) => {
+                head.push_str("Connection: keep-alive\r\nKeep-Alive: timeout=");
+                head.push_str(&time.as_secs().to_string());
+                head.push_str("\r\n");
+            }
+            None => head.push_str("Connection: close\r\n"),
+        }
+    }
+}

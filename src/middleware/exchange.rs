@@ -1,0 +1,153 @@
+//! A request on its way through the layers.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+
+use super::error::HttpError;
+use crate::http::{HeaderSet, Request};
+
+/// A request or upgrade on its way through the layers.
+pub struct Exchange<'a> {
+    request: &'a Request,
+    upgrade: bool,
+    headers: HeaderSet,
+    extensions: Extensions,
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(request: &'a Request, upgrade: bool) -> Self {
+        let (headers, extensions) = Default::default();
+        Exchange { request, upgrade, headers, extensions }
+    }
+
+    /// The request.
+    pub fn request(&self) -> &'a Request {
+        self.request
+    }
+
+    /// Whether the client asks to leave HTTP for another protocol.
+    pub fn is_upgrade(&self) -> bool {
+        self.upgrade
+    }
+
+    /// Sets a header of the answer, whoever gives it. It wins over a header of
+    /// the same name that the transformer or a response sets later, and over
+    /// one that an earlier layer set.
+    ///
+    /// # Errors
+    /// With status 500 when the name is no token, the value has bytes that are
+    /// not printable ASCII (a CR or LF would split the response), or the name
+    /// is one of those that the connection needs for itself, such as
+    /// `Connection` or `Content-Length`.
+    pub fn set_header(&mut self, name: &str, value: &str) -> Result<(), HttpError> {
+        let set = self.headers.lock(name.to_owned(), value.to_owned());
+        set.then_some(()).ok_or_else(unsound)
+    }
+
+    /// Adds a header beside others of the same name, as is right for `Vary` or
+    /// `Set-Cookie`.
+    ///
+    /// # Errors
+    /// As [`set_header`](Self::set_header).
+    pub fn append_header(&mut self, name: &str, value: &str) -> Result<(), HttpError> {
+        let added = self.headers.add(name.to_owned(), value.to_owned());
+        added.then_some(()).ok_or_else(unsound)
+    }
+
+    /// Takes back what layers set under this name.
+    pub fn remove_header(&mut self, name: &str) {
+        self.headers.remove(name);
+    }
+
+    /// The headers that layers have set so far, as (name, value).
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter()
+    }
+
+    /// What layers attached to this exchange; it goes on to the spark.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The same, to attach something.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// What the layers leave: headers for the answer, attachments for the
+    /// spark.
+    pub(crate) fn into_parts(self) -> (HeaderSet, Extensions) {
+        (self.headers, self.extensions)
+    }
+}
+
+impl fmt::Debug for Exchange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Exchange { request, upgrade, headers, extensions } = self;
+        f.debug_struct("Exchange")
+            .field("request", request)
+            .field("upgrade", upgrade)
+            .field("headers", headers)
+            .field("extensions", extensions)
+            .finish()
+    }
+}
+
+fn unsound() -> HttpError {
+    HttpError::new(500, "a layer set a header that cannot be sent")
+}
+
+/// Values by their type: at most one of each.
+///
+/// ```
+/// use primus::middleware::Extensions;
+///
+/// struct User(&'static str);
+///
+/// let mut extensions = Extensions::default();
+/// extensions.insert(User("ann"));
+/// assert_eq!(extensions.get::<User>().map(|user| user.0), Some("ann"));
+/// ```
+#[derive(Default)]
+pub struct Extensions {
+    values: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
+}
+
+impl Extensions {
+    /// Puts a value in; the one of this type that was there comes back.
+    pub fn insert<T: Any + Send + Sync>(&mut self, value: T) -> Option<T> {
+        let before = self.remove();
+        self.values.push((TypeId::of::<T>(), Box::new(value)));
+        before
+    }
+
+    /// The value of this type.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
+        let (_, value) = self.values.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
+        value.downcast_ref()
+    }
+
+    /// The value of this type, to change it.
+    pub fn get_mut<T: Any + Send + Sync>(&mut self) -> Option<&mut T> {
+        let (_, value) = self.values.iter_mut().find(|(id, _)| *id == TypeId::of::<T>())?;
+        value.downcast_mut()
+    }
+
+    /// Takes the value of this type out.
+    pub fn remove<T: Any + Send + Sync>(&mut self) -> Option<T> {
+        let index = self.values.iter().position(|(id, _)| *id == TypeId::of::<T>())?;
+        let (_, value) = self.values.swap_remove(index);
+        value.downcast().ok().map(|value| *value)
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+impl fmt::Debug for Extensions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Extensions({})", self.values.len())
+    }
+}

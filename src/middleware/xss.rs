@@ -1,0 +1,12 @@
+//! The `x-xss` layer: the XSS filter of old Internet Explorers mistook JSONP
+//! answers for attacks.
+
+use super::{Exchange, Flow, HttpError};
+
+pub(super) fn layer(exchange: &mut Exchange<'_>) -> Result<Flow, HttpError> {
+    let agent = exchange.request().header("user-agent").unwrap_or_default().to_ascii_lowercase();
+    if agent.contains(";msie") || agent.contains("trident/") {
+        exchange.set_header("x-xss-protection", "0")?;
+    }
+    Ok(Flow::Next)
+}

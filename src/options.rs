@@ -1,0 +1,364 @@
+//! The server's options.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::http::Request;
+use crate::limits::Limits;
+use crate::middleware::{Authorization, Cors, Exchange, HttpError, Origins, TrustedProxies};
+use crate::parsers::Parser;
+use crate::plugins::Plugin;
+use crate::protocol::{Generation, HeartbeatOptions};
+use crate::server::Primus;
+use crate::timer::{Clock, ManualClock};
+use crate::transformers;
+
+/// What happens to a client that does not read what is written to it, once
+/// its backlog reaches the bound (see [`Builder::backlog`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowConsumer {
+    /// The connection is cut: at once when a write would go over the bound, and
+    /// when the backlog has been over half the bound for `grace`. So a client
+    /// that is connected has been sent every message; one that was cut
+    /// reconnects. The default, with a grace of 10 s.
+    Close {
+        /// How long the backlog may stay over half the bound.
+        grace: Duration,
+    },
+    /// The new message is refused with [`Error::Full`]; broadcasts skip the
+    /// spark.
+    DropNewest,
+    /// The oldest whole messages that wait are dropped to make room.
+    DropOldest,
+}
+
+impl Default for SlowConsumer {
+    fn default() -> Self {
+        SlowConsumer::Close { grace: Duration::from_secs(10) }
+    }
+}
+
+pub(crate) type IdGenerator = dyn Fn(&Request) -> String + Send + Sync;
+
+/// The options of a server, as [`Builder`] made them.
+pub(crate) struct Options {
+    pub transformer: &'static str,
+    pub parser: Parser,
+    pub pathname: String,
+    pub authorization: Authorization,
+    pub heartbeat: HeartbeatOptions,
+    pub max_length: usize,
+    pub cors: Cors,
+    pub global: String,
+    pub id_generator: Option<Arc<IdGenerator>>,
+    pub plugins: Vec<Arc<dyn Plugin>>,
+    pub transport: Vec<(String, String)>,
+    pub limits: Limits,
+    pub stack_size: usize,
+    pub backlog: usize,
+    pub slow_consumer: SlowConsumer,
+    pub send_buffer: Option<usize>,
+    pub trusted_proxies: TrustedProxies,
+    pub clock: Clock,
+}
+
+/// Makes a [`Primus`] from options. Every option has a default; those of
+/// Primus have its names and defaults.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let primus = primus::Primus::builder()
+///     .pathname("/live")
+///     .ping_interval(Duration::from_secs(10))
+///     .max_length(64 * 1024)
+///     .build()?;
+/// # primus.destroy(Default::default());
+/// # Ok::<(), primus::Error>(())
+/// ```
+pub struct Builder {
+    options: Options,
+    transformer: String,
+    parser: Result<Parser>,
+    origins: Option<String>,
+    compression: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            options: Options {
+                transformer: "websockets",
+                parser: Parser::JSON,
+                pathname: "/primus".into(),
+                authorization: Authorization::default(),
+                heartbeat: HeartbeatOptions::default(),
+                max_length: 10 << 20,
+                cors: Cors::default(),
+                global: "Primus".into(),
+                id_generator: None,
+                plugins: Vec::new(),
+                transport: Vec::new(),
+                limits: Limits::default(),
+                stack_size: 256 << 10,
+                backlog: 16 << 20,
+                slow_consumer: SlowConsumer::default(),
+                send_buffer: None,
+                trusted_proxies: TrustedProxies::default(),
+                clock: Clock::System,
+            },
+            transformer: "websockets".into(),
+            parser: Ok(Parser::JSON),
+            origins: None,
+            compression: false,
+        }
+    }
+}
+
+impl Builder {
+    /// The wire protocol, by name; case does not matter. `faye`, `uws` and
+    /// `lws` are other names of the same protocol. Defaults to `websockets`.
+    pub fn transformer(mut self, name: impl Into<String>) -> Self {
+        self.transformer = name.into();
+        self
+    }
+
+    /// How messages are encoded: a [`Parser`], see
+    /// [`parser_name`](Self::parser_name) for its name. Defaults to `json`.
+    pub fn parser(mut self, parser: Parser) -> Self {
+        self.parser = Ok(parser);
+        self
+    }
+
+    /// How messages are encoded, by name; case does not matter.
+    pub fn parser_name(mut self, name: &str) -> Self {
+        self.parser = name.parse();
+        self
+    }
+
+    /// The path that belongs to Primus; a missing leading slash is added.
+    /// Every path that begins with it is served by Primus, every other by the
+    /// [fallback](Primus::on_request). Defaults to `/primus`.
+    pub fn pathname(mut self, pathname: impl Into<String>) -> Self {
+        let pathname = pathname.into();
+        self.options.pathname =
+            if pathname.starts_with('/') { pathname } else { format!("/{pathname}") };
+        self
+    }
+
+    /// Decides for every request and every upgrade below the pathname whether
+    /// it is let in; see [`Primus::authorize`]. Defaults to letting all in.
+    pub fn authorization<F>(self, authorize: F) -> Self
+    where
+        F: Fn(&mut Exchange<'_>) -> Result<(), HttpError> + Send + Sync + 'static,
+    {
+        self.options.authorization.set(authorize);
+        self
+    }
+
+    /// How often the server pings; a client that has not answered by the next
+    /// ping is ended. `None` (or zero) switches it off. Defaults to 30 s.
+    pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.options.heartbeat.ping_interval =
+            interval.into().filter(|interval| !interval.is_zero());
+        self
+    }
+
+    /// Which heartbeat generation of clients is served. By default each
+    /// connection is recognised by itself.
+    pub fn generation(mut self, generation: Generation) -> Self {
+        self.options.heartbeat.generation = generation;
+        self
+    }
+
+    /// When a client that pings by itself (Primus 2 to 6) is taken for dead
+    /// because nothing came from it. `None` (or zero) switches it off. Defaults
+    /// to 35 s.
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.options.heartbeat.idle_timeout = timeout.into().filter(|timeout| !timeout.is_zero());
+        self
+    }
+
+    /// The longest message in bytes that a client may send; a longer one ends
+    /// the connection (close code 1009). Defaults to 10 MiB.
+    pub fn max_length(mut self, bytes: usize) -> Self {
+        self.options.max_length = bytes;
+        self
+    }
+
+    /// The origins that may connect, such as `https://example.com`,
+    /// `https://*.example.com:8443` or `null`. Once set, it binds plain requests
+    /// and upgrades alike. Defaults to `*`, any.
+    pub fn origins<I: IntoIterator<Item: Into<String>>>(mut self, origins: I) -> Self {
+        self.origins = Some(split(origins).join(" "));
+        self
+    }
+
+    /// CORS: the methods that other origins may use. Defaults to `GET, HEAD,
+    /// PUT, POST, DELETE, OPTIONS`.
+    pub fn methods<I: IntoIterator<Item: Into<String>>>(mut self, methods: I) -> Self {
+        self.options.cors.methods = split(methods);
+        self
+    }
+
+    /// CORS: whether other origins may send credentials. Defaults to true.
+    pub fn credentials(mut self, allowed: bool) -> Self {
+        self.options.cors.credentials = allowed;
+        self
+    }
+
+    /// CORS: how long a browser may keep the answer to a preflight. Defaults to
+    /// 30 days.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.options.cors.max_age = age;
+        self
+    }
+
+    /// CORS: the request headers that other origins may send. Defaults to those
+    /// asked for.
+    pub fn headers<I: IntoIterator<Item: Into<String>>>(mut self, headers: I) -> Self {
+        self.options.cors.headers = split(headers);
+        self
+    }
+
+    /// CORS: the response headers that other origins may read. Defaults to
+    /// none.
+    pub fn exposed<I: IntoIterator<Item: Into<String>>>(mut self, headers: I) -> Self {
+        self.options.cors.exposed = split(headers);
+        self
+    }
+
+    /// The name of the client class in the served browser client. Defaults to
+    /// `Primus`.
+    pub fn global(mut self, name: impl Into<String>) -> Self {
+        self.options.global = name.into();
+        self
+    }
+
+    /// permessage-deflate. Not there yet: `true` is an error from
+    /// [`build`](Self::build). Defaults to false.
+    pub fn compression(mut self, on: bool) -> Self {
+        self.compression = on;
+        self
+    }
+
+    /// Makes the ids of sparks. Whoever knows an id must not thereby gain
+    /// anything, or ids must be hard to guess. Defaults to 21 random characters
+    /// of `A-Za-z0-9_-` from the operating system.
+    pub fn id_generator(
+        mut self,
+        generate: impl Fn(&Request) -> String + Send + Sync + 'static,
+    ) -> Self {
+        self.options.id_generator = Some(Arc::new(generate));
+        self
+    }
+
+    /// Registers a plugin when the server is built; may be called repeatedly.
+    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
+        self.options.plugins.push(Arc::new(plugin));
+        self
+    }
+
+    /// An option of the transformer, by its Primus name; may be called
+    /// repeatedly. `websockets` has none; an option that the transformer does
+    /// not know is logged and otherwise ignored, as in Primus.
+    pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.transport.push((name.into(), value.into()));
+        self
+    }
+
+    /// The bounds on what one peer may use.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// The stack in bytes of connection threads, on which listeners run; only
+    /// what is touched costs memory. Defaults to 256 KiB; at least 64 KiB.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.options.stack_size = bytes;
+        self
+    }
+
+    /// How many bytes may wait for a spark whose client does not read. One
+    /// message is always accepted when nothing waits. Defaults to 16 MiB.
+    pub fn backlog(mut self, bytes: usize) -> Self {
+        self.options.backlog = bytes;
+        self
+    }
+
+    /// What happens when the backlog is full. Defaults to closing.
+    pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
+        self.options.slow_consumer = policy;
+        self
+    }
+
+    /// Caps the kernel's send buffer of each connection, in bytes: without it
+    /// the kernel takes up to 4 MiB for a client that does not read, which no
+    /// backlog counts. Defaults to the kernel's own choice.
+    pub fn send_buffer(mut self, bytes: usize) -> Self {
+        self.options.send_buffer = Some(bytes);
+        self
+    }
+
+    /// The proxies whose `X-Forwarded-For` and `Forwarded` headers are
+    /// believed. Defaults to all, as in Primus: set it where clients can reach
+    /// the server past the proxy, for they can claim any address then.
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.options.trusted_proxies = proxies;
+        self
+    }
+
+    /// The clock by which heartbeats and deadlines run; a manual one makes
+    /// tests of them instant. Defaults to the system's.
+    pub fn clock(mut self, clock: &ManualClock) -> Self {
+        self.options.clock = Clock::Manual(clock.clone());
+        self
+    }
+
+    /// Starts the server's own threads (broadcaster, flusher, timer). It serves
+    /// nobody until it is given a port or a stream.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for an option that cannot be used, [`Error::Io`] when
+    /// a thread cannot be started.
+    pub fn build(mut self) -> Result<Primus> {
+        self.options.transformer = transformers::by_name(&self.transformer)?;
+        self.options.parser = self.parser?;
+        if let Some(origins) = &self.origins {
+            self.options.cors.origins = Origins::parse(origins)?;
+        }
+        self.options.cors.check()?;
+        if self.compression {
+            return Err(Error::Option("`compression` is not available yet".into()));
+        }
+        if self.options.stack_size < 64 << 10 {
+            return Err(Error::Option("`stack_size` must be at least 65536 bytes".into()));
+        }
+        for (name, _) in &self.options.transport {
+            log::warn!("`{}` has no transport option `{name}`", self.options.transformer);
+        }
+        Primus::start(self.options)
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("transformer", &self.transformer).finish_non_exhaustive()
+    }
+}
+
+fn split<I: IntoIterator<Item: Into<String>>>(items: I) -> Vec<String> {
+    items
+        .into_iter()
+        .flat_map(|item| {
+            let item: String = item.into();
+            item.split([',', ' '])
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}

@@ -1,0 +1,324 @@
+//! serde's `Deserializer` over tagged bytes.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use super::Tags;
+use super::reader::{Head, Reader, enter, skip};
+use crate::value::{Fault, KeyDeserializer, Value, ValueDeserializer, token, visit_number};
+
+/// Reads one message.
+pub(super) struct Decoder<'de, F> {
+    reader: Reader<'de>,
+    /// How many arrays and maps are open.
+    depth: usize,
+    tags: PhantomData<F>,
+}
+
+type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
+
+/// What a value was found to be.
+enum Found<'de> {
+    /// A value that has no kind of its own in serde.
+    Special(Value),
+    Bytes(&'de [u8]),
+    Else(Head),
+}
+
+impl<'de, F: Tags> Decoder<'de, F> {
+    pub fn new(bytes: &'de [u8], depth: usize) -> Self {
+        Decoder { reader: Reader::new(bytes), depth, tags: PhantomData }
+    }
+
+    fn find(&mut self) -> Result<Found<'de>, Fault> {
+        Ok(match F::head(&mut self.reader)? {
+            Head::Undefined => Found::Special(Value::Undefined),
+            Head::Bin(len) => Found::Bytes(self.reader.take(len as usize)?),
+            Head::Ext(kind, len) => {
+                let data = self.reader.take(len as usize)?;
+                Found::Special(F::ext(kind, data, self.depth + 1)?)
+            }
+            head => Found::Else(head),
+        })
+    }
+
+    fn text(&mut self, len: u32) -> Result<Cow<'de, str>, Fault> {
+        Ok(String::from_utf8_lossy(self.reader.take(len as usize)?))
+    }
+
+    fn array<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Outcome<'de, V> {
+        self.reader.room_for(left, 1)?;
+        enter(&self.reader, self.depth)?;
+        self.depth += 1;
+        let mut rest = Rest { decoder: self, left };
+        let value = visitor.visit_seq(&mut rest)?;
+        rest.all_taken()?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn map<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Outcome<'de, V> {
+        self.reader.room_for(left, 2)?;
+        enter(&self.reader, self.depth)?;
+        self.depth += 1;
+        let mut rest = Rest { decoder: self, left };
+        let value = visitor.visit_map(&mut rest)?;
+        rest.all_taken()?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn ordinary<V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Outcome<'de, V> {
+        match head {
+            Head::Bool(bool) => visitor.visit_bool(bool),
+            Head::Number(number) => visit_number(number, visitor),
+            Head::Str(len) => match self.text(len)? {
+                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+                Cow::Owned(text) => visitor.visit_string(text),
+            },
+            Head::Array(count) => self.array(count, visitor),
+            Head::Map(count) => self.map(count, visitor),
+            _ => visitor.visit_unit(),
+        }
+    }
+
+    /// A key, as text. JavaScript's objects have no other keys.
+    fn key(&mut self) -> Result<Cow<'de, str>, Fault> {
+        Ok(match self.find()? {
+            Found::Else(Head::Str(len)) => self.text(len)?,
+            Found::Bytes(bytes) => String::from_utf8_lossy(bytes),
+            Found::Special(value) => Cow::Owned(key_text(&value)),
+            Found::Else(Head::Bool(bool)) => Cow::Borrowed(if bool { "true" } else { "false" }),
+            Found::Else(Head::Number(number)) => Cow::Owned(number.to_string()),
+            Found::Else(Head::Null) => Cow::Borrowed("null"),
+            Found::Else(head) => {
+                self.ordinary(head, serde::de::IgnoredAny)?;
+                Cow::Borrowed("[object Object]")
+            }
+        })
+    }
+}
+
+/// The text that JavaScript makes of a special value that is used as a key.
+fn key_text(value: &Value) -> String {
+    match value {
+        Value::Undefined => "undefined".into(),
+        Value::Date(date) => date.to_english(),
+        Value::RegExp(regexp) => regexp.to_string(),
+        Value::Error(error) => error.to_string(),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => "[object Object]".into(),
+    }
+}
+
+/// Hints that matter only where bytes or a special value meet a field of that
+/// kind.
+macro_rules! hints {
+    ($($method:ident($($name:ident: $type:ty),*))*) => {$(
+        fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Outcome<'de, V> {
+            match self.find()? {
+                Found::Else(head) => self.ordinary(head, visitor),
+                Found::Special(value) => ValueDeserializer::new(value).$method($($name,)* visitor),
+                Found::Bytes(bytes) => {
+                    ValueDeserializer::new(Value::from(bytes)).$method($($name,)* visitor)
+                }
+            }
+        }
+    )*};
+}
+
+impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
+    type Error = Fault;
+
+    hints! {
+        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64()
+        deserialize_f32() deserialize_f64() deserialize_seq() deserialize_tuple(len: usize)
+        deserialize_map() deserialize_tuple_struct(name: &'static str, len: usize)
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.find()? {
+            Found::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Found::Special(value) => ValueDeserializer::new(value).deserialize_any(visitor),
+            Found::Else(head) => self.ordinary(head, visitor),
+        }
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.find()? {
+            Found::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Found::Special(value) => ValueDeserializer::new(value).deserialize_byte_buf(visitor),
+            Found::Else(head) => self.ordinary(head, visitor),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        let before = self.reader.place();
+        match F::head(&mut self.reader)? {
+            Head::Null | Head::Undefined => visitor.visit_none(),
+            _ => {
+                self.reader.go_to(before);
+                visitor.visit_some(self)
+            }
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Outcome<'de, V> {
+        match name {
+            token::VALUE => match self.find()? {
+                Found::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+                Found::Else(head) => self.ordinary(head, visitor),
+                Found::Special(value) => {
+                    ValueDeserializer::new(value).deserialize_newtype_struct(name, visitor)
+                }
+            },
+            // As a number a date keeps all of its milliseconds.
+            token::DATE => self.deserialize_f64(visitor),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Outcome<'de, V> {
+        match F::head(&mut self.reader)? {
+            Head::Str(len) => {
+                let name = self.text(len)?;
+                visitor.visit_enum(name.into_deserializer())
+            }
+            Head::Map(1) => {
+                enter(&self.reader, self.depth)?;
+                self.depth += 1;
+                let value = visitor.visit_enum(Variant(&mut *self))?;
+                self.depth -= 1;
+                Ok(value)
+            }
+            _ => self.reader.fault("expected a string or a map of a single entry"),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        skip::<F>(&mut self.reader, self.depth)?;
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i128 u128 char str string unit unit_struct identifier
+    }
+}
+
+/// What is left of an array or map.
+struct Rest<'a, 'de, F> {
+    decoder: &'a mut Decoder<'de, F>,
+    left: u32,
+}
+
+impl<F: Tags> Rest<'_, '_, F> {
+    fn all_taken(&self) -> Result<(), Fault> {
+        match self.left {
+            0 => Ok(()),
+            _ => self.decoder.reader.fault("more elements than expected"),
+        }
+    }
+}
+
+impl<'de, F: Tags> SeqAccess<'de> for Rest<'_, 'de, F> {
+    type Error = Fault;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        seed.deserialize(&mut *self.decoder).map(Some)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left as usize)
+    }
+}
+
+impl<'de, F: Tags> MapAccess<'de> for Rest<'_, 'de, F> {
+    type Error = Fault;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let key = self.decoder.key()?;
+        seed.deserialize(KeyDeserializer(key)).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        seed.deserialize(&mut *self.decoder)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left as usize)
+    }
+}
+
+/// A map of a single entry: an enum's variant and its content.
+struct Variant<'a, 'de, F>(&'a mut Decoder<'de, F>);
+
+impl<'de, F: Tags> EnumAccess<'de> for Variant<'_, 'de, F> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Fault> {
+        let key = self.0.key()?;
+        Ok((seed.deserialize(KeyDeserializer(key))?, self))
+    }
+}
+
+impl<'de, F: Tags> VariantAccess<'de> for Variant<'_, 'de, F> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        serde::Deserialize::deserialize(self.0)
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
+        seed.deserialize(self.0)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Outcome<'de, V> {
+        self.0.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Outcome<'de, V> {
+        self.0.deserialize_map(visitor)
+    }
+}

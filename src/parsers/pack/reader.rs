@@ -1,0 +1,150 @@
+//! Taking tagged bytes apart.
+
+use super::Tags;
+use crate::value::{Fault, MAX_DEPTH, Number};
+
+/// A tag with what belongs to it.
+pub(in crate::parsers) enum Head {
+    Null,
+    Undefined,
+    Bool(bool),
+    Number(Number),
+    /// A string of so many bytes.
+    Str(u32),
+    /// So many bytes.
+    Bin(u32),
+    /// So many elements.
+    Array(u32),
+    /// So many entries.
+    Map(u32),
+    /// An extension of this type and so many bytes.
+    #[cfg_attr(not(feature = "msgpack"), allow(dead_code))]
+    Ext(u8, u32),
+}
+
+/// A place in the bytes.
+pub(in crate::parsers) struct Reader<'de> {
+    bytes: &'de [u8],
+    at: usize,
+}
+
+impl<'de> Reader<'de> {
+    pub fn new(bytes: &'de [u8]) -> Self {
+        Reader { bytes, at: 0 }
+    }
+
+    #[cold]
+    pub fn fault<T>(&self, text: &str) -> Result<T, Fault> {
+        Err(Fault::at(text, self.at))
+    }
+
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    /// Where the reader is.
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
+    /// Goes back to where it was.
+    pub fn go_to(&mut self, place: usize) {
+        self.at = place.min(self.bytes.len());
+    }
+
+    pub fn take(&mut self, len: usize) -> Result<&'de [u8], Fault> {
+        match self.bytes[self.at..].get(..len) {
+            Some(bytes) => {
+                self.at += len;
+                Ok(bytes)
+            }
+            None => self.fault("the message ends too early"),
+        }
+    }
+
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        match self.bytes[self.at..].first_chunk::<N>() {
+            Some(bytes) => {
+                self.at += N;
+                Ok(*bytes)
+            }
+            None => self.fault("the message ends too early"),
+        }
+    }
+
+    pub fn u8(&mut self) -> Result<u8, Fault> {
+        self.array().map(u8::from_be_bytes)
+    }
+
+    pub fn u16(&mut self) -> Result<u16, Fault> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    pub fn u32(&mut self) -> Result<u32, Fault> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    pub fn u64(&mut self) -> Result<u64, Fault> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// Refuses a count of things that can't all be there: each takes at least
+    /// one byte.
+    pub fn room_for(&self, count: u32, each: usize) -> Result<(), Fault> {
+        let fits = (count as usize).checked_mul(each).is_some_and(|least| least <= self.left());
+        if fits { Ok(()) } else { self.fault("a count of more than the message has") }
+    }
+}
+
+/// Skips any value at the given depth, checking it as decoding would. Uses no
+/// stack that grows with the depth, except for extensions, which are decoded.
+pub(super) fn skip<F: Tags>(reader: &mut Reader<'_>, outside: usize) -> Result<(), Fault> {
+    // How many things are still to come at each level that is open.
+    let mut open = [0u64; MAX_DEPTH];
+    let mut depth = 0;
+    loop {
+        let inside = match F::head(reader)? {
+            Head::Str(len) | Head::Bin(len) => {
+                reader.take(len as usize)?;
+                0
+            }
+            Head::Array(count) => {
+                reader.room_for(count, 1)?;
+                enter(reader, outside + depth)?;
+                u64::from(count)
+            }
+            Head::Map(count) => {
+                reader.room_for(count, 2)?;
+                enter(reader, outside + depth)?;
+                u64::from(count) * 2
+            }
+            Head::Ext(kind, len) => {
+                let data = reader.take(len as usize)?;
+                F::ext(kind, data, outside + depth + 1)?;
+                0
+            }
+            _ => 0,
+        };
+        if inside > 0 {
+            open[depth] = inside;
+            depth += 1;
+            continue;
+        }
+        while depth > 0 {
+            open[depth - 1] -= 1;
+            if open[depth - 1] > 0 {
+                break;
+            }
+            depth -= 1;
+        }
+        if depth == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Refuses one level more than is allowed.
+pub(super) fn enter(reader: &Reader<'_>, depth: usize) -> Result<(), Fault> {
+    if depth >= MAX_DEPTH { reader.fault("nested too deeply") } else { Ok(()) }
+}

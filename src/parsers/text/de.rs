@@ -1,0 +1,321 @@
+//! serde's `Deserializer` over JSON text.
+
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use super::Dialect;
+use super::lexer::Lexer;
+use crate::parsers::ejson::{self, Wrapper};
+use crate::value::{
+    Fault, KeyDeserializer, MAX_DEPTH, Value, ValueDeserializer, token, visit_number,
+};
+
+/// Reads one message.
+pub(super) struct Reader<'de> {
+    lexer: Lexer<'de>,
+    dialect: Dialect,
+    /// How many arrays and objects are open.
+    depth: usize,
+    /// How many EJSON escapes are open.
+    escapes: usize,
+}
+
+type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
+
+impl<'de> Reader<'de> {
+    pub fn new(text: &'de str, dialect: Dialect) -> Self {
+        Reader { lexer: Lexer::new(text), dialect, depth: 0, escapes: 0 }
+    }
+
+    pub fn end(&mut self) -> Result<(), Fault> {
+        self.lexer.end()
+    }
+
+    /// Takes a bracket and goes one level down.
+    fn open(&mut self) -> Result<(), Fault> {
+        self.lexer.at += 1;
+        self.depth += 1;
+        if self.depth > MAX_DEPTH { self.lexer.fault("nested too deeply") } else { Ok(()) }
+    }
+
+    fn array<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
+        self.open()?;
+        let value = visitor.visit_seq(Elements { reader: self, first: true })?;
+        self.depth -= 1;
+        self.lexer.expect(b']', "expected the end of the array")?;
+        Ok(value)
+    }
+
+    fn object<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
+        self.open()?;
+        let value = visitor.visit_map(Entries { reader: self, first: true })?;
+        self.depth -= 1;
+        self.lexer.expect(b'}', "expected the end of the object")?;
+        Ok(value)
+    }
+
+    /// What the object that is next is, if it is not what it seems.
+    fn wrapper(&self) -> Result<Option<Wrapper>, Fault> {
+        match self.dialect {
+            Dialect::Json => Ok(None),
+            Dialect::Ejson => ejson::wrapper(self.lexer, self.depth),
+        }
+    }
+
+    /// Reads an object inside an escape, which is never taken for a wrapper.
+    fn escaped<V: Visitor<'de>>(
+        &mut self,
+        inside: usize,
+        end: usize,
+        visitor: V,
+    ) -> Outcome<'de, V> {
+        self.escapes += 1;
+        if self.escapes > ejson::MAX_ESCAPES {
+            return self.lexer.fault("too many escapes inside each other");
+        }
+        self.depth += 1;
+        self.lexer.at = inside;
+        let value = self.object(visitor)?;
+        self.depth -= 1;
+        self.escapes -= 1;
+        self.lexer.at = end;
+        Ok(value)
+    }
+
+    fn any<V: Visitor<'de>>(&mut self, whole: bool, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b'"') => self.string(visitor),
+            // Values inside ask for themselves as `Value`s again.
+            Some(b'{') => match self.wrapper()? {
+                None => self.object(visitor),
+                Some(Wrapper::Escape(inside, end)) => self.escaped(inside, end, visitor),
+                Some(Wrapper::Value(value, end)) => {
+                    self.lexer.at = end;
+                    let special = ValueDeserializer::new(value);
+                    match whole {
+                        true => special.deserialize_newtype_struct(token::VALUE, visitor),
+                        false => special.deserialize_any(visitor),
+                    }
+                }
+            },
+            Some(b'[') => self.array(visitor),
+            Some(b'-' | b'0'..=b'9') => visit_number(self.lexer.number()?, visitor),
+            Some(b'n') => self.lexer.word("null").and_then(|()| visitor.visit_unit()),
+            Some(b't') => self.lexer.word("true").and_then(|()| visitor.visit_bool(true)),
+            Some(b'f') => self.lexer.word("false").and_then(|()| visitor.visit_bool(false)),
+            Some(_) => self.lexer.fault("not a value"),
+            None => self.lexer.fault("unexpected end"),
+        }
+    }
+
+    fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.string()? {
+            std::borrow::Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            std::borrow::Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+}
+
+/// Hints that matter only where a special value meets a field of that kind.
+macro_rules! hints {
+    ($($method:ident($($name:ident: $type:ty),*))*) => {$(
+        fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Outcome<'de, V> {
+            if self.lexer.peek() != Some(b'{') {
+                return self.any(false, visitor);
+            }
+            match self.wrapper()? {
+                None => self.object(visitor),
+                Some(Wrapper::Escape(inside, end)) => self.escaped(inside, end, visitor),
+                Some(Wrapper::Value(value, end)) => {
+                    self.lexer.at = end;
+                    ValueDeserializer::new(value).$method($($name,)* visitor)
+                }
+            }
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for &mut Reader<'de> {
+    type Error = Fault;
+
+    hints! {
+        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64()
+        deserialize_f32() deserialize_f64() deserialize_seq() deserialize_tuple(len: usize)
+        deserialize_map() deserialize_tuple_struct(name: &'static str, len: usize)
+        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        self.any(false, visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b'n') => self.lexer.word("null").and_then(|()| visitor.visit_none()),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            // Perhaps the JSON of a Buffer; a Value knows what it stands for.
+            Some(b'{') => {
+                let value: Value = serde::Deserialize::deserialize(self)?;
+                ValueDeserializer::new(value).deserialize_byte_buf(visitor)
+            }
+            _ => self.any(false, visitor),
+        }
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        self.deserialize_bytes(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Outcome<'de, V> {
+        match name {
+            token::VALUE => self.any(true, visitor),
+            // As a number a date keeps all of its milliseconds.
+            token::DATE => self.deserialize_f64(visitor),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b'"') => match self.lexer.string()? {
+                std::borrow::Cow::Borrowed(name) => visitor.visit_enum(name.into_deserializer()),
+                std::borrow::Cow::Owned(name) => visitor.visit_enum(name.into_deserializer()),
+            },
+            Some(b'{') => {
+                self.open()?;
+                let value = visitor.visit_enum(Variant(&mut *self))?;
+                self.depth -= 1;
+                self.lexer.expect(b'}', "expected the end of the variant")?;
+                Ok(value)
+            }
+            _ => self.lexer.fault("expected a string or an object with a single key"),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        self.lexer.skip_value(self.depth)?;
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i128 u128 char str string unit unit_struct identifier
+    }
+}
+
+/// The elements of an array.
+struct Elements<'a, 'de> {
+    reader: &'a mut Reader<'de>,
+    first: bool,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+    type Error = Fault;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        if self.reader.lexer.peek() == Some(b']') && self.first {
+            return Ok(None);
+        }
+        if !self.first && !self.reader.lexer.eat(b',') {
+            return Ok(None);
+        }
+        self.first = false;
+        seed.deserialize(&mut *self.reader).map(Some)
+    }
+}
+
+/// The entries of an object.
+struct Entries<'a, 'de> {
+    reader: &'a mut Reader<'de>,
+    first: bool,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_, 'de> {
+    type Error = Fault;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        let lexer = &mut self.reader.lexer;
+        if self.first {
+            self.first = false;
+            if lexer.peek() == Some(b'}') {
+                return Ok(None);
+            }
+        } else if !lexer.eat(b',') {
+            return Ok(None);
+        }
+        match lexer.peek() {
+            Some(b'"') => seed.deserialize(KeyDeserializer(lexer.string()?)).map(Some),
+            _ => lexer.fault("expected a key"),
+        }
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        self.reader.lexer.expect(b':', "expected a colon")?;
+        seed.deserialize(&mut *self.reader)
+    }
+}
+
+/// `{"Variant": content}`.
+struct Variant<'a, 'de>(&'a mut Reader<'de>);
+
+impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Fault> {
+        let lexer = &mut self.0.lexer;
+        if lexer.peek() != Some(b'"') {
+            return lexer.fault("expected a key");
+        }
+        let name = seed.deserialize(KeyDeserializer(lexer.string()?))?;
+        lexer.expect(b':', "expected a colon")?;
+        Ok((name, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        serde::Deserialize::deserialize(self.0)
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
+        seed.deserialize(self.0)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Outcome<'de, V> {
+        self.0.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Outcome<'de, V> {
+        self.0.deserialize_map(visitor)
+    }
+}

@@ -1,0 +1,309 @@
+//! The words of JSON, strictly as the standard has them.
+
+use std::borrow::Cow;
+
+use super::scan;
+use crate::value::{Fault, MAX_DEPTH, Number};
+
+/// A place in a JSON text.
+#[derive(Clone, Copy)]
+pub(in crate::parsers) struct Lexer<'de> {
+    text: &'de str,
+    pub at: usize,
+}
+
+impl<'de> Lexer<'de> {
+    pub fn new(text: &'de str) -> Self {
+        Lexer { text, at: 0 }
+    }
+
+    fn bytes(&self) -> &'de [u8] {
+        self.text.as_bytes()
+    }
+
+    #[cold]
+    pub fn fault<T>(&self, text: &str) -> Result<T, Fault> {
+        Err(Fault::at(text, self.at))
+    }
+
+    /// The byte that is next.
+    fn byte(&self) -> Option<u8> {
+        self.bytes().get(self.at).copied()
+    }
+
+    /// Skips white space and shows the byte after it, without taking it.
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.byte() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                byte => return byte,
+            }
+        }
+    }
+
+    /// Takes the byte if it is next, after white space.
+    pub fn eat(&mut self, byte: u8) -> bool {
+        let hit = self.peek() == Some(byte);
+        self.at += usize::from(hit);
+        hit
+    }
+
+    pub fn expect(&mut self, byte: u8, text: &str) -> Result<(), Fault> {
+        if self.eat(byte) { Ok(()) } else { self.fault(text) }
+    }
+
+    /// Nothing but white space may be left.
+    pub fn end(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => self.fault("something after the message"),
+        }
+    }
+
+    /// Takes `null`, `true` or `false`.
+    pub fn word(&mut self, word: &str) -> Result<(), Fault> {
+        match self.bytes()[self.at..].starts_with(word.as_bytes()) {
+            true => {
+                self.at += word.len();
+                Ok(())
+            }
+            false => self.fault("not a value"),
+        }
+    }
+
+    /// Takes a string, whose quote is next. A lone surrogate becomes U+FFFD.
+    pub fn string(&mut self) -> Result<Cow<'de, str>, Fault> {
+        let start = self.at + 1;
+        let end = scan::run::<false>(self.bytes(), start);
+        if self.bytes().get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(Cow::Borrowed(&self.text[start..end]));
+        }
+        self.at = end;
+        self.escaped_string(start).map(Cow::Owned)
+    }
+
+    fn escaped_string(&mut self, mut start: usize) -> Result<String, Fault> {
+        let mut out = String::new();
+        loop {
+            out.push_str(&self.text[start..self.at]);
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => out.push(self.escape()?),
+                Some(_) => return self.fault("a control character in a string"),
+                None => return self.fault("a string without an end"),
+            }
+            start = self.at;
+            self.at = scan::run::<false>(self.bytes(), start);
+        }
+    }
+
+    /// Takes an escape, whose backslash is next.
+    fn escape(&mut self) -> Result<char, Fault> {
+        let letter = self.bytes().get(self.at + 1).copied();
+        if letter == Some(b'u') {
+            return self.unicode_escape();
+        }
+        let char = match letter {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            _ => return self.fault("an unknown escape"),
+        };
+        self.at += 2;
+        Ok(char)
+    }
+
+    fn unicode_escape(&mut self) -> Result<char, Fault> {
+        let Some(high) = self.unit(self.at) else {
+            return self.fault("an escape without four hex digits");
+        };
+        self.at += 6;
+        if let Some(char) = char::from_u32(high) {
+            return Ok(char);
+        }
+        let low = self.unit(self.at).filter(|low| (0xDC00..0xE000).contains(low));
+        match low {
+            Some(low) if high < 0xDC00 => {
+                self.at += 6;
+                let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+            }
+            _ => Ok(char::REPLACEMENT_CHARACTER),
+        }
+    }
+
+    /// The UTF-16 unit of `\uXXXX` at a place.
+    fn unit(&self, at: usize) -> Option<u32> {
+        let digits = self.bytes().get(at..at + 6)?.strip_prefix(b"\\u")?;
+        digits.iter().try_fold(0, |unit, byte| Some(unit << 4 | char::from(*byte).to_digit(16)?))
+    }
+
+    /// Skips a string, whose quote is next.
+    fn skip_string(&mut self) -> Result<(), Fault> {
+        self.at += 1;
+        loop {
+            self.at = scan::run::<false>(self.bytes(), self.at);
+            match self.byte() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => {
+                    self.escape()?;
+                }
+                Some(_) => return self.fault("a control character in a string"),
+                None => return self.fault("a string without an end"),
+            }
+        }
+    }
+
+    fn digits(&mut self) -> Result<(), Fault> {
+        let start = self.at;
+        while matches!(self.byte(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { self.fault("a number without digits") }
+    }
+
+    /// Skips a number and tells whether it is written as a whole one.
+    fn skip_number(&mut self) -> Result<bool, Fault> {
+        self.at += usize::from(self.byte() == Some(b'-'));
+        if self.byte() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        let mut whole = true;
+        if self.byte() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+            whole = false;
+        }
+        if matches!(self.byte(), Some(b'e' | b'E')) {
+            self.at += 1;
+            self.at += usize::from(matches!(self.byte(), Some(b'+' | b'-')));
+            self.digits()?;
+            whole = false;
+        }
+        Ok(whole)
+    }
+
+    /// Takes a number. Whole ones keep their digits if 64 bits can hold them;
+    /// beyond the range of doubles it is infinite, as in JavaScript.
+    pub fn number(&mut self) -> Result<Number, Fault> {
+        let start = self.at;
+        let whole = self.skip_number()?;
+        let text = &self.text[start..self.at];
+        if whole && text != "-0" {
+            if let Some(int) = small(text) {
+                return Ok(int.into());
+            }
+            if let Ok(int) = text.parse::<i64>() {
+                return Ok(int.into());
+            }
+            if let Ok(int) = text.parse::<u64>() {
+                return Ok(int.into());
+            }
+        }
+        match text.parse::<f64>() {
+            Ok(float) => Ok(float.into()),
+            Err(_) => self.fault("not a number"),
+        }
+    }
+
+    /// Skips any value at the given depth, checking it. Uses no stack: for each
+    /// level that is open a bit tells whether it is an object.
+    pub fn skip_value(&mut self, outside: usize) -> Result<(), Fault> {
+        let mut open = 0;
+        let mut objects: u128 = 0;
+        loop {
+            match self.peek() {
+                Some(bracket @ (b'[' | b'{')) => {
+                    self.at += 1;
+                    if outside + open >= MAX_DEPTH {
+                        return self.fault("nested too deeply");
+                    }
+                    objects = objects << 1 | u128::from(bracket == b'{');
+                    open += 1;
+                    if !self.eat(bracket + 2) {
+                        if bracket == b'{' {
+                            self.skip_key()?;
+                        }
+                        continue;
+                    }
+                    open -= 1;
+                    objects >>= 1;
+                }
+                _ => self.skip_scalar()?,
+            }
+            if self.close(&mut open, &mut objects)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// After a value: closes what ends here, or goes on to the next value. True
+    /// when nothing is open any more.
+    fn close(&mut self, open: &mut usize, objects: &mut u128) -> Result<bool, Fault> {
+        while *open > 0 {
+            let object = *objects & 1 == 1;
+            match self.peek() {
+                Some(b',') => {
+                    self.at += 1;
+                    if object {
+                        self.skip_key()?;
+                    }
+                    return Ok(false);
+                }
+                Some(b'}') if object => self.at += 1,
+                Some(b']') if !object => self.at += 1,
+                _ => return self.fault("expected a comma or the end"),
+            }
+            *open -= 1;
+            *objects >>= 1;
+        }
+        Ok(true)
+    }
+
+    fn skip_key(&mut self) -> Result<(), Fault> {
+        if self.peek() != Some(b'"') {
+            return self.fault("expected a key");
+        }
+        self.skip_string()?;
+        self.expect(b':', "expected a colon")
+    }
+
+    fn skip_scalar(&mut self) -> Result<(), Fault> {
+        match self.byte() {
+            Some(b'"') => self.skip_string(),
+            Some(b'n') => self.word("null"),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'-' | b'0'..=b'9') => self.skip_number().map(drop),
+            Some(_) => self.fault("not a value"),
+            None => self.fault("unexpected end"),
+        }
+    }
+}
+
+/// A whole number of up to 18 digits, which can't overflow.
+fn small(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    if digits.len() > 18 {
+        return None;
+    }
+    let n = digits.bytes().fold(0, |n, digit| n * 10 + i64::from(digit - b'0'));
+    Some(if negative { -n } else { n })
+}

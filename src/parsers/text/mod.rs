@@ -1,0 +1,120 @@
+//! JSON text: what `json` and `ejson` have in common.
+//!
+//! The text is written as `JSON.stringify` writes it, to the byte, and read as
+//! `JSON.parse` reads it. serde_json differs in ways that show on the wire or
+//! drop messages that JavaScript accepts (`1e21`, `1E400`, `-0`, NaN, lone
+//! surrogates, U+2028, dates, `Buffer`, `undefined`), so only its number
+//! formatting is used.
+
+mod de;
+mod lexer;
+mod scan;
+mod ser;
+mod write;
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use serde::Serialize;
+use serde::de::{Deserialize, DeserializeOwned};
+
+use crate::frame::Frame;
+use crate::value::{Fault, Value};
+pub(super) use lexer::Lexer;
+pub(super) use write::base64;
+
+/// Which of the two languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Json,
+    Ejson,
+}
+
+/// Room that a thread keeps for its next message, in bytes.
+const KEPT: usize = 1024;
+
+thread_local! {
+    static SCRATCH: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// Encodes to a frame; `None` for `undefined`.
+pub(super) fn encode<T: Serialize + ?Sized>(
+    value: &T,
+    dialect: Dialect,
+) -> Result<Option<Frame>, Fault> {
+    let mut out = SCRATCH.take();
+    out.clear();
+    let written = ser::write(value, dialect, &mut out);
+    let frame = written.map(|()| (!out.is_empty()).then(|| Frame::text(out.as_str())));
+    if out.capacity() <= KEPT {
+        SCRATCH.set(out);
+    }
+    frame
+}
+
+/// Decodes to the application's own type.
+pub(super) fn decode_as<T: DeserializeOwned>(text: &str, dialect: Dialect) -> Result<T, Fault> {
+    read(text, dialect)
+}
+
+/// Decodes to the dynamic value.
+pub(super) fn decode(text: &str, dialect: Dialect) -> Result<Value, Fault> {
+    read(text, dialect)
+}
+
+fn read<'de, T: Deserialize<'de>>(text: &'de str, dialect: Dialect) -> Result<T, Fault> {
+    let mut reader = de::Reader::new(text, dialect);
+    let value = T::deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Tells whether [`decode`] would succeed. Allocates nothing, except for EJSON
+/// that may have wrapped values in it: that is decoded.
+pub(super) fn check(text: &str, dialect: Dialect) -> Result<(), Fault> {
+    if dialect == Dialect::Ejson && may_be_wrapped(text) {
+        return decode(text, dialect).map(drop);
+    }
+    let mut lexer = Lexer::new(text);
+    lexer.skip_value(0)?;
+    lexer.end()
+}
+
+/// A wrapper has a key that begins with a dollar sign, perhaps an escaped one.
+fn may_be_wrapped(text: &str) -> bool {
+    text.contains("\"$") || text.contains("\\u0024")
+}
+
+/// The message, if it is a string that begins `primus::`.
+pub(super) fn control(text: &str) -> Option<Cow<'_, str>> {
+    let inside = text.trim_start_matches([' ', '\t', '\n', '\r']).strip_prefix('"')?;
+    if !matches!(inside.as_bytes().first()?, b'p' | b'\\') || !begins_control(inside) {
+        return None;
+    }
+    let mut lexer = Lexer::new(text);
+    lexer.peek()?;
+    let message = lexer.string().ok()?;
+    lexer.end().ok()?;
+    message.starts_with("primus::").then_some(message)
+}
+
+/// Whether the first eight characters can be `primus::`, escapes included.
+fn begins_control(inside: &str) -> bool {
+    if !inside.as_bytes().iter().take(8).any(|byte| *byte == b'\\') {
+        return inside.starts_with("primus::");
+    }
+    let mut rest = inside;
+    "primus::".chars().all(|wanted| match rest.strip_prefix(wanted) {
+        Some(next) => {
+            rest = next;
+            true
+        }
+        None => match rest.strip_prefix("\\u").and_then(|hex| hex.split_at_checked(4)) {
+            Some((hex, next)) if u32::from_str_radix(hex, 16) == Ok(wanted as u32) => {
+                rest = next;
+                true
+            }
+            _ => false,
+        },
+    })
+}

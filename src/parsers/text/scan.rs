@@ -1,0 +1,67 @@
+//! Finding the next byte of a string that needs a closer look.
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Bytes that are looked at in one go.
+const BLOCK: usize = 32;
+
+/// True for what ends a plain run: a control character, a quote, a backslash,
+/// and when writing also the first byte of U+2028 and U+2029.
+fn special<const WRITING: bool>(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\' || (WRITING && byte == 0xE2)
+}
+
+/// The place of the first such byte at or after `from`, or the end.
+pub(super) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        // Without branches inside, so that the compiler can use wide registers.
+        if block.iter().fold(false, |hit, byte| hit | special::<WRITING>(*byte)) {
+            break;
+        }
+        at += BLOCK;
+    }
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let hits = hits::<WRITING>(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    while at < bytes.len() && !special::<WRITING>(bytes[at]) {
+        at += 1;
+    }
+    at
+}
+
+/// The top bit of each byte that is special. Bytes above the lowest hit may be
+/// marked wrongly (borrows run upwards), so only the lowest counts.
+fn hits<const WRITING: bool>(word: u64) -> u64 {
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quotes = zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
+    let separators = if WRITING { zero(word ^ (ONES * 0xE2)) } else { 0 };
+    (control | quotes | separators) & HIGHS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_at_every_place() {
+        for byte in 0..=255u8 {
+            for place in 0..80 {
+                for fill in [b'a', 0x7f, 0x80, 0xff, b'!', b'#', b'[', b']', 0x20, 0xe1, 0xe3] {
+                    let mut bytes = [fill; 80];
+                    bytes[place] = byte;
+                    let reading = if special::<false>(byte) { place } else { 80 };
+                    let writing = if special::<true>(byte) { place } else { 80 };
+                    assert_eq!(run::<false>(&bytes, 0), reading);
+                    assert_eq!(run::<true>(&bytes, 0), writing);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! serde's `Serializer` over JSON text.
+
+use serde::ser::{
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
+
+use super::{Dialect, write};
+use crate::parsers::ejson::Keys;
+use crate::value::{Date, Fault, KeySerializer, MAX_DEPTH, TypedKind, Value, capture, token};
+
+/// Writes a message; nothing for `undefined`.
+pub(super) fn write<T: Serialize + ?Sized>(
+    value: &T,
+    dialect: Dialect,
+    out: &mut String,
+) -> Result<(), Fault> {
+    let mut writer = Writer { out, dialect, depth: 0, undefined: false };
+    value.serialize(&mut writer)
+}
+
+struct Writer<'a> {
+    out: &'a mut String,
+    dialect: Dialect,
+    depth: usize,
+    /// The value just serialised was `undefined`; nothing was written for it.
+    undefined: bool,
+}
+
+impl Writer<'_> {
+    fn open(&mut self, bracket: char) -> Result<(), Fault> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Fault::new("nested too deeply"));
+        }
+        self.out.push(bracket);
+        Ok(())
+    }
+
+    fn close(&mut self, bracket: char) {
+        self.depth -= 1;
+        self.out.push(bracket);
+    }
+
+    /// Opens `{"Variant":`.
+    fn variant(&mut self, name: &str) -> Result<(), Fault> {
+        self.open('{')?;
+        write::string(self.out, name);
+        self.out.push(':');
+        Ok(())
+    }
+
+    fn ejson(&self) -> bool {
+        self.dialect == Dialect::Ejson
+    }
+
+    fn date(&mut self, date: Date) {
+        match (self.ejson(), date.to_iso()) {
+            (true, _) => {
+                self.out.push_str("{\"$date\":");
+                write::float(self.out, date.ms());
+                self.out.push('}');
+            }
+            (false, Some(iso)) => write::string(self.out, &iso),
+            (false, None) => self.out.push_str("null"),
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.ejson() {
+            self.out.push_str("{\"$binary\":\"");
+            write::base64_into(self.out, bytes);
+            self.out.push_str("\"}");
+        } else {
+            write::buffer(self.out, bytes);
+        }
+    }
+
+    /// One of the values that are shown under a token.
+    fn special(&mut self, value: Value) {
+        match value {
+            Value::Undefined => self.undefined = true,
+            Value::Date(date) => self.date(date),
+            Value::RegExp(regexp) if self.ejson() => {
+                self.out.push_str("{\"$regexp\":");
+                write::string(self.out, &regexp.source);
+                self.out.push_str(",\"$flags\":");
+                write::string(self.out, &regexp.flags);
+                self.out.push('}');
+            }
+            Value::Typed(array) if self.ejson() && array.kind == TypedKind::Uint8 => {
+                self.bytes(&array.bytes);
+            }
+            Value::Typed(array) => write::typed(self.out, &array),
+            Value::Ext(ext) => {
+                self.out.push_str("{\"buffer\":");
+                self.bytes(&ext.data);
+                self.out.push_str(",\"type\":");
+                write::uint(self.out, ext.kind.into());
+                self.out.push('}');
+            }
+            _ => self.out.push_str("{}"),
+        }
+    }
+}
+
+macro_rules! ints {
+    ($($method:ident $type:ty)*) => {$(
+        fn $method(self, n: $type) -> Result<(), Fault> {
+            write::int(self.out, i64::from(n));
+            Ok(())
+        }
+    )*};
+}
+
+impl<'a, 'b> Serializer for &'a mut Writer<'b> {
+    type Ok = ();
+    type Error = Fault;
+    type SerializeSeq = List<'a, 'b>;
+    type SerializeTuple = List<'a, 'b>;
+    type SerializeTupleStruct = List<'a, 'b>;
+    type SerializeTupleVariant = List<'a, 'b>;
+    type SerializeMap = Object<'a, 'b>;
+    type SerializeStruct = Object<'a, 'b>;
+    type SerializeStructVariant = Object<'a, 'b>;
+
+    ints! {
+        serialize_i8 i8 serialize_i16 i16 serialize_i32 i32 serialize_i64 i64
+        serialize_u8 u8 serialize_u16 u16 serialize_u32 u32
+    }
+
+    fn serialize_u64(self, n: u64) -> Result<(), Fault> {
+        write::uint(self.out, n);
+        Ok(())
+    }
+
+    fn serialize_f32(self, n: f32) -> Result<(), Fault> {
+        if n.is_finite() {
+            write::short_float(self.out, n);
+            return Ok(());
+        }
+        self.serialize_f64(f64::from(n))
+    }
+
+    fn serialize_f64(self, n: f64) -> Result<(), Fault> {
+        match self.ejson() && !n.is_finite() {
+            true if n.is_nan() => self.out.push_str("{\"$InfNaN\":0}"),
+            true if n > 0.0 => self.out.push_str("{\"$InfNaN\":1}"),
+            true => self.out.push_str("{\"$InfNaN\":-1}"),
+            false => write::float(self.out, n),
+        }
+        Ok(())
+    }
+
+    fn serialize_bool(self, bool: bool) -> Result<(), Fault> {
+        self.out.push_str(if bool { "true" } else { "false" });
+        Ok(())
+    }
+
+    fn serialize_char(self, char: char) -> Result<(), Fault> {
+        write::string(self.out, char.encode_utf8(&mut [0; 4]));
+        Ok(())
+    }
+
+    fn serialize_str(self, text: &str) -> Result<(), Fault> {
+        write::string(self.out, text);
+        Ok(())
+    }
+
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Fault> {
+        self.bytes(bytes);
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<(), Fault> {
+        self.serialize_unit()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Fault> {
+        self.out.push_str("null");
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Fault> {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+    ) -> Result<(), Fault> {
+        self.serialize_str(name)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Fault> {
+        if token::is_token(name) {
+            self.special(capture(name, value)?);
+            return Ok(());
+        }
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Fault> {
+        let mut object = self.serialize_map(Some(1))?;
+        object.entry(name, value)?;
+        object.close();
+        Ok(())
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<List<'a, 'b>, Fault> {
+        self.open('[')?;
+        Ok(List { writer: self, first: true, variant: false })
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<List<'a, 'b>, Fault> {
+        self.serialize_seq(Some(len))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<List<'a, 'b>, Fault> {
+        self.serialize_seq(Some(len))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        len: usize,
+    ) -> Result<List<'a, 'b>, Fault> {
+        self.variant(name)?;
+        Ok(List { variant: true, ..self.serialize_seq(Some(len))? })
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Object<'a, 'b>, Fault> {
+        self.open('{')?;
+        let start = self.out.len();
+        Ok(Object { writer: self, start, mark: start, keys: Keys::default(), variant: false })
+    }
+
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Object<'a, 'b>, Fault> {
+        self.serialize_map(Some(len))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        len: usize,
+    ) -> Result<Object<'a, 'b>, Fault> {
+        self.variant(name)?;
+        Ok(Object { variant: true, ..self.serialize_map(Some(len))? })
+    }
+}
+
+/// An array in the making.
+struct List<'a, 'b> {
+    writer: &'a mut Writer<'b>,
+    first: bool,
+    variant: bool,
+}
+
+impl List<'_, '_> {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        if !std::mem::take(&mut self.first) {
+            self.writer.out.push(',');
+        }
+        value.serialize(&mut *self.writer)?;
+        if std::mem::take(&mut self.writer.undefined) {
+            self.writer.out.push_str("null");
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.writer.close(']');
+        if self.variant {
+            self.writer.close('}');
+        }
+    }
+}
+
+/// An object in the making.
+struct Object<'a, 'b> {
+    writer: &'a mut Writer<'b>,
+    /// Where the first entry begins.
+    start: usize,
+    /// Where the present entry begins, its comma included.
+    mark: usize,
+    keys: Keys,
+    variant: bool,
+}
+
+impl Object<'_, '_> {
+    fn key(&mut self, key: &str) {
+        self.mark = self.writer.out.len();
+        if self.mark > self.start {
+            self.writer.out.push(',');
+        }
+        if self.writer.ejson() {
+            self.keys.add(key);
+        }
+        write::string(self.writer.out, key);
+        self.writer.out.push(':');
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        value.serialize(&mut *self.writer)?;
+        if std::mem::take(&mut self.writer.undefined) {
+            self.writer.out.truncate(self.mark);
+        }
+        Ok(())
+    }
+
+    fn entry<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Fault> {
+        self.key(key);
+        self.value(value)
+    }
+
+    fn close(&mut self) {
+        if self.writer.ejson() && self.keys.is_wrapper() {
+            self.writer.out.insert_str(self.start - 1, "{\"$escape\":");
+            self.writer.out.push('}');
+        }
+        self.writer.close('}');
+        if self.variant {
+            self.writer.close('}');
+        }
+    }
+}
+
+impl SerializeMap for Object<'_, '_> {
+    type Ok = ();
+    type Error = Fault;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
+        key.serialize(KeySerializer(|key: &str| {
+            self.key(key);
+            Ok(())
+        }))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        self.value(value)
+    }
+
+    fn end(mut self) -> Result<(), Fault> {
+        self.close();
+        Ok(())
+    }
+}
+
+macro_rules! builders {
+    ($($builder:ident.$add:ident: $($trait:ident $method:ident($($key:ident)?))*;)*) => {$($(
+        impl $trait for $builder<'_, '_> {
+            type Ok = ();
+            type Error = Fault;
+
+            fn $method<T: Serialize + ?Sized>(
+                &mut self,
+                $($key: &'static str,)?
+                value: &T,
+            ) -> Result<(), Fault> {
+                self.$add($($key,)? value)
+            }
+
+            fn end(mut self) -> Result<(), Fault> {
+                self.close();
+                Ok(())
+            }
+        }
+    )*)*};
+}
+
+builders! {
+    List.push:
+        SerializeSeq serialize_element()
+        SerializeTuple serialize_element()
+        SerializeTupleStruct serialize_field()
+        SerializeTupleVariant serialize_field();
+    Object.entry:
+        SerializeStruct serialize_field(key)
+        SerializeStructVariant serialize_field(key);
+}

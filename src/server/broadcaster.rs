@@ -1,0 +1,206 @@
+//! The thread that sends one message to all sparks.
+//!
+//! Broadcasts reach it over a channel, already encoded by the parser. It takes
+//! all that wait, encodes them once per wire format into one shared
+//! [`Segment`], and offers that to each spark: a burst costs each spark one
+//! system call, and a spark whose socket is full keeps only a reference.
+//!
+//! What one thread writes to one spark must arrive in the order written. So a
+//! thread whose own broadcasts are not done yet sends its direct writes, and
+//! its `end`, the same way; [`Broadcaster::behind`] tells.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::server::outbox::Segment;
+use crate::server::registry::Registry;
+use crate::server::spark::Spark;
+
+/// A batch stops growing at this size, so that the first sparks need not wait
+/// for the last message of a long burst.
+const BATCH_MAX: usize = 256 << 10;
+
+/// The sending half, held by the server.
+pub(crate) struct Broadcaster {
+    commands: Sender<Command>,
+    shared: Arc<Shared>,
+    bound: usize,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Commands accepted. Grows under the channel's own order only in the
+    /// sense that a thread sees its own commands numbered upwards.
+    accepted: AtomicU64,
+    done: AtomicU64,
+    waiting: AtomicUsize,
+}
+
+enum Command {
+    All(Frame),
+    One(Spark, Action),
+    Stop,
+}
+
+/// What a thread does to one spark in order with its broadcasts.
+pub(crate) enum Action {
+    Write(Frame),
+    End(Box<dyn FnOnce(&Spark) + Send>),
+}
+
+thread_local! {
+    /// For each server that this thread has broadcast with: the number of
+    /// commands accepted when its last one was.
+    static LAST: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Broadcaster {
+    /// Starts the thread.
+    pub fn start(
+        registry: Arc<Registry>,
+        bound: usize,
+        stack: usize,
+    ) -> io::Result<(Self, JoinHandle<()>)> {
+        let (commands, taken) = unbounded();
+        let shared = Arc::new(Shared::default());
+        let broadcaster = Broadcaster { commands, shared: shared.clone(), bound };
+        let thread = thread::Builder::new()
+            .name("primus-broadcaster".into())
+            .stack_size(stack)
+            .spawn(move || run(&registry, &shared, &taken))?;
+        Ok((broadcaster, thread))
+    }
+
+    /// Sends a frame to all sparks.
+    pub fn all(&self, frame: Frame) -> Result<()> {
+        let length = frame.len();
+        let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed);
+        if waiting > self.bound {
+            self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
+            return Err(Error::Full { waiting, bound: self.bound });
+        }
+        self.send(Command::All(frame))
+    }
+
+    /// Does something to one spark, behind this thread's broadcasts.
+    pub fn one(&self, spark: Spark, action: Action) -> Result<()> {
+        if let Action::Write(frame) = &action {
+            self.shared.waiting.fetch_add(frame.len(), Ordering::Relaxed);
+        }
+        self.send(Command::One(spark, action))
+    }
+
+    fn send(&self, command: Command) -> Result<()> {
+        let number = self.shared.accepted.fetch_add(1, Ordering::AcqRel) + 1;
+        self.commands.send(command).map_err(|_| Error::Closed)?;
+        // Other threads' commands may be numbered between and still be sent
+        // later; waiting for all that are accepted by now is on the safe side.
+        let number = self.shared.accepted.load(Ordering::Acquire).max(number);
+        let key = self.key();
+        LAST.with_borrow_mut(|last| match last.iter_mut().find(|(server, _)| *server == key) {
+            Some(entry) => entry.1 = number,
+            None => last.push((key, number)),
+        });
+        Ok(())
+    }
+
+    /// Whether a broadcast of the calling thread is not delivered yet.
+    pub fn behind(&self) -> bool {
+        LAST.with_borrow_mut(|last| {
+            if last.is_empty() {
+                return false;
+            }
+            let done = self.shared.done.load(Ordering::Acquire);
+            let key = self.key();
+            last.retain(|(server, number)| *server != key || *number > done);
+            last.iter().any(|(server, _)| *server == key)
+        })
+    }
+
+    fn key(&self) -> usize {
+        Arc::as_ptr(&self.shared) as usize
+    }
+
+    /// Ends the thread once everything before has been done.
+    pub fn stop(&self) {
+        let _ = self.commands.send(Command::Stop);
+    }
+}
+
+fn run(registry: &Registry, shared: &Shared, commands: &Receiver<Command>) {
+    let mut pending = None;
+    while let Some(command) = pending.take().or_else(|| commands.recv().ok()) {
+        let done = match command {
+            Command::All(frame) => {
+                let (batch, next) = gather(frame, commands);
+                pending = next;
+                deliver(registry, &batch);
+                let bytes = batch.iter().map(Frame::len).sum();
+                shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+                batch.len()
+            }
+            Command::One(spark, action) => {
+                act(shared, &spark, action);
+                1
+            }
+            Command::Stop => return,
+        };
+        shared.done.fetch_add(done as u64, Ordering::Release);
+    }
+}
+
+/// Takes the broadcasts that wait behind the first, up to the next command of
+/// another kind, which is handed back.
+fn gather(first: Frame, commands: &Receiver<Command>) -> (Vec<Frame>, Option<Command>) {
+    let mut bytes = first.len();
+    let mut batch = vec![first];
+    while bytes < BATCH_MAX {
+        match commands.try_recv() {
+            Ok(Command::All(frame)) => {
+                bytes += frame.len();
+                batch.push(frame);
+            }
+            Ok(other) => return (batch, Some(other)),
+            Err(_) => break,
+        }
+    }
+    (batch, None)
+}
+
+fn deliver(registry: &Registry, batch: &[Frame]) {
+    let mut segments: Vec<(&'static str, Arc<Segment>)> = Vec::new();
+    for spark in registry.snapshot() {
+        let wire = spark.outbox().wire();
+        let known = segments.iter().find(|(format, _)| *format == wire.format());
+        let segment = match known {
+            Some((_, segment)) => segment.clone(),
+            None => {
+                let mut bytes = Vec::new();
+                batch.iter().for_each(|frame| wire.encode(frame, &mut bytes));
+                let segment = Arc::new(Segment { bytes, messages: batch.len() });
+                segments.push((wire.format(), segment.clone()));
+                segment
+            }
+        };
+        spark.deliver(&segment);
+    }
+}
+
+fn act(shared: &Shared, spark: &Spark, action: Action) {
+    match action {
+        Action::Write(frame) => {
+            // The writer was told "queued"; a spark that ends before is told
+            // by its `end` event.
+            let _ = spark.write_now(&frame);
+            shared.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
+        }
+        Action::End(end) => end(spark),
+    }
+}

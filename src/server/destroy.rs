@@ -1,0 +1,132 @@
+//! The orderly end of a server.
+
+use std::collections::HashSet;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crate::close::{CloseReason, Ended};
+use crate::server::{Inner, Primus, connection, lock};
+
+/// How [`Primus::destroy`] ends a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Destroy {
+    /// Stop listening. With `false` the ports stay open and the
+    /// [fallback](Primus::on_request) goes on answering everything; a later
+    /// `destroy` with `true` ends that too. Default true.
+    pub close: bool,
+    /// Let the clients reconnect (to the server's successor, say) instead of
+    /// telling them that the end is meant. Default false.
+    pub reconnect: bool,
+    /// How long clients may take to read what was written for them and to
+    /// answer the close; what is left then is cut. Default 1 s.
+    pub timeout: Duration,
+}
+
+impl Default for Destroy {
+    fn default() -> Self {
+        Destroy { close: true, reconnect: false, timeout: Duration::from_secs(1) }
+    }
+}
+
+impl Destroy {
+    /// Sets [`close`](Self::close).
+    pub fn close(mut self, close: bool) -> Self {
+        self.close = close;
+        self
+    }
+
+    /// Sets [`reconnect`](Self::reconnect).
+    pub fn reconnect(mut self, reconnect: bool) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+
+    /// Sets [`timeout`](Self::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// What came of [`Primus::destroy`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Destroyed {
+    /// Sparks that were connected.
+    pub sparks: usize,
+    /// Connections that did not end in time and were cut.
+    pub cut: usize,
+    /// Connection threads that had not ended when the call returned, because a
+    /// listener on them does not return.
+    pub stuck: usize,
+}
+
+/// How long threads get to end once their sockets are cut.
+const AFTER_CUT: Duration = Duration::from_secs(1);
+
+impl Primus {
+    /// Ends the server: accepts nobody any more, ends every spark behind what
+    /// was written to it, waits for that up to [`Destroy::timeout`], cuts what
+    /// is left, and joins every thread. Nothing of the server runs after it,
+    /// unless a listener does not return (the result tells) or it was called by
+    /// a listener, whose own thread ends when the listener has returned.
+    ///
+    /// Blocks; may be called from any thread, and again.
+    pub fn destroy(&self, options: Destroy) -> Destroyed {
+        let server = &self.0;
+        let first = !server.closing.swap(true, Ordering::AcqRel);
+        server.reconnect_at_end.store(options.reconnect, Ordering::Release);
+        if options.close {
+            let acceptors = std::mem::take(&mut lock(&server.roster).acceptors);
+            acceptors.iter().for_each(|acceptor| acceptor.stop());
+            server.connections.close();
+        }
+        let sparks = server.registry.snapshot();
+        let mut destroyed = Destroyed { sparks: sparks.len(), ..Destroyed::default() };
+        if options.close {
+            let sockets: Vec<_> =
+                sparks.iter().filter_map(|spark| spark.outbox().stream()).collect();
+            let sockets: HashSet<_> = sockets.iter().map(Arc::as_ptr).collect();
+            server.connections.end_reading(|stream| !sockets.contains(&Arc::as_ptr(stream)));
+        }
+        sparks.iter().for_each(|spark| spark.close_behind(server.shutdown_reason()));
+        drop(sparks);
+        if options.close {
+            self.join(options.timeout, &mut destroyed);
+        }
+        if first {
+            for listener in server.events.close.snapshot().iter() {
+                server.report("close", listener(self));
+            }
+        }
+        destroyed
+    }
+
+    /// Waits for the connections, cuts those that do not end, stops the
+    /// server's own threads.
+    fn join(&self, timeout: Duration, destroyed: &mut Destroyed) {
+        let server = &self.0;
+        let own = usize::from(connection::is_own_thread());
+        destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
+        if destroyed.cut > 0 {
+            server.connections.shutdown(Shutdown::Both);
+            destroyed.stuck = server.connections.wait(Instant::now() + AFTER_CUT, own);
+        }
+        server.broadcaster.stop();
+        server.flusher.stop();
+        server.timer.stop();
+        let threads = std::mem::take(&mut lock(&server.roster).threads);
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn shutdown_reason(&self) -> CloseReason {
+        let reconnect = self.reconnect_at_end.load(Ordering::Acquire);
+        CloseReason::new(Ended::Shutdown, 1001, "the server shuts down", reconnect)
+    }
+}

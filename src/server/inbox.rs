@@ -1,0 +1,128 @@
+//! Messages that were received and wait for somebody to take them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use crate::message::Message;
+use crate::server::lock;
+
+/// The inbox of one spark.
+///
+/// A message comes here when a [`Messages`](super::Messages) reader exists, or
+/// when there is no `data` listener yet.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    /// There may be something, readable without the lock.
+    kept: AtomicBool,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    messages: VecDeque<Message>,
+    bytes: usize,
+    readers: usize,
+    closed: bool,
+}
+
+/// What became of a message that was put in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// It waits.
+    Yes,
+    /// The limit is reached and nobody reads.
+    Full,
+}
+
+impl Inbox {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Puts a message in. When a reader is behind by more than `limit` bytes,
+    /// waits until it has caught up, unless the caller `reads` itself.
+    pub fn push(&self, message: Message, limit: usize, reads: bool) -> Kept {
+        let mut state = self.lock();
+        while !reads && state.bytes > limit && !state.closed {
+            if state.readers == 0 {
+                return Kept::Full;
+            }
+            state = self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+        if !state.closed {
+            state.bytes += message.frame().len();
+            state.messages.push_back(message);
+            self.kept.store(true, Ordering::Release);
+            self.changed.notify_all();
+        }
+        Kept::Yes
+    }
+
+    /// True when messages may be waiting; costs no lock.
+    pub fn has_kept(&self) -> bool {
+        self.kept.load(Ordering::Acquire)
+    }
+
+    /// Whether a reader exists.
+    pub fn is_read(&self) -> bool {
+        self.lock().readers > 0
+    }
+
+    pub fn add_reader(&self) {
+        self.lock().readers += 1;
+    }
+
+    pub fn remove_reader(&self) {
+        self.lock().readers -= 1;
+        self.changed.notify_all();
+    }
+
+    /// Takes the oldest message without waiting.
+    pub fn pop(&self) -> Option<Message> {
+        let mut state = self.lock();
+        let message = state.messages.pop_front()?;
+        state.bytes -= message.frame().len();
+        if state.messages.is_empty() {
+            state.messages.shrink_to(8);
+            self.kept.store(false, Ordering::Release);
+        }
+        self.changed.notify_all();
+        Some(message)
+    }
+
+    /// Waits for a message; `None` at the end of the connection or at the
+    /// deadline.
+    pub fn wait(&self, deadline: Option<Instant>) -> Option<Message> {
+        loop {
+            if let Some(message) = self.pop() {
+                return Some(message);
+            }
+            let state = self.lock();
+            if !state.messages.is_empty() {
+                continue;
+            }
+            if state.closed {
+                return None;
+            }
+            match deadline {
+                None => drop(self.changed.wait(state)),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left == Duration::ZERO {
+                        return None;
+                    }
+                    drop(self.changed.wait_timeout(state, left));
+                }
+            }
+        }
+    }
+
+    /// Nothing more will come; what is there can still be taken.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+}

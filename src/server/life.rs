@@ -1,0 +1,380 @@
+//! The life of a spark, on its thread: pull what comes, run the listeners,
+//! write what they wrote together, and close in the protocol's own way.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::close::{CloseReason, Ended};
+use crate::error::{BoxError, Error, Result};
+use crate::frame::Frame;
+use crate::message::Message;
+use crate::protocol::{self, Control, Received};
+use crate::ready_state::ReadyState;
+use crate::server::Inner as Server;
+use crate::server::inbox::Kept;
+use crate::server::messages;
+use crate::server::spark::Spark;
+use crate::transformers::{Inbound, Opening, Source};
+
+/// How often a closing connection is read, to throw away what comes; a peer
+/// that sends more than that is cut.
+const LINGER_READS: usize = 1 << 10;
+
+thread_local! {
+    /// The spark whose thread this is, by address; 0 for other threads.
+    static OWN: Cell<usize> = const { Cell::new(0) };
+    /// Its incoming half. Borrowed while reading, never while listeners run.
+    static SOURCE: RefCell<Option<Current>> = const { RefCell::new(None) };
+}
+
+struct Current {
+    source: Box<dyn Source>,
+    corked: bool,
+}
+
+/// Whether the calling thread is the spark's own.
+pub(super) fn is_own_thread(spark: &Spark) -> bool {
+    OWN.get() == address(spark)
+}
+
+fn address(spark: &Spark) -> usize {
+    Arc::as_ptr(&spark.0) as usize
+}
+
+/// Makes a spark of an accepted connection and lives its life.
+pub(super) fn run(server: &Arc<Server>, opening: Opening, source: Box<dyn Source>) {
+    let Some(spark) = admit(server, opening) else { return };
+    OWN.set(address(&spark));
+    SOURCE.set(Some(Current { source, corked: false }));
+    server.metrics.connected(server.options.transformer);
+    spark.start_heart();
+    connect(&spark);
+    while spark.0.is_open() && turn(&spark) {}
+    finish(&spark);
+    SOURCE.set(None);
+    OWN.set(0);
+}
+
+/// Registers the spark. Generators of ids may fail or repeat themselves.
+fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
+    let id = match server.new_id(&opening.request) {
+        Ok(id) => id,
+        Err(error) => {
+            server.log(log::Level::Error, &format!("no id for a connection: {error}"));
+            return None;
+        }
+    };
+    let spark = Spark::open(server, id, opening);
+    if !server.registry.insert(&spark) {
+        server.log(log::Level::Error, &format!("the id {} is taken", spark.id()));
+        return None;
+    }
+    if server.is_closing() {
+        spark.close(server.shutdown_reason());
+    }
+    Some(spark)
+}
+
+/// Runs the server's `connection` listeners, in order, until one fails.
+fn connect(spark: &Spark) {
+    let listeners = spark.0.server.events.connection.snapshot();
+    for listener in listeners.iter() {
+        if !spark.0.is_open() {
+            return;
+        }
+        guarded(spark, || listener(spark).map_err(Error::Listener));
+    }
+}
+
+/// One step: handles one received thing, or waits for more. False when the
+/// connection is over.
+pub(super) fn turn(spark: &Spark) -> bool {
+    match next_inbound(spark) {
+        Some(Inbound::Frame(frame)) => guarded(spark, || receive(spark, frame)),
+        Some(Inbound::Alive) => {
+            spark.alive();
+            guarded(spark, || heartbeat(spark));
+        }
+        Some(Inbound::Closed(reason)) => {
+            spark.0.shut(reason);
+            return false;
+        }
+        None => return wait(spark),
+    }
+    true
+}
+
+/// What is received already. While more waits behind it, answers are corked.
+fn next_inbound(spark: &Spark) -> Option<Inbound> {
+    SOURCE.with_borrow_mut(|current| {
+        let current = current.as_mut()?;
+        let inbound = current.source.buffered(&**spark.outbox())?;
+        let more = current.source.has_more();
+        if more != current.corked {
+            current.corked = more;
+            spark.outbox().cork(more);
+        }
+        Some(inbound)
+    })
+}
+
+/// Blocks until there is more to handle.
+fn wait(spark: &Spark) -> bool {
+    spark.outbox().uncork();
+    // The waker exists before we look, so that whoever comes after wakes us.
+    let waker = spark.0.wanted_waker();
+    if spark.0.drained.swap(false, Ordering::AcqRel) {
+        guarded(spark, || {
+            spark
+                .0
+                .events
+                .drain
+                .snapshot()
+                .iter()
+                .try_for_each(|call| call(spark))
+                .map_err(Error::Listener)
+        });
+    }
+    if deliver_kept(spark) {
+        return true;
+    }
+    spark.0.busy.store(false, Ordering::Release);
+    let waited = SOURCE.with_borrow_mut(|current| match current {
+        Some(current) => current.source.wait(waker),
+        None => Ok(false),
+    });
+    spark.0.busy.store(true, Ordering::Release);
+    match waited {
+        Ok(true) => true,
+        Ok(false) => lost(spark, "end of stream"),
+        Err(error) => lost(spark, &error.to_string()),
+    }
+}
+
+fn lost(spark: &Spark, text: &str) -> bool {
+    let reason = match spark.outbox().was_slow() {
+        true => CloseReason::new(Ended::SlowConsumer, 1008, "reads too slowly", true),
+        false => CloseReason::lost(text),
+    };
+    spark.0.shut(reason);
+    false
+}
+
+fn receive(spark: &Spark, frame: Frame) -> Result<()> {
+    let inner = &spark.0;
+    if let Some(text) = inner.server.options.parser.control(&frame, spark) {
+        if let Some(control) = protocol::classify(&text) {
+            if handle_control(spark, control)? {
+                return Ok(());
+            }
+        }
+    }
+    spark.note_inbound();
+    inner.traffic.messages_in.bump(1);
+    inner.traffic.bytes_in.bump(frame.len());
+    if !inner.is_open() {
+        return Ok(());
+    }
+    match incoming(spark, frame) {
+        Ok(Some(message)) => deliver(spark, message),
+        Ok(None) => Ok(()),
+        Err(error) => {
+            inner.server.log(
+                log::Level::Info,
+                &format!("message of {} not delivered: {error}", spark.id()),
+            );
+            emit_error(spark, &error);
+            Ok(())
+        }
+    }
+}
+
+/// Handles one of Primus's own messages; false when it is the application's
+/// after all.
+fn handle_control(spark: &Spark, control: Control<'_>) -> Result<bool> {
+    match spark.heartbeat(control) {
+        Received::Data => return Ok(false),
+        Received::Id => spark.write_control(&protocol::id(spark.id())),
+        Received::Heartbeat { answer, .. } => {
+            answer.iter().for_each(|text| spark.write_control(text));
+            heartbeat(spark)?;
+        }
+    }
+    Ok(true)
+}
+
+fn heartbeat(spark: &Spark) -> Result<()> {
+    let listeners = spark.0.events.heartbeat.snapshot();
+    listeners.iter().try_for_each(|listener| listener(spark)).map_err(Error::Listener)
+}
+
+/// Checks and transforms a message; `None` when a transform dropped it.
+fn incoming(spark: &Spark, frame: Frame) -> Result<Option<Message>> {
+    let server = &spark.0.server;
+    let message = Message::checked(frame, &server.options.parser, spark)?;
+    if server.incoming.is_empty() {
+        return Ok(Some(message));
+    }
+    let value = server.incoming.apply(spark, message.value().clone())?;
+    Ok(value.map(|value| message.transformed(value)))
+}
+
+/// Gives a message to whoever receives: a reader, or the `data` listeners, or,
+/// while there is neither, the inbox.
+fn deliver(spark: &Spark, message: Message) -> Result<()> {
+    let inner = &spark.0;
+    if !inner.inbox.is_read() {
+        let listeners = inner.events.data.snapshot();
+        if !listeners.is_empty() {
+            return run_data(spark, &listeners, &message);
+        }
+    }
+    let reads = messages::is_reading();
+    match inner.inbox.push(message, inner.server.options.limits.inbox, reads) {
+        Kept::Yes => Ok(()),
+        Kept::Full => {
+            let text = "messages are not taken: no data listener and no reader";
+            spark.close(CloseReason::new(Ended::Application, 1008, text, true));
+            Ok(())
+        }
+    }
+}
+
+type DataListeners = crate::events::Snapshot<crate::server::events::DataListener>;
+
+fn run_data(spark: &Spark, listeners: &DataListeners, message: &Message) -> Result<()> {
+    listeners.iter().try_for_each(|listener| listener(spark, message)).map_err(Error::Listener)
+}
+
+/// Gives the messages that came before there was a `data` listener to it. True
+/// when there were any.
+fn deliver_kept(spark: &Spark) -> bool {
+    let inner = &spark.0;
+    if !inner.inbox.has_kept() || inner.inbox.is_read() || inner.events.data.is_empty() {
+        return false;
+    }
+    let Some(message) = inner.inbox.pop() else { return false };
+    guarded(spark, || run_data(spark, &inner.events.data.snapshot(), &message));
+    true
+}
+
+/// Runs application code: its error, or its panic, ends this spark and nothing
+/// else.
+fn guarded(spark: &Spark, run: impl FnOnce() -> Result<()>) {
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => fail(spark, &error, false),
+        Err(panic) => {
+            spark.0.server.metrics.panics.add(1);
+            fail(spark, &Error::Panicked(panic_text(&*panic)), true);
+        }
+    }
+}
+
+fn fail(spark: &Spark, error: &Error, may_reconnect: bool) {
+    spark.0.server.log(log::Level::Error, &format!("spark {}: {error}", spark.id()));
+    emit_error(spark, error);
+    spark.close(CloseReason::new(Ended::Application, 1011, error.to_string(), may_reconnect));
+}
+
+/// The message of a panic, as far as it is text.
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("of unknown kind").to_owned()
+}
+
+/// Runs the spark's `error` listeners.
+pub(super) fn emit_error(spark: &Spark, error: &Error) {
+    quietly(spark, || {
+        let listeners = spark.0.events.error.snapshot();
+        listeners.iter().try_for_each(|listener| listener(spark, error))
+    });
+}
+
+/// Runs listeners whose failure has nobody left to be reported to.
+fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
+    let text = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => {
+            spark.0.server.metrics.panics.add(1);
+            panic_text(&*panic)
+        }
+    };
+    spark
+        .0
+        .server
+        .log(log::Level::Error, &format!("spark {}: listener failed: {text}", spark.id()));
+}
+
+/// The end: events first, then whatever the wire protocol still demands.
+fn finish(spark: &Spark) {
+    let inner = &spark.0;
+    let server = &inner.server;
+    inner.shut(CloseReason::lost("gone"));
+    let reason = inner.reason().cloned().unwrap_or_else(|| CloseReason::lost("gone"));
+    server.registry.remove(spark);
+    inner.inbox.close();
+    let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);
+    if closes {
+        spark.outbox().close(&reason);
+    }
+    if matches!(reason.by, Ended::Protocol) {
+        emit_error(spark, &Error::Ended(Box::new(reason.clone())));
+    }
+    emit_end(spark, &reason);
+    match reason.by {
+        Ended::Lost | Ended::Heartbeat | Ended::SlowConsumer => spark.outbox().shutdown(),
+        _ => linger(spark, closes),
+    }
+    spark.stop_timers();
+    spark.outbox().release();
+    server.metrics.disconnected(server.options.transformer);
+    server.metrics.ended.absorb(&inner.traffic);
+    inner.events.clear();
+}
+
+fn emit_end(spark: &Spark, reason: &CloseReason) {
+    let events = &spark.0.events;
+    quietly(spark, || {
+        let listeners = events.ready_state_change.snapshot();
+        listeners.iter().try_for_each(|listener| listener(spark, ReadyState::Closed))
+    });
+    for listener in events.end.snapshot().iter() {
+        quietly(spark, || listener(spark, reason));
+    }
+    for listener in spark.0.server.events.disconnection.snapshot().iter() {
+        quietly(spark, || listener(spark));
+    }
+}
+
+/// Completes the closing handshake: reads on until the peer has answered the
+/// closing packet and then ended the stream, so that nothing of what was sent
+/// to it is lost. The close time-out cuts this short.
+fn linger(spark: &Spark, peer_closed: bool) {
+    spark.0.arm_close_timeout();
+    let mut closed = peer_closed;
+    if closed {
+        spark.outbox().fin();
+    }
+    for _ in 0..LINGER_READS {
+        while let Some(inbound) = next_inbound(spark) {
+            if matches!(inbound, Inbound::Closed(_)) && !closed {
+                closed = true;
+                spark.outbox().fin();
+            }
+        }
+        let waited = SOURCE.with_borrow_mut(|current| match current {
+            Some(current) => current.source.wait(None),
+            None => Ok(false),
+        });
+        if !matches!(waited, Ok(true)) {
+            return;
+        }
+    }
+    spark.outbox().cut();
+}

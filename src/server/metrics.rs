@@ -1,0 +1,219 @@
+//! Counters of what the server does.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::server::lock;
+
+/// A number that grows; or, for a gauge, also shrinks.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub fn add(&self, n: usize) {
+        self.0.fetch_add(n as u64, Ordering::Relaxed);
+    }
+
+    pub fn sub(&self, n: usize) {
+        self.0.fetch_sub(n as u64, Ordering::Relaxed);
+    }
+
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// [`add`](Self::add) for a counter that only one thread (or the holder of
+    /// one lock) adds to: no locked instruction.
+    pub fn bump(&self, n: usize) {
+        self.0.store(self.value() + n as u64, Ordering::Relaxed);
+    }
+}
+
+/// What one spark has sent and received. Kept by spark, so that busy
+/// connections do not share a cache line.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub messages_in: Counter,
+    pub bytes_in: Counter,
+    pub messages_out: Counter,
+    pub bytes_out: Counter,
+}
+
+impl Traffic {
+    pub fn add_to(&self, total: &mut MetricsSnapshot) {
+        total.messages_in += self.messages_in.value();
+        total.bytes_in += self.bytes_in.value();
+        total.messages_out += self.messages_out.value();
+        total.bytes_out += self.bytes_out.value();
+    }
+
+    /// Adds the traffic of a spark that has ended.
+    pub fn absorb(&self, ended: &Traffic) {
+        self.messages_in.add(ended.messages_in.value() as usize);
+        self.bytes_in.add(ended.bytes_in.value() as usize);
+        self.messages_out.add(ended.messages_out.value() as usize);
+        self.bytes_out.add(ended.bytes_out.value() as usize);
+    }
+}
+
+/// The server's counters.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    pub backlog: Counter,
+    pub broadcasts: Counter,
+    pub dropped: Counter,
+    pub slow_consumers: Counter,
+    pub panics: Counter,
+    pub heartbeats_missed: Counter,
+    pub refused_connections: Counter,
+    /// The traffic of sparks that have ended.
+    pub ended: Traffic,
+    /// ConnectionCounts by transformer: now and ever.
+    by_transformer: Mutex<BTreeMap<&'static str, ConnectionCounts>>,
+    refusals: Mutex<BTreeMap<u16, u64>>,
+}
+
+/// How many connections there are and were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionCounts {
+    /// Sparks that are connected now.
+    pub now: u64,
+    /// Sparks that have ever been.
+    pub ever: u64,
+}
+
+impl Metrics {
+    pub fn connected(&self, transformer: &'static str) {
+        let mut table = lock(&self.by_transformer);
+        let connections = table.entry(transformer).or_default();
+        connections.now += 1;
+        connections.ever += 1;
+    }
+
+    pub fn disconnected(&self, transformer: &'static str) {
+        if let Some(connections) = lock(&self.by_transformer).get_mut(transformer) {
+            connections.now = connections.now.saturating_sub(1);
+        }
+    }
+
+    pub fn refused(&self, status: u16) {
+        *lock(&self.refusals).entry(status).or_default() += 1;
+    }
+
+    pub fn snapshot<'a>(&self, sparks: impl Iterator<Item = &'a Traffic>) -> MetricsSnapshot {
+        let mut snapshot = MetricsSnapshot {
+            connections: lock(&self.by_transformer).clone(),
+            backlog_bytes: self.backlog.value(),
+            broadcasts: self.broadcasts.value(),
+            messages_dropped: self.dropped.value(),
+            slow_consumers_cut: self.slow_consumers.value(),
+            refusals: lock(&self.refusals).clone(),
+            connections_refused: self.refused_connections.value(),
+            panics_caught: self.panics.value(),
+            heartbeats_missed: self.heartbeats_missed.value(),
+            ..MetricsSnapshot::default()
+        };
+        self.ended.add_to(&mut snapshot);
+        sparks.for_each(|traffic| traffic.add_to(&mut snapshot));
+        snapshot
+    }
+}
+
+/// The server's counters at one moment. `Display` is the Prometheus text
+/// format, ready to be served as `text/plain; version=0.0.4`.
+///
+/// ```
+/// let primus = primus::Primus::builder().build()?;
+/// let metrics = primus.metrics();
+/// assert_eq!(metrics.messages_in, 0);
+/// assert!(metrics.to_string().contains("primus_messages_in_total 0\n"));
+/// # primus.destroy(Default::default());
+/// # Ok::<(), primus::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MetricsSnapshot {
+    /// Sparks now and ever, by transformer.
+    pub connections: BTreeMap<&'static str, ConnectionCounts>,
+    /// Messages received, protocol messages not counted.
+    pub messages_in: u64,
+    /// Encoded bytes of the messages received.
+    pub bytes_in: u64,
+    /// Messages accepted for sending, to all sparks, each delivery of a
+    /// broadcast counted.
+    pub messages_out: u64,
+    /// Encoded bytes of the messages accepted for sending.
+    pub bytes_out: u64,
+    /// Calls of `Primus::write`.
+    pub broadcasts: u64,
+    /// Bytes that wait for slow clients, all sparks together.
+    pub backlog_bytes: u64,
+    /// Messages that a slow-consumer policy dropped.
+    pub messages_dropped: u64,
+    /// Slow consumers whose connection was cut.
+    pub slow_consumers_cut: u64,
+    /// Requests and upgrades refused, by HTTP status.
+    pub refusals: BTreeMap<u16, u64>,
+    /// ConnectionCounts turned away because a bound, or the machine's threads or
+    /// descriptors, were used up.
+    pub connections_refused: u64,
+    /// Panics caught in listeners, middleware, parsers and plugins.
+    pub panics_caught: u64,
+    /// Sparks ended because the heartbeat went unanswered.
+    pub heartbeats_missed: u64,
+}
+
+impl fmt::Display for MetricsSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labelled = |name: &'static str, value: fn(&ConnectionCounts) -> u64| {
+            self.connections.iter().map(move |(transformer, connections)| {
+                (format!("{name}{{transformer=\"{transformer}\"}}"), value(connections))
+            })
+        };
+        let name = "primus_connections";
+        family(f, name, "gauge", labelled(name, |connections| connections.now))?;
+        let name = "primus_connections_total";
+        family(f, name, "counter", labelled(name, |connections| connections.ever))?;
+        let name = "primus_refusals_total";
+        let refusals =
+            self.refusals.iter().map(|(status, n)| (format!("{name}{{status=\"{status}\"}}"), *n));
+        family(f, name, "counter", refusals)?;
+        for (name, kind, value) in self.plain() {
+            family(f, name, kind, std::iter::once((name.to_owned(), value)))?;
+        }
+        Ok(())
+    }
+}
+
+impl MetricsSnapshot {
+    fn plain(&self) -> [(&'static str, &'static str, u64); 11] {
+        [
+            ("primus_messages_in_total", "counter", self.messages_in),
+            ("primus_bytes_in_total", "counter", self.bytes_in),
+            ("primus_messages_out_total", "counter", self.messages_out),
+            ("primus_bytes_out_total", "counter", self.bytes_out),
+            ("primus_broadcasts_total", "counter", self.broadcasts),
+            ("primus_backlog_bytes", "gauge", self.backlog_bytes),
+            ("primus_messages_dropped_total", "counter", self.messages_dropped),
+            ("primus_slow_consumers_cut_total", "counter", self.slow_consumers_cut),
+            ("primus_connections_refused_total", "counter", self.connections_refused),
+            ("primus_panics_caught_total", "counter", self.panics_caught),
+            ("primus_heartbeats_missed_total", "counter", self.heartbeats_missed),
+        ]
+    }
+}
+
+fn family(
+    f: &mut fmt::Formatter<'_>,
+    name: &str,
+    kind: &str,
+    samples: impl Iterator<Item = (String, u64)>,
+) -> fmt::Result {
+    writeln!(f, "# TYPE {name} {kind}")?;
+    for (sample, value) in samples {
+        writeln!(f, "{sample} {value}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,563 @@
+//! The server: `Primus`, its sparks, and the threads between them.
+//!
+//! # Threads
+//!
+//! | thread | module | does |
+//! |---|---|---|
+//! | acceptor, one per listener | `http` | accepts |
+//! | connection, one per connection | `connection`, then `life` | HTTP; after an upgrade the spark's listeners |
+//! | broadcaster | `broadcaster` | writes a message to all sparks |
+//! | flusher | `flusher` | sends on what a full socket did not take |
+//! | timer | `crate::timer` | heartbeats, close time-outs, grace periods |
+//!
+//! # Locks
+//!
+//! Each is held for a few instructions. None is held while application code
+//! runs, or during a system call that may block (sends are non-blocking).
+//!
+//! | lock | guards | may take while held |
+//! |---|---|---|
+//! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel |
+//! | `Spark`'s `heart` | heartbeat and timer keys of one spark | timer |
+//! | `Inbox::state` | received messages that wait | – |
+//! | `Registry::sparks` | the sparks by id | – |
+//! | `Listeners` | a list of listeners | – |
+//! | `Metrics`' tables | counts by transformer, by status | – |
+//! | `Inner::roster` | acceptors, plugins, threads | – |
+//! | `http::Connections` | connection threads | – |
+
+mod broadcaster;
+mod connection;
+mod destroy;
+mod events;
+mod flusher;
+mod inbox;
+mod life;
+mod messages;
+mod metrics;
+mod outbox;
+mod registry;
+mod spark;
+mod transforms;
+
+use std::any::Any;
+use std::fmt;
+use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use serde::Serialize;
+use tiny_http::ResponseBox;
+
+use crate::error::{BoxError, Error, Result};
+use crate::events::ListenerId;
+use crate::http::{self, Accepted, Acceptor, Connections, Listener, Request};
+use crate::id;
+use crate::limits::Limits;
+use crate::middleware::{Exchange, HttpError, Middleware};
+use crate::net::Stream;
+use crate::options::{Builder, Options};
+use crate::outcome::Outcome;
+use crate::parsers::Peer;
+use crate::plugins::Plugin;
+use crate::protocol::HeartbeatOptions;
+use crate::server::broadcaster::Broadcaster;
+use crate::server::events::ServerEvents;
+use crate::server::flusher::Flusher;
+use crate::server::metrics::Metrics;
+use crate::server::registry::Registry;
+use crate::server::transforms::Transforms;
+use crate::timer::Timer;
+use crate::transformers::{self, Transformer};
+use crate::value::Value;
+
+pub use destroy::{Destroy, Destroyed};
+pub use messages::{Messages, SparkReader, SparkWriter};
+pub use metrics::{ConnectionCounts, MetricsSnapshot};
+pub use spark::{EndOptions, Spark};
+
+/// The stack of the server's own threads, which run no listeners.
+const OWN_STACK: usize = 128 << 10;
+
+/// A server: a cheap handle, usable from any thread and from every listener.
+///
+/// It runs until it is [destroyed](Self::destroy); dropping the handles does
+/// not end it.
+///
+/// ```
+/// use primus::{Client, Primus};
+///
+/// let primus = Primus::create_server("127.0.0.1:0", |spark| {
+///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
+/// })?;
+/// let address = primus.local_addr().expect("it listens");
+///
+/// let client = Client::connect(&format!("http://{address}"))?;
+/// client.write("hello")?;
+/// assert_eq!(client.recv()?.as_str(), Some("hello"));
+/// client.end();
+/// primus.destroy(Default::default());
+/// # Ok::<(), primus::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Primus(pub(crate) Arc<Inner>);
+
+pub(crate) type Fallback = dyn Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync;
+
+pub(crate) struct Inner {
+    options: Options,
+    limits: Arc<Limits>,
+    heartbeat: Arc<HeartbeatOptions>,
+    transformer: Box<dyn Transformer>,
+    started: Instant,
+    registry: Arc<Registry>,
+    broadcaster: Broadcaster,
+    flusher: Flusher,
+    timer: Timer,
+    metrics: Arc<Metrics>,
+    events: ServerEvents,
+    incoming: Transforms,
+    outgoing: Transforms,
+    middleware: Middleware,
+    fallback: RwLock<Option<Arc<Fallback>>>,
+    connections: Arc<Connections>,
+    roster: Mutex<Roster>,
+    served: AtomicBool,
+    closing: AtomicBool,
+    reconnect_at_end: AtomicBool,
+    warned: AtomicBool,
+}
+
+/// What is stopped, or called off, at the end.
+#[derive(Default)]
+struct Roster {
+    acceptors: Vec<Acceptor>,
+    addresses: Vec<SocketAddr>,
+    threads: Vec<JoinHandle<()>>,
+    plugins: Vec<Arc<dyn Plugin>>,
+}
+
+/// Locks what only this crate's own code runs under; a panic there would have
+/// left it in order.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Primus {
+    /// The options, to be set.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A server with the default options, listening on `address`, with one
+    /// `connection` listener: the one-call convenience.
+    ///
+    /// # Errors
+    /// Those of [`Builder::build`] and [`listen`](Self::listen).
+    pub fn create_server<R: Outcome>(
+        address: impl ToSocketAddrs,
+        connection: impl Fn(&Spark) -> R + Send + Sync + 'static,
+    ) -> Result<Primus> {
+        let primus = Primus::builder().build()?;
+        primus.on_connection(connection);
+        match primus.listen(address) {
+            Ok(_) => Ok(primus),
+            Err(error) => {
+                primus.destroy(Destroy::default());
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn start(options: Options) -> Result<Primus> {
+        let registry = Arc::new(Registry::default());
+        let limits = Arc::new(options.limits.clone());
+        let bound = limits.connections.unwrap_or_else(http::default_connection_bound);
+        let (flusher, flushing) = Flusher::start(OWN_STACK)?;
+        let (broadcaster, broadcasting) =
+            Broadcaster::start(registry.clone(), limits.broadcast_queue, OWN_STACK)?;
+        let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
+        let plugins = options.plugins.clone();
+        let primus = Primus(Arc::new(Inner {
+            limits,
+            heartbeat: Arc::new(options.heartbeat.clone()),
+            transformer: transformers::server(options.transformer),
+            started: timer.now(),
+            registry,
+            broadcaster,
+            flusher,
+            timer,
+            metrics: Arc::default(),
+            events: ServerEvents::default(),
+            incoming: Transforms::default(),
+            outgoing: Transforms::default(),
+            middleware: connection::default_middleware(&options),
+            fallback: RwLock::default(),
+            connections: Connections::new(bound, options.stack_size),
+            roster: Mutex::new(Roster {
+                threads: vec![flushing, broadcasting],
+                ..Roster::default()
+            }),
+            served: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            reconnect_at_end: AtomicBool::new(false),
+            warned: AtomicBool::new(false),
+            options,
+        }));
+        if primus.0.options.authorization.is_set() {
+            primus.0.warn_of_origins();
+        }
+        for plugin in plugins {
+            if let Err(error) = primus.register(plugin) {
+                primus.destroy(Destroy::default());
+                return Err(error);
+            }
+        }
+        Ok(primus)
+    }
+
+    /// Listens on an address and serves everybody who connects, on other
+    /// threads. Port 0 lets the system choose; the address that came of it is
+    /// returned. May be called for several addresses.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the address cannot be bound or the acceptor's thread
+    /// not be started, [`Error::Closed`] after `destroy`.
+    pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr> {
+        self.listen_on(TcpListener::bind(address)?)
+    }
+
+    /// Serves everybody who connects to a listener of the application's.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub fn listen_on(&self, listener: TcpListener) -> Result<SocketAddr> {
+        let address = listener.local_addr()?;
+        self.accept(Listener::Tcp(listener))?;
+        lock(&self.0.roster).addresses.push(address);
+        Ok(address)
+    }
+
+    /// Serves everybody who connects to a Unix domain socket.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub fn listen_unix(&self, listener: UnixListener) -> Result<()> {
+        self.accept(Listener::Unix(listener))
+    }
+
+    fn accept(&self, listener: Listener) -> Result<()> {
+        self.serving()?;
+        let server = self.0.clone();
+        let acceptor = Acceptor::start(listener, self.0.connections.clone(), move |accepted| {
+            connection::serve(&server, accepted);
+        })?;
+        lock(&self.0.roster).acceptors.push(acceptor);
+        Ok(())
+    }
+
+    /// Serves one connection that the application accepted itself, on a thread
+    /// of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when there is no thread for it or the bound on connections
+    /// is reached, [`Error::Closed`] after `destroy`.
+    pub fn serve(&self, stream: impl Into<Stream>) -> Result<()> {
+        self.serving()?;
+        let stream = stream.into();
+        stream.set_blocking()?;
+        let server = self.0.clone();
+        let accepted = Accepted::new(Arc::new(stream));
+        let spawned = self.0.connections.spawn(accepted, move |accepted| {
+            connection::serve(&server, accepted);
+        });
+        spawned.map_err(|refused| Error::Io(io::Error::other(refused.to_string())))
+    }
+
+    /// Checks that the server is alive, and announces its first use.
+    fn serving(&self) -> Result<()> {
+        if self.0.is_closing() {
+            return Err(Error::Closed);
+        }
+        if !self.0.served.swap(true, Ordering::AcqRel) {
+            for listener in self.0.events.initialised.snapshot().iter() {
+                self.0.report("initialised", listener(self));
+            }
+        }
+        Ok(())
+    }
+
+    /// The address of the first TCP listener; `None` before `listen`.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        lock(&self.0.roster).addresses.first().copied()
+    }
+
+    /// Answers every request outside the pathname, so that the application's
+    /// own pages share the port. It gets the request and its body, of which at
+    /// most [`Limits::body`] bytes can be read, runs on the connection's thread
+    /// and may block. Without it they are answered with 404. A second call
+    /// replaces the first.
+    ///
+    /// ```
+    /// # let primus = primus::Primus::builder().build()?;
+    /// primus.on_request(|request, _body| {
+    ///     let page = format!("you asked for {}", request.path());
+    ///     tiny_http::Response::from_string(page).boxed()
+    /// });
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn on_request(
+        &self,
+        answer: impl Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync + 'static,
+    ) {
+        *self.0.fallback.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(answer));
+    }
+
+    /// Decides for every request and every upgrade below the pathname whether
+    /// it is let in. An error refuses it: with 401 and `{"error": message}`
+    /// unless the error says otherwise. It runs on the connection's thread and
+    /// may block. What it puts into the exchange's extensions can be read from
+    /// the spark with [`Spark::extension`]. A second call replaces the first.
+    ///
+    /// Authorization alone does not keep foreign pages out, which browsers let
+    /// in with the user's cookies: set [`Builder::origins`] as well.
+    ///
+    /// ```
+    /// use primus::middleware::HttpError;
+    /// # let primus = primus::Primus::builder().origins(["https://example.com"]).build()?;
+    /// primus.authorize(|exchange| match exchange.request().header("authorization") {
+    ///     Some("Bearer secret") => Ok(()),
+    ///     _ => Err(HttpError::from("who are you?").with_authenticate("Bearer")),
+    /// });
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn authorize<F>(&self, authorize: F)
+    where
+        F: Fn(&mut Exchange<'_>) -> Result<(), HttpError> + Send + Sync + 'static,
+    {
+        self.0.options.authorization.set(authorize);
+        self.0.warn_of_origins();
+    }
+
+    /// The middleware: named layers that every request below the pathname
+    /// passes in order.
+    pub fn middleware(&self) -> &Middleware {
+        &self.0.middleware
+    }
+
+    /// Writes a message to every spark. Encodes it once, and returns without
+    /// waiting for anybody; every spark sees the broadcasts of all threads in
+    /// one and the same order, and between the direct writes of the same thread
+    /// where they were written. With outgoing transforms, which see each spark,
+    /// it is encoded for each.
+    ///
+    /// # Errors
+    /// [`Error::Parser`] when the message cannot be encoded, [`Error::Full`]
+    /// when broadcasts are made faster than they can be sent
+    /// ([`Limits::broadcast_queue`]), [`Error::Closed`] after `destroy`.
+    pub fn write<T: Serialize + ?Sized>(&self, value: &T) -> Result<()> {
+        if self.0.is_closing() {
+            return Err(Error::Closed);
+        }
+        self.0.metrics.broadcasts.add(1);
+        if !self.0.outgoing.is_empty() {
+            self.for_each(|spark| drop(spark.write(value)));
+            return Ok(());
+        }
+        match self.0.options.parser.encode(value, self)? {
+            Some(frame) => self.0.broadcaster.all(frame),
+            None => Ok(()),
+        }
+    }
+
+    /// Calls `each` with every spark that is connected now.
+    pub fn for_each(&self, mut each: impl FnMut(&Spark)) {
+        self.0.registry.snapshot().iter().for_each(&mut each);
+    }
+
+    /// Calls `each` with every spark that is connected now, until it returns
+    /// false.
+    pub fn for_each_while(&self, mut each: impl FnMut(&Spark) -> bool) {
+        let _ = self.0.registry.snapshot().iter().all(&mut each);
+    }
+
+    /// The spark with this id, while it is connected.
+    pub fn spark(&self, id: &str) -> Option<Spark> {
+        self.0.registry.spark(id)
+    }
+
+    /// How many sparks are connected.
+    pub fn connected(&self) -> usize {
+        self.0.registry.len()
+    }
+
+    /// Adds a transform that every received message passes before it is
+    /// delivered: it gives the message back, changed or not, `None` to drop
+    /// it, or an error, which is an `error` event on the spark. Transforms run
+    /// in the order in which they were added. [`off`](Self::off) removes it.
+    ///
+    /// ```
+    /// use primus::Value;
+    /// # let primus = primus::Primus::builder().build()?;
+    /// primus.transform_incoming(|_spark, message| match message {
+    ///     Value::Null => Ok(None),                              // dropped
+    ///     Value::String(text) => Ok(Some(Value::String(text.trim().to_owned()))),
+    ///     other => Ok(Some(other)),
+    /// });
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn transform_incoming(
+        &self,
+        transform: impl Fn(&Spark, Value) -> Result<Option<Value>, BoxError> + Send + Sync + 'static,
+    ) -> ListenerId {
+        self.0.incoming.add(Arc::new(transform))
+    }
+
+    /// [`transform_incoming`](Self::transform_incoming) for messages that are
+    /// written; an error is also returned from `write`.
+    pub fn transform_outgoing(
+        &self,
+        transform: impl Fn(&Spark, Value) -> Result<Option<Value>, BoxError> + Send + Sync + 'static,
+    ) -> ListenerId {
+        self.0.outgoing.add(Arc::new(transform))
+    }
+
+    /// Registers a plugin.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a name that is empty or taken; what the plugin
+    /// itself reports comes as [`Error::Listener`].
+    pub fn plugin(&self, plugin: impl Plugin) -> Result<()> {
+        self.register(Arc::new(plugin))
+    }
+
+    fn register(&self, plugin: Arc<dyn Plugin>) -> Result<()> {
+        let name = plugin.name().to_owned();
+        if name.is_empty() {
+            return Err(Error::Option("Plugin name must be a non empty string".into()));
+        }
+        if self.plugins().contains(&name) {
+            return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
+        }
+        self.0.caught(|| plugin.server(self))?;
+        lock(&self.0.roster).plugins.push(plugin);
+        for listener in self.0.events.plugin.snapshot().iter() {
+            self.0.report("plugin", listener(&name));
+        }
+        Ok(())
+    }
+
+    /// Takes a plugin out; false when there is none of this name.
+    pub fn plugout(&self, name: &str) -> bool {
+        let plugin = {
+            let plugins = &mut lock(&self.0.roster).plugins;
+            let at = plugins.iter().position(|plugin| plugin.name() == name);
+            at.map(|at| plugins.remove(at))
+        };
+        let Some(plugin) = plugin else { return false };
+        let out = self.0.caught(|| {
+            plugin.plugout(self);
+            Ok(())
+        });
+        self.0.report("plugout", out.map_err(BoxError::from));
+        for listener in self.0.events.plugout.snapshot().iter() {
+            self.0.report("plugout", listener(name));
+        }
+        true
+    }
+
+    /// The names of the plugins, in the order in which they were registered.
+    pub fn plugins(&self) -> Vec<String> {
+        lock(&self.0.roster).plugins.iter().map(|plugin| plugin.name().to_owned()).collect()
+    }
+
+    /// The server's counters now.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        let sparks = self.0.registry.snapshot();
+        let mut snapshot = self.0.metrics.snapshot(sparks.iter().map(|spark| &spark.0.traffic));
+        snapshot.connections_refused += self.0.connections.refused();
+        snapshot.panics_caught += self.0.connections.panicked();
+        snapshot
+    }
+
+    /// The spec document, as `<pathname>/spec` serves it: how a client must be
+    /// set up for this server.
+    pub fn spec(&self) -> String {
+        connection::spec(&self.0.options)
+    }
+}
+
+impl Inner {
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Whoever installs an authorization wants to keep somebody out.
+    fn warn_of_origins(&self) {
+        if self.options.cors.origins.is_any() && !self.warned.swap(true, Ordering::AcqRel) {
+            let text = "authorization is set while `origins` allows any page to connect";
+            self.log(log::Level::Warn, text);
+        }
+    }
+
+    fn new_id(&self, request: &Request) -> Result<String> {
+        match &self.options.id_generator {
+            Some(generate) => Ok(generate(request)),
+            None => Ok(id::spark_id()?),
+        }
+    }
+
+    /// Emits a line for the log.
+    fn log(&self, level: log::Level, text: &str) {
+        log::log!(level, "{text}");
+        for listener in self.events.log.snapshot().iter() {
+            if self.caught(|| listener(level, text)).is_err() {
+                log::warn!("a log listener failed");
+            }
+        }
+    }
+
+    /// Logs the failure of a listener that has no spark to end.
+    fn report(&self, event: &str, outcome: std::result::Result<(), BoxError>) {
+        if let Err(error) = outcome {
+            self.log(log::Level::Error, &format!("{event} listener failed: {error}"));
+        }
+    }
+
+    /// Runs application code that has no spark; its panic becomes an error.
+    fn caught(&self, run: impl FnOnce() -> std::result::Result<(), BoxError>) -> Result<()> {
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+            Ok(outcome) => outcome.map_err(Error::Listener),
+            Err(panic) => {
+                self.metrics.panics.add(1);
+                Err(Error::Panicked(life::panic_text(&*panic)))
+            }
+        }
+    }
+}
+
+impl Peer for Primus {
+    fn id(&self) -> Option<&str> {
+        None
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for Primus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Primus")
+            .field("pathname", &self.0.options.pathname)
+            .field("connected", &self.connected())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,610 @@
+//! A connection, as the application sees it.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::close::{CloseReason, Ended};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::http::{Address, Request};
+use crate::message::Written;
+use crate::middleware::Extensions;
+use crate::net::Waker;
+use crate::parsers::Peer;
+use crate::protocol::{self, Heartbeat, Signals};
+use crate::ready_state::ReadyState;
+use crate::server::broadcaster::Action;
+use crate::server::events::SparkEvents;
+use crate::server::inbox::Inbox;
+use crate::server::life;
+use crate::server::messages::Messages;
+use crate::server::metrics::Traffic;
+use crate::server::outbox::{Outbox, Parts, Segment};
+use crate::server::{Inner as Server, Primus, lock};
+use crate::timer::{Key, Task};
+use crate::transformers::Opening;
+
+/// How [`Spark::end_with`] ends a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndOptions {
+    /// Let the client reconnect: it is not told that the end is meant. Default
+    /// false.
+    pub reconnect: bool,
+}
+
+/// One connection of a server: a cheap handle, usable from any thread and from
+/// every listener.
+///
+/// Each spark has a thread of its own on which its listeners run, one after
+/// the other; a listener may block and keeps nobody else waiting.
+///
+/// ```no_run
+/// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| {
+///     spark.write("welcome")?;
+///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
+///     primus::Result::Ok(())
+/// })?;
+/// # Ok::<(), primus::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Spark(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub id: String,
+    pub request: Request,
+    pub extensions: Extensions,
+    pub server: Arc<Server>,
+    pub outbox: Arc<Outbox>,
+    pub inbox: Inbox,
+    pub events: SparkEvents,
+    pub traffic: Traffic,
+    state: AtomicU8,
+    reason: OnceLock<CloseReason>,
+    heart: Mutex<Heart>,
+    /// Microseconds; `u64::MAX` while unknown.
+    latency: AtomicU64,
+    /// When the last message came, in milliseconds since the server's start;
+    /// kept only while the heartbeat asks for it.
+    last_inbound: AtomicU64,
+    keep_inbound: AtomicBool,
+    /// The spark's thread is not in its socket's `read`.
+    pub busy: AtomicBool,
+    /// Wakes the spark's thread out of its wait; made when first wanted.
+    waker: OnceLock<Option<Waker>>,
+    pub wake_wanted: AtomicBool,
+    /// The backlog became empty and the `drain` listeners do not know yet.
+    pub drained: AtomicBool,
+}
+
+struct Heart {
+    beat: Heartbeat,
+    timer: Option<Key>,
+    /// Cuts the connection when closing takes too long.
+    closing: Option<Key>,
+}
+
+impl Spark {
+    /// Makes the spark of an accepted connection; it is not registered yet.
+    pub(super) fn open(server: &Arc<Server>, id: String, opening: Opening) -> Self {
+        let now = server.timer.now();
+        let beat = Heartbeat::open(
+            server.heartbeat.clone(),
+            &signals(server.options.transformer, &opening),
+            now,
+        );
+        let parts = Parts {
+            bound: server.options.backlog,
+            policy: server.options.slow_consumer,
+            metrics: server.metrics.clone(),
+            flusher: server.flusher.clone(),
+            timer: server.timer.clone(),
+        };
+        let Opening { request, extensions, stream, wire, .. } = opening;
+        Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
+            let spark = me.clone();
+            let drained =
+                Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
+            Inner {
+                id,
+                request,
+                extensions,
+                server: server.clone(),
+                outbox: Outbox::new(stream, wire, parts, drained),
+                inbox: Inbox::default(),
+                events: SparkEvents::default(),
+                traffic: Traffic::default(),
+                state: AtomicU8::new(ReadyState::Open as u8),
+                reason: OnceLock::new(),
+                heart: Mutex::new(Heart { beat, timer: None, closing: None }),
+                latency: AtomicU64::new(u64::MAX),
+                last_inbound: AtomicU64::new(0),
+                keep_inbound: AtomicBool::new(false),
+                busy: AtomicBool::new(true),
+                waker: OnceLock::new(),
+                wake_wanted: AtomicBool::new(false),
+                drained: AtomicBool::new(false),
+            }
+        }))
+    }
+
+    /// The id: unique on this server and, by default, hard to guess.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The request that opened the connection.
+    pub fn request(&self) -> &Request {
+        &self.0.request
+    }
+
+    /// The headers of that request, names in lower case.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.request.headers()
+    }
+
+    /// The query parameters of that request, decoded, in order.
+    pub fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.0.request.query_pairs()
+    }
+
+    /// The client's address: that of the socket, or the one a trusted proxy
+    /// forwards (see [`Builder::trusted_proxies`](crate::Builder::trusted_proxies)).
+    pub fn address(&self) -> Address {
+        self.0.request.address()
+    }
+
+    /// What the middleware or the authorization attached to the connection.
+    ///
+    /// ```no_run
+    /// struct User(String);
+    ///
+    /// # let primus = primus::Primus::builder().build()?;
+    /// primus.authorize(|exchange| {
+    ///     exchange.extensions_mut().insert(User("ada".into()));
+    ///     Ok(())
+    /// });
+    /// primus.on_connection(|spark| {
+    ///     let user = spark.extension::<User>().map(|user| user.0.as_str());
+    ///     spark.write(&user).map(drop)
+    /// });
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.0.extensions.get()
+    }
+
+    /// The server that it belongs to.
+    pub fn primus(&self) -> Primus {
+        Primus(self.0.server.clone())
+    }
+
+    /// Whether it is open. It is closed from the moment that `end` is called
+    /// or the connection is known to be over.
+    pub fn ready_state(&self) -> ReadyState {
+        if self.0.is_open() { ReadyState::Open } else { ReadyState::Closed }
+    }
+
+    /// The time from the last heartbeat ping to its answer; `None` before the
+    /// first, and for clients that ping by themselves.
+    pub fn latency(&self) -> Option<Duration> {
+        match self.0.latency.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+
+    /// Bytes that were written and wait for the client to read.
+    pub fn buffered(&self) -> usize {
+        self.0.outbox.waiting()
+    }
+
+    /// Why the connection ended; `None` while it is open.
+    pub fn close_reason(&self) -> Option<&CloseReason> {
+        if self.0.is_open() { None } else { self.0.reason.get() }
+    }
+
+    /// Writes a message: anything serialisable, through the outgoing
+    /// transforms and the parser. Never blocks, from any thread; what one
+    /// thread writes arrives in the order written.
+    ///
+    /// While complete messages wait to be handled, what a spark's own thread
+    /// writes to it is collected and sent with one call, before the thread
+    /// waits for more; [`flush`](Self::flush) sends it at once.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after the end, [`Error::Full`] when the client reads
+    /// too slowly, [`Error::Parser`] and [`Error::Transform`] when the message
+    /// cannot be encoded; those two are also `error` events. Nothing is written
+    /// then.
+    pub fn write<T: Serialize + ?Sized>(&self, value: &T) -> Result<Written> {
+        if !self.0.is_open() {
+            return Err(Error::Closed);
+        }
+        match self.encode(value) {
+            Ok(Some(frame)) => self.write_frame(&frame),
+            Ok(None) => Ok(Written::Sent),
+            Err(error) => {
+                life::emit_error(self, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<Option<Frame>> {
+        let server = &self.0.server;
+        if server.outgoing.is_empty() {
+            return Ok(server.options.parser.encode(value, self)?);
+        }
+        let value = crate::value::to_value(value).map_err(Error::Transform)?;
+        match server.outgoing.apply(self, value)? {
+            Some(value) => Ok(server.options.parser.encode(&value, self)?),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes an encoded message as it is, past transforms and parser: what a
+    /// relay does with [`Message::frame`].
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_frame(&self, frame: &Frame) -> Result<Written> {
+        if !self.0.is_open() {
+            return Err(Error::Closed);
+        }
+        let broadcaster = &self.0.server.broadcaster;
+        if broadcaster.behind() {
+            broadcaster.one(self.clone(), Action::Write(frame.clone()))?;
+            return Ok(Written::Queued(self.buffered() + frame.len()));
+        }
+        self.write_now(frame)
+    }
+
+    /// Writes past the order with broadcasts.
+    pub(super) fn write_now(&self, frame: &Frame) -> Result<Written> {
+        let written = self.0.outbox.offer(frame, life::is_own_thread(self))?;
+        self.0.traffic.messages_out.add(1);
+        self.0.traffic.bytes_out.add(frame.len());
+        Ok(written)
+    }
+
+    /// Writes a part of a broadcast.
+    pub(super) fn deliver(&self, segment: &Arc<Segment>) {
+        if self.0.outbox.offer_shared(segment).is_ok() {
+            self.0.traffic.messages_out.add(segment.messages);
+            self.0.traffic.bytes_out.add(segment.bytes.len());
+        }
+    }
+
+    /// Writes one of Primus's own messages, which no transform sees.
+    pub(super) fn write_control(&self, text: &str) {
+        match self.0.server.options.parser.encode(text, self) {
+            Ok(Some(frame)) => drop(self.0.outbox.offer(&frame, life::is_own_thread(self))),
+            Ok(None) => {}
+            Err(error) => log::warn!("cannot encode {text}: {error}"),
+        }
+    }
+
+    /// Sends now what the spark's own thread has written.
+    pub fn flush(&self) {
+        self.0.outbox.uncork();
+    }
+
+    /// Blocks until nothing waits for the client any more; false when that did
+    /// not come about within `timeout`, or the connection ended first.
+    pub fn wait_drain(&self, timeout: Duration) -> bool {
+        self.0.outbox.wait_empty(timeout)
+    }
+
+    /// Ends the connection: sends what was written before, tells the client not
+    /// to reconnect, and closes in the protocol's own way. Returns at once; the
+    /// `end` event follows on the spark's thread when the client has answered
+    /// or [`Limits::close_timeout`](crate::Limits::close_timeout) is over.
+    pub fn end(&self) {
+        self.finish(EndOptions::default());
+    }
+
+    /// [`end`](Self::end) with options.
+    pub fn end_options(&self, options: EndOptions) {
+        self.finish(options);
+    }
+
+    /// Writes a last message, then ends.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); the connection is ended all the same.
+    pub fn end_with<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        options: EndOptions,
+    ) -> Result<Written> {
+        let written = self.write(value);
+        self.finish(options);
+        written
+    }
+
+    fn finish(&self, options: EndOptions) {
+        self.close(CloseReason::new(Ended::Local, 1000, "", options.reconnect));
+    }
+
+    /// Ends the connection for a reason of this side, in order with what this
+    /// thread has written.
+    pub(super) fn close(&self, reason: CloseReason) {
+        if self.0.server.broadcaster.behind() {
+            self.close_behind(reason);
+        } else if self.0.shut(reason) {
+            self.0.say_goodbye();
+        }
+    }
+
+    /// Ends the connection behind all broadcasts so far.
+    pub(super) fn close_behind(&self, reason: CloseReason) {
+        if !self.0.shut(reason) {
+            return;
+        }
+        let end = Box::new(|spark: &Spark| spark.0.say_goodbye());
+        if self.0.server.broadcaster.one(self.clone(), Action::End(end)).is_err() {
+            self.0.say_goodbye();
+        }
+    }
+
+    /// An iterator over the messages that blocks until the next one: the other
+    /// way of receiving. While it exists, messages go to it and not to the
+    /// `data` listeners. It ends when the connection has ended.
+    ///
+    /// On the spark's own thread (in a `connection` listener, say) it reads the
+    /// socket itself; on any other it takes over what the spark's thread reads.
+    ///
+    /// ```no_run
+    /// # let primus = primus::Primus::builder().build()?;
+    /// primus.on_connection(|spark| {
+    ///     for message in spark.messages() {
+    ///         spark.write(&message)?;
+    ///     }
+    ///     primus::Result::Ok(())
+    /// });
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn messages(&self) -> Messages {
+        Messages::new(self.clone())
+    }
+
+    /// Whether `name` is an event that Primus itself emits on sparks, which
+    /// applications and plugins must not use for their own.
+    pub fn reserved(name: &str) -> bool {
+        name.starts_with("incoming::")
+            || name.starts_with("outgoing::")
+            || matches!(name, "readyStateChange" | "heartbeat" | "error" | "data" | "end" | "drain")
+    }
+
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.0.outbox
+    }
+
+    /// Starts the heartbeat's timer.
+    pub(super) fn start_heart(&self) {
+        let mut heart = lock(&self.0.heart);
+        if let Some(at) = heart.beat.deadline() {
+            self.tick_at(&mut heart, at);
+        }
+        self.watch_inbound(&heart);
+    }
+
+    /// Sets the heartbeat's timer, anew if it has run out.
+    fn tick_at(&self, heart: &mut Heart, at: Instant) {
+        let timer = &self.0.server.timer;
+        let at = timer.coarse(at);
+        if !heart.timer.is_some_and(|key| timer.reschedule(key, at)) {
+            heart.timer = Some(timer.schedule(at, Arc::downgrade(&self.0)));
+        }
+    }
+
+    fn watch_inbound(&self, heart: &Heart) {
+        let pinging = heart.beat.generation() == protocol::Generation::ClientPings;
+        self.0.keep_inbound.store(pinging, Ordering::Relaxed);
+    }
+
+    /// Passes a protocol message to the heartbeat.
+    pub(super) fn heartbeat(&self, control: protocol::Control<'_>) -> protocol::Received {
+        let now = self.0.server.timer.now();
+        let mut heart = lock(&self.0.heart);
+        let received = heart.beat.control(control, now);
+        self.watch_inbound(&heart);
+        if let protocol::Received::Heartbeat { latency, rearm, .. } = &received {
+            if let Some(latency) = latency {
+                self.0.latency.store(latency.as_micros() as u64, Ordering::Relaxed);
+            }
+            if let Some(at) = *rearm {
+                self.tick_at(&mut heart, at);
+            }
+        }
+        received
+    }
+
+    /// A sign of life of the wire protocol.
+    pub(super) fn alive(&self) {
+        let now = self.0.server.timer.now();
+        lock(&self.0.heart).beat.alive(now);
+    }
+
+    /// Notes that a message came, if the heartbeat wants to know.
+    pub(super) fn note_inbound(&self) {
+        if self.0.keep_inbound.load(Ordering::Relaxed) {
+            let since = self.0.server.timer.now() - self.0.server.started;
+            self.0.last_inbound.store(since.as_millis() as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Cancels the timers of a connection that is over.
+    pub(super) fn stop_timers(&self) {
+        let mut heart = lock(&self.0.heart);
+        for key in [heart.timer.take(), heart.closing.take()].into_iter().flatten() {
+            self.0.server.timer.cancel(key);
+        }
+    }
+}
+
+fn signals<'a>(transformer: &'a str, opening: &'a Opening) -> Signals<'a> {
+    let query = opening.request.query();
+    Signals {
+        ping: raw_parameter(query, "ping"),
+        pong: raw_parameter(query, "pong"),
+        websocket_key: opening.request.header("sec-websocket-key"),
+        transformer,
+        eio: opening.revision,
+    }
+}
+
+/// A query parameter as it stands; the values looked for need no decoding.
+fn raw_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|pair| pair.0 == name)
+        .map(|pair| pair.1)
+}
+
+impl Inner {
+    pub fn is_open(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ReadyState::Open as u8
+    }
+
+    /// Marks the spark as closed, for the first reason given; false when it was.
+    pub fn shut(&self, reason: CloseReason) -> bool {
+        if self.reason.set(reason).is_err() {
+            return false;
+        }
+        self.state.store(ReadyState::Closed as u8, Ordering::Release);
+        true
+    }
+
+    pub fn reason(&self) -> Option<&CloseReason> {
+        self.reason.get()
+    }
+
+    /// Takes the spark out of the registry and writes the closing packets.
+    fn say_goodbye(self: &Arc<Self>) {
+        let spark = Spark(self.clone());
+        self.server.registry.remove(&spark);
+        let Some(reason) = self.reason.get() else { return };
+        if !reason.may_reconnect {
+            spark.write_control(protocol::SERVER_CLOSE);
+        }
+        self.outbox.close(reason);
+        self.inbox.close();
+        self.arm_close_timeout();
+    }
+
+    /// Cuts the connection when it is not over in time.
+    pub fn arm_close_timeout(&self) {
+        let at = self.server.timer.now() + self.server.options.limits.close_timeout;
+        let outbox = Arc::downgrade(&self.outbox);
+        let cut = move || outbox.upgrade().iter().for_each(|outbox| outbox.cut());
+        lock(&self.heart)
+            .closing
+            .get_or_insert_with(|| self.server.timer.schedule_fn(at, Box::new(cut)));
+    }
+
+    /// The flusher has emptied the backlog.
+    fn drained(&self) {
+        self.drained.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Wakes the spark's thread if it waits on the waker.
+    pub fn wake(&self) {
+        if let Some(Some(waker)) = self.waker.get() {
+            waker.wake();
+        }
+    }
+
+    /// The waker to wait on, if anything but the socket may wake the thread.
+    pub fn wanted_waker(&self) -> Option<&Waker> {
+        if !self.wake_wanted.load(Ordering::Acquire) && !self.inbox.has_kept() {
+            return None;
+        }
+        self.waker.get_or_init(|| Waker::new().ok()).as_ref()
+    }
+
+    /// Input may lie unread, because the thread is in a listener or has not got
+    /// round to it.
+    fn may_have_input(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
+            || self.outbox.stream().is_some_and(|stream| stream.has_input())
+    }
+
+    fn last_inbound(&self) -> Option<Instant> {
+        match self.last_inbound.load(Ordering::Relaxed) {
+            0 => None,
+            millis => Some(self.server.started + Duration::from_millis(millis)),
+        }
+    }
+}
+
+impl Task for Inner {
+    /// The heartbeat's deadline.
+    fn fire(self: Arc<Self>, now: Instant) -> Option<Instant> {
+        if !self.is_open() {
+            return None;
+        }
+        let wall_ms = self.server.timer.wall_ms();
+        let busy = self.may_have_input();
+        let tick = lock(&self.heart).beat.tick(now, wall_ms, self.last_inbound(), busy);
+        match tick {
+            protocol::Tick::Alive { send, next, .. } => {
+                let next = next.map(|at| self.server.timer.coarse(at));
+                if let Some(text) = send {
+                    Spark(self).write_control(&text);
+                }
+                next
+            }
+            protocol::Tick::Dead { flatline } => {
+                log::debug!("spark {} is dead (pings skipped: {flatline:?})", self.id);
+                self.server.metrics.heartbeats_missed.add(1);
+                self.die();
+                None
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Ends a spark whose client is gone: nobody will answer, so the socket is
+    /// shut at once, behind the closing packet.
+    fn die(self: &Arc<Self>) {
+        if self.shut(CloseReason::new(Ended::Heartbeat, 1000, "", true)) {
+            self.say_goodbye();
+            self.outbox.shutdown();
+        }
+    }
+}
+
+impl Peer for Spark {
+    fn id(&self) -> Option<&str> {
+        Some(&self.0.id)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for Spark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Spark({})", self.id())
+    }
+}
+
+impl PartialEq for Spark {
+    /// Two handles are equal when they are of the same connection.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Spark {}

@@ -1,0 +1,227 @@
+//! The server side: the handshake and the connection behind it.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tiny_http::{Method, ResponseBox};
+
+use super::packet::{
+    Decoder, Event, Role, Violation, accept_key, encode, encode_close, encode_header, encode_ping,
+    encode_pong,
+};
+use crate::close::{CloseReason, Ended};
+use crate::frame::Frame;
+use crate::http::{self, Request};
+use crate::net::{Stream, Waker};
+use crate::transformers::{Host, Inbound, Opening, Replies, Source, Transformer, Upgrade, Wire};
+
+/// Serves `websockets` clients, and those of `faye`, `uws` and `lws`, which
+/// cannot be told apart.
+pub(crate) struct Websockets;
+
+impl Transformer for Websockets {
+    fn request(&self, _: &Request) -> ResponseBox {
+        upgrade_required("Upgrade Required")
+    }
+
+    fn upgrade(&self, host: &dyn Host, upgrade: Upgrade) {
+        let Upgrade { request, extensions, headers, mut connection } = upgrade;
+        let answer = match accept(&request) {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                host.refused(refusal.status_code().0);
+                return connection.refuse_upgrade(refusal, &headers);
+            }
+        };
+        let (stream, leftover) = connection.into_parts();
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+        let mut decoder = Decoder::new(Role::Server, host.max_length());
+        decoder.feed(&leftover);
+        let controls = ControlBudget::new(host.control_frames());
+        let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
+        host.run(Opening { request, extensions, stream, wire: &Rfc6455, revision: None }, source);
+    }
+}
+
+/// The 101 answer, or what is wrong with the request. The texts are those of
+/// `ws`; RFC 6455 section 4.2.2 asks for 426 where the version is the matter.
+fn accept(request: &Request) -> Result<String, ResponseBox> {
+    if *request.method() != Method::Get {
+        return Err(http::text(405, "Invalid HTTP method"));
+    }
+    if !request.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
+        return Err(http::text(400, "Invalid Upgrade header"));
+    }
+    let key = request.header("sec-websocket-key").unwrap_or_default();
+    if !is_key(key) {
+        return Err(http::text(400, "Missing or invalid Sec-WebSocket-Key header"));
+    }
+    // Version 8 is the same protocol before it had its number.
+    match request.header("sec-websocket-version") {
+        Some("13" | "8") => Ok(switching(key, request.header("sec-websocket-protocol"))),
+        _ => Err(upgrade_required("Missing or invalid Sec-WebSocket-Version header")),
+    }
+}
+
+/// Sixteen bytes in base64.
+fn is_key(key: &str) -> bool {
+    key.strip_suffix("==").is_some_and(|digits| {
+        digits.len() == 22
+            && digits
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    })
+}
+
+/// As `ws`, the first subprotocol that the client offers is selected.
+fn switching(key: &str, protocols: Option<&str>) -> String {
+    let mut answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n",
+        accept_key(key)
+    );
+    let first = protocols.and_then(|list| list.split(',').next()).map(str::trim);
+    if let Some(protocol) = first.filter(|name| is_token(name)) {
+        answer += &format!("Sec-WebSocket-Protocol: {protocol}\r\n");
+    }
+    answer + "\r\n"
+}
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn header(name: &str, value: &str) -> tiny_http::Header {
+    tiny_http::Header::from_bytes(name, value).expect("a header of our own")
+}
+
+fn upgrade_required(text: &str) -> ResponseBox {
+    http::text(426, text)
+        .with_header(header("Upgrade", "websocket"))
+        .with_header(header("Sec-WebSocket-Version", "13"))
+}
+
+/// What the server sends: unmasked frames, one per message.
+struct Rfc6455;
+
+impl Wire for Rfc6455 {
+    fn format(&self) -> &'static str {
+        "websocket"
+    }
+
+    fn encode(&self, frame: &Frame, out: &mut Vec<u8>) {
+        encode(frame, None, out);
+    }
+
+    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) {
+        encode_header(frame, out);
+    }
+
+    fn close(&self, reason: &CloseReason, out: &mut Vec<u8>) {
+        match (reason.by, reason.code) {
+            // An ordinary end carries no code, as with ws.
+            (_, 1005) | (Ended::Local | Ended::Heartbeat | Ended::Shutdown, _) => {
+                encode_close(None, None, out);
+            }
+            // A close is echoed with its reason; breaches are named by code alone.
+            (Ended::Remote, code) => encode_close(Some((code, &reason.text)), None, out),
+            (_, code) => encode_close(Some((code, "")), None, out),
+        }
+    }
+
+    fn nudge(&self, out: &mut Vec<u8>) {
+        encode_ping(b"", None, out);
+    }
+}
+
+/// The incoming half of a WebSocket.
+struct Connection {
+    stream: Arc<Stream>,
+    decoder: Decoder,
+    controls: ControlBudget,
+}
+
+impl Source for Connection {
+    fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {
+        loop {
+            match self.decoder.next() {
+                Ok(Some(Event::Message(frame))) => return Some(Inbound::Frame(frame)),
+                Ok(Some(Event::Close(why))) => return Some(Inbound::Closed(closed_by_peer(why))),
+                Ok(Some(Event::Ping(payload))) => {
+                    if let Some(flood) = self.controls.spend() {
+                        return Some(Inbound::Closed(flood));
+                    }
+                    let mut pong = Vec::new();
+                    encode_pong(&payload, None, &mut pong);
+                    replies.control(&pong);
+                    return Some(Inbound::Alive);
+                }
+                Ok(Some(Event::Pong(_))) => {
+                    if let Some(flood) = self.controls.spend() {
+                        return Some(Inbound::Closed(flood));
+                    }
+                }
+                Ok(None) => return None,
+                Err(violation) => return Some(Inbound::Closed(breach(violation))),
+            }
+        }
+    }
+
+    fn has_more(&mut self) -> bool {
+        self.decoder.has_more()
+    }
+
+    fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool> {
+        if let Some(waker) = waker {
+            if !waker.wait_or_readable(&self.stream)? {
+                return Ok(true);
+            }
+        }
+        let read = self.stream.read(self.decoder.space())?;
+        self.decoder.filled(read);
+        Ok(read > 0)
+    }
+}
+
+fn closed_by_peer(why: Option<(u16, String)>) -> CloseReason {
+    let (code, text) = why.unwrap_or((1005, String::new()));
+    CloseReason::new(Ended::Remote, code, text, true)
+}
+
+fn breach(violation: Violation) -> CloseReason {
+    CloseReason::new(Ended::Protocol, violation.code, violation.text, true)
+}
+
+/// Bounds what a flood of pings can make us do.
+struct ControlBudget {
+    per_second: u32,
+    left: u32,
+    since: Option<Instant>,
+}
+
+impl ControlBudget {
+    fn new(per_second: u32) -> Self {
+        ControlBudget { per_second, left: per_second, since: None }
+    }
+
+    /// Takes one from the budget; the reason to close when there is none left.
+    fn spend(&mut self) -> Option<CloseReason> {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now - since >= Duration::from_secs(1)) {
+            (self.since, self.left) = (Some(now), self.per_second);
+        }
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                None
+            }
+            None => Some(CloseReason::new(Ended::Protocol, 1008, "too many control frames", true)),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What only a JavaScript peer has: regular expressions, errors, typed arrays
+//! and extension types.
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, SerializeTuple, Serializer};
+use std::fmt;
+
+use super::{Number, Value, token};
+
+/// Bytes, as a field of your own structs.
+///
+/// serde takes a `Vec<u8>` for a list of numbers. This one is bytes at the
+/// other end too: a `Buffer` or `Uint8Array` under `ejson`, `binary` and
+/// `msgpack`; under `json`, which has no bytes, what `JSON.stringify` makes of
+/// a `Buffer`. (Fields of the crate `serde_bytes` work the same.)
+///
+/// ```
+/// use primus::{Parser, parsers::NoPeer, value::Bytes};
+///
+/// let parser: Parser = "ejson".parse()?;
+/// let frame = parser.encode(&Bytes(vec![1, 2, 3]), &NoPeer)?.unwrap();
+/// assert_eq!(frame.as_text(), Some(r#"{"$binary":"AQID"}"#));
+/// assert_eq!(parser.decode_as::<Bytes>(&frame, &NoPeer)?.0, [1, 2, 3]);
+/// # Ok::<(), primus::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_byte_buf(BytesVisitor)
+    }
+}
+
+struct BytesVisitor;
+
+impl<'de> Visitor<'de> for BytesVisitor {
+    type Value = Bytes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes")
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {
+        Ok(Bytes(bytes.to_vec()))
+    }
+
+    fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
+        Ok(Bytes(bytes))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Bytes, A::Error> {
+        let mut bytes = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(4096));
+        while let Some(byte) = seq.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(Bytes(bytes))
+    }
+}
+
+/// A JavaScript regular expression: carried, not interpreted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegExp {
+    /// The pattern, without slashes.
+    pub source: String,
+    /// The flags, such as `gi`.
+    pub flags: String,
+}
+
+impl fmt::Display for RegExp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/{}", self.source, self.flags)
+    }
+}
+
+/// A JavaScript error, as `msgpack` carries it. The other parsers send an
+/// empty object (`json`, `ejson`) or refuse it (`binary`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JsError {
+    /// `Error`, `EvalError`, `RangeError`, `ReferenceError`, `SyntaxError`,
+    /// `TypeError` or `URIError`; any other name travels as an `Error` of that
+    /// name.
+    pub name: String,
+    /// The message.
+    pub message: String,
+    /// The stack trace; empty if there is none.
+    pub stack: String,
+}
+
+impl fmt::Display for JsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
+/// The kind of a [`TypedArray`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TypedKind {
+    Int8,
+    Uint8,
+    Uint8Clamped,
+    Int16,
+    Uint16,
+    Int32,
+    Uint32,
+    Float32,
+    Float64,
+    ArrayBuffer,
+    DataView,
+}
+
+/// The kinds by the number that stands for them between our own halves.
+const KINDS: [TypedKind; 11] = [
+    TypedKind::Int8,
+    TypedKind::Uint8,
+    TypedKind::Uint8Clamped,
+    TypedKind::Int16,
+    TypedKind::Uint16,
+    TypedKind::Int32,
+    TypedKind::Uint32,
+    TypedKind::Float32,
+    TypedKind::Float64,
+    TypedKind::ArrayBuffer,
+    TypedKind::DataView,
+];
+
+impl TypedKind {
+    /// Bytes of one element; 1 for `ArrayBuffer` and `DataView`.
+    pub fn width(self) -> usize {
+        match self {
+            TypedKind::Int16 | TypedKind::Uint16 => 2,
+            TypedKind::Int32 | TypedKind::Uint32 | TypedKind::Float32 => 4,
+            TypedKind::Float64 => 8,
+            _ => 1,
+        }
+    }
+
+    /// True for the kinds whose elements JavaScript shows under index keys.
+    pub(crate) fn has_elements(self) -> bool {
+        !matches!(self, TypedKind::ArrayBuffer | TypedKind::DataView)
+    }
+}
+
+/// A typed array, `ArrayBuffer` or `DataView`, as `msgpack` carries it: the raw
+/// memory, little-endian.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedArray {
+    /// What the bytes are.
+    pub kind: TypedKind,
+    /// The memory. Bytes after the last whole element are not elements.
+    pub bytes: Vec<u8>,
+}
+
+impl TypedArray {
+    /// The elements as numbers, in order.
+    pub fn numbers(&self) -> impl Iterator<Item = Number> + '_ {
+        let kind = self.kind;
+        self.bytes.chunks_exact(kind.width()).map(move |chunk| element(kind, chunk))
+    }
+}
+
+fn element(kind: TypedKind, chunk: &[u8]) -> Number {
+    let mut wide = [0; 8];
+    wide[..chunk.len()].copy_from_slice(chunk);
+    let bits = u64::from_le_bytes(wide);
+    match kind {
+        TypedKind::Int8 => (bits as i8).into(),
+        TypedKind::Int16 => (bits as i16).into(),
+        TypedKind::Int32 => (bits as i32).into(),
+        TypedKind::Float32 => f32::from_bits(bits as u32).into(),
+        TypedKind::Float64 => f64::from_bits(bits).into(),
+        _ => bits.into(),
+    }
+}
+
+/// A `msgpack` extension type that Primus has no meaning for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ext {
+    /// The type number.
+    pub kind: u8,
+    /// The payload.
+    pub data: Vec<u8>,
+}
+
+/// Borrowed bytes for serde.
+pub(crate) struct Raw<'a>(pub &'a [u8]);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// The inside of a special value: for our own serializers (not human readable)
+/// all of it as a tuple, for foreign ones something to look at.
+struct Body<'a>(&'a Value);
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shown = serializer.is_human_readable();
+        match self.0 {
+            Value::RegExp(regexp) if shown => serializer.collect_str(regexp),
+            Value::Error(error) if shown => serializer.collect_str(error),
+            Value::Typed(array) if shown => {
+                serializer.collect_seq(array.numbers().map(Value::Number))
+            }
+            Value::Ext(ext) if shown => serializer.serialize_bytes(&ext.data),
+            Value::RegExp(regexp) => (&regexp.source, &regexp.flags).serialize(serializer),
+            Value::Error(error) => {
+                (&error.name, &error.message, &error.stack).serialize(serializer)
+            }
+            Value::Typed(array) => pair(serializer, array.kind as u8, &array.bytes),
+            Value::Ext(ext) => pair(serializer, ext.kind, &ext.data),
+            _ => serializer.serialize_unit(),
+        }
+    }
+}
+
+fn pair<S: Serializer>(serializer: S, kind: u8, bytes: &[u8]) -> Result<S::Ok, S::Error> {
+    let mut tuple = serializer.serialize_tuple(2)?;
+    tuple.serialize_element(&kind)?;
+    tuple.serialize_element(&Raw(bytes))?;
+    tuple.end()
+}
+
+/// Serialises one of the special values under its token.
+pub(super) fn serialize<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    let name = match value {
+        Value::RegExp(_) => token::REGEXP,
+        Value::Error(_) => token::ERROR,
+        Value::Typed(_) => token::TYPED,
+        Value::Ext(_) => token::EXT,
+        _ => token::UNDEFINED,
+    };
+    serializer.serialize_newtype_struct(name, &Body(value))
+}
+
+/// A special value as the number of its token and what is inside, as
+/// [`rebuild`] takes it.
+pub(super) fn take_apart(value: Value) -> (u32, Value) {
+    let bytes = |kind: u8, bytes| Value::Array(vec![kind.into(), Value::Binary(bytes)]);
+    match value {
+        Value::Date(date) => (1, date.ms().into()),
+        Value::RegExp(r) => (2, Value::Array(vec![r.source.into(), r.flags.into()])),
+        Value::Error(e) => (3, Value::Array(vec![e.name.into(), e.message.into(), e.stack.into()])),
+        Value::Typed(array) => (4, bytes(array.kind as u8, array.bytes)),
+        Value::Ext(ext) => (5, bytes(ext.kind, ext.data)),
+        _ => (0, Value::Null),
+    }
+}
+
+/// The value that a token and its captured inside stand for.
+pub(crate) fn rebuild(name: &str, body: Value) -> Option<Value> {
+    if name == token::DATE {
+        return body.as_f64().map(|ms| Value::Date(super::Date::from_ms(ms)));
+    }
+    if name == token::UNDEFINED {
+        return Some(Value::Undefined);
+    }
+    let Value::Array(parts) = body else { return None };
+    let mut parts = parts.into_iter();
+    let (first, second, third) = (parts.next()?, parts.next()?, parts.next());
+    match (name, first, second, third) {
+        (token::REGEXP, Value::String(source), Value::String(flags), _) => {
+            Some(Value::RegExp(Box::new(RegExp { source, flags })))
+        }
+        (token::ERROR, Value::String(name), Value::String(message), Some(Value::String(stack))) => {
+            Some(Value::Error(Box::new(JsError { name, message, stack })))
+        }
+        (token::TYPED, Value::Number(kind), Value::Binary(bytes), _) => {
+            let kind = *KINDS.get(kind.as_u64()? as usize)?;
+            Some(Value::Typed(Box::new(TypedArray { kind, bytes })))
+        }
+        (token::EXT, Value::Number(kind), Value::Binary(data), _) => {
+            Some(Value::Ext(Box::new(Ext { kind: kind.as_u64()? as u8, data })))
+        }
+        _ => None,
+    }
+}

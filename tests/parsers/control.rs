@@ -1,0 +1,1 @@
+//! Protocol messages are told from the raw frame.
