@@ -9,8 +9,9 @@ use super::answer::{Answer, Reader};
 use super::dial::Dialler;
 use super::options::ClientBuilder;
 use super::transport::Target;
-use super::wait::{Ready, Waker};
+use super::wait::{Ready, wait};
 use crate::error::{Error, Result};
+use crate::net::Waker;
 
 /// What Primus 2 to 6 leave between the client's ping and the server's
 /// time-out.
@@ -89,7 +90,7 @@ fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<
     let mut reader = Reader::default();
     loop {
         let want = Ready { read: true, write: false };
-        if waker.wait(Some((&stream, want)), until)?.read {
+        if wait(waker, Some((&stream, want)), until)?.read {
             if let Some(answer) = reader.read(&stream)? {
                 return Ok(answer);
             }

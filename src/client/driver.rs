@@ -10,6 +10,7 @@ use super::Client;
 use super::machine::{Effect, Event, Heard, Input};
 use super::shared::{Core, Shared, lock};
 use super::transport::{Connection, Sink, Step, Target};
+use super::wait::wait;
 use crate::error::{BoxError, Error, Result};
 use crate::events::Listeners;
 use crate::frame::Frame;
@@ -124,7 +125,7 @@ impl Driver {
             if over {
                 self.closing = None;
             }
-        } else if self.shared.waker.wait(None, until).is_err() {
+        } else if wait(&self.shared.waker, None, until).is_err() {
             // Nothing that is known makes this fail; do not spin if it does.
             std::thread::sleep(Duration::from_millis(100));
         }

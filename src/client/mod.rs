@@ -35,6 +35,7 @@ use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::{Message, Written};
+use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
@@ -448,7 +449,7 @@ pub struct OutgoingUrl {
 impl OutgoingUrl {
     /// What a transport is told, if nothing in it can change the request
     /// around it.
-    pub(crate) fn target(mut self, options: &Options, waker: Arc<wait::Waker>) -> Result<Target> {
+    pub(crate) fn target(mut self, options: &Options, waker: Arc<Waker>) -> Result<Target> {
         options::check_path(&self.pathname)?;
         for (name, value) in &self.headers {
             options::check_header(name, value)?;

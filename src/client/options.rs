@@ -7,9 +7,10 @@ use super::machine::Strategy;
 use super::recovery::Reconnect;
 use super::transport::{Target, Transport};
 use super::url::Address;
-use super::wait::Waker;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
+use crate::http::is_token_byte;
+use crate::net::Waker;
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::transformers;
@@ -402,9 +403,8 @@ const RESERVED: [&str; 6] =
 
 /// A header must not be able to change the request around it.
 pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let lower = name.to_ascii_lowercase();
-    let text = if name.is_empty() || !name.bytes().all(token) {
+    let text = if name.is_empty() || !name.bytes().all(is_token_byte) {
         format!("header `{}`: not a header name", name.escape_debug())
     } else if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
         format!("header `{name}` belongs to the handshake")

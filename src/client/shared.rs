@@ -20,9 +20,9 @@ use super::machine::{Effect, Effects, Event, Heard, Input, Machine, Settings};
 use super::options::Options;
 use super::outbox::Outbox;
 use super::recovery::Recovery;
-use super::wait::Waker;
 use super::{Client, Handle};
 use crate::error::{Error, Result};
+use crate::net::Waker;
 
 /// The stack of a client's thread: listeners and serde run on it.
 const STACK: usize = 2 << 20;

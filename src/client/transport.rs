@@ -4,15 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::wait::Waker;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::net::Waker;
 
 /// The client's side of one wire protocol.
 pub(crate) trait Transport: Send + Sync {
-    /// Its name in Primus.
-    fn name(&self) -> &'static str;
     /// Begins one session from zero. Nothing happens before the first
     /// [`Connection::next`].
     fn dial(&self, target: Target) -> Box<dyn Connection>;

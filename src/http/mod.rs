@@ -42,7 +42,10 @@ pub(crate) use body::BodyDecoder;
 pub(crate) use bound::default_connection_bound;
 pub(crate) use connection::{Body, Connection, Next};
 pub(crate) use connections::{Accepted, Connections, Place, Refused};
-pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, parse_request, parse_response};
+pub(crate) use fields::Fields;
+pub(crate) use head::{
+    Bad, BodyLength, Parsed, ResponseHead, Scan, is_token_byte, parse_request, parse_response,
+};
 pub(crate) use query::{decode, pairs};
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};

@@ -127,7 +127,7 @@ fn a_wrong_handshake_is_refused() {
     for wrong in [
         "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n",
         "HTTP/1.1 101 X\r\n\r\n",
-        "SSH-2.0-server\r\n",
+        "SSH-2.0-server\r\n\r\n",
     ] {
         let server = Server::new();
         let url = server.url();
@@ -305,7 +305,7 @@ fn a_listener_gets_what_came_before_it() {
     peer.text("1");
     peer.text("2");
     let (tell, told) = crossbeam_channel::unbounded();
-    client.on_data(move |_, message| drop(tell.send(message.parse::<u8>().unwrap())));
+    client.on_data(move |_, message| tell.send(message.parse::<u8>().unwrap()));
     peer.text("3");
     let got: Vec<_> = (0..3).map(|_| told.recv_timeout(SOON).unwrap()).collect();
     assert_eq!(got, [1, 2, 3]);

@@ -10,12 +10,12 @@ use super::packet::{self, Decoder, Event, Role, Violation};
 use crate::client::answer::{Answer, Reader};
 use crate::client::dial::Dialler;
 use crate::client::transport::{Connection, Sink, Step, Target, Transport};
-use crate::client::url::base64;
-use crate::client::wait::{Ready, Waker, writable};
+use crate::client::wait::{Ready, wait, writable};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::net::Stream;
+use crate::net::{Stream, Waker};
+use crate::parsers::base64_into;
 
 /// Pongs are not worth more memory than this, in bytes, to a peer that does
 /// not read them.
@@ -28,10 +28,6 @@ const KEEP: usize = 64 << 10;
 pub(crate) struct WebSockets;
 
 impl Transport for WebSockets {
-    fn name(&self) -> &'static str {
-        "websockets"
-    }
-
     fn dial(&self, target: Target) -> Box<dyn Connection> {
         let waker = Arc::clone(&target.waker);
         Box::new(Session { target, waker, stage: Stage::New })
@@ -121,7 +117,8 @@ impl Session {
             Stage::Dialling(dialler) => match dialler.next(until)? {
                 None => Ok(Some(Step::Waited)),
                 Some(stream) => {
-                    let key = base64(&fastrand::u128(..).to_ne_bytes());
+                    let mut key = String::new();
+                    base64_into(&mut key, &fastrand::u128(..).to_ne_bytes());
                     let request = request(&self.target, &key).into_bytes();
                     let reader = Reader::default();
                     self.stage = Stage::Handshake(Handshake { stream, key, request, reader });
@@ -154,7 +151,7 @@ impl Session {
 impl Handshake {
     fn next(&mut self, waker: &Waker, until: Option<Instant>) -> Result<Option<Answer>> {
         let want = Ready { read: true, write: !self.request.is_empty() };
-        let ready = waker.wait(Some((&self.stream, want)), until)?;
+        let ready = wait(waker, Some((&self.stream, want)), until)?;
         if ready.write && want.write {
             let sent = self.stream.offer(&self.request)?;
             self.request.drain(..sent);
@@ -179,12 +176,9 @@ fn check(answer: &Answer, key: &str) -> Result<()> {
     if answer.status != 101 {
         return Err(answer.refusal());
     }
-    let has = |name: &str, token: &str| {
-        let values = answer.headers.iter().filter(|(n, _)| n == name);
-        values.flat_map(|(_, v)| v.split(',')).any(|t| t.trim().eq_ignore_ascii_case(token))
-    };
     let bad = |what: &str| Err(Error::Protocol(format!("bad WebSocket handshake: {what}")));
-    if !has("upgrade", "websocket") || !has("connection", "upgrade") {
+    let fields = &answer.fields;
+    if !fields.lists("upgrade", "websocket") || !fields.lists("connection", "upgrade") {
         return bad("no upgrade to websocket");
     }
     if answer.header("sec-websocket-accept") != Some(&packet::accept_key(key)) {
@@ -209,7 +203,7 @@ impl Open {
         }
         let want = Ready { read: !paused, write: self.link.is_waiting() };
         let on = (want != Ready::default()).then_some((&self.link.stream, want));
-        let ready = match waker.wait(on, until) {
+        let ready = match wait(waker, on, until) {
             Ok(ready) => ready,
             Err(error) => return lost(&error.to_string()),
         };
@@ -267,7 +261,7 @@ impl Open {
     fn drained(&self, waker: &Waker, until: Option<Instant>) -> Step {
         let want = Ready { read: true, write: false };
         let mut waste = [0; 4096];
-        match waker.wait(Some((&self.link.stream, want)), until) {
+        match wait(waker, Some((&self.link.stream, want)), until) {
             Ok(ready) if !ready.read => Step::Waited,
             Ok(_) if self.link.stream.read(&mut waste).is_ok_and(|read| read > 0) => Step::Waited,
             _ => lost("end of stream"),
