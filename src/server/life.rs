@@ -173,8 +173,9 @@ fn receive(spark: &Spark, frame: Frame) -> Result<()> {
         }
     }
     spark.note_inbound();
-    inner.traffic.messages_in.bump(1);
-    inner.traffic.bytes_in.bump(frame.len());
+    let traffic = &inner.outbox.traffic;
+    traffic.messages_in.bump(1);
+    traffic.bytes_in.bump(frame.len());
     if !inner.is_open() {
         return Ok(());
     }
@@ -334,7 +335,7 @@ fn finish(spark: &Spark) {
     spark.stop_timers();
     spark.outbox().release();
     server.metrics.disconnected(server.options.transformer);
-    server.metrics.ended.absorb(&inner.traffic);
+    server.metrics.ended.absorb(&inner.outbox.traffic);
     inner.events.clear();
 }
 

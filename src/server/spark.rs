@@ -24,8 +24,7 @@ use crate::server::events::SparkEvents;
 use crate::server::inbox::Inbox;
 use crate::server::life;
 use crate::server::messages::Messages;
-use crate::server::metrics::Traffic;
-use crate::server::outbox::{Outbox, Parts, Segment};
+use crate::server::outbox::{Outbox, Parts};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
 use crate::transformers::Opening;
@@ -45,10 +44,10 @@ pub struct EndOptions {
 /// the other; a listener may block and keeps nobody else waiting.
 ///
 /// ```no_run
-/// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| {
+/// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| -> primus::Result<()> {
 ///     spark.write("welcome")?;
-///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
-///     primus::Result::Ok(())
+///     spark.on_data(|spark, message| spark.write(message.value()));
+///     Ok(())
 /// })?;
 /// # Ok::<(), primus::Error>(())
 /// ```
@@ -63,7 +62,6 @@ pub(super) struct Inner {
     pub outbox: Arc<Outbox>,
     pub inbox: Inbox,
     pub events: SparkEvents,
-    pub traffic: Traffic,
     state: AtomicU8,
     reason: OnceLock<CloseReason>,
     heart: Mutex<Heart>,
@@ -118,7 +116,6 @@ impl Spark {
                 outbox: Outbox::new(stream, wire, parts, drained),
                 inbox: Inbox::default(),
                 events: SparkEvents::default(),
-                traffic: Traffic::default(),
                 state: AtomicU8::new(ReadyState::Open as u8),
                 reason: OnceLock::new(),
                 heart: Mutex::new(Heart { beat, timer: None, closing: None }),
@@ -171,7 +168,7 @@ impl Spark {
     /// });
     /// primus.on_connection(|spark| {
     ///     let user = spark.extension::<User>().map(|user| user.0.as_str());
-    ///     spark.write(&user).map(drop)
+    ///     spark.write(&user)
     /// });
     /// # Ok::<(), primus::Error>(())
     /// ```
@@ -267,24 +264,13 @@ impl Spark {
 
     /// Writes past the order with broadcasts.
     pub(super) fn write_now(&self, frame: &Frame) -> Result<Written> {
-        let written = self.0.outbox.offer(frame, life::is_own_thread(self))?;
-        self.0.traffic.messages_out.add(1);
-        self.0.traffic.bytes_out.add(frame.len());
-        Ok(written)
-    }
-
-    /// Writes a part of a broadcast.
-    pub(super) fn deliver(&self, segment: &Arc<Segment>) {
-        if self.0.outbox.offer_shared(segment).is_ok() {
-            self.0.traffic.messages_out.add(segment.messages);
-            self.0.traffic.bytes_out.add(segment.bytes.len());
-        }
+        self.0.outbox.offer(frame, life::is_own_thread(self))
     }
 
     /// Writes one of Primus's own messages, which no transform sees.
     pub(super) fn write_control(&self, text: &str) {
         match self.0.server.options.parser.encode(text, self) {
-            Ok(Some(frame)) => drop(self.0.outbox.offer(&frame, life::is_own_thread(self))),
+            Ok(Some(frame)) => self.0.outbox.offer_control(&frame, life::is_own_thread(self)),
             Ok(None) => {}
             Err(error) => log::warn!("cannot encode {text}: {error}"),
         }
@@ -362,11 +348,11 @@ impl Spark {
     ///
     /// ```no_run
     /// # let primus = primus::Primus::builder().build()?;
-    /// primus.on_connection(|spark| {
+    /// primus.on_connection(|spark| -> primus::Result<()> {
     ///     for message in spark.messages() {
     ///         spark.write(&message)?;
     ///     }
-    ///     primus::Result::Ok(())
+    ///     Ok(())
     /// });
     /// # Ok::<(), primus::Error>(())
     /// ```
