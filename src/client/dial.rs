@@ -18,7 +18,7 @@ use crate::net::{Stream, Waker};
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The stack of the thread that resolves a name.
-const RESOLVER_STACK: usize = 256 << 10;
+const RESOLVER_STACK: usize = 512 << 10;
 
 /// A TCP connection in the making.
 pub(crate) struct Dialler {

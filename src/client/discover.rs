@@ -90,10 +90,10 @@ fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<
     let mut reader = Reader::default();
     loop {
         let want = Ready { read: true, write: false };
-        if wait(waker, Some((&stream, want)), until)?.read {
-            if let Some(answer) = reader.read(&stream)? {
-                return Ok(answer);
-            }
+        if wait(waker, Some((&stream, want)), until)?.read
+            && let Some(answer) = reader.read(&stream)?
+        {
+            return Ok(answer);
         }
         in_time()?;
     }

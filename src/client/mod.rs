@@ -16,6 +16,7 @@ mod options;
 mod outbox;
 mod recovery;
 mod shared;
+mod tell;
 pub(crate) mod transport;
 pub(crate) mod url;
 pub(crate) mod wait;

@@ -198,9 +198,17 @@ impl Shared {
             Err(error) => {
                 self.apply(core, Input::End);
                 core.todo.clear();
+                self.over(core);
                 Err(error.into())
             }
         }
+    }
+
+    /// Lets those know who wait for what will never come.
+    pub fn over(&self, core: &mut Core) {
+        core.ended = true;
+        self.inbox.set_over(true);
+        self.changed();
     }
 
     /// A handle for listeners; `None` when the application has dropped all of

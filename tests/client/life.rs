@@ -107,6 +107,14 @@ fn destroy_is_the_last_event() {
 }
 
 #[test]
+fn handles_go_anywhere() {
+    fn anywhere<T: Send + Sync + 'static>() {}
+    anywhere::<Client>();
+    anywhere::<primus::Message>();
+    anywhere::<Error>();
+}
+
+#[test]
 fn a_client_that_was_never_opened_ends_at_once() {
     let client = Client::builder("http://127.0.0.1:1").manual(true).build().unwrap();
     client.end();
