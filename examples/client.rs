@@ -50,7 +50,7 @@ fn args() -> Result<Args, BoxError> {
     for (name, value) in options {
         client = match name.as_str() {
             "transformer" => client.transformer(&value),
-            "parser" => client.parser(value.parse()?),
+            "parser" => client.parser_name(&value),
             _ => client.pathname(&value),
         };
     }

@@ -55,6 +55,9 @@ pub struct ClientBuilder {
     url: String,
     transformer: String,
     parser: Parser,
+    /// Why an option cannot be used; told when the client is built.
+    fault: Option<String>,
+    transport: Vec<(String, String)>,
     pathname: String,
     headers: Vec<(String, String)>,
     reconnect: Reconnect,
@@ -78,6 +81,8 @@ impl ClientBuilder {
             url: url.to_owned(),
             transformer: "websockets".into(),
             parser: Parser::JSON,
+            fault: None,
+            transport: Vec::new(),
             pathname: "/primus".into(),
             headers: Vec::new(),
             reconnect: Reconnect::default(),
@@ -106,6 +111,23 @@ impl ClientBuilder {
     /// [`Parser::JSON`].
     pub fn parser(mut self, parser: Parser) -> Self {
         self.parser = parser;
+        self
+    }
+
+    /// How messages are encoded, by name; case does not matter.
+    pub fn parser_name(mut self, name: &str) -> Self {
+        match name.parse() {
+            Ok(parser) => self.parser = parser,
+            Err(error) => self.fault = Some(Error::to_string(&error)),
+        }
+        self
+    }
+
+    /// `transport`: an option of the transformer, by its name in Primus; may
+    /// be called repeatedly. `websockets` has none; an option that the
+    /// transformer does not know is logged and otherwise ignored, as in Primus.
+    pub fn transport(mut self, name: &str, value: &str) -> Self {
+        self.transport.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -327,6 +349,9 @@ impl ClientBuilder {
     }
 
     fn options(self) -> Result<Options> {
+        if let Some(fault) = self.fault {
+            return Err(Error::Option(fault));
+        }
         let address = Address::parse(&self.url)?;
         if address.secure {
             let text = "https and wss need TLS, which this version does not have";
@@ -335,10 +360,12 @@ impl ClientBuilder {
         for (name, value) in &self.headers {
             check_header(name, value)?;
         }
+        for (name, _) in &self.transport {
+            log::warn!("`{}` has no transport option `{name}`", self.transformer);
+        }
         let slash = if self.pathname.starts_with('/') { "" } else { "/" };
         let pathname = format!("{slash}{}", self.pathname);
         check_path(&pathname)?;
-        let timeout = self.connect_timeout();
         Ok(Options {
             address,
             transport: transformers::client(&self.transformer)?,
@@ -347,7 +374,7 @@ impl ClientBuilder {
             headers: self.headers,
             reconnect: self.reconnect,
             seed: self.seed,
-            timeout,
+            timeout: self.timeout.filter(|timeout| !timeout.is_zero()),
             heartbeat: self.heartbeat,
             happn: self.happn,
             strategy: parse_strategy(&self.strategy)?,

@@ -90,6 +90,8 @@ fn unusable_options_say_what_would_do() {
     let text = option_error(Client::builder("http://h").strategy("disconnect, sometimes").build());
     assert!(text.contains("sometimes") && text.contains("timeout"), "{text}");
     option_error(Client::builder("http://h").header("X-A", "b\r\nX-C: d").build());
+    let text = option_error(Client::builder("http://h").parser_name("smoke").build());
+    assert!(text.contains("smoke") && text.contains("msgpack"), "{text}");
     option_error(Client::builder("http://h").header("Host", "other").build());
     option_error(Client::builder("http://h").pathname("/a b").build());
 }
