@@ -321,7 +321,7 @@ impl Driver {
     fn note(&self, event: Event) {
         let mut core = self.shared.core();
         match event {
-            Event::Open => {}
+            Event::Open => core.failure = None,
             // Unless the application has opened it again meanwhile, or it
             // comes back with the network.
             Event::End(_) => {

@@ -1,9 +1,20 @@
 //! The blocking client.
 //!
 //! A [`Client`] has one thread, which connects, reads, runs the listeners and
-//! waits out the delays between attempts; it is there only while there is
-//! something to wait for. Writes go from the caller's thread straight to the
-//! socket.
+//! waits out the delays between attempts, all in one `poll(2)` that any other
+//! thread can end; it is there only while there is something to wait for. (A
+//! host name is resolved on a second, short-lived one.) Writes go from the
+//! caller's thread straight to the socket.
+//!
+//! ```text
+//!  handles ──▶ shared: machine (what to do), outbox, inbox, listeners
+//!                 ▲ inputs      │ effects
+//!                 │             ▼
+//!              driver (the thread) ──▶ transport: Connection (in), Sink (out)
+//! ```
+//!
+//! A further wire protocol is one more implementation of
+//! [`Transport`](transport::Transport), in its folder of `transformers`.
 
 pub(crate) mod answer;
 pub(crate) mod dial;
@@ -18,7 +29,7 @@ mod recovery;
 mod shared;
 mod tell;
 pub(crate) mod transport;
-pub(crate) mod url;
+mod url;
 pub(crate) mod wait;
 
 use std::any::Any;

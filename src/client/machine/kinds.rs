@@ -46,7 +46,7 @@ pub(crate) enum Input<'a> {
     Control(Control<'a>),
     /// The network went or came.
     Network(bool),
-    /// The time of [`Machine::deadline`] has come. `busy`: the peer's words
+    /// The time of [`Machine::deadline`](super::Machine::deadline) has come. `busy`: the peer's words
     /// may lie unread.
     Tick { wall_ms: u64, busy: bool },
 }
