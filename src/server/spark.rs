@@ -27,7 +27,7 @@ use crate::server::messages::Messages;
 use crate::server::outbox::{Outbox, Parts};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
-use crate::transformers::Opening;
+use crate::transformers::{Opening, Source};
 
 /// How [`Spark::end_with`] ends a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +89,11 @@ struct Heart {
 
 impl Spark {
     /// Makes the spark of an accepted connection; it is not registered yet.
-    pub(super) fn open(server: &Arc<Server>, id: String, opening: Opening) -> Self {
+    pub(super) fn open(
+        server: &Arc<Server>,
+        id: String,
+        opening: Box<Opening>,
+    ) -> (Self, Box<dyn Source>) {
         let now = server.timer.now();
         let beat = Heartbeat::open(
             server.heartbeat.clone(),
@@ -103,8 +107,8 @@ impl Spark {
             flusher: server.flusher.clone(),
             timer: server.timer.clone(),
         };
-        let Opening { request, extensions, stream, wire, .. } = opening;
-        Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
+        let Opening { request, extensions, stream, wire, source, .. } = *opening;
+        let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
             let spark = me.clone();
             let drained =
                 Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
@@ -127,7 +131,8 @@ impl Spark {
                 wake_wanted: AtomicBool::new(false),
                 drained: AtomicBool::new(false),
             }
-        }))
+        }));
+        (spark, source)
     }
 
     /// The id: unique on this server and, by default, hard to guess.
