@@ -68,6 +68,7 @@ use transport::Target;
 /// client.write("hello")?;
 /// println!("{:?}", client.recv()?.value());
 /// client.end();
+/// client.wait_end(std::time::Duration::from_secs(5)); // before the process exits
 /// # Ok(()) }
 /// ```
 ///
@@ -188,9 +189,14 @@ impl Client {
     /// Ends the connection, or the attempts to make one, for good: `close` and
     /// `end` follow, and no reconnect. What was written is sent first.
     ///
-    /// Never waits, and the process may exit right after it; the closing
-    /// handshake goes on in the background (see
-    /// [`wait_end`](Self::wait_end)). [`open`](Self::open) connects anew.
+    /// Never waits; the closing handshake goes on in the background.
+    /// [`open`](Self::open) connects anew.
+    ///
+    /// The process may exit right after it. But the operating system resets a
+    /// connection on which something came in that was not read, and the server
+    /// may then lose the last that was written to it: where that matters, call
+    /// [`wait_end`](Self::wait_end) first, which returns as soon as the server
+    /// has answered the goodbye, and so has read everything.
     pub fn end(&self) {
         // The only failure is that no thread can be made to tell of an end.
         let _ = self.shared().command(Input::End);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use primus::{Client, Error};
 
-use crate::server::{Log, SOON, Server};
+use crate::server::{CLOSE, Log, SOON, Server, TEXT, frame};
 
 #[test]
 fn the_last_handle_ends_the_connection() {
@@ -135,6 +135,33 @@ fn end_and_open_again_and_again() {
         assert_eq!(peer.read_text(), n.to_string());
         assert_eq!(peer.read_close(), None);
     }
+}
+
+#[test]
+fn everything_arrives_although_the_server_talks_at_the_end() {
+    let server = Server::new();
+    let client = server.client().build().unwrap();
+    let mut peer = server.accept();
+    let reading = std::thread::spawn(move || {
+        let mut count = 0;
+        loop {
+            match peer.frame() {
+                (TEXT, _) => count += 1,
+                (CLOSE, _) => break,
+                other => panic!("{other:?}"),
+            }
+            peer.text("\"an answer that nobody waits for\"");
+        }
+        peer.send(&frame(CLOSE, b""));
+        peer.read_end();
+        count
+    });
+    for n in 0..5_000 {
+        client.write(&n).unwrap();
+    }
+    client.end();
+    assert!(client.wait_end(SOON));
+    assert_eq!(reading.join().unwrap(), 5_000);
 }
 
 #[test]
