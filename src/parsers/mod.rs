@@ -10,6 +10,8 @@ mod msgpack;
 mod pack;
 mod text;
 
+pub(crate) use text::base64_into;
+
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;

@@ -22,6 +22,7 @@ use crate::frame::Frame;
 use crate::value::{Fault, Value};
 pub(super) use lexer::Lexer;
 pub(super) use write::base64;
+pub(crate) use write::base64_into;
 
 /// Which of the two languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -203,7 +203,7 @@ pub(super) fn number(out: &mut String, number: Number) {
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Writes bytes in base 64, padded.
-pub(super) fn base64_into(out: &mut String, bytes: &[u8]) {
+pub(crate) fn base64_into(out: &mut String, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
     let digit = |word: u32, at: u32| ALPHABET[(word >> at & 63) as usize];
     let mut groups = bytes.chunks_exact(48);
