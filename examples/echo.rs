@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use primus::middleware::Refusal;
 use primus::parsers::{CustomParser, Peer};
-use primus::{BoxError, Builder, Destroy, EndOptions, Frame, Message, Parser, Primus, Spark, Value};
+use primus::{
+    BoxError, Builder, Destroy, EndOptions, Frame, Message, Parser, Primus, Spark, Value,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 

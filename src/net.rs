@@ -179,10 +179,8 @@ impl Waker {
 
     /// Waits until `stream` can be read (true) or the waker was woken (false).
     pub fn wait_or_readable(&self, stream: &Stream) -> io::Result<bool> {
-        let mut fds = [
-            PollFd::new(stream, PollFlags::IN),
-            PollFd::new(&self.receiver, PollFlags::IN),
-        ];
+        let mut fds =
+            [PollFd::new(stream, PollFlags::IN), PollFd::new(&self.receiver, PollFlags::IN)];
         poll(&mut fds, None)?;
         let readable = !fds[0].revents().is_empty();
         if !readable {

@@ -161,7 +161,8 @@ impl Builder {
     /// How often the server pings; a client that has not answered by the next
     /// ping is ended. `None` (or zero) switches it off. Defaults to 30 s.
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.options.heartbeat.ping_interval = interval.into().filter(|interval| !interval.is_zero());
+        self.options.heartbeat.ping_interval =
+            interval.into().filter(|interval| !interval.is_zero());
         self
     }
 
@@ -354,7 +355,10 @@ fn split<I: IntoIterator<Item: Into<String>>>(items: I) -> Vec<String> {
         .into_iter()
         .flat_map(|item| {
             let item: String = item.into();
-            item.split([',', ' ']).filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+            item.split([',', ' '])
+                .filter(|part| !part.is_empty())
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         })
         .collect()
 }

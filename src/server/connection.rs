@@ -92,16 +92,14 @@ fn outside(
     respond(server, request.is_upgrade(), response, &headers, &mut connection).then_some(connection)
 }
 
-fn page(
-    server: &Inner,
-    answer: &Fallback,
-    request: &Request,
-    body: &mut dyn Read,
-) -> ResponseBox {
+fn page(server: &Inner, answer: &Fallback, request: &Request, body: &mut dyn Read) -> ResponseBox {
     catch_unwind(AssertUnwindSafe(|| answer(request, body))).unwrap_or_else(|panic| {
         server.metrics.panics.add(1);
         let text = life::panic_text(&*panic);
-        server.log(log::Level::Error, &format!("{}: request listener panicked: {text}", request.path()));
+        server.log(
+            log::Level::Error,
+            &format!("{}: request listener panicked: {text}", request.path()),
+        );
         http::text(500, "Internal Server Error")
     })
 }

@@ -86,7 +86,8 @@ impl Primus {
         let sparks = server.registry.snapshot();
         let mut destroyed = Destroyed { sparks: sparks.len(), ..Destroyed::default() };
         if options.close {
-            let sockets: Vec<_> = sparks.iter().filter_map(|spark| spark.outbox().stream()).collect();
+            let sockets: Vec<_> =
+                sparks.iter().filter_map(|spark| spark.outbox().stream()).collect();
             let sockets: HashSet<_> = sockets.iter().map(Arc::as_ptr).collect();
             server.connections.end_reading(|stream| !sockets.contains(&Arc::as_ptr(stream)));
         }

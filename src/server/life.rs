@@ -126,7 +126,16 @@ fn wait(spark: &Spark) -> bool {
     // The waker exists before we look, so that whoever comes after wakes us.
     let waker = spark.0.wanted_waker();
     if spark.0.drained.swap(false, Ordering::AcqRel) {
-        guarded(spark, || spark.0.events.drain.snapshot().iter().try_for_each(|call| call(spark)).map_err(Error::Listener));
+        guarded(spark, || {
+            spark
+                .0
+                .events
+                .drain
+                .snapshot()
+                .iter()
+                .try_for_each(|call| call(spark))
+                .map_err(Error::Listener)
+        });
     }
     if deliver_kept(spark) {
         return true;
@@ -172,7 +181,10 @@ fn receive(spark: &Spark, frame: Frame) -> Result<()> {
         Ok(Some(message)) => deliver(spark, message),
         Ok(None) => Ok(()),
         Err(error) => {
-            inner.server.log(log::Level::Info, &format!("message of {} not delivered: {error}", spark.id()));
+            inner.server.log(
+                log::Level::Info,
+                &format!("message of {} not delivered: {error}", spark.id()),
+            );
             emit_error(spark, &error);
             Ok(())
         }
@@ -292,7 +304,10 @@ fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
             panic_text(&*panic)
         }
     };
-    spark.0.server.log(log::Level::Error, &format!("spark {}: listener failed: {text}", spark.id()));
+    spark
+        .0
+        .server
+        .log(log::Level::Error, &format!("spark {}: listener failed: {text}", spark.id()));
 }
 
 /// The end: events first, then whatever the wire protocol still demands.

@@ -87,7 +87,12 @@ impl Read for SparkReader {
             self.rest = match message.into_value() {
                 Value::String(text) => text.into_bytes(),
                 Value::Binary(bytes) => bytes,
-                _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "neither text nor bytes")),
+                _ => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "neither text nor bytes",
+                    ));
+                }
             };
             self.at = 0;
         }

@@ -119,7 +119,8 @@ impl Spark {
         let Opening { request, extensions, stream, wire, .. } = opening;
         Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
             let spark = me.clone();
-            let drained = Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
+            let drained =
+                Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
             Inner {
                 id,
                 request,
@@ -328,7 +329,11 @@ impl Spark {
     ///
     /// # Errors
     /// As [`write`](Self::write); the connection is ended all the same.
-    pub fn end_with<T: Serialize + ?Sized>(&self, value: &T, options: EndOptions) -> Result<Written> {
+    pub fn end_with<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        options: EndOptions,
+    ) -> Result<Written> {
         let written = self.write(value);
         self.finish(options);
         written
@@ -459,7 +464,11 @@ fn signals<'a>(transformer: &'a str, opening: &'a Opening) -> Signals<'a> {
 
 /// A query parameter as it stands; the values looked for need no decoding.
 fn raw_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name).map(|pair| pair.1)
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|pair| pair.0 == name)
+        .map(|pair| pair.1)
 }
 
 impl Inner {

@@ -25,7 +25,10 @@ const KNOWN: [&str; 4] = ["websockets", "faye", "uws", "lws"];
 /// The canonical form of a transformer's name; case does not matter.
 pub(crate) fn by_name(name: &str) -> Result<&'static str> {
     KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        Error::Option(format!("unknown transformer `{name}`; known transformers: {}", KNOWN.join(", ")))
+        Error::Option(format!(
+            "unknown transformer `{name}`; known transformers: {}",
+            KNOWN.join(", ")
+        ))
     })
 }
 

@@ -13,21 +13,28 @@ use crate::value::{
     Fault, KeyDeserializer, MAX_DEPTH, Value, ValueDeserializer, token, visit_number,
 };
 
+/// How often, on average, each byte of a message may be looked at ahead. Once is
+/// usual; each escape inside another costs once more, so without a bound deeply
+/// nested ones would be expensive.
+const LOOKS: usize = 16;
+
 /// Reads one message.
 pub(super) struct Reader<'de> {
     lexer: Lexer<'de>,
     dialect: Dialect,
     /// How many arrays and objects are open.
     depth: usize,
-    /// How many EJSON escapes are open.
-    escapes: usize,
+    /// How many bytes may still be looked at ahead, to tell the wrappers of
+    /// EJSON from other objects.
+    ahead: usize,
 }
 
 type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
 
 impl<'de> Reader<'de> {
     pub fn new(text: &'de str, dialect: Dialect) -> Self {
-        Reader { lexer: Lexer::new(text), dialect, depth: 0, escapes: 0 }
+        let ahead = text.len().saturating_mul(LOOKS);
+        Reader { lexer: Lexer::new(text), dialect, depth: 0, ahead }
     }
 
     pub fn end(&mut self) -> Result<(), Fault> {
@@ -58,11 +65,17 @@ impl<'de> Reader<'de> {
     }
 
     /// What the object that is next is, if it is not what it seems.
-    fn wrapper(&self) -> Result<Option<Wrapper>, Fault> {
-        match self.dialect {
-            Dialect::Json => Ok(None),
-            Dialect::Ejson => ejson::wrapper(self.lexer, self.depth),
+    fn wrapper(&mut self) -> Result<Option<Wrapper>, Fault> {
+        if self.dialect == Dialect::Json {
+            return Ok(None);
         }
+        let mut seen = 0;
+        let wrapper = ejson::wrapper(self.lexer, self.depth, &mut seen)?;
+        match self.ahead.checked_sub(seen) {
+            Some(left) => self.ahead = left,
+            None => return self.lexer.fault("too many wrappers inside each other"),
+        }
+        Ok(wrapper)
     }
 
     /// Reads an object inside an escape, which is never taken for a wrapper.
@@ -72,15 +85,10 @@ impl<'de> Reader<'de> {
         end: usize,
         visitor: V,
     ) -> Outcome<'de, V> {
-        self.escapes += 1;
-        if self.escapes > ejson::MAX_ESCAPES {
-            return self.lexer.fault("too many escapes inside each other");
-        }
         self.depth += 1;
         self.lexer.at = inside;
         let value = self.object(visitor)?;
         self.depth -= 1;
-        self.escapes -= 1;
         self.lexer.at = end;
         Ok(value)
     }

@@ -225,6 +225,7 @@ impl<'de> Lexer<'de> {
     pub fn skip_value(&mut self, outside: usize) -> Result<(), Fault> {
         let mut open = 0;
         let mut objects: u128 = 0;
+        const { assert!(MAX_DEPTH <= u128::BITS as usize) };
         loop {
             match self.peek() {
                 Some(bracket @ (b'[' | b'{')) => {

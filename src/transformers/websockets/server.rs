@@ -70,7 +70,9 @@ fn accept(request: &Request) -> Result<String, ResponseBox> {
 fn is_key(key: &str) -> bool {
     key.strip_suffix("==").is_some_and(|digits| {
         digits.len() == 22
-            && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+            && digits
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
     })
 }
 
@@ -90,7 +92,9 @@ fn switching(key: &str, protocols: Option<&str>) -> String {
 
 fn is_token(name: &str) -> bool {
     !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 fn header(name: &str, value: &str) -> tiny_http::Header {
