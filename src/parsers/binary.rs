@@ -34,6 +34,7 @@ fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
 }
 
 impl Tags for BinaryPack {
+    #[inline]
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault> {
         let tag = reader.u8()?;
         Ok(match tag {
@@ -68,6 +69,7 @@ impl Tags for BinaryPack {
         })
     }
 
+    #[inline]
     fn int(out: &mut Vec<u8>, n: i64) -> Result<(), Fault> {
         match n {
             -32..=127 => out.push(n as u8),
@@ -106,6 +108,7 @@ impl Tags for BinaryPack {
         Ok(())
     }
 
+    #[inline]
     fn str_head(out: &mut Vec<u8>, len: u32) {
         head(out, 0xB0, 0xD8, len);
     }
@@ -119,10 +122,12 @@ impl Tags for BinaryPack {
         Ok(())
     }
 
+    #[inline]
     fn array_head(out: &mut Vec<u8>, len: u32) {
         head(out, 0x90, 0xDC, len);
     }
 
+    #[inline]
     fn map_head(out: &mut Vec<u8>, len: u32) {
         head(out, 0x80, 0xDE, len);
     }
