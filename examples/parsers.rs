@@ -65,7 +65,7 @@ fn room(lines: u32) -> Room {
         text: "The quick brown fox jumps over the lazy dog, \"twice\".".into(),
         at: 1_700_000_000 + u64::from(id),
         tags: vec!["a".into(), "général".into()],
-        edited: id % 3 == 0,
+        edited: id.is_multiple_of(3),
         reply: id.checked_sub(5),
     };
     Room { room: "lobby".into(), lines: (0..lines).map(line).collect() }

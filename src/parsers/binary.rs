@@ -73,12 +73,12 @@ impl Tags for BinaryPack {
     fn int(out: &mut Vec<u8>, n: i64) -> Result<(), Fault> {
         match n {
             -32..=127 => out.push(n as u8),
-            0..=0xFF => tagged(out, 0xCC, [n as u8]),
-            0..=0xFFFF => tagged(out, 0xCD, (n as u16).to_be_bytes()),
-            0..=0xFFFF_FFFF => tagged(out, 0xCE, (n as u32).to_be_bytes()),
-            -0x80..0 => tagged(out, 0xD0, [n as u8]),
-            -0x8000..0 => tagged(out, 0xD1, (n as i16).to_be_bytes()),
-            -0x8000_0000..0 => tagged(out, 0xD2, (n as i32).to_be_bytes()),
+            128..=0xFF => tagged(out, 0xCC, [n as u8]),
+            0x100..=0xFFFF => tagged(out, 0xCD, (n as u16).to_be_bytes()),
+            0x1_0000..=0xFFFF_FFFF => tagged(out, 0xCE, (n as u32).to_be_bytes()),
+            -0x80..=-33 => tagged(out, 0xD0, [n as u8]),
+            -0x8000..=-0x81 => tagged(out, 0xD1, (n as i16).to_be_bytes()),
+            -0x8000_0000..=-0x8001 => tagged(out, 0xD2, (n as i32).to_be_bytes()),
             _ => tagged(out, 0xD3, n.to_be_bytes()),
         }
         Ok(())

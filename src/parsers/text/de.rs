@@ -64,11 +64,8 @@ impl<'de> Reader<'de> {
         Ok(value)
     }
 
-    /// What the object that is next is, if it is not what it seems.
+    /// What the object that is next is in EJSON, if it is not what it seems.
     fn wrapper(&mut self) -> Result<Option<Wrapper>, Fault> {
-        if self.dialect == Dialect::Json {
-            return Ok(None);
-        }
         let mut seen = 0;
         let wrapper = ejson::wrapper(self.lexer, self.depth, &mut seen)?;
         match self.ahead.checked_sub(seen) {
@@ -97,6 +94,7 @@ impl<'de> Reader<'de> {
         match self.lexer.peek() {
             Some(b'"') => self.string(visitor),
             // Values inside ask for themselves as `Value`s again.
+            Some(b'{') if self.dialect == Dialect::Json => self.object(visitor),
             Some(b'{') => match self.wrapper()? {
                 None => self.object(visitor),
                 Some(Wrapper::Escape(inside, end)) => self.escaped(inside, end, visitor),
@@ -119,10 +117,11 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline]
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
-        match self.lexer.string()? {
-            std::borrow::Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-            std::borrow::Cow::Owned(text) => visitor.visit_string(text),
+        match self.lexer.plain_string() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => visitor.visit_string(self.lexer.escaped_string()?),
         }
     }
 }
@@ -131,8 +130,10 @@ impl<'de> Reader<'de> {
 macro_rules! hints {
     ($($method:ident($($name:ident: $type:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Outcome<'de, V> {
-            if self.lexer.peek() != Some(b'{') {
-                return self.any(false, visitor);
+            match self.lexer.peek() {
+                Some(b'{') if self.dialect == Dialect::Json => return self.object(visitor),
+                Some(b'{') => {}
+                _ => return self.any(false, visitor),
             }
             match self.wrapper()? {
                 None => self.object(visitor),
@@ -203,10 +204,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor: V,
     ) -> Outcome<'de, V> {
         match self.lexer.peek() {
-            Some(b'"') => match self.lexer.string()? {
-                std::borrow::Cow::Borrowed(name) => visitor.visit_enum(name.into_deserializer()),
-                std::borrow::Cow::Owned(name) => visitor.visit_enum(name.into_deserializer()),
-            },
+            Some(b'"') => visitor.visit_enum(self.lexer.string()?.into_deserializer()),
             Some(b'{') => {
                 self.open()?;
                 let value = visitor.visit_enum(Variant(&mut *self))?;

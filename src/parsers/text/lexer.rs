@@ -79,22 +79,35 @@ impl<'de> Lexer<'de> {
         }
     }
 
+    /// Takes a string, whose quote is next, if it has no escapes.
+    #[inline]
+    pub fn plain_string(&mut self) -> Option<&'de str> {
+        let start = self.at + 1;
+        let end = scan::run::<false>(self.bytes(), start);
+        if self.bytes().get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        self.text.get(start..end)
+    }
+
     /// Takes a string, whose quote is next. A lone surrogate becomes U+FFFD.
     #[inline]
     pub fn string(&mut self) -> Result<Cow<'de, str>, Fault> {
-        let start = self.at + 1;
-        let end = scan::run::<false>(self.bytes(), start);
-        if self.bytes().get(end) == Some(&b'"') {
-            self.at = end + 1;
-            return Ok(Cow::Borrowed(&self.text[start..end]));
+        match self.plain_string() {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => self.escaped_string().map(Cow::Owned),
         }
-        self.at = end;
-        self.escaped_string(start).map(Cow::Owned)
     }
 
-    fn escaped_string(&mut self, mut start: usize) -> Result<String, Fault> {
-        let mut out = String::new();
+    /// Takes a string, whose quote is next, and resolves its escapes.
+    pub fn escaped_string(&mut self) -> Result<String, Fault> {
+        let mut start = self.at + 1;
+        let first = scan::run::<false>(self.bytes(), start);
+        // Escapes rarely come alone.
+        let mut out = String::with_capacity(first - start + 16);
         loop {
+            self.at = scan::run::<false>(self.bytes(), start);
             out.push_str(&self.text[start..self.at]);
             match self.byte() {
                 Some(b'"') => {
@@ -106,7 +119,6 @@ impl<'de> Lexer<'de> {
                 None => return self.fault("a string without an end"),
             }
             start = self.at;
-            self.at = scan::run::<false>(self.bytes(), start);
         }
     }
 

@@ -305,7 +305,7 @@ pub(in crate::parsers) fn base64(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     let padding = bytes.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
     let digits = &bytes[..bytes.len() - padding];
-    if digits.len() % 4 == 1 || (padding > 0 && bytes.len() % 4 != 0) {
+    if digits.len() % 4 == 1 || (padding > 0 && !bytes.len().is_multiple_of(4)) {
         return None;
     }
     let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 3);
