@@ -137,9 +137,8 @@ fn looking_ahead_is_bounded() {
     let big = format!("[{}0]", "0,".repeat(100_000));
     for open in ["{\"$date\":", "{\"$value\":"] {
         let text = open.repeat(60) + &big + &",\"x\":1}".repeat(60);
-        let started = std::time::Instant::now();
-        assert!(Parser::EJSON.decode(&Frame::text(text), PEER).is_err());
-        assert!(started.elapsed().as_secs() < 5);
+        let error = Parser::EJSON.decode(&Frame::text(text), PEER).unwrap_err();
+        assert!(error.to_string().contains("too many wrappers"), "{error}");
     }
     let few = "{\"$escape\":{\"$date\":".repeat(10) + "1" + &"}}".repeat(10);
     assert!(Parser::EJSON.decode(&Frame::text(few), PEER).is_ok());

@@ -42,11 +42,12 @@ pub(super) fn encode<T: Serialize + ?Sized>(
     value: &T,
     dialect: Dialect,
 ) -> Result<Option<Frame>, Fault> {
-    let mut out = SCRATCH.take();
+    // A thread that is ending has none any more.
+    let mut out = SCRATCH.try_with(Cell::take).unwrap_or_default();
     out.clear();
     let frame = ser::write(value, dialect, &mut out).and_then(|()| frame(&out));
     if out.capacity() <= KEPT {
-        SCRATCH.set(out);
+        let _ = SCRATCH.try_with(|scratch| scratch.set(out));
     }
     frame
 }

@@ -82,13 +82,7 @@ impl Writer<'_> {
         match value {
             Value::Undefined => self.undefined = true,
             Value::Date(date) => self.date(date),
-            Value::RegExp(regexp) if self.ejson() => {
-                self.out.extend_from_slice(b"{\"$regexp\":");
-                write::string(self.out, &regexp.source);
-                self.out.extend_from_slice(b",\"$flags\":");
-                write::string(self.out, &regexp.flags);
-                self.out.push(b'}');
-            }
+            Value::RegExp(regexp) if self.ejson() => write::regexp(self.out, &regexp),
             Value::Typed(array) if self.ejson() && array.kind == TypedKind::Uint8 => {
                 self.bytes(&array.bytes);
             }

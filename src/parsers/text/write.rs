@@ -1,7 +1,7 @@
 //! Writing strings, numbers and bytes as JavaScript does.
 
 use super::scan;
-use crate::value::{Number, Repr, TypedArray};
+use crate::value::{Number, RegExp, Repr, TypedArray};
 
 /// Writes a string with its quotes. U+2028 and U+2029 are escaped, as Primus
 /// does with every text it sends.
@@ -253,6 +253,15 @@ pub(super) fn typed(out: &mut Vec<u8>, array: &TypedArray) {
         out.extend_from_slice(b"\":");
         number(out, element);
     }
+    out.push(b'}');
+}
+
+/// What EJSON makes of a regular expression.
+pub(super) fn regexp(out: &mut Vec<u8>, regexp: &RegExp) {
+    out.extend_from_slice(b"{\"$regexp\":");
+    string(out, &regexp.source);
+    out.extend_from_slice(b",\"$flags\":");
+    string(out, &regexp.flags);
     out.push(b'}');
 }
 
