@@ -10,7 +10,7 @@ mod msgpack;
 mod pack;
 mod text;
 
-pub(crate) use text::base64;
+pub(crate) use text::to_base64;
 
 use std::any::Any;
 use std::borrow::Cow;

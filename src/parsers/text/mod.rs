@@ -22,7 +22,7 @@ use crate::frame::Frame;
 use crate::value::{Fault, Value};
 pub(super) use lexer::Lexer;
 pub(super) use write::base64;
-pub(crate) use write::base64;
+pub(crate) use write::to_base64;
 
 /// Which of the two languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

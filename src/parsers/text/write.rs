@@ -276,7 +276,7 @@ pub(super) fn number(out: &mut Vec<u8>, number: Number) {
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Bytes in base 64, padded.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
     let mut text = Vec::new();
     base64_into(&mut text, bytes);
     text.into_iter().map(char::from).collect()

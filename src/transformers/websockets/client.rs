@@ -15,7 +15,7 @@ use crate::client::wait::{Ready, wait};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::net::{Stream, Waker};
-use crate::parsers::base64;
+use crate::parsers::to_base64;
 
 /// RFC 6455, as every WebSocket transformer of Primus speaks it.
 pub(crate) struct WebSockets;
@@ -110,7 +110,7 @@ impl Session {
             Stage::Dialling(dialler) => match dialler.next(until)? {
                 None => Ok(Some(Step::Waited)),
                 Some(stream) => {
-                    let key = base64(&fastrand::u128(..).to_ne_bytes());
+                    let key = to_base64(&fastrand::u128(..).to_ne_bytes());
                     let request = request(&self.target, &key).into_bytes();
                     let reader = Reader::default();
                     self.stage = Stage::Handshake(Handshake { stream, key, request, reader });
