@@ -52,19 +52,6 @@ impl Stream {
         })
     }
 
-    /// Writes everything, blocking while the socket is full.
-    pub(crate) fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            match rustix::net::send(self, bytes, SendFlags::NOSIGNAL) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(sent) => bytes = &bytes[sent..],
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// Ends one or both directions; wakes a thread blocked in
     /// [`read`](Self::read). Errors are of no use to anybody here.
     pub(crate) fn shutdown(&self, how: Shutdown) {
