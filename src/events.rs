@@ -56,10 +56,13 @@ impl<F: ?Sized> Listeners<F> {
     /// Removes a listener; false when it is not (or no longer) in this list.
     pub fn remove(&self, id: ListenerId) -> bool {
         let mut list = self.lock();
-        let found = list.as_ref().is_some_and(|entries| entries.iter().any(|e| e.id == id));
+        // As in `clear`: what is removed is dropped after the lock is.
+        let old = list.clone();
+        let found = old.as_ref().is_some_and(|entries| entries.iter().any(|e| e.id == id));
         if found {
             retain(&mut list, |entry| entry.id != id);
         }
+        drop(list);
         found
     }
 

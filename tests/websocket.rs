@@ -166,9 +166,11 @@ fn fragments_out_of_turn_are_1002() {
 fn lengths_must_be_in_their_shortest_form() {
     let _turn = shared();
     let (server, _) = echo();
-    breach(&server, &[FIN | BINARY, 0xfe, 0, 125], 1002);
-    breach(&server, &[FIN | BINARY, 0xff, 0, 0, 0, 0, 0, 0, 0, 125], 1002);
-    breach(&server, &[FIN | BINARY, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff], 1002);
+    let mask = [1, 2, 3, 4];
+    breach(&server, &[&[FIN | BINARY, 0xfe, 0, 125], &mask[..]].concat(), 1002);
+    let long = |low: [u8; 2]| [&[FIN | BINARY, 0xff, 0, 0, 0, 0, 0, 0], &low[..], &mask].concat();
+    breach(&server, &long([0, 125]), 1002);
+    breach(&server, &long([0xff, 0xff]), 1002);
 }
 
 #[test]
@@ -478,8 +480,14 @@ fn handshakes_that_are_refused() {
     }
     let long = "A".repeat(8000) + "==";
     let keys = [
-        "", "AAAA", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZ===",
-        "dGhlIHNhbXBsZSBub25jZ*==", "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==", &long,
+        "",
+        "AAAA",
+        "dGhlIHNhbXBsZSBub25jZQ=",
+        "dGhlIHNhbXBsZSBub25jZQ",
+        "dGhlIHNhbXBsZSBub25jZ===",
+        "dGhlIHNhbXBsZSBub25jZ*==",
+        "dGhlIHNhbXBsZSBub25jZQ==, dGhlIHNhbXBsZSBub25jZQ==",
+        &long,
     ];
     for key in keys.into_iter().map(Some).chain([None]) {
         let response = refused(&server, &with("Sec-WebSocket-Key", key));

@@ -418,13 +418,12 @@ const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 /// A frame as clients send it: masked.
 pub fn masked(head: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = declared(head, 0x80, payload.len() as u64);
-    frame.extend_from_slice(&MASK);
     frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     frame
 }
 
-/// The first bytes of a frame: with the mask bit (0x80) or without, and a
-/// length that need not be true.
+/// The header of a frame: with the mask bit (0x80) and a mask or without, and
+/// a length that need not be true.
 pub fn declared(head: u8, mask: u8, length: u64) -> Vec<u8> {
     let mut frame = vec![head];
     match length {
@@ -437,6 +436,9 @@ pub fn declared(head: u8, mask: u8, length: u64) -> Vec<u8> {
             frame.push(mask | 127);
             frame.extend_from_slice(&length.to_be_bytes());
         }
+    }
+    if mask != 0 {
+        frame.extend_from_slice(&MASK);
     }
     frame
 }
