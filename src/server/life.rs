@@ -96,7 +96,7 @@ fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
     if let Some(fault) = fault {
         server.log(log::Level::Error, &format!("no id for a connection: {fault}"));
         spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true));
-        linger(&spark);
+        linger(&spark, true);
         spark.stop_timers();
         spark.outbox().release();
         return None;
@@ -379,7 +379,7 @@ fn finish(spark: &Spark) {
     emit_end(spark, &reason);
     match reason.by {
         Ended::Lost | Ended::Heartbeat | Ended::SlowConsumer => spark.outbox().shutdown(),
-        _ => linger(spark),
+        _ => linger(spark, !closes),
     }
     spark.stop_timers();
     spark.outbox().release();
@@ -413,8 +413,9 @@ fn peer_has_closed() -> bool {
 
 /// Completes the closing handshake: reads on until the peer has answered the
 /// closing packet and then ended the stream, so that nothing of what was sent
-/// to it is lost. The close time-out cuts this short.
-fn linger(spark: &Spark) {
+/// to it is lost. `first` says that our closing packet is the first one: its
+/// answer proves that all was read. The close time-out cuts this short.
+fn linger(spark: &Spark, first: bool) {
     spark.0.arm_close_timeout();
     let mut ended = false;
     for _ in 0..LINGER_READS {
@@ -422,6 +423,9 @@ fn linger(spark: &Spark) {
         if !ended && peer_has_closed() {
             ended = true;
             spark.outbox().fin();
+            if first && spark.outbox().waiting() == 0 {
+                return;
+            }
         }
         if !matches!(wait_for_input(None), Ok(true)) {
             return;

@@ -49,7 +49,7 @@ pub struct EndOptions {
 /// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| {
 ///     spark.write("welcome")?;
 ///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
-///     primus::Result::Ok(())
+///     Ok::<(), primus::Error>(())
 /// })?;
 /// # Ok::<(), primus::Error>(())
 /// ```
@@ -414,7 +414,7 @@ impl Spark {
     ///     for message in spark.messages() {
     ///         spark.write(&message)?;
     ///     }
-    ///     primus::Result::Ok(())
+    ///     Ok::<(), primus::Error>(())
     /// });
     /// # Ok::<(), primus::Error>(())
     /// ```

@@ -342,6 +342,23 @@ impl Peer {
         before
     }
 
+    /// [`expect_close`](Self::expect_close) when it is the server's idea, which
+    /// waits for the answer.
+    pub fn expect_ended(&mut self, code: Option<u16>) -> Vec<WireFrame> {
+        let mut before = Vec::new();
+        let close = loop {
+            match self.expect_frame() {
+                frame if frame.opcode() == CLOSE => break frame,
+                frame => before.push(frame),
+            }
+        };
+        let carried = close.payload.get(..2).map(|two| u16::from_be_bytes([two[0], two[1]]));
+        assert_eq!(carried, code, "close code; before it came {before:?}");
+        self.frame(FIN | CLOSE, &close.payload);
+        self.expect_end();
+        before
+    }
+
     /// The stream must end here.
     pub fn expect_end(&mut self) {
         let frame = self.read_frame();
