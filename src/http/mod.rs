@@ -38,15 +38,15 @@ mod wait;
 mod tests;
 
 pub(crate) use acceptor::{Acceptor, Listener};
+pub(crate) use body::BodyDecoder;
 pub(crate) use bound::default_connection_bound;
 pub(crate) use connection::{Connection, Next};
 pub(crate) use connections::{Accepted, Connections};
+pub(crate) use fields::Fields;
+pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, is_token_byte, parse_response};
+pub(crate) use query::{decode, pairs};
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};
 pub(crate) use response::{HeaderSet, is_sound, text, typed};
 #[cfg(test)]
-pub(crate) use {
-    connections::Refused,
-    head::{Parsed, Scan, parse_request},
-    response::refusal_of,
-};
+pub(crate) use {connections::Refused, head::parse_request, response::refusal_of};
