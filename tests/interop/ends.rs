@@ -85,7 +85,8 @@ for_each_client! {
         let server = Server::start(Primus::builder());
         let mut node = Driver::start(kind);
         let clients = [node.open(&server.url()), node.open(&server.url())];
-        (server.spark(), server.spark());
+        server.spark();
+        server.spark();
         let destroyed = server.primus.destroy(Destroy::default());
         assert_eq!((destroyed.sparks, destroyed.stuck), (2, 0));
         for client in clients {

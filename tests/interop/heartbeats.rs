@@ -23,7 +23,9 @@ fn signal(process: &mut Process, signal: Signal) {
 /// The spark tells when a heartbeat has come.
 fn beats(spark: &Spark) -> Receiver<()> {
     let (tell, told) = mpsc::channel();
-    spark.on_heartbeat(move |_| drop(tell.send(())));
+    spark.on_heartbeat(move |_| {
+        let _ = tell.send(());
+    });
     told
 }
 

@@ -1,8 +1,9 @@
 //! The servers under test: in this process, or the echo example in its own.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
@@ -157,21 +158,25 @@ impl Example {
 
 /// The example's program. `cargo test` has built it, but `cargo test --test
 /// interop` has not.
-fn example() -> PathBuf {
-    let this = env::current_exe().expect("the test's own path");
-    let profile = this.parent().and_then(|deps| deps.parent()).expect("the profile's folder");
-    let echo = profile.join("examples").join("echo");
-    let age = |path: &PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
-    if age(&echo) < age(&this) {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--example", "echo", "--manifest-path"]);
-        cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        if profile.ends_with("release") {
-            cargo.arg("--release");
+fn example() -> &'static Path {
+    static ECHO: OnceLock<PathBuf> = OnceLock::new();
+    ECHO.get_or_init(|| {
+        let this = env::current_exe().expect("the test's own path");
+        let profile = this.parent().and_then(Path::parent).expect("the profile's folder");
+        let echo = profile.join("examples").join("echo");
+        let age = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
+        if age(&echo) < age(&this) {
+            build_example(profile.ends_with("release"));
         }
-        let output = cargo.output().expect("cargo runs");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{cargo:?} failed:\n{told}");
-    }
-    echo
+        echo
+    })
+}
+
+fn build_example(release: bool) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", "echo"]);
+    cargo.args(release.then_some("--release")).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = cargo.output().expect("cargo runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{cargo:?} failed:\n{told}");
 }
