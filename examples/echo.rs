@@ -9,7 +9,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use primus::middleware::Refusal;
+use primus::middleware::HttpError;
 use primus::parsers::{CustomParser, Peer};
 use primus::{
     BoxError, Builder, Destroy, EndOptions, Frame, Message, Parser, Primus, Spark, Value,
@@ -65,7 +65,9 @@ fn run() -> Result<(), BoxError> {
     // send one at once.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let primus = builder.build()?;
-    primus.on_connection(|spark| spark.on_data(echo));
+    primus.on_connection(|spark| {
+        spark.on_data(echo);
+    });
     let address = primus.listen((host.as_str(), port))?;
     println!("listening on http://{address}");
     signals.forever().next();
@@ -90,11 +92,13 @@ fn option(
         "parser" if value.eq_ignore_ascii_case("raw") => builder.parser(Parser::custom(Raw)),
         "parser" => builder.parser(value.parse()?),
         "pathname" => builder.pathname(value),
-        "authorization" => builder.authorization(move |request| {
-            if basic_credentials(request.header("authorization")).as_deref() == Some(&value) {
+        "authorization" => builder.authorization(move |exchange| {
+            if basic_credentials(exchange.request().header("authorization")).as_deref()
+                == Some(&value)
+            {
                 return Ok(());
             }
-            Err(Refusal::new("wrong user or password").authenticate("Basic realm=\"echo\""))
+            Err(HttpError::from("wrong user or password").with_authenticate("Basic realm=\"echo\""))
         }),
         "ping-interval" => builder.ping_interval(Duration::from_millis(value.parse()?)),
         "max-length" => builder.max_length(value.parse()?),
@@ -129,8 +133,8 @@ fn basic_credentials(header: Option<&str>) -> Option<String> {
 }
 
 fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
-    // Most messages are no command and go back as they came.
-    let may_be_command = message.frame().len() < 64 || message.frame().is_binary();
+    // Most messages are no command and go back as they came, undecoded.
+    let may_be_command = message.frame().len() < 48;
     match may_be_command.then(|| message.as_str()).flatten() {
         Some(text) if command(spark, text)? => {}
         _ => {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod base64;
 mod client;
 mod close;
 mod error;
@@ -15,6 +16,7 @@ mod net;
 mod options;
 mod outcome;
 mod protocol;
+mod ready_state;
 mod server;
 mod timer;
 mod transformers;
@@ -24,6 +26,7 @@ pub mod middleware;
 pub mod parsers;
 pub mod plugins;
 
+pub use client::{Attempt, Client, ClientBuilder, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
 pub use events::ListenerId;
@@ -37,9 +40,10 @@ pub use outcome::Outcome;
 pub use parsers::Parser;
 pub use plugins::Plugin;
 pub use protocol::Generation;
+pub use ready_state::ReadyState;
 pub use server::{
-    ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus,
-    ReadyState, Spark, SparkReader, SparkWriter,
+    ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus, Spark,
+    SparkReader, SparkWriter,
 };
 pub use timer::ManualClock;
 pub use value::Value;

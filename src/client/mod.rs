@@ -1,6 +1,501 @@
 //! The blocking client.
+//!
+//! A [`Client`] has one thread, which connects, reads, runs the listeners and
+//! waits out the delays between attempts, all in one `poll(2)` that any other
+//! thread can end; it is there only while there is something to wait for. (A
+//! host name is resolved on a second, short-lived one.) Writes go from the
+//! caller's thread straight to the socket.
+//!
+//! ```text
+//!  handles ──▶ shared: machine (what to do), outbox, inbox, listeners
+//!                 ▲ inputs      │ effects
+//!                 │             ▼
+//!              driver (the thread) ──▶ transport: Connection (in), Sink (out)
+//! ```
+//!
+//! A further wire protocol is one more implementation of
+//! [`Transport`](transport::Transport), in its folder of `transformers`.
 
+pub(crate) mod answer;
+pub(crate) mod dial;
+mod discover;
+mod driver;
+mod events;
+mod inbox;
+mod machine;
+mod options;
+mod outbox;
 mod recovery;
+mod shared;
+mod tell;
+pub(crate) mod transport;
+mod url;
+pub(crate) mod wait;
 
-#[allow(unused_imports)]
-pub use recovery::{Attempt, Reconnect, Recovery};
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+pub use machine::Reconnected;
+pub use options::ClientBuilder;
+pub use recovery::Attempt;
+
+use crate::close::CloseReason;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::message::{Message, Written};
+use crate::net::Waker;
+use crate::parsers::Peer;
+use crate::protocol::ID_REQUEST;
+use crate::ready_state::ReadyState;
+use crate::value::to_value;
+use inbox::Fetched;
+use machine::Input;
+use options::Options;
+use shared::{Shared, lock};
+use transport::Target;
+
+/// A client of a Primus server, in JavaScript or Rust.
+///
+/// The plain way, for programs that ask and wait:
+///
+/// ```no_run
+/// # fn main() -> primus::Result<()> {
+/// let client = primus::Client::connect("http://localhost:8080")?;
+/// client.write("hello")?;
+/// println!("{:?}", client.recv()?.value());
+/// client.end();
+/// client.wait_end(std::time::Duration::from_secs(5)); // before the process exits
+/// # Ok(()) }
+/// ```
+///
+/// With listeners, and reconnecting by itself:
+///
+/// ```no_run
+/// # fn main() -> primus::Result<()> {
+/// let client = primus::Client::builder("http://localhost:8080").build_with(|client| {
+///     client.on_open(|client| client.write("hello"));
+///     client.on_data(|_, message| println!("{:?}", message.value()));
+///     client.on_reconnect_scheduled(|_, attempt| println!("again in {:?}", attempt.delay));
+/// })?;
+/// # drop(client);
+/// # Ok(()) }
+/// ```
+///
+/// A `Client` is a handle: clones are cheap and stand for the same client, and
+/// all of it may be used from any thread. When the last handle is dropped, the
+/// connection is ended, without any event.
+#[derive(Clone)]
+pub struct Client(Arc<Handle>);
+
+/// What the handles of one client have in common; its thread holds none.
+pub(crate) struct Handle(Arc<Shared>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Without a thread there is nobody to tell.
+        let _ = self.0.command(Input::End);
+    }
+}
+
+impl Client {
+    pub(crate) fn new(options: Options) -> Result<Self> {
+        let shared = Arc::new(Shared::new(options)?);
+        let handle = Arc::new(Handle(Arc::clone(&shared)));
+        let _ = shared.handle.set(Arc::downgrade(&handle));
+        Ok(Client(handle))
+    }
+
+    pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
+        Client(handle)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+
+    /// Connects to a server with the default options, and waits until the
+    /// connection is open: [`builder`](Self::builder) and
+    /// [`ClientBuilder::connect`].
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`].
+    pub fn connect(url: &str) -> Result<Self> {
+        Self::builder(url).connect()
+    }
+
+    /// The options of a client that is to connect to the server at `url`:
+    /// `http`, `https`, `ws` or `wss`, host, port (80 or 443 if left out),
+    /// `user:password@` for Basic authentication, and a query that the server
+    /// gets to see. The path says nothing: see [`ClientBuilder::pathname`].
+    pub fn builder(url: &str) -> ClientBuilder {
+        ClientBuilder::new(url)
+    }
+
+    /// The options that the server at `url` asks for in its spec document:
+    /// [`builder`](Self::builder) and [`ClientBuilder::discover`].
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::discover`].
+    pub fn discover(url: &str) -> Result<ClientBuilder> {
+        Self::builder(url).discover()
+    }
+
+    /// Begins to connect; nothing happens when it is connected or connecting.
+    /// While it waits to reconnect, the next attempt is made at once.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] after [`destroy`](Self::destroy), [`Error::Io`] when
+    /// no thread can be made.
+    pub fn open(&self) -> Result<()> {
+        self.shared().command(Input::Open { once: false })
+    }
+
+    pub(crate) fn connect_once(&self) -> Result<()> {
+        self.shared().command(Input::Open { once: true })?;
+        self.wait_opened(None)
+    }
+
+    /// Waits until the connection is open.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when it is not within `timeout`; when the client has
+    /// ended, what kept it from connecting.
+    pub fn wait_open(&self, timeout: Duration) -> Result<()> {
+        self.wait_opened(Instant::now().checked_add(timeout))
+    }
+
+    fn wait_opened(&self, until: Option<Instant>) -> Result<()> {
+        self.outside("waiting for the connection")?;
+        let shared = self.shared();
+        let known = |core: &shared::Core| {
+            core.ended || (core.machine.state() == ReadyState::Open && shared.outbox.is_connected())
+        };
+        if !shared.wait_until(until, known) {
+            return Err(Error::Timeout("no connection in time"));
+        }
+        let mut core = shared.core();
+        if !core.ended {
+            return Ok(());
+        }
+        let failure = core.failure.take();
+        drop(core);
+        Err(failure.unwrap_or_else(|| self.ended()))
+    }
+
+    /// Ends the connection, or the attempts to make one, for good: `close` and
+    /// `end` follow, and no reconnect. What was written is sent first.
+    ///
+    /// Never waits; the closing handshake goes on in the background.
+    /// [`open`](Self::open) connects anew.
+    ///
+    /// The process may exit right after it. But the operating system resets a
+    /// connection on which something came in that was not read, and the server
+    /// may then lose the last that was written to it: where that matters, call
+    /// [`wait_end`](Self::wait_end) first, which returns as soon as the server
+    /// has answered the goodbye, and so has read everything.
+    pub fn end(&self) {
+        // The only failure is that no thread can be made to tell of an end.
+        let _ = self.shared().command(Input::End);
+    }
+
+    /// Writes a last message, then ends.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); the client ends nevertheless.
+    pub fn end_with<T: Serialize + ?Sized>(&self, data: &T) -> Result<Written> {
+        let written = self.write(data);
+        self.end();
+        written
+    }
+
+    /// Waits until an ended client has nothing left to do in the background;
+    /// false if it is not so within `timeout`.
+    pub fn wait_end(&self, timeout: Duration) -> bool {
+        let until = Instant::now().checked_add(timeout);
+        self.outside("").is_ok() && self.shared().wait_until(until, |core| !core.running)
+    }
+
+    /// Ends the client, emits `destroy`, and forgets listeners and queued
+    /// messages: it cannot be opened again.
+    pub fn destroy(&self) {
+        // As in `end`.
+        let _ = self.shared().destroy();
+    }
+
+    /// Writes a message. Without a connection it is queued, up to
+    /// [`queue_size`](ClientBuilder::queue_size) messages, and sent when there
+    /// is one.
+    ///
+    /// # Blocking
+    /// While the server does not read, until it does or the connection is
+    /// lost. In a listener the first megabyte waits in memory instead.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the client has ended, [`Error::Parser`] and
+    /// [`Error::Transform`] when there is nothing to send; [`Error::Io`] and
+    /// [`Error::Timeout`] when the connection broke in the midst of it.
+    pub fn write<T: Serialize + ?Sized>(&self, message: &T) -> Result<Written> {
+        let parser = &self.shared().options.parser;
+        let transforms = self.shared().events.outgoing.snapshot();
+        if transforms.is_empty() {
+            return self.write_encoded(parser.encode(message, self)?);
+        }
+        let mut value = to_value(message).map_err(Error::Transform)?;
+        for transform in transforms.iter() {
+            match transform(self, value).map_err(Error::Transform)? {
+                Some(changed) => value = changed,
+                None => return Ok(Written::Sent),
+            }
+        }
+        self.write_encoded(parser.encode(&value, self)?)
+    }
+
+    fn write_encoded(&self, frame: Option<Frame>) -> Result<Written> {
+        frame.filter(|frame| !frame.is_empty()).map_or(Ok(Written::Sent), |f| self.write_frame(&f))
+    }
+
+    /// Writes a message that is encoded already; no transform sees it.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_frame(&self, frame: &Frame) -> Result<Written> {
+        self.shared().outbox.write(frame, self.shared().is_inside())
+    }
+
+    /// Waits for the next message.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when the client has ended and no message is left, and
+    /// [`Error::Option`] on the client's own thread.
+    pub fn recv(&self) -> Result<Message> {
+        self.outside("recv")?;
+        self.fetch(None)?.ok_or(Error::Timeout("no message"))
+    }
+
+    /// Waits for the next message, but no longer than `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when none came; else as [`recv`](Self::recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message> {
+        self.outside("recv_timeout")?;
+        let until = Instant::now().checked_add(timeout);
+        self.fetch(until)?.ok_or(Error::Timeout("no message in time"))
+    }
+
+    /// The next message, if there is one already.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] when the client has ended and no message is left.
+    pub fn try_recv(&self) -> Result<Option<Message>> {
+        self.fetch(Some(Instant::now()))
+    }
+
+    /// The messages as they come, until the client has ended: a loop over
+    /// [`recv`](Self::recv).
+    pub fn messages(&self) -> Messages<'_> {
+        Messages(self)
+    }
+
+    fn fetch(&self, until: Option<Instant>) -> Result<Option<Message>> {
+        match self.shared().inbox.fetch(until) {
+            Fetched::Message { message, reopened } => {
+                if reopened {
+                    self.shared().waker.wake();
+                }
+                Ok(Some(message))
+            }
+            Fetched::Empty => Ok(None),
+            Fetched::Over => Err(self.ended()),
+        }
+    }
+
+    /// Asks the server for the id of the spark at its end.
+    ///
+    /// # Blocking
+    /// Until it has answered, at most `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`], [`Error::Closed`] when the client has ended, and
+    /// [`Error::Option`] on the client's own thread (see
+    /// [`request_id`](Self::request_id)).
+    pub fn id(&self, timeout: Duration) -> Result<String> {
+        self.outside("id")?;
+        let (tell, told) = crossbeam_channel::bounded(1);
+        self.request_id(move |id| drop(tell.send(id.to_owned())))?;
+        told.recv_timeout(timeout).map_err(|error| match error {
+            crossbeam_channel::RecvTimeoutError::Timeout => Error::Timeout("no id in time"),
+            crossbeam_channel::RecvTimeoutError::Disconnected => Error::Closed,
+        })
+    }
+
+    /// Asks the server for the id of the spark at its end, and returns at
+    /// once; `then` is called with it on the client's thread. Without a
+    /// connection the next one is asked.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn request_id(&self, then: impl FnOnce(&str) + Send + 'static) -> Result<()> {
+        let core = self.shared().core();
+        if core.machine.over() {
+            return Err(Error::Closed);
+        }
+        let open = core.machine.state() == ReadyState::Open;
+        lock(&self.shared().ids).push(Box::new(then));
+        drop(core);
+        if open && let Some(frame) = self.shared().options.parser.encode(ID_REQUEST, self)? {
+            self.write_frame(&frame)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is a connection.
+    pub fn ready_state(&self) -> ReadyState {
+        self.shared().core().machine.state()
+    }
+
+    /// False from the loss of the network, or of the server's heartbeat, until
+    /// a connection stands again.
+    pub fn is_online(&self) -> bool {
+        self.shared().core().machine.online()
+    }
+
+    /// Tells the client that the network went (false) or came (true), as a
+    /// browser does by itself. Without a network the connection is ended;
+    /// when it is back, the client reconnects if its strategy has `online`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when no thread can be made.
+    pub fn network(&self, online: bool) -> Result<()> {
+        if !self.shared().options.network {
+            return Ok(());
+        }
+        self.shared().command(Input::Network(online))
+    }
+
+    /// How long it took to open the connection; with
+    /// [`client_pings`](ClientBuilder::client_pings), the time from the last
+    /// ping to its answer.
+    pub fn latency(&self) -> Option<Duration> {
+        self.shared().core().machine.latency()
+    }
+
+    /// Why the last connection ended, or could not be made; `None` before
+    /// that.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.shared().core().machine.reason().cloned()
+    }
+
+    /// Messages that wait for a connection, and their bytes.
+    pub fn queued(&self) -> (usize, usize) {
+        let (messages, bytes, _) = self.shared().outbox.queued();
+        (messages, bytes)
+    }
+
+    /// How many messages had to make room in the queue, ever.
+    pub fn dropped(&self) -> u64 {
+        self.shared().outbox.queued().2
+    }
+
+    fn ended(&self) -> Error {
+        self.close_reason().map_or(Error::Closed, |reason| Error::Ended(Box::new(reason)))
+    }
+
+    fn outside(&self, what: &str) -> Result<()> {
+        if self.shared().is_inside() {
+            let text = format!("{what}: a listener cannot wait for the client that runs it");
+            return Err(Error::Option(text));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = &self.shared().options.address;
+        f.debug_struct("Client")
+            .field("host", &address.host)
+            .field("port", &address.port)
+            .field("ready_state", &self.ready_state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Peer for Client {
+    fn id(&self) -> Option<&str> {
+        None
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// The messages of a client as they come; see [`Client::messages`].
+#[derive(Debug)]
+pub struct Messages<'a>(&'a Client);
+
+impl Iterator for Messages<'_> {
+    type Item = Message;
+
+    fn next(&mut self) -> Option<Message> {
+        self.0.recv().ok()
+    }
+}
+
+/// Where the next connection goes and what it carries; listeners of
+/// [`on_outgoing_url`](Client::on_outgoing_url) may change it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct OutgoingUrl {
+    /// Host name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// `user:password` for Basic authentication.
+    pub auth: Option<String>,
+    /// The path, with its leading slash.
+    pub pathname: String,
+    /// The query, not yet percent-encoded.
+    pub query: Vec<(String, String)>,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+}
+
+impl OutgoingUrl {
+    /// What a transport is told, if nothing in it can change the request
+    /// around it.
+    pub(crate) fn target(mut self, options: &Options, waker: Arc<Waker>) -> Result<Target> {
+        options::check_path(&self.pathname)?;
+        for (name, value) in &self.headers {
+            options::check_header(name, value)?;
+        }
+        if let Some(auth) = self.auth {
+            self.headers.push(("Authorization".into(), url::basic(&auth)));
+        }
+        let question = if self.query.is_empty() { "" } else { "?" };
+        Ok(Target {
+            secure: options.address.secure,
+            host: self.host,
+            port: self.port,
+            path: format!("{}{question}{}", self.pathname, url::query_string(&self.query)),
+            headers: self.headers,
+            max_length: options.max_length,
+            waker,
+        })
+    }
+
+    /// Sets a parameter of the query, in place of any of the same name.
+    pub fn set_query(&mut self, name: &str, value: &str) {
+        self.query.retain(|(n, _)| n != name);
+        self.query.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Sets a header, in place of any of the same name.
+    pub fn set_header(&mut self, name: &str, value: &str) {
+        self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        self.headers.push((name.to_owned(), value.to_owned()));
+    }
+}

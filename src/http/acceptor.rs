@@ -14,8 +14,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::Errno;
 use tiny_http::HTTPVersion;
 
-use super::connection::Accepted;
-use super::connections::Connections;
+use super::connections::{Accepted, Connections};
 use super::response::refusal;
 use super::wait::timespec;
 use crate::net::Stream;
@@ -194,10 +193,10 @@ impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
     /// Uses the reserve to accept one connection and turn it away, so that it
     /// is not left hanging.
     fn spend_reserve(&mut self) {
-        if self.reserve.take().is_some() {
-            if let Ok((stream, _)) = self.incoming.accept() {
-                turn_away(&stream);
-            }
+        if self.reserve.take().is_some()
+            && let Ok((stream, _)) = self.incoming.accept()
+        {
+            turn_away(&stream);
         }
         self.reserve = reserve();
     }

@@ -1,18 +1,19 @@
 //! One connection while it speaks HTTP: requests in, answers out.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
 use tiny_http::{HTTPVersion, Method, ResponseBox};
 
 use super::body::{BodyDecoder, Step};
+use super::connections::Accepted;
 use super::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
-use super::wait::{after, read_until, wait};
+use super::sink::Sink;
+use super::wait::{after, read_until};
 use crate::limits::Limits;
 use crate::net::Stream;
 
@@ -28,10 +29,6 @@ const DRAIN: u64 = 64 << 10;
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 << 10;
 
-/// The slowest reader of an answer that is waited for, once
-/// [`Limits::body_timeout`] has passed, in bytes a second.
-const MIN_RATE: u64 = 1 << 10;
-
 /// What came next on a connection.
 #[derive(Debug)]
 pub(crate) enum Next {
@@ -41,24 +38,6 @@ pub(crate) enum Next {
     Refused(u16),
     /// The end: the peer is done, was idle for too long or broke off.
     Closed,
-}
-
-/// A connection as it was accepted.
-#[derive(Clone, Debug)]
-pub(crate) struct Accepted {
-    pub(crate) stream: Arc<Stream>,
-    /// The other end; `None` for a Unix socket.
-    pub(crate) remote: Option<SocketAddr>,
-    /// When.
-    pub(crate) at: Instant,
-}
-
-impl Accepted {
-    /// A connection that the application accepted, just now.
-    pub(crate) fn new(stream: Arc<Stream>) -> Self {
-        let remote = stream.peer_addr();
-        Accepted { stream, remote, at: Instant::now() }
-    }
 }
 
 /// A connection that speaks HTTP.
@@ -395,56 +374,5 @@ impl Read for Body<'_> {
             }
             self.arrive()?;
         }
-    }
-}
-
-/// Writes to a socket whose peer must read at a minimum rate.
-pub(super) struct Sink<'a> {
-    stream: &'a Stream,
-    grace: Duration,
-    start: Instant,
-    sent: u64,
-    broken: bool,
-}
-
-impl<'a> Sink<'a> {
-    pub(super) fn new(stream: &'a Stream, limits: &Limits) -> Self {
-        let (grace, start) = (limits.body_timeout, Instant::now());
-        Sink { stream, grace, start, sent: 0, broken: false }
-    }
-
-    fn deadline(&self) -> Instant {
-        let earned = Duration::from_secs(self.sent / MIN_RATE);
-        after(self.start, self.grace.saturating_add(earned))
-    }
-
-    fn offer(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.stream.offer(bytes)? {
-                0 => wait(self.stream, PollFlags::OUT, self.deadline())?,
-                sent => return Ok(sent),
-            }
-        }
-    }
-}
-
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.is_empty() {
-            return Ok(0);
-        }
-        if self.broken {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        }
-        let offered = self.offer(bytes);
-        match &offered {
-            Ok(sent) => self.sent += *sent as u64,
-            Err(_) => self.broken = true,
-        }
-        offered
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

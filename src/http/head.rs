@@ -247,8 +247,9 @@ fn fault(error: httparse::Error) -> &'static str {
 /// speak, rather than in nonsense.
 fn names_other_version(bytes: &[u8]) -> bool {
     let line = bytes.split(|&b| b == b'\r').next().unwrap_or_default();
-    let last = line.rsplit(|&b| b == b' ').next().unwrap_or_default();
-    matches!(last.strip_prefix(b"HTTP/"), Some(&[major, b'.', minor])
+    let words: Vec<_> = line.split(|&b| b == b' ').take(4).collect();
+    let [_, _, version] = words[..] else { return false };
+    matches!(version.strip_prefix(b"HTTP/"), Some(&[major, b'.', minor])
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 

@@ -275,6 +275,7 @@ fn split_origin(origin: &str) -> Option<(&str, &str, u16)> {
     let sound = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     let host_sound = match bracketed {
         true => host.bytes().all(|b| b.is_ascii_hexdigit() || b"[]:.".contains(&b)),
+        false if host.is_empty() => scheme == "file",
         false => host.bytes().all(sound) && !host.starts_with('.'),
     };
     (is_scheme(scheme) && host_sound).then_some((scheme, host, port))

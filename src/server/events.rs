@@ -8,7 +8,8 @@ use crate::error::{BoxError, Error};
 use crate::events::{ListenerId, Listeners};
 use crate::message::Message;
 use crate::outcome::Outcome;
-use crate::server::spark::{ReadyState, Spark};
+use crate::ready_state::ReadyState;
+use crate::server::spark::Spark;
 use crate::server::{Primus, life};
 
 type Outcomes = Result<(), BoxError>;

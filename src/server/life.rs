@@ -1,5 +1,9 @@
 //! The life of a spark, on its thread: pull what comes, run the listeners,
 //! write what they wrote together, and close in the protocol's own way.
+//!
+//! The larger functions are kept from being inlined into each other: the pages
+//! of a stack that were ever touched stay resident, and with thousands of
+//! threads the deepest call counts.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -12,10 +16,11 @@ use crate::error::{BoxError, Error, Result};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::protocol::{self, Control, Received};
+use crate::ready_state::ReadyState;
 use crate::server::Inner as Server;
 use crate::server::inbox::Kept;
 use crate::server::messages;
-use crate::server::spark::{ReadyState, Spark};
+use crate::server::spark::Spark;
 use crate::transformers::{Inbound, Opening, Source};
 
 /// How often a closing connection is read, to throw away what comes; a peer
@@ -44,10 +49,9 @@ fn address(spark: &Spark) -> usize {
 }
 
 /// Makes a spark of an accepted connection and lives its life.
-pub(super) fn run(server: &Arc<Server>, opening: Opening, source: Box<dyn Source>) {
+pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
     let Some(spark) = admit(server, opening) else { return };
     OWN.set(address(&spark));
-    SOURCE.set(Some(Current { source, corked: false }));
     server.metrics.connected(server.options.transformer);
     spark.start_heart();
     connect(&spark);
@@ -58,7 +62,8 @@ pub(super) fn run(server: &Arc<Server>, opening: Opening, source: Box<dyn Source
 }
 
 /// Registers the spark. Generators of ids may fail or repeat themselves.
-fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
+#[inline(never)]
+fn admit(server: &Arc<Server>, opening: Box<Opening>) -> Option<Spark> {
     let id = match server.new_id(&opening.request) {
         Ok(id) => id,
         Err(error) => {
@@ -66,11 +71,12 @@ fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
             return None;
         }
     };
-    let spark = Spark::open(server, id, opening);
+    let (spark, source) = Spark::open(server, id, opening);
     if !server.registry.insert(&spark) {
         server.log(log::Level::Error, &format!("the id {} is taken", spark.id()));
         return None;
     }
+    SOURCE.set(Some(Current { source, corked: false }));
     if server.is_closing() {
         spark.close(server.shutdown_reason());
     }
@@ -78,6 +84,7 @@ fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
 }
 
 /// Runs the server's `connection` listeners, in order, until one fails.
+#[inline(never)]
 fn connect(spark: &Spark) {
     let listeners = spark.0.server.events.connection.snapshot();
     for listener in listeners.iter() {
@@ -90,6 +97,7 @@ fn connect(spark: &Spark) {
 
 /// One step: handles one received thing, or waits for more. False when the
 /// connection is over.
+#[inline(never)]
 pub(super) fn turn(spark: &Spark) -> bool {
     match next_inbound(spark) {
         Some(Inbound::Frame(frame)) => guarded(spark, || receive(spark, frame)),
@@ -121,6 +129,7 @@ fn next_inbound(spark: &Spark) -> Option<Inbound> {
 }
 
 /// Blocks until there is more to handle.
+#[inline(never)]
 fn wait(spark: &Spark) -> bool {
     spark.outbox().uncork();
     // The waker exists before we look, so that whoever comes after wakes us.
@@ -162,6 +171,7 @@ fn lost(spark: &Spark, text: &str) -> bool {
     false
 }
 
+#[inline(never)]
 fn receive(spark: &Spark, frame: Frame) -> Result<()> {
     let inner = &spark.0;
     if let Some(text) = inner.server.options.parser.control(&frame, spark) {
@@ -172,8 +182,9 @@ fn receive(spark: &Spark, frame: Frame) -> Result<()> {
         }
     }
     spark.note_inbound();
-    inner.traffic.messages_in.bump(1);
-    inner.traffic.bytes_in.bump(frame.len());
+    let traffic = &inner.outbox.traffic;
+    traffic.messages_in.bump(1);
+    traffic.bytes_in.bump(frame.len());
     if !inner.is_open() {
         return Ok(());
     }
@@ -311,14 +322,19 @@ fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
 }
 
 /// The end: events first, then whatever the wire protocol still demands.
+#[inline(never)]
 fn finish(spark: &Spark) {
     let inner = &spark.0;
     let server = &inner.server;
     inner.shut(CloseReason::lost("gone"));
     let reason = inner.reason().cloned().unwrap_or_else(|| CloseReason::lost("gone"));
-    server.registry.remove(spark);
     inner.inbox.close();
     let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);
+    if closes || matches!(reason.by, Ended::Lost | Ended::SlowConsumer) {
+        server.registry.remove(spark);
+    }
+    // Where this side ends the connection, the goodbye has been said or stands
+    // behind broadcasts that are still to be delivered.
     if closes {
         spark.outbox().close(&reason);
     }
@@ -331,9 +347,10 @@ fn finish(spark: &Spark) {
         _ => linger(spark, closes),
     }
     spark.stop_timers();
+    server.registry.remove(spark);
     spark.outbox().release();
     server.metrics.disconnected(server.options.transformer);
-    server.metrics.ended.absorb(&inner.traffic);
+    server.metrics.ended.absorb(&inner.outbox.traffic);
     inner.events.clear();
 }
 

@@ -78,7 +78,7 @@ use crate::value::Value;
 pub use destroy::{Destroy, Destroyed};
 pub use messages::{Messages, SparkReader, SparkWriter};
 pub use metrics::{ConnectionCounts, MetricsSnapshot};
-pub use spark::{EndOptions, ReadyState, Spark};
+pub use spark::{EndOptions, Spark};
 
 /// The stack of the server's own threads, which run no listeners.
 const OWN_STACK: usize = 128 << 10;
@@ -92,7 +92,7 @@ const OWN_STACK: usize = 128 << 10;
 /// use primus::{Client, Primus};
 ///
 /// let primus = Primus::create_server("127.0.0.1:0", |spark| {
-///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
+///     spark.on_data(|spark, message| spark.write(message.value()));
 /// })?;
 /// let address = primus.local_addr().expect("it listens");
 ///
@@ -480,8 +480,8 @@ impl Primus {
 
     /// The server's counters now.
     pub fn metrics(&self) -> MetricsSnapshot {
-        let sparks = self.0.registry.snapshot();
-        let mut snapshot = self.0.metrics.snapshot(sparks.iter().map(|spark| &spark.0.traffic));
+        let outboxes = self.0.registry.outboxes();
+        let mut snapshot = self.0.metrics.snapshot(outboxes.iter().map(|outbox| &outbox.traffic));
         snapshot.connections_refused += self.0.connections.refused();
         snapshot.panics_caught += self.0.connections.panicked();
         snapshot

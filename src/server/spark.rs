@@ -18,28 +18,16 @@ use crate::middleware::Extensions;
 use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::{self, Heartbeat, Signals};
+use crate::ready_state::ReadyState;
 use crate::server::broadcaster::Action;
 use crate::server::events::SparkEvents;
 use crate::server::inbox::Inbox;
 use crate::server::life;
 use crate::server::messages::Messages;
-use crate::server::metrics::Traffic;
-use crate::server::outbox::{Outbox, Parts, Segment};
+use crate::server::outbox::{Outbox, Parts};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
-use crate::transformers::Opening;
-
-/// The state of a connection, with the numbers of Primus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum ReadyState {
-    /// Being opened (clients only).
-    Opening = 1,
-    /// Ended, or not opened.
-    Closed = 2,
-    /// Open: messages flow.
-    Open = 3,
-}
+use crate::transformers::{Opening, Source};
 
 /// How [`Spark::end_with`] ends a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,10 +44,10 @@ pub struct EndOptions {
 /// the other; a listener may block and keeps nobody else waiting.
 ///
 /// ```no_run
-/// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| {
+/// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| -> primus::Result<()> {
 ///     spark.write("welcome")?;
-///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
-///     primus::Result::Ok(())
+///     spark.on_data(|spark, message| spark.write(message.value()));
+///     Ok(())
 /// })?;
 /// # Ok::<(), primus::Error>(())
 /// ```
@@ -74,7 +62,6 @@ pub(super) struct Inner {
     pub outbox: Arc<Outbox>,
     pub inbox: Inbox,
     pub events: SparkEvents,
-    pub traffic: Traffic,
     state: AtomicU8,
     reason: OnceLock<CloseReason>,
     heart: Mutex<Heart>,
@@ -102,7 +89,11 @@ struct Heart {
 
 impl Spark {
     /// Makes the spark of an accepted connection; it is not registered yet.
-    pub(super) fn open(server: &Arc<Server>, id: String, opening: Opening) -> Self {
+    pub(super) fn open(
+        server: &Arc<Server>,
+        id: String,
+        opening: Box<Opening>,
+    ) -> (Self, Box<dyn Source>) {
         let now = server.timer.now();
         let beat = Heartbeat::open(
             server.heartbeat.clone(),
@@ -116,8 +107,8 @@ impl Spark {
             flusher: server.flusher.clone(),
             timer: server.timer.clone(),
         };
-        let Opening { request, extensions, stream, wire, .. } = opening;
-        Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
+        let Opening { request, extensions, stream, wire, source, .. } = *opening;
+        let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
             let spark = me.clone();
             let drained =
                 Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
@@ -129,7 +120,6 @@ impl Spark {
                 outbox: Outbox::new(stream, wire, parts, drained),
                 inbox: Inbox::default(),
                 events: SparkEvents::default(),
-                traffic: Traffic::default(),
                 state: AtomicU8::new(ReadyState::Open as u8),
                 reason: OnceLock::new(),
                 heart: Mutex::new(Heart { beat, timer: None, closing: None }),
@@ -141,7 +131,8 @@ impl Spark {
                 wake_wanted: AtomicBool::new(false),
                 drained: AtomicBool::new(false),
             }
-        }))
+        }));
+        (spark, source)
     }
 
     /// The id: unique on this server and, by default, hard to guess.
@@ -182,7 +173,7 @@ impl Spark {
     /// });
     /// primus.on_connection(|spark| {
     ///     let user = spark.extension::<User>().map(|user| user.0.as_str());
-    ///     spark.write(&user).map(drop)
+    ///     spark.write(&user)
     /// });
     /// # Ok::<(), primus::Error>(())
     /// ```
@@ -278,24 +269,13 @@ impl Spark {
 
     /// Writes past the order with broadcasts.
     pub(super) fn write_now(&self, frame: &Frame) -> Result<Written> {
-        let written = self.0.outbox.offer(frame, life::is_own_thread(self))?;
-        self.0.traffic.messages_out.add(1);
-        self.0.traffic.bytes_out.add(frame.len());
-        Ok(written)
-    }
-
-    /// Writes a part of a broadcast.
-    pub(super) fn deliver(&self, segment: &Arc<Segment>) {
-        if self.0.outbox.offer_shared(segment).is_ok() {
-            self.0.traffic.messages_out.add(segment.messages);
-            self.0.traffic.bytes_out.add(segment.bytes.len());
-        }
+        self.0.outbox.offer(frame, life::is_own_thread(self))
     }
 
     /// Writes one of Primus's own messages, which no transform sees.
     pub(super) fn write_control(&self, text: &str) {
         match self.0.server.options.parser.encode(text, self) {
-            Ok(Some(frame)) => drop(self.0.outbox.offer(&frame, life::is_own_thread(self))),
+            Ok(Some(frame)) => self.0.outbox.offer_control(&frame, life::is_own_thread(self)),
             Ok(None) => {}
             Err(error) => log::warn!("cannot encode {text}: {error}"),
         }
@@ -364,12 +344,6 @@ impl Spark {
         }
     }
 
-    /// Cuts the connection without a word.
-    pub(super) fn cut(&self, reason: CloseReason) {
-        self.0.shut(reason);
-        self.0.outbox.cut();
-    }
-
     /// An iterator over the messages that blocks until the next one: the other
     /// way of receiving. While it exists, messages go to it and not to the
     /// `data` listeners. It ends when the connection has ended.
@@ -379,11 +353,11 @@ impl Spark {
     ///
     /// ```no_run
     /// # let primus = primus::Primus::builder().build()?;
-    /// primus.on_connection(|spark| {
+    /// primus.on_connection(|spark| -> primus::Result<()> {
     ///     for message in spark.messages() {
     ///         spark.write(&message)?;
     ///     }
-    ///     primus::Result::Ok(())
+    ///     Ok(())
     /// });
     /// # Ok::<(), primus::Error>(())
     /// ```
@@ -406,8 +380,24 @@ impl Spark {
     /// Starts the heartbeat's timer.
     pub(super) fn start_heart(&self) {
         let mut heart = lock(&self.0.heart);
-        let me = Arc::downgrade(&self.0);
-        heart.timer = heart.beat.deadline().map(|at| self.0.server.timer.schedule(at, me));
+        if let Some(at) = heart.beat.deadline() {
+            self.tick_at(&mut heart, at);
+        }
+        self.watch_inbound(&heart);
+    }
+
+    /// Sets the heartbeat's timer, anew if it has run out.
+    fn tick_at(&self, heart: &mut Heart, at: Instant) {
+        let timer = &self.0.server.timer;
+        let at = timer.coarse(at);
+        if !heart.timer.is_some_and(|key| timer.reschedule(key, at)) {
+            heart.timer = Some(timer.schedule(at, Arc::downgrade(&self.0)));
+        }
+    }
+
+    fn watch_inbound(&self, heart: &Heart) {
+        let pinging = heart.beat.generation() == protocol::Generation::ClientPings;
+        self.0.keep_inbound.store(pinging, Ordering::Relaxed);
     }
 
     /// Passes a protocol message to the heartbeat.
@@ -415,14 +405,13 @@ impl Spark {
         let now = self.0.server.timer.now();
         let mut heart = lock(&self.0.heart);
         let received = heart.beat.control(control, now);
-        let pinging = heart.beat.generation() == protocol::Generation::ClientPings;
-        self.0.keep_inbound.store(pinging, Ordering::Relaxed);
+        self.watch_inbound(&heart);
         if let protocol::Received::Heartbeat { latency, rearm, .. } = &received {
             if let Some(latency) = latency {
                 self.0.latency.store(latency.as_micros() as u64, Ordering::Relaxed);
             }
-            if let (Some(at), Some(key)) = (*rearm, heart.timer) {
-                self.0.server.timer.reschedule(key, at);
+            if let Some(at) = *rearm {
+                self.tick_at(&mut heart, at);
             }
         }
         received
@@ -559,12 +548,14 @@ impl Task for Inner {
         let tick = lock(&self.heart).beat.tick(now, wall_ms, self.last_inbound(), busy);
         match tick {
             protocol::Tick::Alive { send, next, .. } => {
+                let next = next.map(|at| self.server.timer.coarse(at));
                 if let Some(text) = send {
                     Spark(self).write_control(&text);
                 }
                 next
             }
-            protocol::Tick::Dead { .. } => {
+            protocol::Tick::Dead { flatline } => {
+                log::debug!("spark {} is dead (pings skipped: {flatline:?})", self.id);
                 self.server.metrics.heartbeats_missed.add(1);
                 self.die();
                 None

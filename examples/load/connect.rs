@@ -1,0 +1,164 @@
+//! Mode `connect`: connections are opened, shake hands, say goodbye with a
+//! close frame and wait for the server to close; so many at a time.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+
+use crate::Result;
+use crate::options::Options;
+use crate::pool::PATIENCE;
+use crate::report::{Latencies, Report, Stretch};
+use crate::target::Target;
+use crate::wire;
+
+/// Runs the mode.
+pub fn run(options: &Options, target: &Target) -> Result<Report> {
+    let slots = options.connections.unwrap_or(64).max(1);
+    let mut knocks = Knocks::new(target.host, options.path(), slots)?;
+    if options.messages.is_none() {
+        let end = Instant::now() + options.warming();
+        knocks.run(|_| Instant::now() >= end)?;
+    }
+    let (from, lost) = (knocks.finished, knocks.lost);
+    knocks.latencies = Latencies::new();
+    let stretch = Stretch::begin(target);
+    let end = Instant::now() + options.measured();
+    knocks.run(|finished| match options.messages {
+        Some(wanted) => finished - from >= wanted,
+        None => Instant::now() >= end,
+    })?;
+    let work = stretch.end(target, knocks.finished - from);
+
+    let mut report = Report::new("connect");
+    report.set("connections", slots);
+    report.work(&work);
+    report.latencies(&knocks.latencies);
+    report.set("lost", knocks.lost - lost);
+    Ok(report)
+}
+
+/// One connection in its short life.
+#[derive(Debug)]
+struct Knock {
+    stream: TcpStream,
+    began: Instant,
+    received: Vec<u8>,
+    accepted: bool,
+}
+
+/// The connections that are being opened or closed at the moment.
+#[derive(Debug)]
+struct Knocks<'a> {
+    host: SocketAddr,
+    path: &'a str,
+    epoll: OwnedFd,
+    slots: Vec<Option<Knock>>,
+    latencies: Latencies,
+    /// Connections that were accepted and closed in good order.
+    finished: u64,
+    /// Connections that were refused, or ended in any other way.
+    lost: u64,
+}
+
+impl<'a> Knocks<'a> {
+    fn new(host: SocketAddr, path: &'a str, slots: usize) -> Result<Knocks<'a>> {
+        Ok(Knocks {
+            host,
+            path,
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            slots: (0..slots).map(|_| None).collect(),
+            latencies: Latencies::new(),
+            finished: 0,
+            lost: 0,
+        })
+    }
+
+    /// Keeps all slots busy until `enough` of the number finished; then lets
+    /// those under way finish.
+    fn run(&mut self, enough: impl Fn(u64) -> bool) -> Result<()> {
+        for slot in 0..self.slots.len() {
+            self.knock(slot)?;
+        }
+        let mut events = Vec::with_capacity(256);
+        let mut last = Instant::now();
+        while self.slots.iter().any(Option::is_some) {
+            let timeout = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+            events.clear();
+            epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout))?;
+            if events.is_empty() && last.elapsed() > PATIENCE {
+                self.give_up();
+                break;
+            }
+            for event in &events {
+                last = Instant::now();
+                let slot = event.data.u64() as usize;
+                if self.advance(slot) && !enough(self.finished) {
+                    self.knock(slot)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the connection of a slot.
+    fn knock(&mut self, slot: usize) -> Result<()> {
+        let began = Instant::now();
+        let mut stream = TcpStream::connect_timeout(&self.host, Duration::from_secs(5))?;
+        wire::send_request(&mut stream, self.host, self.path)?;
+        stream.set_nonblocking(true)?;
+        let key = epoll::EventData::new_u64(slot as u64);
+        epoll::add(&self.epoll, &stream, key, epoll::EventFlags::IN)?;
+        self.slots[slot] = Some(Knock { stream, began, received: Vec::new(), accepted: false });
+        Ok(())
+    }
+
+    /// Reads what has come for a slot; true when its connection is over.
+    fn advance(&mut self, slot: usize) -> bool {
+        let Some(knock) = &mut self.slots[slot] else { return false };
+        let before = knock.accepted;
+        let over = knock.read();
+        if knock.accepted && !before {
+            self.latencies.add(knock.began.elapsed());
+        }
+        if let Some(good) = over {
+            *(if good { &mut self.finished } else { &mut self.lost }) += 1;
+            self.slots[slot] = None;
+        }
+        over.is_some()
+    }
+
+    fn give_up(&mut self) {
+        self.lost += self.slots.iter().flatten().count() as u64;
+        self.slots.iter_mut().for_each(|slot| *slot = None);
+    }
+}
+
+impl Knock {
+    /// `Some` at the end: whether it was the one to be expected.
+    fn read(&mut self) -> Option<bool> {
+        let mut chunk = [0; 1024];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => return Some(self.accepted),
+            Ok(count) => self.received.extend_from_slice(&chunk[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(_) => return Some(false),
+        }
+        if self.accepted {
+            // The server's close frame; the end of the stream follows.
+            return None;
+        }
+        match wire::accepted(&self.received) {
+            Err(_) => return Some(false),
+            Ok(None) => return None,
+            Ok(Some(_)) => self.accepted = true,
+        }
+        let mut goodbye = Vec::new();
+        wire::put_masked(&mut goodbye, wire::CLOSE, &[]);
+        self.stream.write_all(&goodbye).err().map(|_| false)
+    }
+}

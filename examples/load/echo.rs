@@ -1,0 +1,218 @@
+//! Mode `echo`: every connection keeps so many messages on their way and
+//! checks that each comes back, unchanged and in order.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::options::Options;
+use crate::pool::{Pool, Traffic};
+use crate::process;
+use crate::report::{Latencies, Report, Stretch, Work};
+use crate::target::Target;
+use crate::wire;
+
+/// How long the last echoes may take.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Runs the mode.
+pub fn run(options: &Options, target: &Target) -> Result<Report> {
+    let connections = options.connections.unwrap_or(64).max(1);
+    let in_flight = options.in_flight.unwrap_or(1).max(1);
+    let bytes = options.bytes.unwrap_or(64);
+    let mut pool = Pool::new(bytes + 64)?;
+    let before = target.pid().and_then(process::rss_kib);
+    pool.open_many(connections, target.host, options.path())?;
+
+    let mut echo = Echo::new(connections, bytes, options.messages);
+    let work = drive(options, target, &mut pool, &mut echo, in_flight)?;
+
+    let after = target.pid().and_then(process::rss_kib);
+    let grown = before.zip(after).map(|(before, after)| (after - before) / connections as f64);
+    let mut report = Report::new("echo");
+    report.set("connections", connections);
+    report.set("in_flight", in_flight);
+    report.set("bytes", bytes);
+    report.work(&work);
+    report.latencies(&echo.latencies);
+    report.set("lost", echo.sent - echo.received);
+    report.set("wrong", echo.wrong);
+    report.set("closed", pool.closed());
+    report.number("rss_per_connection_kib", grown);
+    Ok(report)
+}
+
+fn drive(
+    options: &Options,
+    target: &Target,
+    pool: &mut Pool,
+    echo: &mut Echo,
+    in_flight: usize,
+) -> Result<Work> {
+    let counted = options.messages.is_some();
+    let mut stretch = Stretch::begin(target);
+    for connection in 0..pool.len() {
+        pool.send(connection, |out| {
+            let now = Instant::now();
+            (0..in_flight).for_each(|_| echo.send(connection, now, out));
+        });
+    }
+    if !counted {
+        pool.run(echo, Instant::now() + options.warming(), |_| false)?;
+        echo.latencies = Latencies::new();
+        stretch = Stretch::begin(target);
+    }
+    let from = echo.received;
+    if counted {
+        finish(pool, echo)?;
+        return Ok(stretch.end(target, echo.received - from));
+    }
+    pool.run(echo, Instant::now() + options.measured(), |_| false)?;
+    let work = stretch.end(target, echo.received - from);
+    echo.left = 0;
+    finish(pool, echo)?;
+    Ok(work)
+}
+
+/// Goes on until all has come back, or nothing comes any more.
+fn finish(pool: &mut Pool, echo: &mut Echo) -> Result<()> {
+    let mut before = None;
+    while before != Some(echo.received) {
+        before = Some(echo.received);
+        if pool.run(echo, Instant::now() + LAST, Echo::is_settled)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a connection that has nothing on its way gets an echo.
+pub fn is_served(pool: &mut Pool, connection: usize) -> Result<bool> {
+    are_served(pool, connection..connection + 1)
+}
+
+/// Whether all connections get an echo. A server may answer the handshake some
+/// time before it counts a connection among those that get its broadcasts; by
+/// the time it echoes, it does.
+pub fn greet(pool: &mut Pool) -> Result<()> {
+    let all = 0..pool.len();
+    if are_served(pool, all)? { Ok(()) } else { Err("not every connection gets an echo".into()) }
+}
+
+fn are_served(pool: &mut Pool, connections: Range<usize>) -> Result<bool> {
+    let mut echo = Echo::new(connections.end, DIGITS, Some(connections.len() as u64));
+    for connection in connections {
+        pool.send(connection, |out| echo.send(connection, Instant::now(), out));
+    }
+    finish(pool, &mut echo)?;
+    Ok(echo.is_settled() && echo.wrong == 0)
+}
+
+/// Whether a new connection is accepted and gets an echo.
+pub fn probe(host: SocketAddr, path: &str) -> Result<bool> {
+    let mut pool = Pool::new(DIGITS + 64)?;
+    pool.open(host, path)?;
+    is_served(&mut pool, 0)
+}
+
+/// The traffic: what is on its way, and what came of it.
+#[derive(Debug)]
+struct Echo {
+    lanes: Vec<Lane>,
+    text: Text,
+    /// Messages that may still be sent.
+    left: u64,
+    sent: u64,
+    received: u64,
+    wrong: u64,
+    latencies: Latencies,
+}
+
+/// One connection: when its messages on their way were sent.
+#[derive(Debug, Default)]
+struct Lane {
+    stamps: VecDeque<Instant>,
+    received: u64,
+}
+
+impl Echo {
+    fn new(connections: usize, bytes: usize, messages: Option<u64>) -> Echo {
+        Echo {
+            lanes: (0..connections).map(|_| Lane::default()).collect(),
+            text: Text::new(bytes),
+            left: messages.unwrap_or(u64::MAX),
+            sent: 0,
+            received: 0,
+            wrong: 0,
+            latencies: Latencies::new(),
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.sent == self.received
+    }
+
+    /// Appends the next message of a connection, unless all were sent.
+    #[inline]
+    fn send(&mut self, connection: usize, now: Instant, out: &mut Vec<u8>) {
+        if self.left == 0 {
+            return;
+        }
+        self.left -= 1;
+        self.sent += 1;
+        let lane = &mut self.lanes[connection];
+        let number = lane.received + lane.stamps.len() as u64;
+        lane.stamps.push_back(now);
+        wire::put_masked(out, wire::TEXT, self.text.of(connection, number));
+    }
+}
+
+impl Traffic for Echo {
+    #[inline]
+    fn message(&mut self, connection: usize, now: Instant, payload: &[u8], out: &mut Vec<u8>) {
+        let lane = &mut self.lanes[connection];
+        let Some(stamp) = lane.stamps.pop_front() else {
+            // More came than was sent.
+            self.wrong += 1;
+            return;
+        };
+        if payload != self.text.of(connection, lane.received) {
+            self.wrong += 1;
+        }
+        lane.received += 1;
+        self.received += 1;
+        self.latencies.add(now.saturating_duration_since(stamp));
+        self.send(connection, now, out);
+    }
+}
+
+/// Hexadecimal digits at the beginning of a message that make it unique.
+const DIGITS: usize = 16;
+
+/// Makes messages: JSON strings that begin with the connection and the number
+/// of the message, so far as they are long enough.
+#[derive(Debug)]
+struct Text {
+    json: Vec<u8>,
+    digits: usize,
+}
+
+impl Text {
+    fn new(bytes: usize) -> Text {
+        let filling = (b'a'..=b'z').cycle().take(bytes);
+        let json = [b'"'].into_iter().chain(filling).chain([b'"']).collect();
+        Text { json, digits: bytes.min(DIGITS) }
+    }
+
+    #[inline]
+    fn of(&mut self, connection: usize, number: u64) -> &[u8] {
+        let mut rest = (connection as u64) << 44 | number;
+        for digit in self.json[1..=self.digits].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(rest & 0xF) as usize];
+            rest >>= 4;
+        }
+        &self.json
+    }
+}

@@ -1,0 +1,211 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::Result;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+Load generator for Primus servers over WebSocket with the JSON parser.
+
+load MODE SERVER [options]          measures, and prints one line of JSON
+load compare --ours CMD --node CMD  prints the table of ours, Node and bare
+load bare-server [--port 0]         the bare server itself
+
+MODE
+  echo        every connection keeps --in-flight messages on their way and
+              checks that each comes back, in order
+  broadcast   the first connection sends `broadcast:<burst>:<bytes>`, all count
+              what arrives; then the next round
+  connect     connections are opened, shake hands and close again
+  idle        connections do nothing: memory for each, wake-ups of the server
+  slow        broadcasts to connections some of which never read, compared
+              with the same without those
+
+SERVER
+  --url URL           a server that runs already, on this machine
+  --pid PID           its process, to measure CPU and memory
+  --spawn COMMAND     starts it; it must print `listening on http://...`
+  --bare              starts the bare server: one thread per connection and
+                      nothing else, the limit of that shape
+  --log               with --bare: broadcasts are sent in one piece
+
+OPTIONS (defaults in parentheses)
+  --pathname PATH     (/primus)
+  --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50)
+  --in-flight N       messages on their way per connection (1)
+  --bytes N           characters of a message (64; broadcast 128; slow 16384)
+  --seconds S         measured time (2)
+  --warm-up S         time before that (0.5)
+  --messages N        echo, connect: so many in all, instead of --seconds
+  --broadcasts N      broadcast: so many in all, instead of --seconds
+  --burst N           broadcasts per round (1; slow 8)
+  --slow N            slow: connections that never read (5)
+  --megabytes N       slow: broadcast to each connection (24)
+
+compare
+  --ours COMMAND      the server under test (left out: its columns are empty)
+  --node COMMAND      the JavaScript Primus server
+  --row NAME          only this row, may be given more than once; see --rows
+  --rows              lists the rows
+  --runs N            interleaved runs per server (7)
+  --seconds S         of each run (1.5)
+
+bare-server
+  --port N            (0: any)
+  --stack KIB         stack of each thread (64)
+  --log               broadcasts are sent in one piece
+
+The exit status is 1 when a message was lost or wrong, 2 on any other failure.
+";
+
+/// Where the server comes from.
+#[derive(Clone, Debug, Default)]
+pub enum Server {
+    /// None was named.
+    #[default]
+    Unnamed,
+    /// It runs already.
+    Url(String),
+    /// It is to be started, by this command line.
+    Spawn(String),
+    /// The bare server is to be started.
+    Bare,
+}
+
+/// Everything that the command line may say. What was left out is `None`
+/// where the default depends on the mode.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The first word.
+    pub mode: String,
+    pub server: Server,
+    pub pid: Option<u32>,
+    pub pathname: Option<String>,
+    pub connections: Option<usize>,
+    pub in_flight: Option<usize>,
+    pub bytes: Option<usize>,
+    pub seconds: Option<f64>,
+    pub warm_up: Option<f64>,
+    pub messages: Option<u64>,
+    pub broadcasts: Option<u64>,
+    pub burst: Option<u64>,
+    pub slow: Option<usize>,
+    pub megabytes: Option<u64>,
+    pub log: bool,
+    pub ours: Option<String>,
+    pub node: Option<String>,
+    pub rows: Vec<String>,
+    pub list_rows: bool,
+    pub runs: Option<usize>,
+    pub port: u16,
+    pub stack: Option<usize>,
+    pub parent: Option<i32>,
+    /// What follows `--`.
+    pub command: Vec<OsString>,
+}
+
+impl Options {
+    /// Reads the command line; `None` when help was asked for.
+    pub fn from_args() -> Result<Option<Options>> {
+        let mut parser = Parser::from_env();
+        let mut options = Options::default();
+        while let Some(arg) = parser.next()? {
+            match arg {
+                Arg::Long("help") | Arg::Short('h') => return Ok(None),
+                Arg::Value(word) if options.mode.is_empty() => options.mode = word.string()?,
+                // `keep` hands everything after its own options to a program.
+                Arg::Value(word) if options.mode == "keep" => {
+                    options.command.push(word);
+                    options.command.extend(parser.raw_args()?);
+                }
+                Arg::Long(name) => {
+                    let name = name.to_owned();
+                    options.take(&name, &mut parser)?;
+                }
+                other => return Err(other.unexpected().into()),
+            }
+        }
+        options.check()?;
+        Ok((!options.mode.is_empty()).then_some(options))
+    }
+
+    fn take(&mut self, name: &str, parser: &mut Parser) -> Result<()> {
+        match name {
+            "bare" => self.server = Server::Bare,
+            "log" => self.log = true,
+            "rows" => self.list_rows = true,
+            "url" => self.server = Server::Url(parser.value()?.string()?),
+            "spawn" => self.server = Server::Spawn(parser.value()?.string()?),
+            "pathname" => self.pathname = Some(parser.value()?.string()?),
+            "ours" => self.ours = Some(parser.value()?.string()?),
+            "node" => self.node = Some(parser.value()?.string()?),
+            "row" => self.rows.push(parser.value()?.string()?),
+            _ => return self.take_number(name, parser),
+        }
+        Ok(())
+    }
+
+    fn take_number(&mut self, name: &str, parser: &mut Parser) -> Result<()> {
+        let value = parser.value()?;
+        match name {
+            "pid" => self.pid = Some(value.parse()?),
+            "connections" => self.connections = Some(value.parse()?),
+            "in-flight" => self.in_flight = Some(value.parse()?),
+            "bytes" => self.bytes = Some(value.parse()?),
+            "seconds" => self.seconds = Some(value.parse()?),
+            "warm-up" => self.warm_up = Some(value.parse()?),
+            "messages" => self.messages = Some(value.parse()?),
+            "broadcasts" => self.broadcasts = Some(value.parse()?),
+            "burst" => self.burst = Some(value.parse()?),
+            "slow" => self.slow = Some(value.parse()?),
+            "megabytes" => self.megabytes = Some(value.parse()?),
+            "runs" => self.runs = Some(value.parse()?),
+            "port" => self.port = value.parse()?,
+            "stack" => self.stack = Some(value.parse()?),
+            "parent" => self.parent = Some(value.parse()?),
+            _ => return Err(format!("there is no option --{name}; see --help").into()),
+        }
+        Ok(())
+    }
+
+    /// Keeps every run bounded in count and time.
+    fn check(&self) -> Result<()> {
+        let most = |name: &str, value: Option<usize>, bound: usize| match value {
+            Some(value) if value > bound => Err(format!("--{name} is at most {bound}")),
+            _ => Ok(()),
+        };
+        most("connections", self.connections, 60_000)?;
+        most("in-flight", self.in_flight, 10_000)?;
+        most("bytes", self.bytes, 16 << 20)?;
+        most("runs", self.runs, 100)?;
+        most("burst", self.burst.map(|burst| burst as usize), 100_000)?;
+        most("messages", self.messages.map(|count| count as usize), 1_000_000_000)?;
+        most("broadcasts", self.broadcasts.map(|count| count as usize), 10_000_000)?;
+        most("megabytes", self.megabytes.map(|count| count as usize), 4096)?;
+        for (name, seconds) in [("seconds", self.seconds), ("warm-up", self.warm_up)] {
+            if seconds.is_some_and(|seconds| !(0.0..=600.0).contains(&seconds)) {
+                return Err(format!("--{name} is between 0 and 600").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// `--pathname`.
+    pub fn path(&self) -> &str {
+        self.pathname.as_deref().unwrap_or("/primus")
+    }
+
+    /// `--seconds`.
+    pub fn measured(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.unwrap_or(2.0))
+    }
+
+    /// `--warm-up`.
+    pub fn warming(&self) -> Duration {
+        Duration::from_secs_f64(self.warm_up.unwrap_or(0.5))
+    }
+}

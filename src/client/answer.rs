@@ -1,0 +1,194 @@
+//! Reading one HTTP response, in whatever pieces it arrives.
+
+use std::io;
+
+use crate::error::{Error, Result};
+use crate::http::{
+    Bad, BodyDecoder, BodyLength, Fields, Parsed, ResponseHead, Scan, parse_response,
+};
+use crate::limits::Limits;
+use crate::net::Stream;
+
+/// Longest body in bytes: a spec document or the cause of a refusal. What is
+/// beyond it is not read.
+const BODY_MAX: usize = 64 << 10;
+
+/// A response.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: u16,
+    pub fields: Fields,
+    /// The body; after a 101 whatever came behind the head.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The first header with this name.
+    pub fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        self.fields.all(name).next()
+    }
+
+    /// What refused a handshake: the cause is `error` of a JSON body, else the
+    /// text of the body.
+    pub fn refusal(&self) -> Error {
+        let json = serde_json::from_slice::<serde_json::Value>(&self.body).ok();
+        let message = match json.as_ref().and_then(|json| json.get("error")) {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::from_utf8_lossy(&self.body).trim().chars().take(200).collect(),
+        };
+        let authenticate = self.header("www-authenticate").map(str::to_owned);
+        Error::Refused { status: self.status, message, authenticate }
+    }
+}
+
+/// The state between the pieces.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    limits: Limits,
+    scan: Scan,
+    /// What has arrived and was not understood yet.
+    buf: Vec<u8>,
+    begun: Option<(Answer, BodyDecoder)>,
+}
+
+impl Reader {
+    /// Reads from a stream once; `Some` when the response is whole.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push) and [`finish`](Self::finish), or the stream's.
+    pub fn read(&mut self, stream: &Stream) -> Result<Option<Answer>> {
+        let mut piece = [0; 4096];
+        let length = stream.read(&mut piece)?;
+        if length == 0 {
+            return self.finish().map(Some);
+        }
+        self.push(piece.get(..length).unwrap_or_default())
+    }
+
+    /// Takes in more bytes; `Some` when the response is whole, or longer than
+    /// we care to read.
+    ///
+    /// # Errors
+    /// It is no sound HTTP, or its head is over the limits.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Answer>> {
+        self.buf.extend_from_slice(bytes);
+        while self.begun.is_none() {
+            match parse_response(&mut self.scan, &self.buf, &self.limits) {
+                Parsed::Partial => return Ok(None),
+                Parsed::Bad(bad) => return Err(unsound(bad)),
+                Parsed::Complete { head, consumed } => {
+                    self.buf.drain(..consumed);
+                    self.scan = Scan::default();
+                    self.begin(head);
+                }
+            }
+        }
+        self.body()
+    }
+
+    /// The stream ended: the response is what has arrived.
+    ///
+    /// # Errors
+    /// The head is not whole.
+    pub fn finish(&mut self) -> Result<Answer> {
+        let begun = self.begun.take().map(|(answer, _)| answer);
+        begun.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
+    }
+
+    fn begin(&mut self, head: ResponseHead) {
+        let ResponseHead { status, fields, body, .. } = head;
+        let length = match status {
+            101 => BodyLength::UntilClose,
+            // Other interim answers say nothing.
+            100..=199 => return,
+            204 | 304 => BodyLength::Known(0),
+            _ => body,
+        };
+        let answer = Answer { status, fields, body: Vec::new() };
+        self.begun = Some((answer, BodyDecoder::new(length)));
+    }
+
+    fn body(&mut self) -> Result<Option<Answer>> {
+        let Some((answer, decoder)) = &mut self.begun else { return Ok(None) };
+        while !self.buf.is_empty() && !decoder.is_done() {
+            let step = decoder.step(&self.buf).map_err(unsound)?;
+            let end = step.skip.saturating_add(step.data);
+            answer.body.extend_from_slice(self.buf.get(step.skip..end).unwrap_or_default());
+            self.buf.drain(..end.min(self.buf.len()));
+            decoder.took(step.data);
+        }
+        let enough = answer.status == 101 || decoder.is_done() || answer.body.len() >= BODY_MAX;
+        Ok(if enough { self.begun.take().map(|(answer, _)| answer) } else { None })
+    }
+}
+
+fn unsound(bad: Bad) -> Error {
+    Error::Protocol(format!("unsound HTTP from the server: {}", bad.text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, step: usize) -> Result<Answer> {
+        let mut reader = Reader::default();
+        for piece in text.as_bytes().chunks(step) {
+            if let Some(answer) = reader.push(piece)? {
+                return Ok(answer);
+            }
+        }
+        reader.finish()
+    }
+
+    #[test]
+    fn bodies_of_every_framing_in_any_pieces() {
+        for step in [1, 7, 1000] {
+            for framing in [
+                "Content-Length: 5\r\n\r\nhelloXX",
+                "Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n",
+                "\r\nhello",
+            ] {
+                let text = format!("HTTP/1.1 200 OK\r\nX-A: b\r\n{framing}");
+                let answer = read(&text, step).unwrap();
+                assert_eq!((answer.status, answer.body.as_slice()), (200, &b"hello"[..]), "{text}");
+                assert_eq!(answer.header("x-a"), Some("b"));
+            }
+        }
+    }
+
+    #[test]
+    fn frames_behind_a_101_are_kept() {
+        let text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nrest";
+        assert_eq!(read(text, 1000).unwrap().body, b"rest");
+    }
+
+    #[test]
+    fn a_refusal_tells_its_cause() {
+        let refusal = |body: &str| {
+            let text = format!(
+                "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n{body}"
+            );
+            match read(&text, 1000).unwrap().refusal() {
+                Error::Refused { status: 401, message, authenticate: Some(_) } => message,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(refusal(r#"{"error":"nope"}"#), "nope");
+        assert_eq!(refusal(r#"{"error":{"foo":1}}"#), r#"{"foo":1}"#);
+        assert_eq!(refusal("Upgrade Required\n"), "Upgrade Required");
+        assert_eq!(refusal(""), "");
+    }
+
+    #[test]
+    fn what_is_no_http_or_too_long_is_an_error() {
+        assert!(read("SSH-2.0-OpenSSH\r\n", 1000).is_err());
+        assert!(read("HTTP/1.1 200", 1000).is_err());
+        let endless = format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(10_000));
+        assert!(read(&endless, 1000).is_err());
+        let bad_chunk = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+        assert!(read(bad_chunk, 1000).is_err());
+        let long = format!("HTTP/1.1 500 X\r\n\r\n{}", "x".repeat(BODY_MAX * 2));
+        assert!(read(&long, 1000).unwrap().body.len() < BODY_MAX + 1000);
+    }
+}

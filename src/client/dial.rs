@@ -1,0 +1,130 @@
+//! Making a TCP connection in steps, so that a deadline or an `end` can break
+//! it off at any time.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
+
+use super::wait::{Ready, wait};
+use crate::net::{Stream, Waker};
+
+/// How long one of several addresses may take before the next is tried.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The stack of the thread that resolves a name.
+const RESOLVER_STACK: usize = 512 << 10;
+
+/// A TCP connection in the making.
+pub(crate) struct Dialler {
+    waker: Arc<Waker>,
+    /// Addresses not tried yet, the next at the end.
+    addresses: Vec<SocketAddr>,
+    names: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
+    attempt: Option<(Stream, Option<Instant>)>,
+    failure: Option<io::Error>,
+}
+
+impl Dialler {
+    /// Begins. A host name is resolved on a thread of its own, which ends with
+    /// that: a resolver can neither be hurried nor stopped.
+    pub fn new(host: &str, port: u16, waker: Arc<Waker>) -> io::Result<Self> {
+        let (mut addresses, mut names) = (Vec::new(), None);
+        match host.parse::<IpAddr>() {
+            Ok(ip) => addresses.push(SocketAddr::new(ip, port)),
+            Err(_) => names = Some(resolve(host.to_owned(), port, Arc::clone(&waker))?),
+        }
+        Ok(Dialler { waker, addresses, names, attempt: None, failure: None })
+    }
+
+    /// Goes on until it is connected, the waker wakes or the time is `until`
+    /// (both: `None`).
+    pub fn next(&mut self, until: Option<Instant>) -> io::Result<Option<Stream>> {
+        if let Some(names) = &self.names {
+            match names.try_recv() {
+                Ok(found) => {
+                    self.addresses = found?;
+                    self.addresses.reverse();
+                    self.names = None;
+                }
+                Err(TryRecvError::Empty) => return wait(&self.waker, None, until).map(|_| None),
+                Err(TryRecvError::Disconnected) => return Err(io::ErrorKind::NotFound.into()),
+            }
+        }
+        while self.attempt.is_none() {
+            self.begin()?;
+        }
+        self.wait(until)
+    }
+
+    /// Waits once for the attempt under way.
+    fn wait(&mut self, until: Option<Instant>) -> io::Result<Option<Stream>> {
+        let Some((stream, limit)) = self.attempt.take() else { return Ok(None) };
+        let sooner = [until, limit].into_iter().flatten().min();
+        let want = Ready { write: true, read: false };
+        if wait(&self.waker, Some((&stream, want)), sooner)?.write {
+            match sockopt::socket_error(&stream)? {
+                Ok(()) => return self.connected(stream).map(Some),
+                Err(error) => self.failure = Some(error.into()),
+            }
+        } else if limit.is_some_and(|limit| limit <= Instant::now()) {
+            self.failure = Some(io::ErrorKind::TimedOut.into());
+        } else {
+            self.attempt = Some((stream, limit));
+        }
+        Ok(None)
+    }
+
+    /// Begins with the next address; fails when there is none left.
+    fn begin(&mut self) -> io::Result<()> {
+        let Some(address) = self.addresses.pop() else {
+            return Err(self.failure.take().unwrap_or_else(|| io::ErrorKind::NotFound.into()));
+        };
+        match start(address) {
+            Ok(stream) => {
+                let others = !self.addresses.is_empty();
+                let limit = others.then(|| Instant::now() + ADDRESS_TIMEOUT);
+                self.attempt = Some((stream, limit));
+            }
+            Err(error) => self.failure = Some(error),
+        }
+        Ok(())
+    }
+
+    fn connected(&mut self, stream: Stream) -> io::Result<Stream> {
+        stream.set_blocking()?;
+        stream.set_nodelay();
+        Ok(stream)
+    }
+}
+
+fn start(address: SocketAddr) -> io::Result<Stream> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    match connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Stream::Tcp(socket.into())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn resolve(
+    host: String,
+    port: u16,
+    waker: Arc<Waker>,
+) -> io::Result<Receiver<io::Result<Vec<SocketAddr>>>> {
+    let (tell, told) = bounded(1);
+    let work = move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        // Nobody waits any more when the attempt was broken off.
+        let _ = tell.send(found);
+        waker.wake();
+    };
+    thread::Builder::new().name("primus-resolve".into()).stack_size(RESOLVER_STACK).spawn(work)?;
+    Ok(told)
+}

@@ -1,0 +1,354 @@
+//! The client's thread: carries out what the machine asks for, feeds it with
+//! what the connection tells, and runs the listeners.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::Client;
+use super::machine::{Effect, Event, Heard, Input};
+use super::shared::{Core, Shared, lock};
+use super::tell::caught;
+use super::transport::{Connection, Sink, Step, Target};
+use super::wait::wait;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::message::Message;
+use crate::protocol::{ID_REQUEST, Yeast, classify};
+use crate::ready_state::ReadyState;
+
+/// How much longer than the heartbeat a blocked writer waits for the client's
+/// thread to judge the connection, before it cuts it by itself.
+const WRITER_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the next connection waits for the one before it to be closed.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
+
+/// The state of the thread.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    connection: Option<Box<dyn Connection>>,
+    sink: Option<Arc<dyn Sink>>,
+    /// A connection that was ended, and until when it is looked after.
+    closing: Option<(Box<dyn Connection>, Instant)>,
+    yeast: Yeast,
+    /// The last look at the connection found nothing to read.
+    quiet: bool,
+    /// What blocked writers were told.
+    patience: Option<Instant>,
+}
+
+fn wall_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+impl Driver {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Driver {
+            shared,
+            connection: None,
+            sink: None,
+            closing: None,
+            yeast: Yeast::default(),
+            quiet: true,
+            patience: None,
+        }
+    }
+
+    /// The thread's main loop. It ends when there is nothing left to wait for.
+    pub fn run(mut self) {
+        self.shared.enter();
+        loop {
+            self.settle();
+            if self.is_done() {
+                return;
+            }
+            self.step();
+        }
+    }
+
+    /// Carries out everything that can be done now.
+    fn settle(&mut self) {
+        while let Some(effect) = self.effect() {
+            self.execute(effect);
+        }
+        self.deliver_inbox();
+    }
+
+    /// The next effect, perhaps one of a timer that has come due.
+    fn effect(&mut self) -> Option<Effect> {
+        let shared = Arc::clone(&self.shared);
+        let mut core = shared.core();
+        if core.todo.is_empty() && core.machine.deadline().is_some_and(|at| at <= Instant::now()) {
+            let tick = Input::Tick { wall_ms: wall_ms(), busy: !self.quiet };
+            shared.apply(&mut core, tick);
+        }
+        let effect = core.todo.pop_front();
+        if effect.is_none() {
+            self.tell_patience(&core);
+        }
+        effect
+    }
+
+    fn tell_patience(&mut self, core: &Core) {
+        let open = core.machine.state() == ReadyState::Open;
+        let deadline = core.machine.deadline().filter(|_| open);
+        let patience = deadline.and_then(|at| at.checked_add(WRITER_GRACE));
+        if let Some(sink) = self.sink.as_ref().filter(|_| patience != self.patience) {
+            sink.patience(patience);
+            self.patience = patience;
+        }
+    }
+
+    /// True, and the thread is no more, when nothing is left to do.
+    fn is_done(&self) -> bool {
+        if self.connection.is_some() || self.closing.is_some() {
+            return false;
+        }
+        let mut core = self.shared.core();
+        let done = core.todo.is_empty() && core.machine.deadline().is_none();
+        if done {
+            core.running = false;
+            self.shared.changed();
+        }
+        done
+    }
+
+    /// Waits for something to happen.
+    fn step(&mut self) {
+        let until = self.shared.core().machine.deadline();
+        let closing = self.closing.as_ref().map(|(_, until)| *until);
+        if let Some(connection) = &mut self.connection {
+            let paused = self.shared.inbox.is_full();
+            let step = connection.next(until, paused);
+            self.quiet = !paused && matches!(step, Step::Waited);
+            self.stepped(step);
+        } else if let (Some((connection, _)), Some(at)) = (&mut self.closing, closing) {
+            let step = connection.next(Some(until.map_or(at, |until| until.min(at))), false);
+            let over = matches!(step, Step::Closed(_) | Step::Failed(_)) || Instant::now() >= at;
+            if over {
+                self.closing = None;
+            }
+        } else if wait(&self.shared.waker, None, until).is_err() {
+            // Nothing that is known makes this fail; do not spin if it does.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn stepped(&mut self, step: Step) {
+        match step {
+            Step::Waited => {}
+            Step::Open(sink) => {
+                self.sink = Some(sink);
+                self.report(Input::Opened);
+            }
+            Step::Message(frame) => self.message(frame),
+            Step::Failed(error) => {
+                self.connection = None;
+                self.report(Input::Failed(error));
+            }
+            Step::Closed(reason) => {
+                self.look_after();
+                self.report(Input::Lost(reason));
+            }
+        }
+    }
+
+    /// Leaves the connection to end in the background.
+    fn look_after(&mut self) {
+        // At most a day, which no clock overflows.
+        let timeout = self.shared.options.close_timeout.min(Duration::from_secs(86_400));
+        let until = Instant::now() + timeout;
+        self.closing = self.connection.take().map(|connection| (connection, until));
+    }
+
+    /// Feeds the machine with what the connection tells; `None` when the
+    /// application has given this connection up meanwhile.
+    fn report(&self, input: Input<'_>) -> Option<Heard> {
+        let mut core = self.shared.core();
+        let given_up = |e: &Effect| matches!(e, Effect::Hangup { .. } | Effect::Dial);
+        if core.todo.iter().any(given_up) {
+            return None;
+        }
+        Some(self.shared.apply(&mut core, input))
+    }
+
+    fn execute(&mut self, effect: Effect) {
+        match effect {
+            Effect::Dial => self.dial(),
+            Effect::Hangup { graceful } => self.hang_up(graceful),
+            Effect::Flush => self.flush(),
+            Effect::Send(text) => self.send(&text),
+            Effect::Emit(event) => self.emit(event),
+        }
+    }
+
+    /// Gives a connection that is still closing a last moment.
+    fn leave_closing(&mut self) {
+        let until = Instant::now() + LAST_MOMENT;
+        while let Some((mut connection, _)) = self.closing.take()
+            && Instant::now() < until
+        {
+            if !matches!(connection.next(Some(until), false), Step::Closed(_) | Step::Failed(_)) {
+                self.closing = Some((connection, until));
+            }
+        }
+    }
+
+    fn dial(&mut self) {
+        self.leave_closing();
+        match self.target() {
+            Ok(target) => {
+                self.quiet = true;
+                self.connection = Some(self.shared.options.transport.dial(target));
+            }
+            Err(error) => {
+                self.report(Input::Failed(error));
+            }
+        }
+    }
+
+    /// Where the attempt goes, after the listeners had their say.
+    fn target(&mut self) -> Result<Target> {
+        let options = &self.shared.options;
+        let mut url = options.outgoing_url(self.yeast.text(wall_ms()));
+        let client = self.shared.client().ok_or(Error::Closed)?;
+        for listener in self.shared.events.outgoing_url.snapshot().iter() {
+            caught(|| listener(&client, &mut url))?.map_err(Error::Listener)?;
+        }
+        url.target(options, Arc::clone(&self.shared.waker))
+    }
+
+    fn hang_up(&mut self, graceful: bool) {
+        drop(self.shared.outbox.disconnected());
+        self.sink = None;
+        self.patience = None;
+        match &mut self.connection {
+            Some(connection) if graceful => {
+                connection.close();
+                self.look_after();
+            }
+            _ => self.connection = None,
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Some(sink) = &self.sink {
+            self.shared.outbox.connect(sink);
+        }
+        if !lock(&self.shared.ids).is_empty() {
+            self.send(ID_REQUEST);
+        }
+    }
+
+    /// Sends a message of Primus's own.
+    fn send(&mut self, text: &str) {
+        let (Some(sink), Some(client)) = (&self.sink, self.shared.client()) else { return };
+        let encode = || self.shared.options.parser.encode(text, &client);
+        match caught(encode).and_then(|encoded| Ok(encoded?)) {
+            // Without a connection the reader will know it.
+            Ok(Some(frame)) => drop(sink.queue(&frame)),
+            Ok(None) => {}
+            Err(error) => self.shared.error(&client, &error),
+        }
+    }
+
+    fn message(&mut self, frame: Frame) {
+        let Some(client) = self.shared.client() else { return };
+        let received = caught(|| self.received(&client, frame)).and_then(|received| received);
+        match received {
+            Ok(Some(message)) => self.deliver(&client, message),
+            Ok(None) => {}
+            Err(error) => self.shared.error(&client, &error),
+        }
+    }
+
+    /// The application's message in a frame, if it has one.
+    fn received(&self, client: &Client, frame: Frame) -> Result<Option<Message>> {
+        let parser = &self.shared.options.parser;
+        if let Some(text) = parser.control(&frame, client)
+            && let Some(control) = classify(&text)
+            && self.report(Input::Control(control)) != Some(Heard::Data)
+        {
+            return Ok(None);
+        }
+        let message = Message::checked(frame, parser, client)?;
+        let transforms = self.shared.events.incoming.snapshot();
+        if transforms.is_empty() {
+            return Ok(Some(message));
+        }
+        let mut value = message.value().clone();
+        for transform in transforms.iter() {
+            match transform(client, value).map_err(Error::Transform)? {
+                Some(changed) => value = changed,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(message.transformed(value)))
+    }
+
+    fn deliver(&self, client: &Client, message: Message) {
+        self.deliver_inbox();
+        let listeners = self.shared.events.data.snapshot();
+        if listeners.is_empty() {
+            return self.shared.inbox.push(message);
+        }
+        self.shared.tell(client, &listeners, |listener| listener(client, &message));
+    }
+
+    /// Gives what waited to a listener that has come since.
+    fn deliver_inbox(&self) {
+        let data = &self.shared.events.data;
+        while !data.is_empty()
+            && let Some(message) = self.shared.inbox.pop()
+            && let Some(client) = self.shared.client()
+        {
+            let listeners = data.snapshot();
+            if listeners.is_empty() {
+                return self.shared.inbox.unpop(message);
+            }
+            self.shared.tell(&client, &listeners, |listener| listener(&client, &message));
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        if let Some(client) = self.shared.client() {
+            self.shared.emit(&client, &event);
+        }
+        self.note(event);
+    }
+
+    /// Lets those know who wait for an event without listening.
+    fn note(&self, event: Event) {
+        let mut core = self.shared.core();
+        match event {
+            Event::Open => core.failure = None,
+            // Unless the application has opened it again meanwhile, or it
+            // comes back with the network.
+            Event::End(_) => {
+                core.ended = core.machine.over();
+                self.shared.inbox.set_over(core.ended);
+            }
+            Event::Error(error) => core.failure = Some(error),
+            Event::Timeout => core.failure = Some(Error::Timeout("no connection in time")),
+            _ => return,
+        }
+        drop(core);
+        self.shared.changed();
+    }
+}
+
+impl Drop for Driver {
+    /// Only a defect of this crate, or a destructor of the application's that
+    /// panics, can end the thread like this. Nobody is left waiting for it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            log::error!("primus client: its thread panicked");
+            let mut core = self.shared.core();
+            core.running = false;
+            core.todo.clear();
+            self.shared.apply(&mut core, Input::End);
+            core.todo.clear();
+            self.shared.over(&mut core);
+        }
+    }
+}

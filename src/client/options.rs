@@ -1,0 +1,453 @@
+//! The options of a client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::machine::Strategy;
+use super::recovery::Reconnect;
+use super::transport::{Target, Transport};
+use super::url::Address;
+use super::{Client, OutgoingUrl};
+use crate::error::{Error, Result};
+use crate::http::is_token_byte;
+use crate::net::Waker;
+use crate::parsers::Parser;
+use crate::protocol::ClientMode;
+use crate::transformers;
+
+/// The options as the client uses them.
+pub(crate) struct Options {
+    pub address: Address,
+    pub transport: Arc<dyn Transport>,
+    pub parser: Parser,
+    pub pathname: String,
+    pub headers: Vec<(String, String)>,
+    pub reconnect: Reconnect,
+    pub seed: Option<u64>,
+    pub timeout: Option<Duration>,
+    pub heartbeat: ClientMode,
+    pub happn: bool,
+    pub strategy: Strategy,
+    pub network: bool,
+    pub queue_size: usize,
+    pub max_length: usize,
+    pub inbox: usize,
+    pub close_timeout: Duration,
+}
+
+/// A client before it is built: its options, each with its default.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// # fn main() -> primus::Result<()> {
+/// let client = primus::Client::builder("http://localhost:8080?token=abc")
+///     .reconnect_retries(None)
+///     .reconnect_max(Duration::from_secs(30))
+///     .header("X-Client", "probe/1")
+///     .connect()?;
+/// # client.write("hello")?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing before `connect` or `build`"]
+pub struct ClientBuilder {
+    url: String,
+    transformer: String,
+    parser: Parser,
+    /// Why an option cannot be used; told when the client is built.
+    fault: Option<String>,
+    transport: Vec<(String, String)>,
+    pathname: String,
+    headers: Vec<(String, String)>,
+    reconnect: Reconnect,
+    seed: Option<u64>,
+    timeout: Option<Duration>,
+    heartbeat: ClientMode,
+    happn: bool,
+    strategy: String,
+    manual: bool,
+    network: bool,
+    queue_size: usize,
+    max_length: usize,
+    inbox: usize,
+    close_timeout: Duration,
+}
+
+impl ClientBuilder {
+    /// The defaults, for a server at `url`: see [`Client::builder`].
+    pub(crate) fn new(url: &str) -> Self {
+        ClientBuilder {
+            url: url.to_owned(),
+            transformer: "websockets".into(),
+            parser: Parser::JSON,
+            fault: None,
+            transport: Vec::new(),
+            pathname: "/primus".into(),
+            headers: Vec::new(),
+            reconnect: Reconnect::default(),
+            seed: None,
+            timeout: Some(Duration::from_secs(10)),
+            heartbeat: ClientMode::default(),
+            happn: false,
+            strategy: "disconnect, online, timeout".into(),
+            manual: false,
+            network: true,
+            queue_size: 10_000,
+            max_length: 10 << 20,
+            inbox: 1 << 20,
+            close_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// The wire protocol, by its name in Primus; the same as the server's.
+    /// Default `websockets`, which also serves `faye`, `uws` and `lws`.
+    pub fn transformer(mut self, name: &str) -> Self {
+        self.transformer = name.to_owned();
+        self
+    }
+
+    /// How messages are encoded; the same as the server's. Default
+    /// [`Parser::JSON`].
+    pub fn parser(mut self, parser: Parser) -> Self {
+        self.parser = parser;
+        self
+    }
+
+    /// How messages are encoded, by name; case does not matter.
+    pub fn parser_name(mut self, name: &str) -> Self {
+        match name.parse() {
+            Ok(parser) => self.parser = parser,
+            Err(error) => self.fault = Some(Error::to_string(&error)),
+        }
+        self
+    }
+
+    /// `transport`: an option of the transformer, by its name in Primus; may
+    /// be called repeatedly. `websockets` has none; an option that the
+    /// transformer does not know is logged and otherwise ignored, as in Primus.
+    pub fn transport(mut self, name: &str, value: &str) -> Self {
+        self.transport.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The path that the server's Primus answers on; a missing leading slash
+    /// is added. Default `/primus`. (As in Primus, the path of the URL says
+    /// nothing.)
+    pub fn pathname(mut self, pathname: &str) -> Self {
+        self.pathname = pathname.to_owned();
+        self
+    }
+
+    /// Adds a header to every request that opens a connection. For values that
+    /// change, see [`Client::on_outgoing_url`].
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// `reconnect.min`: the delay before the first attempt to reconnect.
+    /// Default 500 ms.
+    pub fn reconnect_min(mut self, min: Duration) -> Self {
+        self.reconnect.min = min;
+        self
+    }
+
+    /// `reconnect.max`: the longest delay before an attempt; `None` for no
+    /// bound. Default `None`, as in Primus, where the tenth attempt comes
+    /// after 4 to 9 minutes.
+    pub fn reconnect_max(mut self, max: impl Into<Option<Duration>>) -> Self {
+        self.reconnect.max = max.into();
+        self
+    }
+
+    /// `reconnect.retries`: how many attempts in a row may fail before the
+    /// client ends; `None` to never give up. Default 10.
+    pub fn reconnect_retries(mut self, retries: impl Into<Option<u32>>) -> Self {
+        self.reconnect.retries = retries.into();
+        self
+    }
+
+    /// `reconnect['reconnect timeout']`: the time one attempt may take.
+    /// Default 30 s.
+    pub fn reconnect_timeout(mut self, timeout: Duration) -> Self {
+        self.reconnect.timeout = timeout;
+        self
+    }
+
+    /// `reconnect.factor`: by how much the delay grows with each attempt.
+    /// Default 2.
+    pub fn reconnect_factor(mut self, factor: f64) -> Self {
+        self.reconnect.factor = factor;
+        self
+    }
+
+    /// Makes the random part of the delays repeatable, for tests. Default:
+    /// random.
+    pub fn reconnect_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// `timeout`: the time the first connection may take; `None` for no limit
+    /// but the system's. Default 10 s.
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// `pingTimeout`: the connection is lost when the server has not pinged
+    /// for so long; `None`: never. Default 45 s, one and a half of the
+    /// server's default `ping_interval`.
+    ///
+    /// A server of Primus 7 or later pings; for older ones, see
+    /// [`client_pings`](Self::client_pings).
+    pub fn ping_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.heartbeat = ClientMode::ServerPings { timeout: timeout.into() };
+        self.happn = false;
+        self
+    }
+
+    /// For servers of Primus 2 to 6: the client pings, `interval` after the
+    /// opening and after each answer (`ping`, 25 s there; `None`: never), and
+    /// the connection is lost when an answer takes longer than `timeout`
+    /// (`pong`, 10 s there).
+    pub fn client_pings(
+        mut self,
+        interval: impl Into<Option<Duration>>,
+        timeout: Duration,
+    ) -> Self {
+        self.heartbeat = ClientMode::ClientPings { interval: interval.into(), timeout };
+        self.happn = false;
+        self
+    }
+
+    /// For servers of happn-primus: as [`client_pings`](Self::client_pings),
+    /// and both times are told to the server in the query, as it expects.
+    pub fn happn(mut self, interval: impl Into<Option<Duration>>, timeout: Duration) -> Self {
+        self = self.client_pings(interval, timeout);
+        self.happn = true;
+        self
+    }
+
+    /// `strategy`: when to connect by itself, as a list of names: `disconnect`
+    /// (a connection was lost), `online` (the network came back), `timeout`
+    /// (the first connection could not be made). Case does not matter;
+    /// `"false"` or `""`: never. Default `"disconnect, online, timeout"`.
+    ///
+    /// A refusal with 401 or 403 is final whatever the strategy.
+    pub fn strategy(mut self, names: &str) -> Self {
+        self.strategy = names.to_owned();
+        self
+    }
+
+    /// `manual`: [`build`](Self::build) does not open the connection, but
+    /// waits for [`Client::open`]. Default false.
+    pub fn manual(mut self, manual: bool) -> Self {
+        self.manual = manual;
+        self
+    }
+
+    /// `network`: whether [`Client::network`] has an effect. Default true.
+    pub fn network(mut self, network: bool) -> Self {
+        self.network = network;
+        self
+    }
+
+    /// `queueSize`: how many messages written while there is no connection are
+    /// kept for the next one; the oldest make room. Default 10,000 (in Primus:
+    /// unlimited).
+    pub fn queue_size(mut self, messages: usize) -> Self {
+        self.queue_size = messages;
+        self
+    }
+
+    /// Longest message in bytes that is accepted; a longer one loses the
+    /// connection (1009). Default 10 MiB.
+    pub fn max_length(mut self, bytes: usize) -> Self {
+        self.max_length = bytes;
+        self
+    }
+
+    /// Bytes of received messages that wait for [`Client::recv`] while there
+    /// is no `data` listener; beyond it the socket is not read, which in time
+    /// also keeps the heartbeat from being answered. With 0, messages that
+    /// nobody listens for are thrown away, as in Primus: right for a client
+    /// that only writes. Default 1 MiB.
+    pub fn inbox(mut self, bytes: usize) -> Self {
+        self.inbox = bytes;
+        self
+    }
+
+    /// How long a connection that was ended is looked after in the background,
+    /// for the server to read what was written and to answer the closing
+    /// handshake. Default 5 s.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// Connects and waits until the connection is open. The first failure is
+    /// final here; later losses follow the [`strategy`](Self::strategy).
+    ///
+    /// # Errors
+    /// [`Error::Option`] for an unusable option, [`Error::Refused`] when the
+    /// server answers with another HTTP status, [`Error::Timeout`] after
+    /// [`timeout`](Self::timeout), else what failed.
+    pub fn connect(self) -> Result<Client> {
+        self.connect_with(|_| {})
+    }
+
+    /// [`connect`](Self::connect), after `setup`, which adds listeners in time
+    /// for the first event.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub fn connect_with(self, setup: impl FnOnce(&Client)) -> Result<Client> {
+        let client = Client::new(self.options()?)?;
+        setup(&client);
+        client.connect_once()?;
+        Ok(client)
+    }
+
+    /// Builds the client, and begins to connect unless it is
+    /// [`manual`](Self::manual).
+    ///
+    /// # Errors
+    /// [`Error::Option`] for an unusable option, [`Error::Io`] when the
+    /// process has no descriptor or thread left.
+    pub fn build(self) -> Result<Client> {
+        self.build_with(|_| {})
+    }
+
+    /// [`build`](Self::build), after `setup`, which adds listeners in time for
+    /// the first event.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with(self, setup: impl FnOnce(&Client)) -> Result<Client> {
+        let manual = self.manual;
+        let client = Client::new(self.options()?)?;
+        setup(&client);
+        if !manual {
+            client.open()?;
+        }
+        Ok(client)
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Option<Duration> {
+        self.timeout.filter(|timeout| !timeout.is_zero())
+    }
+
+    /// Where the spec document is.
+    pub(crate) fn spec_target(&self, waker: Arc<Waker>) -> Result<Target> {
+        let options = self.clone().options()?;
+        let mut url = options.outgoing_url(String::new());
+        url.pathname.push_str("/spec");
+        url.query = options.address.query.clone();
+        url.target(&options, waker)
+    }
+
+    fn options(self) -> Result<Options> {
+        if let Some(fault) = self.fault {
+            return Err(Error::Option(fault));
+        }
+        let address = Address::parse(&self.url)?;
+        if address.secure {
+            let text = "https and wss need TLS, which this version does not have";
+            return Err(Error::Option(text.into()));
+        }
+        for (name, value) in &self.headers {
+            check_header(name, value)?;
+        }
+        for (name, _) in &self.transport {
+            log::warn!("`{}` has no transport option `{name}`", self.transformer);
+        }
+        let slash = if self.pathname.starts_with('/') { "" } else { "/" };
+        let pathname = format!("{slash}{}", self.pathname);
+        check_path(&pathname)?;
+        Ok(Options {
+            address,
+            transport: transformers::client(&self.transformer)?,
+            parser: self.parser,
+            pathname,
+            headers: self.headers,
+            reconnect: self.reconnect,
+            seed: self.seed,
+            timeout: self.timeout.filter(|timeout| !timeout.is_zero()),
+            heartbeat: self.heartbeat,
+            happn: self.happn,
+            strategy: parse_strategy(&self.strategy)?,
+            network: self.network,
+            queue_size: self.queue_size,
+            max_length: self.max_length,
+            inbox: self.inbox,
+            close_timeout: self.close_timeout,
+        })
+    }
+}
+
+impl Options {
+    /// What an attempt asks for before listeners had a look at it.
+    pub fn outgoing_url(&self, buster: String) -> OutgoingUrl {
+        let Address { host, port, auth, query, .. } = self.address.clone();
+        let mut query = query;
+        query.push(("_primuscb".into(), buster));
+        if let (true, ClientMode::ClientPings { interval, timeout }) = (self.happn, self.heartbeat)
+        {
+            let ping = interval.map_or("false".into(), |i| i.as_millis().to_string());
+            query.push(("ping".into(), ping));
+            query.push(("pong".into(), timeout.as_millis().to_string()));
+        }
+        let (pathname, headers) = (self.pathname.clone(), self.headers.clone());
+        OutgoingUrl { host, port, auth, pathname, query, headers }
+    }
+}
+
+fn parse_strategy(names: &str) -> Result<Strategy> {
+    let mut strategy = Strategy { disconnect: false, online: false, timeout: false };
+    let split = names.split(|c: char| c == ',' || c.is_whitespace());
+    for name in split.filter(|name| !name.is_empty()) {
+        match name.to_ascii_lowercase().as_str() {
+            "disconnect" => strategy.disconnect = true,
+            "online" => strategy.online = true,
+            "timeout" => strategy.timeout = true,
+            "false" | "off" | "none" => {}
+            _ => {
+                let text = format!(
+                    "strategy: unknown name `{name}`; known names: disconnect, online, timeout"
+                );
+                return Err(Error::Option(text));
+            }
+        }
+    }
+    Ok(strategy)
+}
+
+/// Header fields that belong to the handshake.
+const RESERVED: [&str; 6] =
+    ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade"];
+
+/// A header must not be able to change the request around it.
+pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
+    let lower = name.to_ascii_lowercase();
+    let text = if name.is_empty() || !name.bytes().all(is_token_byte) {
+        format!("header `{}`: not a header name", name.escape_debug())
+    } else if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+        format!("header `{name}` belongs to the handshake")
+    } else if value.bytes().any(|b| (b < b' ' && b != b'\t') || b == 0x7f) {
+        format!("header `{name}`: the value has a control character")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Option(text))
+}
+
+/// Nor must the path.
+pub(crate) fn check_path(path: &str) -> Result<()> {
+    if path.starts_with('/') && path.bytes().all(|b| b > b' ' && b < 0x7f && b != b'#' && b != b'?')
+    {
+        return Ok(());
+    }
+    Err(Error::Option(format!("pathname `{}` cannot stand in a URL", path.escape_debug())))
+}

@@ -1,0 +1,233 @@
+//! What a client's thread and its handles share.
+//!
+//! | lock | guards | never while held |
+//! |---|---|---|
+//! | `core` | the machine and the effects not yet carried out | application code, anything that waits |
+//! | `outbox`, `inbox` (inside them) | queue and connection; received messages | the same |
+//! | `ids` | who waits for the spark's id | the same |
+//!
+//! Order: `core` before the others; those are not held together.
+
+use std::cell::Cell;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::thread;
+use std::time::Instant;
+
+use super::driver::Driver;
+use super::events::ClientEvents;
+use super::inbox::Inbox;
+use super::machine::{Effect, Effects, Event, Heard, Input, Machine, Settings};
+use super::options::Options;
+use super::outbox::Outbox;
+use super::recovery::Recovery;
+use super::{Client, Handle};
+use crate::error::{Error, Result};
+use crate::net::Waker;
+
+/// The stack of a client's thread: listeners and serde run on it.
+const STACK: usize = 2 << 20;
+
+/// Who waits for the spark's id.
+pub(crate) type IdWaiter = Box<dyn FnOnce(&str) + Send>;
+
+thread_local! {
+    /// Whose thread this is, if it is a client's: the address of its `Shared`.
+    static INSIDE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// See the module.
+pub(crate) struct Shared {
+    pub options: Options,
+    pub events: ClientEvents,
+    pub waker: Arc<Waker>,
+    pub inbox: Inbox,
+    pub outbox: Outbox,
+    pub ids: Mutex<Vec<IdWaiter>>,
+    pub handle: OnceLock<Weak<Handle>>,
+    core: Mutex<Core>,
+    changed: Condvar,
+}
+
+/// The part under the `core` lock.
+pub(crate) struct Core {
+    pub machine: Machine,
+    pub todo: Effects,
+    /// There is a thread.
+    pub running: bool,
+    /// The `end` event was delivered and meant, and no `open` called since.
+    pub ended: bool,
+    /// Nothing is possible any more.
+    pub destroyed: bool,
+    /// What kept the first connection from being made.
+    pub failure: Option<Error>,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No lock is held where something could panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub fn new(options: Options) -> Result<Self> {
+        let reconnect = options.reconnect.clone();
+        let recovery = match options.seed {
+            Some(seed) => Recovery::with_seed(reconnect, seed),
+            None => Recovery::new(reconnect),
+        };
+        let settings = Settings {
+            strategy: options.strategy,
+            timeout: options.timeout,
+            heartbeat: options.heartbeat,
+        };
+        let core = Core {
+            machine: Machine::new(settings, recovery),
+            todo: Effects::new(),
+            running: false,
+            ended: false,
+            destroyed: false,
+            failure: None,
+        };
+        Ok(Shared {
+            events: ClientEvents::default(),
+            waker: Arc::new(Waker::new()?),
+            inbox: Inbox::new(options.inbox),
+            outbox: Outbox::new(options.queue_size),
+            ids: Mutex::default(),
+            handle: OnceLock::new(),
+            core: Mutex::new(core),
+            changed: Condvar::new(),
+            options,
+        })
+    }
+
+    pub fn core(&self) -> MutexGuard<'_, Core> {
+        lock(&self.core)
+    }
+
+    /// Tells those who wait for a change of the core.
+    pub fn changed(&self) {
+        self.changed.notify_all();
+    }
+
+    /// Waits until `done` holds; false when the time was up first.
+    pub fn wait_until(&self, until: Option<Instant>, done: impl Fn(&Core) -> bool) -> bool {
+        let mut core = self.core();
+        while !done(&core) {
+            core = match until {
+                None => self.changed.wait(core).unwrap_or_else(PoisonError::into_inner),
+                Some(until) => {
+                    let left = until.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    let waited = self.changed.wait_timeout(core, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        true
+    }
+
+    /// Feeds the machine with what the application wants, and sees to it that
+    /// a thread carries out what follows.
+    ///
+    /// # Errors
+    /// The thread could not be made.
+    pub fn command(self: &Arc<Self>, input: Input<'_>) -> Result<()> {
+        let mut core = self.core();
+        if matches!(input, Input::Open { .. }) {
+            if core.destroyed {
+                return Err(Error::Closed);
+            }
+            core.ended = false;
+            core.failure = None;
+            self.inbox.set_over(false);
+        }
+        self.apply(&mut core, input);
+        self.start_and_leave(core)
+    }
+
+    /// Ends the client for good; the last event is `destroy`.
+    pub fn destroy(self: &Arc<Self>) -> Result<()> {
+        let mut core = self.core();
+        if std::mem::replace(&mut core.destroyed, true) {
+            return Ok(());
+        }
+        self.apply(&mut core, Input::End);
+        core.todo.push_back(Effect::Emit(Event::Destroy));
+        self.start_and_leave(core)
+    }
+
+    /// Feeds the machine.
+    pub fn apply(&self, core: &mut Core, input: Input<'_>) -> Heard {
+        let Core { machine, todo, .. } = core;
+        let heard = machine.input(Instant::now(), input, todo);
+        self.outbox.set_over(core.machine.over());
+        heard
+    }
+
+    /// Sees to it that there is a thread. If the connection is given up,
+    /// sends the closing frame from the caller's thread, so that the process
+    /// may exit at once; the client's thread does the rest.
+    fn start_and_leave(self: &Arc<Self>, mut core: MutexGuard<'_, Core>) -> Result<()> {
+        let given_up = |e: &Effect| matches!(e, Effect::Hangup { graceful: true });
+        let sink = if core.todo.iter().any(given_up) { self.outbox.disconnected() } else { None };
+        let started = self.start(&mut core);
+        drop(core);
+        if let Some(sink) = sink {
+            sink.close();
+        }
+        started
+    }
+
+    fn start(self: &Arc<Self>, core: &mut Core) -> Result<()> {
+        if core.running || core.todo.is_empty() {
+            self.waker.wake();
+            return Ok(());
+        }
+        let driver = Driver::new(Arc::clone(self));
+        let spawned = thread::Builder::new()
+            .name("primus-client".into())
+            .stack_size(STACK)
+            .spawn(move || driver.run());
+        match spawned {
+            Ok(_) => {
+                core.running = true;
+                Ok(())
+            }
+            Err(error) => {
+                self.apply(core, Input::End);
+                core.todo.clear();
+                self.over(core);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Lets those know who wait for what will never come.
+    pub fn over(&self, core: &mut Core) {
+        core.ended = true;
+        self.inbox.set_over(true);
+        self.changed();
+    }
+
+    /// A handle for listeners; `None` when the application has dropped all of
+    /// its own.
+    pub fn client(&self) -> Option<Client> {
+        self.handle.get()?.upgrade().map(Client::from_handle)
+    }
+
+    /// Marks the present thread as this client's.
+    pub fn enter(&self) {
+        INSIDE.set(self.address());
+    }
+
+    /// True on this client's own thread.
+    pub fn is_inside(&self) -> bool {
+        INSIDE.get() == self.address()
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}

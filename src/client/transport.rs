@@ -1,0 +1,98 @@
+//! What a transformer must do for the client: the seam between the client's
+//! thread and a wire protocol.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::close::CloseReason;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::net::Waker;
+
+/// The client's side of one wire protocol.
+pub(crate) trait Transport: Send + Sync {
+    /// Begins one session from zero. Nothing happens before the first
+    /// [`Connection::next`].
+    fn dial(&self, target: Target) -> Box<dyn Connection>;
+}
+
+/// Where one session goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub secure: bool,
+    pub host: String,
+    pub port: u16,
+    /// Path and query, percent-encoded.
+    pub path: String,
+    /// What the application adds to each request; checked.
+    pub headers: Vec<(String, String)>,
+    /// Longest message in bytes that is accepted.
+    pub max_length: usize,
+    /// Wakes the client's thread.
+    pub waker: Arc<Waker>,
+}
+
+impl Target {
+    /// Host and port as the `Host` header has them.
+    pub fn authority(&self) -> String {
+        let Target { host, port, .. } = self;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        match (port, self.secure) {
+            (80, false) | (443, true) => host,
+            _ => format!("{host}:{port}"),
+        }
+    }
+
+    /// The head of a GET request with these further header lines.
+    pub fn request(&self, lines: &str) -> String {
+        let mut head =
+            format!("GET {} HTTP/1.1\r\nHost: {}\r\n{lines}", self.path, self.authority());
+        for (name, value) in &self.headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        head + "\r\n"
+    }
+}
+
+/// One session, driven by the client's thread alone.
+pub(crate) trait Connection: Send {
+    /// Goes on until there is something to tell, the waker wakes or the time
+    /// is `until`. With `paused` nothing is read; what waits to be written is
+    /// written.
+    fn next(&mut self, until: Option<Instant>, paused: bool) -> Step;
+    /// Begins to close: what was written goes first. Then [`next`](Self::next)
+    /// is called until it tells the end, or until the patience is over.
+    fn close(&mut self);
+}
+
+/// What a session tells.
+pub(crate) enum Step {
+    /// Nothing; the waker woke, or the time was up.
+    Waited,
+    /// Open for messages. Once, before any message.
+    Open(Arc<dyn Sink>),
+    /// A message.
+    Message(Frame),
+    /// It could not be opened. The last step.
+    Failed(Error),
+    /// It was open and ended. The last step.
+    Closed(CloseReason),
+}
+
+/// The way out of an open session, used by any thread.
+pub(crate) trait Sink: Send + Sync {
+    /// Sends a message, and waits while the peer does not read.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]: nothing of it was sent. Others: part of it may be.
+    fn write(&self, frame: &Frame) -> Result<()>;
+    /// Sends a message, never waits, and says how many bytes now wait; the
+    /// session sends those as the peer reads.
+    fn queue(&self, frame: &Frame) -> Result<usize>;
+    /// Waits until everything queued is sent.
+    fn drain(&self) -> Result<()>;
+    /// Sends the protocol's goodbye behind what was written; never waits.
+    fn close(&self);
+    /// Until when a blocked [`write`](Self::write) may wait.
+    fn patience(&self, until: Option<Instant>);
+}

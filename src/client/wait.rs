@@ -1,0 +1,70 @@
+//! Waiting for a socket, a deadline and other threads at once: the one place
+//! where a client's thread sleeps.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+
+use crate::net::{Stream, Waker, poll};
+
+/// What a wait is for, and what it found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ready {
+    /// There is something to read, or the end of the stream, or an error.
+    pub read: bool,
+    /// There is room to write, or an error.
+    pub write: bool,
+}
+
+impl Ready {
+    fn flags(self) -> PollFlags {
+        let mut flags = PollFlags::empty();
+        flags.set(PollFlags::IN, self.read);
+        flags.set(PollFlags::OUT, self.write);
+        flags
+    }
+
+    fn found(flags: PollFlags) -> Self {
+        let broken = flags.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
+        let has = |flag| broken || flags.contains(flag);
+        Ready { read: has(PollFlags::IN), write: has(PollFlags::OUT) }
+    }
+}
+
+/// Waits until the stream is ready for what is wanted, the waker is woken, or
+/// the time is `until`. A wake-up before the wait ends it at once.
+pub(crate) fn wait(
+    waker: &Waker,
+    on: Option<(&Stream, Ready)>,
+    until: Option<Instant>,
+) -> io::Result<Ready> {
+    let woken = PollFd::new(waker, PollFlags::IN);
+    let Some((stream, want)) = on else {
+        if poll_until(&mut [woken], until)? {
+            waker.clear();
+        }
+        return Ok(Ready::default());
+    };
+    let mut fds = [woken, PollFd::from_borrowed_fd(stream.as_fd(), want.flags())];
+    poll_until(&mut fds, until)?;
+    let [woken, stream] = fds;
+    if !woken.revents().is_empty() {
+        waker.clear();
+    }
+    Ok(Ready::found(stream.revents()))
+}
+
+/// Waits until the stream takes more bytes or fails; false when the time was
+/// up first.
+pub(crate) fn writable(stream: &Stream, until: Option<Instant>) -> io::Result<bool> {
+    poll_until(&mut [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::OUT)], until)
+}
+
+fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<bool> {
+    // A wait may end early; nobody minds waking up once a day.
+    let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+    let left = left.map(|left| left.min(Duration::from_secs(86_400)));
+    Ok(poll(fds, left)? > 0)
+}

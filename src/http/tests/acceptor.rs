@@ -1,0 +1,256 @@
+//! The accept loop and the table of connections.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use rustix::io::Errno;
+
+use super::super::acceptor::Incoming;
+use super::*;
+
+const STACK: usize = 256 << 10;
+
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+/// Serves HTTP with the path as the answer.
+fn http(accepted: Accepted) {
+    let mut connection = Connection::new(accepted, Arc::default());
+    while let Next::Request(request) = connection.next_request() {
+        path(&request, &mut connection);
+    }
+}
+
+fn get(mut client: TcpStream) -> u16 {
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let _ = client.write_all(b"GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    status(&rest(&mut client))
+}
+
+#[test]
+fn accepts_and_ends() {
+    for nonblocking in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(nonblocking).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Connections::new(100, STACK);
+        let acceptor =
+            Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), http).unwrap();
+        for _ in 0..20 {
+            assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
+        }
+        acceptor.stop();
+        acceptor.stop();
+        connections.close();
+        assert_eq!(connections.wait(later(), 0), 0);
+        assert_eq!(connections.opened(), 20);
+        assert!(TcpStream::connect(address).is_err());
+    }
+}
+
+#[test]
+fn accepts_on_unix_sockets() {
+    let path = std::env::temp_dir().join(format!("primus-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let listener = UnixListener::bind(&path).unwrap();
+    let connections = Connections::new(100, STACK);
+    let acceptor =
+        Acceptor::start(Listener::Unix(listener), Arc::clone(&connections), http).unwrap();
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.write_all(b"GET /a HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("/a"), "{answer}");
+    drop(acceptor);
+    assert_eq!(connections.wait(later(), 0), 0);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn connections_over_the_bound_get_503_and_room_is_made() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Connections::new(2, STACK);
+    let (entered, enters) = channel();
+    let entered = Mutex::new(entered);
+    let acceptor = Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), move |a| {
+        entered.lock().unwrap().send(()).unwrap();
+        http(a);
+    })
+    .unwrap();
+    let kept = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
+    (0..2).for_each(|_| enters.recv().unwrap());
+    assert_eq!((connections.len(), connections.bound()), (2, 2));
+    assert_eq!(get(TcpStream::connect(address).unwrap()), 503);
+    assert_eq!(connections.refused(), 1);
+    drop(kept);
+    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
+    acceptor.stop();
+}
+
+#[test]
+fn shutdown_wakes_and_joins_every_thread() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Connections::new(100, STACK);
+    let gone = Arc::new(AtomicUsize::new(0));
+    struct Gone(Arc<AtomicUsize>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+    thread_local!(static ON_EXIT: std::cell::RefCell<Option<Gone>> = const { std::cell::RefCell::new(None) });
+    let (entered, enters) = channel();
+    let entered = Mutex::new(entered);
+    let count = Arc::clone(&gone);
+    let acceptor = Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), move |a| {
+        ON_EXIT.with(|slot| *slot.borrow_mut() = Some(Gone(Arc::clone(&count))));
+        entered.lock().unwrap().send(()).unwrap();
+        http(a);
+    })
+    .unwrap();
+    let clients: Vec<_> = (0..30).map(|_| TcpStream::connect(address).unwrap()).collect();
+    (0..30).for_each(|_| enters.recv().unwrap());
+    assert_eq!(connections.wait(Instant::now(), 0), 30, "a deadline that has passed");
+    acceptor.stop();
+    connections.close();
+    connections.shutdown(Shutdown::Both);
+    assert_eq!(connections.wait(later(), 0), 0);
+    // Destructors of thread locals run at the very end of a thread.
+    assert_eq!(gone.load(SeqCst), 30);
+    drop(clients);
+    let (_client, server) = sockets();
+    let stream = Arc::new(Stream::from(server));
+    assert!(matches!(connections.enter(stream), Err(Refused::Closed)));
+}
+
+#[test]
+fn a_panic_ends_its_connection_alone() {
+    let connections = Connections::new(100, STACK);
+    for panics in [true, false] {
+        let (client, server) = sockets();
+        let accepted = Accepted::new(Arc::new(Stream::from(server)));
+        connections
+            .spawn(accepted, move |accepted| {
+                assert!(!panics, "on purpose");
+                http(accepted);
+            })
+            .unwrap();
+        assert_eq!(get(client), if panics { 0 } else { 200 });
+    }
+    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(connections.panicked(), 1);
+}
+
+/// Thread exhaustion: the connection is refused and counted, and the next is
+/// served.
+#[test]
+fn thread_exhaustion_refuses_and_recovers() {
+    let connections = Connections::new(100, usize::MAX / 4);
+    let (client, server) = sockets();
+    let accepted = Accepted::new(Arc::new(Stream::from(server)));
+    let refused = connections.spawn(accepted, http);
+    assert!(matches!(refused, Err(Refused::Thread(_))), "{refused:?}");
+    assert_eq!((connections.len(), connections.refused(), connections.opened()), (0, 1, 0));
+    drop(client);
+}
+
+/// Fails in a given way before it accepts.
+struct Flaky {
+    listener: TcpListener,
+    faults: Mutex<VecDeque<Errno>>,
+    ready: OwnedFd,
+}
+
+impl AsFd for Flaky {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self.faults.lock().unwrap().is_empty() {
+            true => self.listener.as_fd(),
+            false => self.ready.as_fd(),
+        }
+    }
+}
+
+impl Incoming for Flaky {
+    fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        if let Some(fault) = self.faults.lock().unwrap().pop_front() {
+            return Err(fault.into());
+        }
+        self.listener.accept().map(|(tcp, from)| (Stream::Tcp(tcp), Some(from)))
+    }
+}
+
+/// File descriptor exhaustion and the other errors of accept: the loop goes on
+/// after each.
+#[test]
+fn fd_exhaustion_and_passing_errors_do_not_end_the_loop() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let faults = [
+        Errno::CONNABORTED,
+        Errno::INTR,
+        Errno::PROTO,
+        Errno::AGAIN,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::PERM,
+        Errno::IO,
+    ];
+    let ready = rustix::event::eventfd(1, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+    let flaky = Flaky { listener, faults: Mutex::new(faults.into()), ready };
+    let connections = Connections::new(100, STACK);
+    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), http).unwrap();
+    assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
+    acceptor.stop();
+}
+
+/// With no descriptor left a newcomer is turned away at once rather than left
+/// hanging.
+#[test]
+fn fd_exhaustion_spends_the_reserve() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = TcpStream::connect(address).unwrap();
+    let faults = Mutex::new(VecDeque::from([Errno::MFILE]));
+    let ready = rustix::event::eventfd(1, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+    let connections = Connections::new(100, STACK);
+    let flaky = Flaky { listener, faults, ready };
+    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), http).unwrap();
+    assert_eq!(get(client), 503);
+    assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
+    acceptor.stop();
+}
+
+/// Threads that ended do not pile up unjoined.
+#[test]
+fn churn_leaves_nothing_behind() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Connections::new(1000, STACK);
+    let acceptor =
+        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), http).unwrap();
+    for _ in 0..10 {
+        for _ in 0..49 {
+            drop(TcpStream::connect(address).unwrap());
+        }
+        assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
+    }
+    acceptor.stop();
+    connections.close();
+    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(connections.opened() + connections.refused(), 500);
+}

@@ -1,0 +1,147 @@
+'use strict';
+
+//
+// The JavaScript Primus server with the contract of `examples/echo`: what the
+// Rust server is measured against, and what the Rust client is tested with.
+//
+//   node echo.js [--host 127.0.0.1] [--port 8080] [--transformer websockets]
+//                [--parser json|ejson|binary|msgpack|raw] [--pathname /primus]
+//                [--authorization user:password] [--ping-interval MS]
+//                [--max-length BYTES] [--compression] [--transport key=value]...
+//
+// Prints `listening on http://HOST:PORT` and echoes every message. These
+// strings are commands: close, reconnect, id, query, headers, address,
+// broadcast:<n>:<bytes>. SIGINT and SIGTERM shut down gracefully.
+//
+
+const http = require('http');
+const { parseArgs } = require('util');
+const Primus = require('primus');
+
+const { values: args } = parseArgs({
+  options: {
+    host: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '8080' },
+    transformer: { type: 'string', default: 'websockets' },
+    parser: { type: 'string', default: 'json' },
+    pathname: { type: 'string', default: '/primus' },
+    authorization: { type: 'string' },
+    'ping-interval': { type: 'string' },
+    'max-length': { type: 'string' },
+    compression: { type: 'boolean', default: false },
+    transport: { type: 'string', multiple: true, default: [] }
+  }
+});
+
+//
+// `--parser raw`: messages pass through unparsed. Only strings and bytes can
+// travel so; anything else that a command writes goes out as JSON text.
+//
+const raw = {
+  encoder(data, fn) {
+    const bare = 'string' === typeof data || Buffer.isBuffer(data);
+    fn(undefined, bare ? data : JSON.stringify(data));
+  },
+  decoder(data, fn) {
+    fn(undefined, data);
+  },
+  library: '',
+  client: 'null'
+};
+
+// A transformer option: JSON where it parses, else the string itself.
+function transportOption(pair) {
+  const at = pair.indexOf('=');
+  const key = at < 0 ? pair : pair.slice(0, at);
+  const text = at < 0 ? 'true' : pair.slice(at + 1);
+
+  try { return [key, JSON.parse(text)]; }
+  catch (e) { return [key, text]; }
+}
+
+function options() {
+  const chosen = {
+    transformer: args.transformer,
+    parser: 'raw' === args.parser ? raw : args.parser,
+    pathname: args.pathname,
+    compression: args.compression,
+    transport: Object.fromEntries(args.transport.map(transportOption))
+  };
+
+  if (args['ping-interval'] !== undefined) chosen.pingInterval = +args['ping-interval'] || false;
+  if (args['max-length'] !== undefined) chosen.maxLength = +args['max-length'];
+
+  return chosen;
+}
+
+function authorize(req, done) {
+  const expected = 'Basic ' + Buffer.from(args.authorization).toString('base64');
+
+  if (req.headers.authorization === expected) return done();
+  done({ message: 'Authentication required', authenticate: 'Basic realm="primus"' });
+}
+
+const server = http.createServer((req, res) => {
+  res.writeHead(404, { 'content-type': 'text/plain' });
+  res.end('Not Found');
+});
+
+const primus = new Primus(server, options());
+
+if (args.authorization !== undefined) primus.authorize(authorize);
+
+// Node's request is stowed away among the headers, as `primus::req::backup`.
+function received(headers) {
+  const own = Object.entries(headers).filter(([name]) => !name.startsWith('primus::'));
+  return Object.fromEntries(own);
+}
+
+const commands = {
+  close: (spark) => spark.end(),
+  reconnect: (spark) => spark.end(undefined, { reconnect: true }),
+  id: (spark) => spark.write(spark.id),
+  query: (spark) => spark.write(spark.query),
+  headers: (spark) => spark.write(received(spark.headers)),
+  address: (spark) => spark.write({ ip: spark.address.ip, port: spark.address.port })
+};
+
+const broadcast = /^broadcast:([0-9]{1,6}):([0-9]{1,7})$/;
+
+function command(spark, data) {
+  if ('string' !== typeof data) return false;
+
+  if (Object.prototype.hasOwnProperty.call(commands, data)) {
+    commands[data](spark);
+    return true;
+  }
+
+  const match = broadcast.exec(data);
+  if (!match) return false;
+
+  const message = 'x'.repeat(+match[2]);
+  for (let n = +match[1]; n > 0; n--) primus.write(message);
+  return true;
+}
+
+primus.on('connection', (spark) => {
+  spark.on('data', (data) => {
+    if (!command(spark, data)) spark.write(data);
+  });
+
+  // A protocol error ends the spark; there is nothing to add to that here.
+  spark.on('error', () => {});
+});
+
+server.listen(+args.port, args.host, () => {
+  const host = args.host.includes(':') ? `[${args.host}]` : args.host;
+  console.log(`listening on http://${host}:${server.address().port}`);
+});
+
+function shutdown() {
+  // Whatever still hangs then is of no interest to anybody.
+  setTimeout(() => process.exit(0), 900).unref();
+  primus.destroy({ close: true }, () => process.exit(0));
+}
+
+process.once('SIGINT', shutdown);
+process.once('SIGTERM', shutdown);
