@@ -196,6 +196,7 @@ impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
         if self.reserve.take().is_some()
             && let Ok((stream, _)) = self.incoming.accept()
         {
+            self.connections.count_refused();
             turn_away(&stream);
         }
         self.reserve = reserve();

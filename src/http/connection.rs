@@ -204,10 +204,14 @@ impl Connection {
         self.finish(&bytes);
     }
 
+    /// Sends these bytes, waiting for a slow peer no longer than for any answer.
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Sink::new(&self.accepted.stream, &self.limits).write_all(bytes)
+    }
+
     /// Sends these bytes and closes.
     pub(crate) fn finish(&mut self, bytes: &[u8]) {
-        let sent = Sink::new(&self.accepted.stream, &self.limits).write_all(bytes);
-        match sent {
+        match self.send(bytes) {
             Ok(()) => self.linger(),
             Err(_) => self.close(),
         }

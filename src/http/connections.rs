@@ -269,6 +269,11 @@ impl Connections {
         self.refused.load(Relaxed)
     }
 
+    /// Counts a connection that was turned away before it came here.
+    pub(crate) fn count_refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
+    }
+
     /// Connection threads that panicked.
     pub(crate) fn panicked(&self) -> u64 {
         self.panicked.load(Relaxed)
@@ -283,10 +288,11 @@ impl Connections {
         resting.iter().for_each(|slot| slot.given.notify_all());
     }
 
-    /// Shuts every open stream down, which wakes the threads that read them.
-    pub(crate) fn shutdown(&self, how: Shutdown) {
+    /// Cuts every open stream, which wakes the threads that read them; what
+    /// their peers have not read is thrown away.
+    pub(crate) fn abort(&self) {
         let streams: Vec<_> = self.lock().live.values().map(Arc::clone).collect();
-        streams.iter().for_each(|stream| stream.shutdown(how));
+        streams.iter().for_each(|stream| stream.abort());
     }
 
     /// Ends the reading of every stream of which `waits` is true: a thread that

@@ -139,10 +139,12 @@ impl Request {
     }
 
     /// Whether the client asks to leave HTTP on this connection: `Upgrade` is
-    /// there and `Connection` names it. A request with a body is never one; it
-    /// is served as an ordinary request, as RFC 9110 section 7.8 allows.
+    /// there and `Connection` names it. A request with a body or of HTTP/1.0 is
+    /// never one; it is served as an ordinary request, as RFC 9110 section 7.8
+    /// allows or demands.
     pub fn is_upgrade(&self) -> bool {
         self.body == BodyLength::Known(0)
+            && self.version >= (1, 1)
             && self.header("upgrade").is_some_and(|to| !to.is_empty())
             && self.fields.lists("connection", "upgrade")
     }

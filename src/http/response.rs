@@ -9,6 +9,7 @@
 //! - `Content-Length` for every body whose length is known (tiny_http goes over
 //!   to chunks at 32 KiB), none with 204 and 304, none for HTTP/1.0 bodies of unknown
 //!   length, which end with the connection and are not collected in memory;
+//! - a 426 names the protocol in `Upgrade`, which tiny_http lets no response do;
 //! - a body that is longer or shorter than declared, or whose reader fails,
 //!   cuts the connection instead of desynchronising it (tiny_http's chunk
 //!   encoder would write a proper end after a failure);
@@ -114,7 +115,11 @@ pub(crate) fn refusal(
     body: &[u8],
 ) -> Vec<u8> {
     let reason = StatusCode(status).default_reason_phrase();
-    let mut head = format!("HTTP/{version} {status} {reason}\r\nConnection: close\r\n");
+    let mut head = format!("HTTP/{version} {status} {reason}\r\n");
+    head.push_str(match status {
+        426 => "Connection: close, Upgrade\r\nUpgrade: websocket\r\n",
+        _ => "Connection: close\r\n",
+    });
     let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
     let mut line = |name: &str, value: &str| {
         if is_sound(name, value) {
@@ -190,6 +195,7 @@ impl Printing<'_> {
                 own_date: has(&response, "Date"),
                 bodiless: head_only,
                 lengthless,
+                upgrade: status == 426,
             },
         };
         let response = guarded(response, &failed, to_end);
@@ -330,6 +336,8 @@ struct Edit<'a> {
     bodiless: bool,
     /// Not even the length of one.
     lengthless: bool,
+    /// The answer names the protocol to upgrade to (RFC 9110 section 15.5.22).
+    upgrade: bool,
 }
 
 impl Edit<'_> {
@@ -372,13 +380,16 @@ impl Edit<'_> {
     }
 
     fn connection(&self, head: &mut String) {
-        match self.keep_alive {
-            Some(time) => {
-                head.push_str("Connection: keep-alive\r\nKeep-Alive: timeout=");
-                head.push_str(&time.as_secs().to_string());
-                head.push_str("\r\n");
-            }
-            None => head.push_str("Connection: close\r\n"),
+        head.push_str(if self.keep_alive.is_some() {
+            "Connection: keep-alive"
+        } else {
+            "Connection: close"
+        });
+        head.push_str(if self.upgrade { ", Upgrade\r\nUpgrade: websocket\r\n" } else { "\r\n" });
+        if let Some(time) = self.keep_alive {
+            head.push_str("Keep-Alive: timeout=");
+            head.push_str(&time.as_secs().to_string());
+            head.push_str("\r\n");
         }
     }
 }

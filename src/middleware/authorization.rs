@@ -22,6 +22,12 @@ impl Authorization {
         drop(before);
     }
 
+    /// Lets go of the function.
+    pub(crate) fn clear(&self) {
+        let before = self.slot().take();
+        drop(before);
+    }
+
     /// Whether there is a function.
     pub(crate) fn is_set(&self) -> bool {
         self.slot().is_some()

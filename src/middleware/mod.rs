@@ -159,6 +159,12 @@ impl Middleware {
         removed.is_some()
     }
 
+    /// Removes all layers.
+    pub(crate) fn clear(&self) {
+        let removed = self.change(std::mem::take);
+        drop(removed);
+    }
+
     /// Lets a disabled layer run again; false when there is none of this name.
     pub fn enable(&self, name: &str) -> bool {
         self.switch(name, true)

@@ -32,6 +32,8 @@ pub(crate) struct Broadcaster {
     commands: Sender<Command>,
     shared: Arc<Shared>,
     bound: usize,
+    /// Unlike its address, never that of another one later.
+    key: u64,
 }
 
 #[derive(Default)]
@@ -58,7 +60,7 @@ pub(crate) enum Action {
 thread_local! {
     /// For each server that this thread has broadcast with: the number of
     /// commands accepted when its last one was.
-    static LAST: RefCell<Vec<(usize, u64)>> = const { RefCell::new(Vec::new()) };
+    static LAST: RefCell<Vec<(u64, u64)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Broadcaster {
@@ -70,7 +72,9 @@ impl Broadcaster {
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (commands, taken) = unbounded();
         let shared = Arc::new(Shared::default());
-        let broadcaster = Broadcaster { commands, shared: shared.clone(), bound };
+        static KEYS: AtomicU64 = AtomicU64::new(0);
+        let key = KEYS.fetch_add(1, Ordering::Relaxed);
+        let broadcaster = Broadcaster { commands, shared: shared.clone(), bound, key };
         let thread = thread::Builder::new()
             .name("primus-broadcaster".into())
             .stack_size(stack)
@@ -80,21 +84,25 @@ impl Broadcaster {
 
     /// Sends a frame to all sparks.
     pub fn all(&self, frame: Frame) -> Result<()> {
-        let length = frame.len();
-        let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed);
-        if waiting > self.bound {
-            self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
-            return Err(Error::Full { waiting, bound: self.bound });
-        }
+        self.admit(frame.len())?;
         self.send(Command::All(frame))
     }
 
     /// Does something to one spark, behind this thread's broadcasts.
     pub fn one(&self, spark: Spark, action: Action) -> Result<()> {
         if let Action::Write(frame) = &action {
-            self.shared.waiting.fetch_add(frame.len(), Ordering::Relaxed);
+            self.admit(frame.len())?;
         }
         self.send(Command::One(spark, action))
+    }
+
+    fn admit(&self, length: usize) -> Result<()> {
+        let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed);
+        if waiting > self.bound {
+            self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
+            return Err(Error::Full { waiting, bound: self.bound });
+        }
+        Ok(())
     }
 
     fn send(&self, command: Command) -> Result<()> {
@@ -103,7 +111,7 @@ impl Broadcaster {
         // Other threads' commands may be numbered between and still be sent
         // later; waiting for all that are accepted by now is on the safe side.
         let number = self.shared.accepted.load(Ordering::Acquire).max(number);
-        let key = self.key();
+        let key = self.key;
         LAST.with_borrow_mut(|last| match last.iter_mut().find(|(server, _)| *server == key) {
             Some(entry) => entry.1 = number,
             None => last.push((key, number)),
@@ -118,14 +126,10 @@ impl Broadcaster {
                 return false;
             }
             let done = self.shared.done.load(Ordering::Acquire);
-            let key = self.key();
+            let key = self.key;
             last.retain(|(server, number)| *server != key || *number > done);
             last.iter().any(|(server, _)| *server == key)
         })
-    }
-
-    fn key(&self) -> usize {
-        Arc::as_ptr(&self.shared) as usize
     }
 
     /// Ends the thread once everything before has been done.

@@ -15,17 +15,19 @@ use crate::server::{Fallback, Inner, life};
 use crate::transformers::{Host, Opening, Upgrade};
 
 thread_local! {
-    static OWN: Cell<bool> = const { Cell::new(false) };
+    /// The server whose connection this thread serves, by address; 0 for other
+    /// threads.
+    static SERVER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Whether the calling thread is that of a connection.
-pub(super) fn is_own_thread() -> bool {
-    OWN.get()
+/// Whether the calling thread is that of a connection of this server.
+pub(super) fn is_thread_of(server: &Arc<Inner>) -> bool {
+    SERVER.get() == Arc::as_ptr(server) as usize
 }
 
 /// Serves a connection to its end.
 pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) {
-    OWN.set(true);
+    SERVER.set(Arc::as_ptr(server) as usize);
     accepted.stream.set_nodelay();
     if let Some(bytes) = server.options.send_buffer {
         accepted.stream.set_send_buffer(bytes);

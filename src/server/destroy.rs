@@ -1,7 +1,6 @@
 //! The orderly end of a server.
 
 use std::collections::HashSet;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -79,8 +78,7 @@ impl Primus {
         let first = !server.closing.swap(true, Ordering::AcqRel);
         server.reconnect_at_end.store(options.reconnect, Ordering::Release);
         if options.close {
-            let acceptors = std::mem::take(&mut lock(&server.roster).acceptors);
-            acceptors.iter().for_each(|acceptor| acceptor.stop());
+            server.stop_accepting();
             server.connections.close();
         }
         let sparks = server.registry.snapshot();
@@ -101,6 +99,9 @@ impl Primus {
                 server.report("close", listener(self));
             }
         }
+        if options.close && destroyed.stuck == 0 && !connection::is_thread_of(server) {
+            server.forget_listeners();
+        }
         destroyed
     }
 
@@ -108,10 +109,10 @@ impl Primus {
     /// server's own threads.
     fn join(&self, timeout: Duration, destroyed: &mut Destroyed) {
         let server = &self.0;
-        let own = usize::from(connection::is_own_thread());
+        let own = usize::from(connection::is_thread_of(server));
         destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
         if destroyed.cut > 0 {
-            server.connections.shutdown(Shutdown::Both);
+            server.connections.abort();
             destroyed.stuck = server.connections.wait(Instant::now() + AFTER_CUT, own);
         }
         server.broadcaster.stop();
@@ -125,6 +126,22 @@ impl Primus {
 }
 
 impl Inner {
+    pub(super) fn stop_accepting(&self) {
+        let acceptors = std::mem::take(&mut lock(&self.roster).acceptors);
+        acceptors.iter().for_each(|acceptor| acceptor.stop());
+    }
+
+    /// Lets go of what the application has given, which often holds a handle of
+    /// the server itself.
+    fn forget_listeners(&self) {
+        self.events.clear();
+        self.incoming.clear();
+        self.outgoing.clear();
+        self.options.authorization.clear();
+        self.middleware.clear();
+        drop(self.set_fallback(None));
+    }
+
     pub(super) fn shutdown_reason(&self) -> CloseReason {
         let reconnect = self.reconnect_at_end.load(Ordering::Acquire);
         CloseReason::new(Ended::Shutdown, 1001, "the server shuts down", reconnect)

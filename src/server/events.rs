@@ -57,6 +57,19 @@ pub(crate) struct ServerEvents {
     pub plugout: Listeners<PluginListener>,
 }
 
+impl ServerEvents {
+    /// Lets go of all listeners, and of what they hold.
+    pub fn clear(&self) {
+        self.connection.clear();
+        self.disconnection.clear();
+        self.initialised.clear();
+        self.close.clear();
+        self.log.clear();
+        self.plugin.clear();
+        self.plugout.clear();
+    }
+}
+
 /// Defines the two ways to listen to an event.
 macro_rules! event {
     (

@@ -12,6 +12,9 @@ use rustix::event::{PollFd, PollFlags};
 use crate::net::{Waker, poll};
 use crate::server::outbox::Outbox;
 
+/// The pause after a failed poll.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Takes over outboxes whose socket is full and sends on as soon as there is
 /// room. Asleep, and without any socket, in normal operation.
 #[derive(Clone)]
@@ -60,8 +63,10 @@ fn run(shared: &Shared, taken: &Receiver<Arc<Outbox>>) {
         let ready = match wait(shared, &full) {
             Ok(ready) => ready,
             Err(error) => {
+                // Out of memory, say. Nobody else would send what waits.
                 log::error!("flusher cannot poll: {error}");
-                return;
+                thread::sleep(PAUSE);
+                continue;
             }
         };
         let mut ready = ready.into_iter();

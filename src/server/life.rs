@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,7 @@ use crate::close::{CloseReason, Ended};
 use crate::error::{BoxError, Error, Result};
 use crate::frame::Frame;
 use crate::message::Message;
+use crate::net::Waker;
 use crate::protocol::{self, Control, Received};
 use crate::ready_state::ReadyState;
 use crate::server::Inner as Server;
@@ -37,6 +39,8 @@ thread_local! {
 struct Current {
     source: Box<dyn Source>,
     corked: bool,
+    /// The peer has closed in the protocol's own way, or broken the protocol.
+    closed: bool,
 }
 
 /// Whether the calling thread is the spark's own.
@@ -50,33 +54,58 @@ fn address(spark: &Spark) -> usize {
 
 /// Makes a spark of an accepted connection and lives its life.
 pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
-    let Some(spark) = admit(server, opening) else { return };
-    OWN.set(address(&spark));
-    server.metrics.connected(server.options.transformer);
-    spark.start_heart();
-    connect(&spark);
-    while spark.0.is_open() && turn(&spark) {}
-    finish(&spark);
+    if let Some(spark) = admit(server, opening) {
+        OWN.set(address(&spark));
+        whole(server, &spark);
+        OWN.set(0);
+    }
     SOURCE.set(None);
-    OWN.set(0);
 }
 
-/// Registers the spark. Generators of ids may fail or repeat themselves.
+fn whole(server: &Server, spark: &Spark) {
+    server.metrics.connected(server.options.transformer);
+    spark.start_heart();
+    live(spark);
+    finish(spark);
+}
+
+/// All there is between the first listener and the last message.
+fn live(spark: &Spark) {
+    // What the application does is guarded piece by piece; this is for what it
+    // hides in a `Display` or a `Drop`.
+    guarded(spark, || {
+        connect(spark);
+        while spark.0.is_open() && turn(spark) {}
+        Ok(())
+    });
+}
+
+/// Registers the spark. Generators of ids may fail, panic or repeat themselves.
 #[inline(never)]
 fn admit(server: &Arc<Server>, opening: Box<Opening>) -> Option<Spark> {
-    let id = match server.new_id(&opening.request) {
-        Ok(id) => id,
-        Err(error) => {
-            server.log(log::Level::Error, &format!("no id for a connection: {error}"));
-            return None;
+    let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request)));
+    let (id, fault) = match generated {
+        Ok(Ok(id)) => (id, None),
+        Ok(Err(error)) => (String::new(), Some(error.to_string())),
+        Err(panic) => {
+            server.metrics.panics.add(1);
+            (String::new(), Some(panic_text(&*panic)))
         }
     };
     let (spark, source) = Spark::open(server, id, opening);
-    if !server.registry.insert(&spark) {
-        server.log(log::Level::Error, &format!("the id {} is taken", spark.id()));
+    SOURCE.set(Some(Current { source, corked: false, closed: false }));
+    let fault = fault.or_else(|| {
+        let taken = !server.registry.insert(&spark);
+        taken.then(|| format!("`{}` is taken", spark.id()))
+    });
+    if let Some(fault) = fault {
+        server.log(log::Level::Error, &format!("no id for a connection: {fault}"));
+        spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true));
+        linger(&spark, true);
+        spark.stop_timers();
+        spark.outbox().release();
         return None;
     }
-    SOURCE.set(Some(Current { source, corked: false }));
     if server.is_closing() {
         spark.close(server.shutdown_reason());
     }
@@ -99,6 +128,9 @@ fn connect(spark: &Spark) {
 /// connection is over.
 #[inline(never)]
 pub(super) fn turn(spark: &Spark) -> bool {
+    if deliver_kept(spark) {
+        return true;
+    }
     match next_inbound(spark) {
         Some(Inbound::Frame(frame)) => guarded(spark, || receive(spark, frame)),
         Some(Inbound::Alive) => {
@@ -119,6 +151,7 @@ fn next_inbound(spark: &Spark) -> Option<Inbound> {
     SOURCE.with_borrow_mut(|current| {
         let current = current.as_mut()?;
         let inbound = current.source.buffered(&**spark.outbox())?;
+        current.closed |= matches!(inbound, Inbound::Closed(_));
         let more = current.source.has_more();
         if more != current.corked {
             current.corked = more;
@@ -150,16 +183,23 @@ fn wait(spark: &Spark) -> bool {
         return true;
     }
     spark.0.busy.store(false, Ordering::Release);
-    let waited = SOURCE.with_borrow_mut(|current| match current {
-        Some(current) => current.source.wait(waker),
-        None => Ok(false),
-    });
+    let waited = wait_for_input(waker);
     spark.0.busy.store(true, Ordering::Release);
     match waited {
         Ok(true) => true,
         Ok(false) => lost(spark, "end of stream"),
         Err(error) => lost(spark, &error.to_string()),
     }
+}
+
+fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
+    SOURCE.with_borrow_mut(|current| match current {
+        Some(current) => {
+            current.corked = false;
+            current.source.wait(waker)
+        }
+        None => Ok(false),
+    })
 }
 
 fn lost(spark: &Spark, text: &str) -> bool {
@@ -237,8 +277,13 @@ fn incoming(spark: &Spark, frame: Frame) -> Result<Option<Message>> {
 fn deliver(spark: &Spark, message: Message) -> Result<()> {
     let inner = &spark.0;
     if !inner.inbox.is_read() {
+        // What came before there was a listener goes first.
+        while inner.is_open() && deliver_kept(spark) {}
+        if !inner.is_open() {
+            return Ok(());
+        }
         let listeners = inner.events.data.snapshot();
-        if !listeners.is_empty() {
+        if !listeners.is_empty() && !inner.inbox.has_kept() {
             return run_data(spark, &listeners, &message);
         }
     }
@@ -285,6 +330,10 @@ fn guarded(spark: &Spark, run: impl FnOnce() -> Result<()>) {
 }
 
 fn fail(spark: &Spark, error: &Error, may_reconnect: bool) {
+    // A listener that fails because the peer is gone is not at fault.
+    if spark.0.is_open() && spark.outbox().is_lost() {
+        lost(spark, "the connection is broken");
+    }
     spark.0.server.log(log::Level::Error, &format!("spark {}: {error}", spark.id()));
     emit_error(spark, error);
     spark.close(CloseReason::new(Ended::Application, 1011, error.to_string(), may_reconnect));
@@ -328,13 +377,10 @@ fn finish(spark: &Spark) {
     let server = &inner.server;
     inner.shut(CloseReason::lost("gone"));
     let reason = inner.reason().cloned().unwrap_or_else(|| CloseReason::lost("gone"));
+    spark.await_farewell();
+    server.registry.remove(spark);
     inner.inbox.close();
     let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);
-    if closes || matches!(reason.by, Ended::Lost | Ended::SlowConsumer) {
-        server.registry.remove(spark);
-    }
-    // Where this side ends the connection, the goodbye has been said or stands
-    // behind broadcasts that are still to be delivered.
     if closes {
         spark.outbox().close(&reason);
     }
@@ -344,14 +390,16 @@ fn finish(spark: &Spark) {
     emit_end(spark, &reason);
     match reason.by {
         Ended::Lost | Ended::Heartbeat | Ended::SlowConsumer => spark.outbox().shutdown(),
-        _ => linger(spark, closes),
+        _ => linger(spark, !closes),
     }
     spark.stop_timers();
-    server.registry.remove(spark);
     spark.outbox().release();
     server.metrics.disconnected(server.options.transformer);
-    server.metrics.ended.absorb(&inner.outbox.traffic);
-    inner.events.clear();
+    server.registry.forget(spark, || server.metrics.ended.absorb(&inner.outbox.traffic));
+    quietly(spark, || {
+        inner.events.clear();
+        Ok(())
+    });
 }
 
 fn emit_end(spark: &Spark, reason: &CloseReason) {
@@ -368,27 +416,29 @@ fn emit_end(spark: &Spark, reason: &CloseReason) {
     }
 }
 
+/// Whether the peer's part of the closing handshake is done, in whichever
+/// phase it came.
+fn peer_has_closed() -> bool {
+    SOURCE.with_borrow(|current| current.as_ref().is_none_or(|current| current.closed))
+}
+
 /// Completes the closing handshake: reads on until the peer has answered the
 /// closing packet and then ended the stream, so that nothing of what was sent
-/// to it is lost. The close time-out cuts this short.
-fn linger(spark: &Spark, peer_closed: bool) {
+/// to it is lost. `first` says that our closing packet is the first one: its
+/// answer proves that all was read. The close time-out cuts this short.
+fn linger(spark: &Spark, first: bool) {
     spark.0.arm_close_timeout();
-    let mut closed = peer_closed;
-    if closed {
-        spark.outbox().fin();
-    }
+    let mut ended = false;
     for _ in 0..LINGER_READS {
-        while let Some(inbound) = next_inbound(spark) {
-            if matches!(inbound, Inbound::Closed(_)) && !closed {
-                closed = true;
-                spark.outbox().fin();
+        while next_inbound(spark).is_some() {}
+        if !ended && peer_has_closed() {
+            ended = true;
+            spark.outbox().fin();
+            if first && spark.outbox().waiting() == 0 {
+                return;
             }
         }
-        let waited = SOURCE.with_borrow_mut(|current| match current {
-            Some(current) => current.source.wait(None),
-            None => Ok(false),
-        });
-        if !matches!(waited, Ok(true)) {
+        if !matches!(wait_for_input(None), Ok(true)) {
             return;
         }
     }

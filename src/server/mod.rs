@@ -20,7 +20,7 @@
 //! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel |
 //! | `Spark`'s `heart` | heartbeat and timer keys of one spark | timer |
 //! | `Inbox::state` | received messages that wait | – |
-//! | `Registry::sparks` | the sparks by id | – |
+//! | `Registry::table` | the sparks by id | `Metrics`' tables |
 //! | `Listeners` | a list of listeners | – |
 //! | `Metrics`' tables | counts by transformer, by status | – |
 //! | `Inner::roster` | acceptors, plugins, threads | – |
@@ -41,6 +41,7 @@ mod spark;
 mod transforms;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
@@ -257,6 +258,11 @@ impl Primus {
             connection::serve(&server, accepted);
         })?;
         lock(&self.0.roster).acceptors.push(acceptor);
+        if self.0.is_closing() {
+            // `destroy` may have come between and not have seen this one.
+            self.0.stop_accepting();
+            return Err(Error::Closed);
+        }
         Ok(())
     }
 
@@ -315,7 +321,9 @@ impl Primus {
         &self,
         answer: impl Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync + 'static,
     ) {
-        *self.0.fallback.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(answer));
+        let before = self.0.set_fallback(Some(Arc::new(answer)));
+        // Dropped without the lock: what it holds may come back here.
+        drop(before);
     }
 
     /// Decides for every request and every upgrade below the pathname whether
@@ -480,8 +488,8 @@ impl Primus {
 
     /// The server's counters now.
     pub fn metrics(&self) -> MetricsSnapshot {
-        let outboxes = self.0.registry.outboxes();
-        let mut snapshot = self.0.metrics.snapshot(outboxes.iter().map(|outbox| &outbox.traffic));
+        let metrics = &self.0.metrics;
+        let mut snapshot = self.0.registry.count(|traffic| metrics.snapshot(traffic));
         snapshot.connections_refused += self.0.connections.refused();
         snapshot.panics_caught += self.0.connections.panicked();
         snapshot
@@ -497,6 +505,11 @@ impl Primus {
 impl Inner {
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    fn set_fallback(&self, answer: Option<Arc<Fallback>>) -> Option<Arc<Fallback>> {
+        let mut fallback = self.fallback.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut fallback, answer)
     }
 
     /// Whoever installs an authorization wants to keep somebody out.
@@ -516,6 +529,8 @@ impl Inner {
 
     /// Emits a line for the log.
     fn log(&self, level: log::Level, text: &str) {
+        // Ids and errors may hold what a peer sent; a line stays one line.
+        let text = &*escaped(text);
         log::log!(level, "{text}");
         for listener in self.events.log.snapshot().iter() {
             if self.caught(|| listener(level, text)).is_err() {
@@ -541,6 +556,18 @@ impl Inner {
             }
         }
     }
+}
+
+/// Text without control characters.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    Cow::Owned(text.chars().map(escape).collect())
 }
 
 impl Peer for Primus {

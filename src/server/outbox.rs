@@ -38,7 +38,7 @@ pub(crate) struct Segment {
     pub bytes: Vec<u8>,
     /// How many messages they are.
     pub messages: usize,
-    /// The bytes of those, without what the wire format adds.
+    /// The bytes of the messages, without what the wire format adds.
     pub payload: usize,
 }
 
@@ -243,7 +243,7 @@ impl Outbox {
         }
         let mut bytes = Vec::with_capacity(frame.len() + 16);
         self.wire.encode(frame, &mut bytes);
-        self.admit(state, bytes.len())?;
+        self.admit(state, bytes.len(), 1)?;
         self.push_own(state, bytes, 1);
         Ok(Written::Queued(self.waiting()))
     }
@@ -265,7 +265,7 @@ impl Outbox {
                 self.push(&mut state, Chunk::Shared(segment.clone()));
             }
         } else {
-            self.admit(&mut state, segment.bytes.len())?;
+            self.admit(&mut state, segment.bytes.len(), segment.messages)?;
             self.push(&mut state, Chunk::Shared(segment.clone()));
         }
         self.count(segment.messages, segment.payload);
@@ -313,7 +313,12 @@ impl Outbox {
     pub fn nudge(&self) {
         let mut packet = Vec::new();
         self.wire.nudge(&mut packet);
-        self.control(&packet);
+        // Sent even when a control frame waits already: that may be an answer,
+        // which nobody answers.
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            self.append(&mut state, &packet);
+        }
     }
 
     /// Sends on what waits; called by the flusher. True while more waits.
@@ -498,8 +503,9 @@ impl Outbox {
         }
     }
 
-    /// Applies the bound to `length` more bytes on a backlog.
-    fn admit(&self, state: &mut State, length: usize) -> Result<()> {
+    /// Applies the bound to `length` more bytes on a backlog, which are so many
+    /// messages.
+    fn admit(&self, state: &mut State, length: usize, messages: usize) -> Result<()> {
         let full = |waiting| Error::Full { waiting, bound: self.bound };
         let waiting = self.waiting();
         if waiting + length <= self.bound {
@@ -514,10 +520,10 @@ impl Outbox {
             SlowConsumer::DropOldest => self.drop_oldest(state, length),
         }
         let waiting = self.waiting();
-        if waiting + length <= self.bound {
+        if waiting + length <= self.bound || state.backlog.is_empty() {
             return Ok(());
         }
-        self.metrics.dropped.add(1);
+        self.metrics.dropped.add(messages);
         Err(full(waiting))
     }
 
@@ -548,6 +554,11 @@ impl Outbox {
     fn abort(&self, state: &mut State) {
         self.lose(state);
         state.stream.iter().for_each(|stream| stream.abort());
+    }
+
+    /// True once the socket is broken or cut.
+    pub fn is_lost(&self) -> bool {
+        self.lock().phase == Phase::Lost
     }
 
     /// True once the bound or the grace period has ended the connection.

@@ -5,13 +5,21 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex};
 
 use crate::server::lock;
+use crate::server::metrics::Traffic;
 use crate::server::outbox::Outbox;
 use crate::server::spark::Spark;
 
 /// Sparks by id.
 #[derive(Default)]
 pub(crate) struct Registry {
-    sparks: Mutex<HashMap<String, Connected>>,
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    sparks: HashMap<String, Connected>,
+    /// Removed, and still closing; by address.
+    leaving: HashMap<usize, Arc<Outbox>>,
 }
 
 /// The outbox stands beside the spark that it belongs to, so that a broadcast
@@ -24,7 +32,7 @@ struct Connected {
 impl Registry {
     /// Adds a spark; false when its id is taken.
     pub fn insert(&self, spark: &Spark) -> bool {
-        match lock(&self.sparks).entry(spark.id().to_owned()) {
+        match lock(&self.table).sparks.entry(spark.id().to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(entry) => {
                 let outbox = spark.outbox().clone();
@@ -34,31 +42,53 @@ impl Registry {
         }
     }
 
-    /// Removes a spark, if it is there; another one of the same id stays.
+    /// Removes this spark, and not another that has got its id since. It goes
+    /// on being counted until [`forget`](Self::forget).
     pub fn remove(&self, spark: &Spark) {
-        let mut sparks = lock(&self.sparks);
-        if sparks.get(spark.id()).is_some_and(|connected| connected.spark == *spark) {
-            sparks.remove(spark.id());
+        let mut table = lock(&self.table);
+        if table.sparks.get(spark.id()).is_some_and(|connected| connected.spark == *spark)
+            && let Some(removed) = table.sparks.remove(spark.id())
+        {
+            table.leaving.insert(Arc::as_ptr(&removed.outbox) as usize, removed.outbox);
         }
+    }
+
+    /// Lets go of a spark whose thread is done with it, and calls `absorb`
+    /// between two [`count`](Self::count)s.
+    pub fn forget(&self, spark: &Spark, absorb: impl FnOnce()) {
+        self.remove(spark);
+        let mut table = lock(&self.table);
+        let left = table.leaving.remove(&(Arc::as_ptr(spark.outbox()) as usize));
+        absorb();
+        drop(table);
+        drop(left);
+    }
+
+    /// Looks at the traffic of all sparks, those included that are still
+    /// closing, while none of them is forgotten.
+    pub fn count<R>(&self, count: impl FnOnce(&mut dyn Iterator<Item = &Traffic>) -> R) -> R {
+        let table = lock(&self.table);
+        let connected = table.sparks.values().map(|connected| &connected.outbox);
+        count(&mut connected.chain(table.leaving.values()).map(|outbox| &outbox.traffic))
     }
 
     /// The spark with this id.
     pub fn spark(&self, id: &str) -> Option<Spark> {
-        lock(&self.sparks).get(id).map(|connected| connected.spark.clone())
+        lock(&self.table).sparks.get(id).map(|connected| connected.spark.clone())
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        lock(&self.sparks).len()
+        lock(&self.table).sparks.len()
     }
 
     /// All of them, at this moment.
     pub fn snapshot(&self) -> Vec<Spark> {
-        lock(&self.sparks).values().map(|connected| connected.spark.clone()).collect()
+        lock(&self.table).sparks.values().map(|connected| connected.spark.clone()).collect()
     }
 
     /// The outboxes of all of them, at this moment.
     pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
-        lock(&self.sparks).values().map(|connected| connected.outbox.clone()).collect()
+        lock(&self.table).sparks.values().map(|connected| connected.outbox.clone()).collect()
     }
 }

@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -78,6 +79,24 @@ pub(super) struct Inner {
     pub wake_wanted: AtomicBool,
     /// The backlog became empty and the `drain` listeners do not know yet.
     pub drained: AtomicBool,
+    /// Closing packets that are about to be written.
+    farewells: AtomicU32,
+}
+
+/// A closing packet on its way; counted until it is written or given up.
+struct Farewell(Arc<Inner>);
+
+impl Farewell {
+    fn new(spark: Arc<Inner>) -> Self {
+        spark.farewells.fetch_add(1, Ordering::AcqRel);
+        Farewell(spark)
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.farewells.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 struct Heart {
@@ -130,6 +149,7 @@ impl Spark {
                 waker: OnceLock::new(),
                 wake_wanted: AtomicBool::new(false),
                 drained: AtomicBool::new(false),
+                farewells: AtomicU32::new(0),
             }
         }));
         (spark, source)
@@ -272,9 +292,16 @@ impl Spark {
         self.0.outbox.offer(frame, life::is_own_thread(self))
     }
 
-    /// Writes one of Primus's own messages, which no transform sees.
+    /// Writes one of Primus's own messages, which no transform sees. A custom
+    /// parser may panic, and this may be a thread that serves others too.
     pub(super) fn write_control(&self, text: &str) {
-        match self.0.server.options.parser.encode(text, self) {
+        let encode = || self.0.server.options.parser.encode(text, self);
+        let encoded = catch_unwind(AssertUnwindSafe(encode)).unwrap_or_else(|panic| {
+            self.0.server.metrics.panics.add(1);
+            log::error!("encoding {text} panicked: {}", life::panic_text(&*panic));
+            Ok(None)
+        });
+        match encoded {
             Ok(Some(frame)) => self.0.outbox.offer_control(&frame, life::is_own_thread(self)),
             Ok(None) => {}
             Err(error) => log::warn!("cannot encode {text}: {error}"),
@@ -326,6 +353,7 @@ impl Spark {
     /// Ends the connection for a reason of this side, in order with what this
     /// thread has written.
     pub(super) fn close(&self, reason: CloseReason) {
+        let _farewell = Farewell::new(self.0.clone());
         if self.0.server.broadcaster.behind() {
             self.close_behind(reason);
         } else if self.0.shut(reason) {
@@ -335,12 +363,32 @@ impl Spark {
 
     /// Ends the connection behind all broadcasts so far.
     pub(super) fn close_behind(&self, reason: CloseReason) {
+        let farewell = Farewell::new(self.0.clone());
         if !self.0.shut(reason) {
             return;
         }
-        let end = Box::new(|spark: &Spark| spark.0.say_goodbye());
+        let end = Box::new(move |spark: &Spark| {
+            spark.0.say_goodbye();
+            drop(farewell);
+        });
         if self.0.server.broadcaster.one(self.clone(), Action::End(end)).is_err() {
             self.0.say_goodbye();
+        }
+    }
+
+    /// Waits until the closing packets that other threads are about to write,
+    /// or that are on their way behind broadcasts, are written: until then the
+    /// spark must stay among those that get broadcasts, and its socket open.
+    /// On the spark's own thread only, which has nothing else to do any more.
+    pub(super) fn await_farewell(&self) {
+        while self.0.farewells.load(Ordering::Acquire) > 0 {
+            let (done, gone) = crossbeam_channel::bounded::<()>(0);
+            let end = Box::new(move |_: &Spark| drop(done));
+            if self.0.server.broadcaster.one(self.clone(), Action::End(end)).is_err() {
+                return;
+            }
+            // The sender goes when it is our turn, or with the broadcaster.
+            let _ = gone.recv();
         }
     }
 

@@ -33,6 +33,11 @@ impl Transforms {
         removed
     }
 
+    pub fn clear(&self) {
+        self.any.store(false, Ordering::Release);
+        self.list.clear();
+    }
+
     pub fn is_empty(&self) -> bool {
         !self.any.load(Ordering::Acquire)
     }

@@ -124,7 +124,7 @@ fn shutdown_wakes_and_joins_every_thread() {
     assert_eq!(connections.wait(Instant::now(), 0), 30, "a deadline that has passed");
     acceptor.stop();
     connections.close();
-    connections.shutdown(Shutdown::Both);
+    connections.abort();
     assert_eq!(connections.wait(later(), 0), 0);
     // Destructors of thread locals run at the very end of a thread.
     assert_eq!(gone.load(SeqCst), 30);

@@ -35,9 +35,9 @@ impl Transformer for Websockets {
                 return None;
             }
         };
-        let (stream, leftover) = connection.into_parts();
         let answer = switching(&accept, request.header("sec-websocket-protocol"));
-        stream.write_all(answer.as_bytes()).ok()?;
+        connection.send(answer.as_bytes()).ok()?;
+        let (stream, leftover) = connection.into_parts();
         let mut decoder = Decoder::new(Role::Server, host.max_length());
         decoder.feed(&leftover);
         let controls = ControlBudget::new(host.control_frames());
@@ -56,15 +56,21 @@ fn check(request: &Request) -> Result<&str, ResponseBox> {
     if !request.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
         return Err(http::text(400, "Invalid Upgrade header"));
     }
-    let key = request.header("sec-websocket-key").unwrap_or_default();
+    let key = only(request, "sec-websocket-key").unwrap_or_default();
     if !is_key(key) {
         return Err(http::text(400, "Missing or invalid Sec-WebSocket-Key header"));
     }
     // Version 8 is the same protocol before it had its number.
-    match request.header("sec-websocket-version") {
+    match only(request, "sec-websocket-version") {
         Some("13" | "8") => Ok(key),
         _ => Err(upgrade_required("Missing or invalid Sec-WebSocket-Version header")),
     }
+}
+
+/// The value of a header that may be sent once only.
+fn only<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    let mut values = request.headers().filter(|(n, _)| *n == name).map(|(_, value)| value);
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// Sixteen bytes in base64.
@@ -103,9 +109,7 @@ fn header(name: &str, value: &str) -> tiny_http::Header {
 }
 
 fn upgrade_required(text: &str) -> ResponseBox {
-    http::text(426, text)
-        .with_header(header("Upgrade", "websocket"))
-        .with_header(header("Sec-WebSocket-Version", "13"))
+    http::text(426, text).with_header(header("Sec-WebSocket-Version", "13"))
 }
 
 /// What the server sends: unmasked frames, one per message.
