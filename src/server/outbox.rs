@@ -327,10 +327,10 @@ impl Outbox {
     /// not kept waiting by one that has just woken up.
     pub fn flush_backlog(&self) -> bool {
         let mut state = self.lock();
-        if !state.backlog.is_empty() {
-            if let Ok(sent) = self.try_send_backlog(&mut state) {
-                self.forget_sent(&mut state, sent);
-            }
+        if !state.backlog.is_empty()
+            && let Ok(sent) = self.try_send_backlog(&mut state)
+        {
+            self.forget_sent(&mut state, sent);
         }
         if !state.backlog.is_empty() {
             return true;
