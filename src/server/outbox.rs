@@ -69,6 +69,8 @@ struct State {
     /// Encoded messages of the spark's own thread that go out together.
     cork: Vec<u8>,
     corked: bool,
+    /// There are control frames among them.
+    controls_corked: bool,
     backlog: VecDeque<Chunk>,
     /// Bytes of the first chunk that are sent.
     sent: usize,
@@ -397,6 +399,7 @@ impl Outbox {
             return Ok(Written::Sent);
         }
         let mut cork = std::mem::take(&mut state.cork);
+        let controls = std::mem::take(&mut state.controls_corked);
         let sent = self.try_send(state, |stream| stream.offer(&cork))?;
         if sent == cork.len() {
             cork.clear();
@@ -404,6 +407,7 @@ impl Outbox {
             return Ok(Written::Sent);
         }
         state.sent = sent;
+        state.control_waits |= controls;
         self.push_own(state, cork, 1);
         Ok(Written::Queued(self.waiting()))
     }
@@ -546,8 +550,8 @@ impl Outbox {
 }
 
 impl Replies for Outbox {
-    /// At most one control frame waits at a time: a peer that asks without
-    /// reading gets no more.
+    /// Once the socket is full no control frame joins another: a peer that asks
+    /// without reading gets no more than the answers to one buffer of input.
     fn control(&self, bytes: &[u8]) {
         let mut state = self.lock();
         if state.phase != Phase::Open || state.control_waits {
@@ -555,6 +559,7 @@ impl Replies for Outbox {
         }
         if state.corked && state.backlog.is_empty() {
             state.cork.extend_from_slice(bytes);
+            state.controls_corked = true;
             return;
         }
         self.append(&mut state, bytes);
