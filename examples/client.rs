@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lexopt::Arg::{Long, Value};
-use primus::{BoxError, Client, ClientBuilder, Error, ReadyState};
+use primus::{BoxError, Client, ClientBuilder, Error};
 
 struct Args {
     client: ClientBuilder,
@@ -50,7 +50,7 @@ fn args() -> Result<Args, BoxError> {
     for (name, value) in options {
         client = match name.as_str() {
             "transformer" => client.transformer(&value),
-            "parser" => client.parser(value.parse()?),
+            "parser" => client.parser_name(&value),
             _ => client.pathname(&value),
         };
     }
@@ -96,19 +96,14 @@ fn write_lines(client: &Client) -> Result<bool, BoxError> {
 fn print_messages(client: &Client, input_over: &AtomicBool, idle: Duration) -> io::Result<()> {
     let mut out = io::stdout().lock();
     loop {
-        let waits = if client.ready_state() == ReadyState::Open {
-            idle
-        } else {
-            // What was written still waits for a connection.
-            idle.max(Duration::from_millis(100))
-        };
-        match client.recv_timeout(waits) {
+        match client.recv_timeout(idle) {
             Ok(message) => {
                 let line = serde_json::to_string(&message).map_err(io::Error::other)?;
                 writeln!(out, "{line}")?;
                 out.flush()?;
             }
             Err(Error::Timeout(_)) => {
+                // Else what was written still waits for a connection.
                 let flushed = client.queued().0 == 0;
                 if input_over.load(Ordering::Acquire) && flushed {
                     return Ok(());
@@ -135,7 +130,10 @@ fn run() -> Result<(), BoxError> {
     print_messages(&client, &input_over, idle)?;
     client.end();
     client.wait_end(Duration::from_secs(5));
-    Ok(())
+    match client.queued().0 {
+        0 => Ok(()),
+        left => Err(format!("{left} messages could not be sent").into()),
+    }
 }
 
 fn main() -> ExitCode {

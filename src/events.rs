@@ -56,20 +56,18 @@ impl<F: ?Sized> Listeners<F> {
     /// Removes a listener; false when it is not (or no longer) in this list.
     pub fn remove(&self, id: ListenerId) -> bool {
         let mut list = self.lock();
-        // As in `clear`: what is removed is dropped after the lock is.
-        let old = list.clone();
-        let found = old.as_ref().is_some_and(|entries| entries.iter().any(|e| e.id == id));
-        if found {
-            retain(&mut list, |entry| entry.id != id);
-        }
+        let found = list.as_ref().is_some_and(|entries| entries.iter().any(|e| e.id == id));
+        let old = if found { retain(&mut list, |entry| entry.id != id) } else { None };
         drop(list);
+        // A listener is dropped after the lock is: what it holds may come back
+        // here.
+        drop(old);
         found
     }
 
     /// Removes all of them.
     pub fn clear(&self) {
-        // Listeners are dropped after the lock is: their captures may come
-        // back here.
+        // As in `remove`.
         let old = self.lock().take();
         drop(old);
     }
@@ -103,9 +101,11 @@ impl<F: ?Sized> Listeners<F> {
     }
 }
 
-fn retain<F: ?Sized>(list: &mut List<F>, keep: impl Fn(&Entry<F>) -> bool) {
+/// Takes out what is not to be kept, and returns the list as it was.
+fn retain<F: ?Sized>(list: &mut List<F>, keep: impl Fn(&Entry<F>) -> bool) -> List<F> {
     let kept: Vec<_> = list.iter().flat_map(|l| l.iter()).filter(|e| keep(e)).cloned().collect();
-    *list = if kept.is_empty() { None } else { Some(Arc::new(kept)) };
+    let kept = if kept.is_empty() { None } else { Some(Arc::new(kept)) };
+    std::mem::replace(list, kept)
 }
 
 /// The listeners that were there at one moment.
@@ -179,6 +179,24 @@ mod tests {
         }));
         assert!(emit(&listeners).is_empty());
         assert_eq!(emit(&listeners), [9]);
+    }
+
+    #[test]
+    fn a_removed_listener_may_come_back_when_it_is_dropped() {
+        struct Late(std::sync::Weak<Listeners<Calls>>);
+        impl Drop for Late {
+            fn drop(&mut self) {
+                if let Some(listeners) = self.0.upgrade() {
+                    listeners.is_empty();
+                }
+            }
+        }
+        let listeners = Arc::new(Listeners::<Calls>::default());
+        for _ in 0..2 {
+            let late = Late(Arc::downgrade(&listeners));
+            let id = listeners.add(Arc::new(move |_| drop(late.0.upgrade())));
+            assert!(listeners.remove(id));
+        }
     }
 
     #[test]

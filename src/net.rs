@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
-use rustix::net::{SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
 /// A connected socket.
 ///
@@ -27,13 +27,10 @@ impl Stream {
     /// the stream. Interrupted reads are repeated.
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            let read = match self {
-                Stream::Tcp(tcp) => (&*tcp).read(buf),
-                Stream::Unix(unix) => (&*unix).read(buf),
-            };
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => return other,
+            match rustix::net::recv(self, &mut *buf, RecvFlags::empty()) {
+                Ok((read, _)) => return Ok(read),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -50,6 +47,19 @@ impl Stream {
             let mut none = SendAncillaryBuffer::default();
             rustix::net::sendmsg(self, pieces, &mut none, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)
         })
+    }
+
+    /// Writes everything, blocking while the socket is full.
+    pub(crate) fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match rustix::net::send(self, bytes, SendFlags::NOSIGNAL) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Ends one or both directions; wakes a thread blocked in

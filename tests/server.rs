@@ -253,12 +253,12 @@ fn messages_on_the_sparks_own_thread() {
     let (ended, end) = unbounded();
     server.primus.on_connection(move |spark| {
         let count = spark.messages().count();
-        tell(&ended, (count));
+        tell(&ended, count);
     });
     peer.close();
     let server2 = Server::start(Primus::builder());
     let (ended, end2) = unbounded();
-    server2.primus.on_connection(move |spark| tell(&ended, (spark.messages().count())));
+    server2.primus.on_connection(move |spark| tell(&ended, spark.messages().count()));
     let mut peer = server2.open();
     peer.text("1");
     peer.text("2");
@@ -340,7 +340,7 @@ fn transforms_change_drop_and_fail_messages_in_order() {
     let (failed, failures) = unbounded();
     server.primus.on_connection(move |spark| {
         let failed = failed.clone();
-        spark.on_error(move |_, error| tell(&failed, (error.to_string())));
+        spark.on_error(move |_, error| tell(&failed, error.to_string()));
         spark.on_data(|spark, message| drop(spark.write(message.value())));
     });
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -586,7 +586,7 @@ fn write_says_what_became_of_the_message() {
     assert_eq!(server.primus.metrics().messages_dropped, 1);
     // The client catches up.
     let (drained, drain) = unbounded();
-    spark.on_drain(move |_| tell(&drained, (())));
+    spark.on_drain(move |_| tell(&drained, ()));
     let waiting = spark.clone();
     let waiter = std::thread::spawn(move || waiting.wait_drain(PATIENCE));
     let expected = server.primus.metrics().messages_out - 1;
@@ -618,7 +618,7 @@ fn drain_comes_to_a_listener_that_was_set_on_the_sparks_own_thread() {
     let (drained, drain) = unbounded();
     server.primus.on_connection(move |spark| {
         let drained = drained.clone();
-        spark.on_drain(move |_| tell(&drained, (())));
+        spark.on_drain(move |_| tell(&drained, ()));
     });
     let mut peer = server.open();
     let spark = server.spark();

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::Result;
+use crate::echo;
 use crate::options::Options;
 use crate::pool::{Pool, Traffic};
 use crate::process;
@@ -22,6 +23,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let before = target.pid().and_then(process::rss_kib);
     let mut pool = Pool::new(bytes + 64)?;
     pool.open_many(connections, target.host, options.path())?;
+    echo::greet(&mut pool)?;
     let after = target.pid().and_then(process::rss_kib);
     let grown = before.zip(after).map(|(before, after)| (after - before) / connections as f64);
 

@@ -1,6 +1,8 @@
 //! `load compare`: the table. Every row is measured in several short runs, each
 //! server in turn, so that whatever else the machine does falls on all alike;
-//! what is printed are medians, and ratios of medians.
+//! what is printed are medians of the runs and of their ratios. Compared with
+//! itself a server comes out within a few per cent on a quiet machine; where
+//! others keep the processors busy, 10 to 15, and more runs are needed.
 
 use serde_json::{Map, Value, json};
 
@@ -138,6 +140,9 @@ const ROWS: &[Row] = &[
 /// The servers, in the order of their turns.
 const NAMES: [&str; 3] = ["ours", "node", "bare"];
 
+/// One run of each server; `None` for one that is left out.
+type Round = [Option<Report>; 3];
+
 /// Runs the mode.
 pub fn run(options: &Options) -> Result<()> {
     if options.list_rows {
@@ -154,10 +159,10 @@ pub fn run(options: &Options) -> Result<()> {
         "row", "unit", "ours", "node", "bare", "ours/node", "ours/bare"
     );
     for row in ROWS.iter().filter(chosen) {
-        let reports = Bench::new(row, options).run();
+        let rounds = Bench::new(row, options).run();
         for (place, metric) in row.metrics.iter().enumerate() {
             let wanted = if place == 0 { row.wanted } else { "" };
-            lines.push(line(row, metric, wanted, &reports));
+            lines.push(line(row, metric, wanted, &rounds));
         }
     }
     println!("{}", json!({ "mode": "compare", "rows": lines }));
@@ -187,24 +192,26 @@ impl<'a> Bench<'a> {
         Bench { row, options, runs, servers: Default::default(), failed }
     }
 
-    /// The reports of all runs, by server.
-    fn run(mut self) -> [Vec<Report>; 3] {
-        let mut reports: [Vec<Report>; 3] = Default::default();
+    /// Each server in turn; the next round the other way about, so that none
+    /// always has the same one before it.
+    fn run(mut self) -> Vec<Round> {
+        let mut rounds = Vec::new();
         for run in 0..self.runs {
             eprint!("\r{} {}/{}   ", self.row.name, run + 1, self.runs);
-            for (server, reports) in reports.iter_mut().enumerate() {
-                match self.turn(server) {
-                    Ok(report) => reports.extend(report),
-                    Err(error) => {
-                        eprintln!("\r{} {}: {error}", self.row.name, NAMES[server]);
-                        self.failed[server] = true;
-                        self.servers[server] = None;
-                    }
-                }
+            let mut round = Round::default();
+            for place in 0..NAMES.len() {
+                let server = if run % 2 == 0 { place } else { NAMES.len() - 1 - place };
+                round[server] = self.turn(server).unwrap_or_else(|error| {
+                    eprintln!("\r{} {}: {error}", self.row.name, NAMES[server]);
+                    self.failed[server] = true;
+                    self.servers[server] = None;
+                    None
+                });
             }
+            rounds.push(round);
         }
         eprint!("\r{:30}\r", "");
-        reports
+        rounds
     }
 
     fn turn(&mut self, server: usize) -> Result<Option<Report>> {
@@ -237,12 +244,21 @@ impl<'a> Bench<'a> {
 }
 
 /// Prints a line of the table and returns it as JSON.
-fn line(row: &Row, metric: &Metric, wanted: &str, reports: &[Vec<Report>; 3]) -> Value {
-    let values = reports.each_ref().map(|reports| sorted(reports, metric.key));
-    let [ours, node, bare] = values.each_ref().map(|values| median(values));
-    let ratio = |of: Option<f64>| Some(ours? / of.filter(|of| *of != 0.0)?);
-    let shown = [ours, node, bare, ratio(node), ratio(bare)].map(cell);
-    let [ours, node, bare, per_node, per_bare] = shown;
+fn line(row: &Row, metric: &Metric, wanted: &str, rounds: &[Round]) -> Value {
+    let read = |round: &Round, server: usize| round[server].as_ref()?.read(metric.key);
+    let each = [0, 1, 2]
+        .map(|server| rounds.iter().filter_map(|round| read(round, server)).collect::<Vec<f64>>());
+    let values = each.each_ref().map(|each| sorted(each.iter().copied()));
+    // A ratio is that of two runs next to each other, which had the same
+    // neighbours on the machine; not that of two medians.
+    let ratio = |server: usize| {
+        median(&sorted(rounds.iter().filter_map(|round| {
+            Some(read(round, 0)? / read(round, server).filter(|of| *of != 0.0)?)
+        })))
+    };
+    let ratios = [ratio(1), ratio(2)];
+    let [ours, node, bare] = values.each_ref().map(|values| cell(median(values)));
+    let [per_node, per_bare] = ratios.map(cell);
     println!(
         "{:<11} {:<13} {ours:>9} {node:>9} {bare:>9} {per_node:>9} {per_bare:>9}  {wanted}",
         row.name, metric.unit
@@ -250,14 +266,17 @@ fn line(row: &Row, metric: &Metric, wanted: &str, reports: &[Vec<Report>; 3]) ->
     let mut json = Map::new();
     json.insert("row".into(), row.name.into());
     json.insert("metric".into(), metric.key.into());
-    for (name, values) in NAMES.iter().zip(&values) {
-        json.insert((*name).into(), summary(values));
+    for (name, each) in NAMES.iter().zip(&each) {
+        json.insert((*name).into(), summary(each));
+    }
+    for (name, ratio) in ["ours_per_node", "ours_per_bare"].into_iter().zip(ratios) {
+        json.insert(name.into(), ratio.map_or(Value::Null, rounded));
     }
     json.into()
 }
 
-fn sorted(reports: &[Report], key: &str) -> Vec<f64> {
-    let mut values: Vec<f64> = reports.iter().filter_map(|report| report.read(key)).collect();
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values
 }
@@ -272,9 +291,9 @@ fn cell(value: Option<f64>) -> String {
     value.map_or("-".into(), |value| rounded(value).to_string())
 }
 
-fn summary(sorted: &[f64]) -> Value {
-    let Some(middle) = median(sorted) else { return Value::Null };
-    let ends = [sorted.first(), sorted.last()].map(|end| end.copied().map(rounded));
-    let [least, most] = ends;
-    json!({ "median": rounded(middle), "min": least, "max": most, "runs": sorted.len() })
+/// The median, and what it was taken from, in the order of the runs.
+fn summary(each: &[f64]) -> Value {
+    let Some(middle) = median(&sorted(each.iter().copied())) else { return Value::Null };
+    let each: Vec<Value> = each.iter().copied().map(rounded).collect();
+    json!({ "median": rounded(middle), "runs": each })
 }

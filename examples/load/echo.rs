@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::Result;
@@ -89,10 +90,24 @@ fn finish(pool: &mut Pool, echo: &mut Echo) -> Result<()> {
 
 /// Whether a connection that has nothing on its way gets an echo.
 pub fn is_served(pool: &mut Pool, connection: usize) -> Result<bool> {
-    let mut echo = Echo::new(connection + 1, DIGITS, Some(1));
-    pool.send(connection, |out| echo.send(connection, Instant::now(), out));
-    let settled = pool.run(&mut echo, Instant::now() + LAST, Echo::is_settled)?;
-    Ok(settled && echo.wrong == 0)
+    are_served(pool, connection..connection + 1)
+}
+
+/// Whether all connections get an echo. A server may answer the handshake some
+/// time before it counts a connection among those that get its broadcasts; by
+/// the time it echoes, it does.
+pub fn greet(pool: &mut Pool) -> Result<()> {
+    let all = 0..pool.len();
+    if are_served(pool, all)? { Ok(()) } else { Err("not every connection gets an echo".into()) }
+}
+
+fn are_served(pool: &mut Pool, connections: Range<usize>) -> Result<bool> {
+    let mut echo = Echo::new(connections.end, DIGITS, Some(connections.len() as u64));
+    for connection in connections {
+        pool.send(connection, |out| echo.send(connection, Instant::now(), out));
+    }
+    finish(pool, &mut echo)?;
+    Ok(echo.is_settled() && echo.wrong == 0)
 }
 
 /// Whether a new connection is accepted and gets an echo.

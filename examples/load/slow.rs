@@ -9,6 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::Result;
 use crate::broadcast::Rounds;
+use crate::echo;
 use crate::options::Options;
 use crate::pool::{PATIENCE, Pool};
 use crate::process;
@@ -84,6 +85,7 @@ impl Load {
     fn put_on(&self, options: &Options, target: &Target) -> Result<Outcome> {
         let mut pool = Pool::new(self.bytes + 64)?;
         pool.open_many(self.others, target.host, options.path())?;
+        echo::greet(&mut pool)?;
         let mut rounds = Rounds::new(self.burst, self.bytes);
         let stretch = Stretch::begin(target);
         rounds.run(&mut pool, |done| done >= self.rounds)?;

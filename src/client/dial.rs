@@ -11,14 +11,14 @@ use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
-use super::wait::{Ready, Waker};
-use crate::net::Stream;
+use super::wait::{Ready, wait};
+use crate::net::{Stream, Waker};
 
 /// How long one of several addresses may take before the next is tried.
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The stack of the thread that resolves a name.
-const RESOLVER_STACK: usize = 256 << 10;
+const RESOLVER_STACK: usize = 512 << 10;
 
 /// A TCP connection in the making.
 pub(crate) struct Dialler {
@@ -52,7 +52,7 @@ impl Dialler {
                     self.addresses.reverse();
                     self.names = None;
                 }
-                Err(TryRecvError::Empty) => return self.waker.wait(None, until).map(|_| None),
+                Err(TryRecvError::Empty) => return wait(&self.waker, None, until).map(|_| None),
                 Err(TryRecvError::Disconnected) => return Err(io::ErrorKind::NotFound.into()),
             }
         }
@@ -67,7 +67,7 @@ impl Dialler {
         let Some((stream, limit)) = self.attempt.take() else { return Ok(None) };
         let sooner = [until, limit].into_iter().flatten().min();
         let want = Ready { write: true, read: false };
-        if self.waker.wait(Some((&stream, want)), sooner)?.write {
+        if wait(&self.waker, Some((&stream, want)), sooner)?.write {
             match sockopt::socket_error(&stream)? {
                 Ok(()) => return self.connected(stream).map(Some),
                 Err(error) => self.failure = Some(error.into()),

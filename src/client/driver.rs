@@ -1,19 +1,16 @@
 //! The client's thread: carries out what the machine asks for, feeds it with
 //! what the connection tells, and runs the listeners.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::Client;
 use super::machine::{Effect, Event, Heard, Input};
-use super::options::{check_header, check_path};
 use super::shared::{Core, Shared, lock};
+use super::tell::caught;
 use super::transport::{Connection, Sink, Step, Target};
-use super::url::{base64, query_string};
-use crate::error::{BoxError, Error, Result};
-use crate::events::Listeners;
+use super::wait::wait;
+use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::protocol::{ID_REQUEST, Yeast, classify};
@@ -22,6 +19,9 @@ use crate::ready_state::ReadyState;
 /// How much longer than the heartbeat a blocked writer waits for the client's
 /// thread to judge the connection, before it cuts it by itself.
 const WRITER_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the next connection waits for the one before it to be closed.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
 
 /// The state of the thread.
 pub(crate) struct Driver {
@@ -91,7 +91,8 @@ impl Driver {
 
     fn tell_patience(&mut self, core: &Core) {
         let open = core.machine.state() == ReadyState::Open;
-        let patience = core.machine.deadline().filter(|_| open).map(|at| at + WRITER_GRACE);
+        let deadline = core.machine.deadline().filter(|_| open);
+        let patience = deadline.and_then(|at| at.checked_add(WRITER_GRACE));
         if let Some(sink) = self.sink.as_ref().filter(|_| patience != self.patience) {
             sink.patience(patience);
             self.patience = patience;
@@ -117,8 +118,9 @@ impl Driver {
         let until = self.shared.core().machine.deadline();
         let closing = self.closing.as_ref().map(|(_, until)| *until);
         if let Some(connection) = &mut self.connection {
-            let step = connection.next(until, self.shared.inbox.is_full());
-            self.quiet = matches!(step, Step::Waited);
+            let paused = self.shared.inbox.is_full();
+            let step = connection.next(until, paused);
+            self.quiet = !paused && matches!(step, Step::Waited);
             self.stepped(step);
         } else if let (Some((connection, _)), Some(at)) = (&mut self.closing, closing) {
             let step = connection.next(Some(until.map_or(at, |until| until.min(at))), false);
@@ -126,7 +128,7 @@ impl Driver {
             if over {
                 self.closing = None;
             }
-        } else if self.shared.waker.wait(None, until).is_err() {
+        } else if wait(&self.shared.waker, None, until).is_err() {
             // Nothing that is known makes this fail; do not spin if it does.
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -140,14 +142,23 @@ impl Driver {
                 self.report(Input::Opened);
             }
             Step::Message(frame) => self.message(frame),
-            Step::Failed(error) => self.gone(Input::Failed(error)),
-            Step::Closed(reason) => self.gone(Input::Lost(reason)),
+            Step::Failed(error) => {
+                self.connection = None;
+                self.report(Input::Failed(error));
+            }
+            Step::Closed(reason) => {
+                self.look_after();
+                self.report(Input::Lost(reason));
+            }
         }
     }
 
-    fn gone(&mut self, input: Input<'_>) {
-        self.connection = None;
-        self.report(input);
+    /// Leaves the connection to end in the background.
+    fn look_after(&mut self) {
+        // At most a day, which no clock overflows.
+        let timeout = self.shared.options.close_timeout.min(Duration::from_secs(86_400));
+        let until = Instant::now() + timeout;
+        self.closing = self.connection.take().map(|connection| (connection, until));
     }
 
     /// Feeds the machine with what the connection tells; `None` when the
@@ -171,8 +182,20 @@ impl Driver {
         }
     }
 
+    /// Gives a connection that is still closing a last moment.
+    fn leave_closing(&mut self) {
+        let until = Instant::now() + LAST_MOMENT;
+        while let Some((mut connection, _)) = self.closing.take()
+            && Instant::now() < until
+        {
+            if !matches!(connection.next(Some(until), false), Step::Closed(_) | Step::Failed(_)) {
+                self.closing = Some((connection, until));
+            }
+        }
+    }
+
     fn dial(&mut self) {
-        self.closing = None;
+        self.leave_closing();
         match self.target() {
             Ok(target) => {
                 self.quiet = true;
@@ -192,34 +215,19 @@ impl Driver {
         for listener in self.shared.events.outgoing_url.snapshot().iter() {
             caught(|| listener(&client, &mut url))?.map_err(Error::Listener)?;
         }
-        check_path(&url.pathname)?;
-        for (name, value) in &url.headers {
-            check_header(name, value)?;
-        }
-        if let Some(auth) = url.auth.take() {
-            let basic = format!("Basic {}", base64(auth.as_bytes()));
-            url.headers.push(("Authorization".into(), basic));
-        }
-        Ok(Target {
-            secure: options.address.secure,
-            host: url.host,
-            port: url.port,
-            path: format!("{}?{}", url.pathname, query_string(&url.query)),
-            headers: url.headers,
-            max_length: options.max_length,
-            waker: Arc::clone(&self.shared.waker),
-        })
+        url.target(options, Arc::clone(&self.shared.waker))
     }
 
     fn hang_up(&mut self, graceful: bool) {
         drop(self.shared.outbox.disconnected());
         self.sink = None;
         self.patience = None;
-        if let Some(mut connection) = self.connection.take()
-            && graceful
-        {
-            connection.close();
-            self.closing = Some((connection, Instant::now() + self.shared.options.close_timeout));
+        match &mut self.connection {
+            Some(connection) if graceful => {
+                connection.close();
+                self.look_after();
+            }
+            _ => self.connection = None,
         }
     }
 
@@ -240,7 +248,7 @@ impl Driver {
             // Without a connection the reader will know it.
             Ok(Some(frame)) => drop(sink.queue(&frame)),
             Ok(None) => {}
-            Err(error) => self.error(&client, &error),
+            Err(error) => self.shared.error(&client, &error),
         }
     }
 
@@ -250,7 +258,7 @@ impl Driver {
         match received {
             Ok(Some(message)) => self.deliver(&client, message),
             Ok(None) => {}
-            Err(error) => self.error(&client, &error),
+            Err(error) => self.shared.error(&client, &error),
         }
     }
 
@@ -279,12 +287,12 @@ impl Driver {
     }
 
     fn deliver(&self, client: &Client, message: Message) {
-        let data = &self.shared.events.data;
-        if data.is_empty() {
+        self.deliver_inbox();
+        let listeners = self.shared.events.data.snapshot();
+        if listeners.is_empty() {
             return self.shared.inbox.push(message);
         }
-        self.deliver_inbox();
-        self.tell(client, data, |listener| listener(client, &message));
+        self.shared.tell(client, &listeners, |listener| listener(client, &message));
     }
 
     /// Gives what waited to a listener that has come since.
@@ -294,13 +302,17 @@ impl Driver {
             && let Some(message) = self.shared.inbox.pop()
             && let Some(client) = self.shared.client()
         {
-            self.tell(&client, data, |listener| listener(&client, &message));
+            let listeners = data.snapshot();
+            if listeners.is_empty() {
+                return self.shared.inbox.unpop(message);
+            }
+            self.shared.tell(&client, &listeners, |listener| listener(&client, &message));
         }
     }
 
     fn emit(&mut self, event: Event) {
         if let Some(client) = self.shared.client() {
-            self.emit_to(&client, &event);
+            self.shared.emit(&client, &event);
         }
         self.note(event);
     }
@@ -309,10 +321,12 @@ impl Driver {
     fn note(&self, event: Event) {
         let mut core = self.shared.core();
         match event {
-            Event::Open => core.opens += 1,
+            Event::Open => core.failure = None,
+            // Unless the application has opened it again meanwhile, or it
+            // comes back with the network.
             Event::End(_) => {
-                core.ended = true;
-                self.shared.inbox.set_over(true);
+                core.ended = core.machine.over();
+                self.shared.inbox.set_over(core.ended);
             }
             Event::Error(error) => core.failure = Some(error),
             Event::Timeout => core.failure = Some(Error::Timeout("no connection in time")),
@@ -321,93 +335,20 @@ impl Driver {
         drop(core);
         self.shared.changed();
     }
-
-    fn emit_to(&self, client: &Client, event: &Event) {
-        let events = &self.shared.events;
-        match event {
-            Event::ReadyState(state) => {
-                self.tell(client, &events.ready_state_change, |l| l(client, *state));
-            }
-            Event::Open => self.tell(client, &events.open, |l| l(client)),
-            Event::Error(error) => self.error(client, error),
-            Event::Timeout => self.tell(client, &events.timeout, |l| l(client)),
-            Event::ReconnectScheduled(attempt) => {
-                self.tell(client, &events.reconnect_scheduled, |l| l(client, *attempt));
-            }
-            Event::Reconnect(attempt) => {
-                self.tell(client, &events.reconnect, |l| l(client, *attempt));
-            }
-            Event::Reconnected(done) => {
-                self.tell(client, &events.reconnected, |l| l(client, *done));
-            }
-            Event::ReconnectTimeout(attempt) => {
-                self.tell(client, &events.reconnect_timeout, |l| l(client, *attempt));
-            }
-            Event::ReconnectFailed => self.tell(client, &events.reconnect_failed, |l| l(client)),
-            Event::Online => self.tell(client, &events.online, |l| l(client)),
-            Event::Offline => self.tell(client, &events.offline, |l| l(client)),
-            Event::Id(id) => self.id(client, id),
-            Event::Close(reason) => self.tell(client, &events.close, |l| l(client, reason)),
-            Event::End(reason) => {
-                // Nobody will answer them.
-                drop(std::mem::take(&mut *lock(&self.shared.ids)));
-                self.tell(client, &events.end, |l| l(client, reason));
-            }
-            Event::Destroy => self.destroyed(client),
-        }
-    }
-
-    fn id(&self, client: &Client, id: &str) {
-        let waiters = std::mem::take(&mut *lock(&self.shared.ids));
-        for waiter in waiters {
-            if let Err(error) = caught(|| waiter(id)) {
-                self.error(client, &error);
-            }
-        }
-    }
-
-    fn destroyed(&self, client: &Client) {
-        let events = &self.shared.events;
-        self.tell(client, &events.destroy, |l| l(client));
-        events.clear();
-        self.shared.outbox.clear();
-    }
-
-    /// Runs listeners; each panic and error becomes an error event.
-    fn tell<F: ?Sized>(
-        &self,
-        client: &Client,
-        listeners: &Listeners<F>,
-        call: impl Fn(&F) -> Result<(), BoxError>,
-    ) {
-        for listener in listeners.snapshot().iter() {
-            let done = caught(|| call(listener));
-            if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
-                self.error(client, &error);
-            }
-        }
-    }
-
-    fn error(&self, client: &Client, error: &Error) {
-        let listeners = self.shared.events.error.snapshot();
-        if listeners.is_empty() {
-            log::warn!("primus client: {error}");
-        }
-        for listener in listeners.iter() {
-            let done = caught(|| listener(client, error));
-            if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
-                log::error!("primus client: error listener: {error}");
-            }
-        }
-    }
 }
 
-/// Runs application code; a panic becomes an error.
-fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Error::Panicked(text_of(&*panic)))
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".into())
+impl Drop for Driver {
+    /// Only a defect of this crate, or a destructor of the application's that
+    /// panics, can end the thread like this. Nobody is left waiting for it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            log::error!("primus client: its thread panicked");
+            let mut core = self.shared.core();
+            core.running = false;
+            core.todo.clear();
+            self.shared.apply(&mut core, Input::End);
+            core.todo.clear();
+            self.shared.over(&mut core);
+        }
+    }
 }

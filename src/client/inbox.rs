@@ -68,6 +68,15 @@ impl Inbox {
         Some(message)
     }
 
+    /// Puts back what [`pop`](Self::pop) gave.
+    pub fn unpop(&self, message: Message) {
+        let mut state = self.lock();
+        state.bytes += message.frame().len() + OVERHEAD;
+        state.messages.push_front(message);
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// Waits for a message, for ever without a time.
     pub fn fetch(&self, until: Option<Instant>) -> Fetched {
         let mut state = self.lock();

@@ -1,12 +1,24 @@
 //! The blocking client.
 //!
 //! A [`Client`] has one thread, which connects, reads, runs the listeners and
-//! waits out the delays between attempts; it is there only while there is
-//! something to wait for. Writes go from the caller's thread straight to the
-//! socket.
+//! waits out the delays between attempts, all in one `poll(2)` that any other
+//! thread can end; it is there only while there is something to wait for. (A
+//! host name is resolved on a second, short-lived one.) Writes go from the
+//! caller's thread straight to the socket.
+//!
+//! ```text
+//!  handles ──▶ shared: machine (what to do), outbox, inbox, listeners
+//!                 ▲ inputs      │ effects
+//!                 │             ▼
+//!              driver (the thread) ──▶ transport: Connection (in), Sink (out)
+//! ```
+//!
+//! A further wire protocol is one more implementation of
+//! [`Transport`](transport::Transport), in its folder of `transformers`.
 
 pub(crate) mod answer;
 pub(crate) mod dial;
+mod discover;
 mod driver;
 mod events;
 mod inbox;
@@ -15,8 +27,9 @@ mod options;
 mod outbox;
 mod recovery;
 mod shared;
+mod tell;
 pub(crate) mod transport;
-pub(crate) mod url;
+mod url;
 pub(crate) mod wait;
 
 use std::any::Any;
@@ -34,6 +47,7 @@ use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::{Message, Written};
+use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
@@ -42,6 +56,7 @@ use inbox::Fetched;
 use machine::Input;
 use options::Options;
 use shared::{Shared, lock};
+use transport::Target;
 
 /// A client of a Primus server, in JavaScript or Rust.
 ///
@@ -53,6 +68,7 @@ use shared::{Shared, lock};
 /// client.write("hello")?;
 /// println!("{:?}", client.recv()?.value());
 /// client.end();
+/// client.wait_end(std::time::Duration::from_secs(5)); // before the process exits
 /// # Ok(()) }
 /// ```
 ///
@@ -119,6 +135,15 @@ impl Client {
         ClientBuilder::new(url)
     }
 
+    /// The options that the server at `url` asks for in its spec document:
+    /// [`builder`](Self::builder) and [`ClientBuilder::discover`].
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::discover`].
+    pub fn discover(url: &str) -> Result<ClientBuilder> {
+        Self::builder(url).discover()
+    }
+
     /// Begins to connect; nothing happens when it is connected or connecting.
     /// While it waits to reconnect, the next attempt is made at once.
     ///
@@ -147,7 +172,7 @@ impl Client {
         self.outside("waiting for the connection")?;
         let shared = self.shared();
         let known = |core: &shared::Core| {
-            core.ended || (core.opens > 0 && core.machine.state() == ReadyState::Open)
+            core.ended || (core.machine.state() == ReadyState::Open && shared.outbox.is_connected())
         };
         if !shared.wait_until(until, known) {
             return Err(Error::Timeout("no connection in time"));
@@ -164,9 +189,14 @@ impl Client {
     /// Ends the connection, or the attempts to make one, for good: `close` and
     /// `end` follow, and no reconnect. What was written is sent first.
     ///
-    /// Never waits, and the process may exit right after it; the closing
-    /// handshake goes on in the background (see
-    /// [`wait_end`](Self::wait_end)). [`open`](Self::open) connects anew.
+    /// Never waits; the closing handshake goes on in the background.
+    /// [`open`](Self::open) connects anew.
+    ///
+    /// The process may exit right after it. But the operating system resets a
+    /// connection on which something came in that was not read, and the server
+    /// may then lose the last that was written to it: where that matters, call
+    /// [`wait_end`](Self::wait_end) first, which returns as soon as the server
+    /// has answered the goodbye, and so has read everything.
     pub fn end(&self) {
         // The only failure is that no thread can be made to tell of an end.
         let _ = self.shared().command(Input::End);
@@ -435,6 +465,28 @@ pub struct OutgoingUrl {
 }
 
 impl OutgoingUrl {
+    /// What a transport is told, if nothing in it can change the request
+    /// around it.
+    pub(crate) fn target(mut self, options: &Options, waker: Arc<Waker>) -> Result<Target> {
+        options::check_path(&self.pathname)?;
+        for (name, value) in &self.headers {
+            options::check_header(name, value)?;
+        }
+        if let Some(auth) = self.auth {
+            self.headers.push(("Authorization".into(), url::basic(&auth)));
+        }
+        let question = if self.query.is_empty() { "" } else { "?" };
+        Ok(Target {
+            secure: options.address.secure,
+            host: self.host,
+            port: self.port,
+            path: format!("{}{question}{}", self.pathname, url::query_string(&self.query)),
+            headers: self.headers,
+            max_length: options.max_length,
+            waker,
+        })
+    }
+
     /// Sets a parameter of the query, in place of any of the same name.
     pub fn set_query(&mut self, name: &str, value: &str) {
         self.query.retain(|(n, _)| n != name);

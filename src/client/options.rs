@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::machine::Strategy;
 use super::recovery::Reconnect;
-use super::transport::Transport;
+use super::transport::{Target, Transport};
 use super::url::Address;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
+use crate::http::is_token_byte;
+use crate::net::Waker;
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::transformers;
@@ -53,6 +55,9 @@ pub struct ClientBuilder {
     url: String,
     transformer: String,
     parser: Parser,
+    /// Why an option cannot be used; told when the client is built.
+    fault: Option<String>,
+    transport: Vec<(String, String)>,
     pathname: String,
     headers: Vec<(String, String)>,
     reconnect: Reconnect,
@@ -76,6 +81,8 @@ impl ClientBuilder {
             url: url.to_owned(),
             transformer: "websockets".into(),
             parser: Parser::JSON,
+            fault: None,
+            transport: Vec::new(),
             pathname: "/primus".into(),
             headers: Vec::new(),
             reconnect: Reconnect::default(),
@@ -104,6 +111,23 @@ impl ClientBuilder {
     /// [`Parser::JSON`].
     pub fn parser(mut self, parser: Parser) -> Self {
         self.parser = parser;
+        self
+    }
+
+    /// How messages are encoded, by name; case does not matter.
+    pub fn parser_name(mut self, name: &str) -> Self {
+        match name.parse() {
+            Ok(parser) => self.parser = parser,
+            Err(error) => self.fault = Some(Error::to_string(&error)),
+        }
+        self
+    }
+
+    /// `transport`: an option of the transformer, by its name in Primus; may
+    /// be called repeatedly. `websockets` has none; an option that the
+    /// transformer does not know is logged and otherwise ignored, as in Primus.
+    pub fn transport(mut self, name: &str, value: &str) -> Self {
+        self.transport.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -311,7 +335,23 @@ impl ClientBuilder {
         Ok(client)
     }
 
+    pub(crate) fn connect_timeout(&self) -> Option<Duration> {
+        self.timeout.filter(|timeout| !timeout.is_zero())
+    }
+
+    /// Where the spec document is.
+    pub(crate) fn spec_target(&self, waker: Arc<Waker>) -> Result<Target> {
+        let options = self.clone().options()?;
+        let mut url = options.outgoing_url(String::new());
+        url.pathname.push_str("/spec");
+        url.query = options.address.query.clone();
+        url.target(&options, waker)
+    }
+
     fn options(self) -> Result<Options> {
+        if let Some(fault) = self.fault {
+            return Err(Error::Option(fault));
+        }
         let address = Address::parse(&self.url)?;
         if address.secure {
             let text = "https and wss need TLS, which this version does not have";
@@ -319,6 +359,9 @@ impl ClientBuilder {
         }
         for (name, value) in &self.headers {
             check_header(name, value)?;
+        }
+        for (name, _) in &self.transport {
+            log::warn!("`{}` has no transport option `{name}`", self.transformer);
         }
         let slash = if self.pathname.starts_with('/') { "" } else { "/" };
         let pathname = format!("{slash}{}", self.pathname);
@@ -387,9 +430,8 @@ const RESERVED: [&str; 6] =
 
 /// A header must not be able to change the request around it.
 pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let lower = name.to_ascii_lowercase();
-    let text = if name.is_empty() || !name.bytes().all(token) {
+    let text = if name.is_empty() || !name.bytes().all(is_token_byte) {
         format!("header `{}`: not a header name", name.escape_debug())
     } else if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
         format!("header `{name}` belongs to the handshake")

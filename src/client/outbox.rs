@@ -99,6 +99,11 @@ impl Outbox {
         }
     }
 
+    /// True while messages go to a connection.
+    pub fn is_connected(&self) -> bool {
+        self.lock().sink.is_some()
+    }
+
     /// After the end messages are refused.
     pub fn set_over(&self, over: bool) {
         self.lock().over = over;

@@ -87,6 +87,7 @@ impl Recovery {
     }
 
     /// True while attempts are being made.
+    #[cfg(test)]
     pub fn reconnecting(&self) -> bool {
         self.attempt > 0
     }

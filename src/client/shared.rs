@@ -20,9 +20,9 @@ use super::machine::{Effect, Effects, Event, Heard, Input, Machine, Settings};
 use super::options::Options;
 use super::outbox::Outbox;
 use super::recovery::Recovery;
-use super::wait::Waker;
 use super::{Client, Handle};
 use crate::error::{Error, Result};
+use crate::net::Waker;
 
 /// The stack of a client's thread: listeners and serde run on it.
 const STACK: usize = 2 << 20;
@@ -54,9 +54,7 @@ pub(crate) struct Core {
     pub todo: Effects,
     /// There is a thread.
     pub running: bool,
-    /// Connections that were opened.
-    pub opens: u64,
-    /// The `end` event was delivered, and no `open` called since.
+    /// The `end` event was delivered and meant, and no `open` called since.
     pub ended: bool,
     /// Nothing is possible any more.
     pub destroyed: bool,
@@ -85,7 +83,6 @@ impl Shared {
             machine: Machine::new(settings, recovery),
             todo: Effects::new(),
             running: false,
-            opens: 0,
             ended: false,
             destroyed: false,
             failure: None,
@@ -201,9 +198,17 @@ impl Shared {
             Err(error) => {
                 self.apply(core, Input::End);
                 core.todo.clear();
+                self.over(core);
                 Err(error.into())
             }
         }
+    }
+
+    /// Lets those know who wait for what will never come.
+    pub fn over(&self, core: &mut Core) {
+        core.ended = true;
+        self.inbox.set_over(true);
+        self.changed();
     }
 
     /// A handle for listeners; `None` when the application has dropped all of

@@ -4,15 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::wait::Waker;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::net::Waker;
 
 /// The client's side of one wire protocol.
 pub(crate) trait Transport: Send + Sync {
-    /// Its name in Primus.
-    fn name(&self) -> &'static str;
     /// Begins one session from zero. Nothing happens before the first
     /// [`Connection::next`].
     fn dial(&self, target: Target) -> Box<dyn Connection>;
@@ -43,6 +41,16 @@ impl Target {
             (80, false) | (443, true) => host,
             _ => format!("{host}:{port}"),
         }
+    }
+
+    /// The head of a GET request with these further header lines.
+    pub fn request(&self, lines: &str) -> String {
+        let mut head =
+            format!("GET {} HTTP/1.1\r\nHost: {}\r\n{lines}", self.path, self.authority());
+        for (name, value) in &self.headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        head + "\r\n"
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use crate::error::{Error, Result};
+use crate::http::{decode, pairs};
+use crate::parsers::to_base64;
 
 /// Where a client connects to, taken from the user's URL.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +34,7 @@ impl Address {
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let authority = rest.split('/').next().unwrap_or_default();
         let (auth, place) = match authority.rsplit_once('@') {
-            Some((auth, place)) => (Some(decode(auth)), place),
+            Some((auth, place)) => (Some(userinfo(auth)), place),
             None => (None, authority),
         };
         let (host, port) = host_and_port(place).ok_or_else(|| bad("the port is not a number"))?;
@@ -40,8 +42,14 @@ impl Address {
             return Err(bad("the host is missing or malformed"));
         }
         let port = port.unwrap_or(if secure { 443 } else { 80 });
-        Ok(Address { secure, host: host.to_owned(), port, auth, query: parse_query(query) })
+        let query = pairs(query).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+        Ok(Address { secure, host: host.to_owned(), port, auth, query })
     }
+}
+
+/// Percent-decodes credentials, in which `+` is no space.
+fn userinfo(text: &str) -> String {
+    decode(&text.replace('+', "%2B")).into_owned()
 }
 
 /// Splits off the port, if there is one; `None` when it is not a number.
@@ -70,14 +78,6 @@ fn without_auth(url: &str) -> String {
     }
 }
 
-fn parse_query(query: &str) -> Vec<(String, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(key, value)| (decode(&key.replace('+', " ")), decode(&value.replace('+', " "))))
-        .collect()
-}
-
 /// Writes a query string, percent-encoded as `encodeURIComponent` does.
 pub(crate) fn query_string(query: &[(String, String)]) -> String {
     let pairs: Vec<_> = query.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
@@ -97,41 +97,9 @@ fn encode(text: &str) -> String {
     out
 }
 
-/// Undoes percent-encoding; what is not an escape stays as it is.
-fn decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let escaped = (byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten().and_then(hex);
-        out.push(escaped.unwrap_or(byte));
-        at += if escaped.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn hex(pair: &[u8]) -> Option<u8> {
-    let digit = |b: u8| char::from(b).to_digit(16);
-    match pair {
-        [high, low] => Some((digit(*high)? * 16 + digit(*low)?) as u8),
-        _ => None,
-    }
-}
-
-/// Base64 of RFC 4648, padded.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let letter = |bits: u32| char::from(LETTERS[(bits & 63) as usize]);
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |n: usize| u32::from(chunk.get(n).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        out.push(letter(bits >> 18));
-        out.push(letter(bits >> 12));
-        out.push(if chunk.len() > 1 { letter(bits >> 6) } else { '=' });
-        out.push(if chunk.len() > 2 { letter(bits) } else { '=' });
-    }
-    out
+/// The value of an `Authorization` header for `user:password`.
+pub(crate) fn basic(auth: &str) -> String {
+    format!("Basic {}", to_base64(auth.as_bytes()))
 }
 
 #[cfg(test)]
@@ -185,11 +153,5 @@ mod tests {
         assert_eq!(again("http://h?token=abc%20d&x=1"), "token=abc%20d&x=1");
         assert_eq!(again("http://h/?b=a+c&a=%2B&flag"), "b=a%20c&a=%2B&flag=");
         assert_eq!(again("http://h?e=é%zz&&"), "e=%C3%A9%25zz");
-    }
-
-    #[test]
-    fn base64_of_rfc_4648() {
-        let all: Vec<_> = ["", "f", "fo", "foo", "foob"].map(|t| base64(t.as_bytes())).into();
-        assert_eq!(all, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
     }
 }

@@ -1,12 +1,12 @@
 //! The connections that are open, each with its thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use crate::net::Stream;
@@ -29,13 +29,21 @@ impl Accepted {
     }
 }
 
+/// How long a thread whose connection has ended waits for another. Making a
+/// thread costs more than everything else about a new connection.
+const REST: Duration = Duration::from_secs(1);
+
+/// Threads that may wait so at a time.
+const RESTING: usize = 64;
+
 /// The connections that are open, bounded in number.
 ///
 /// One lock guards the table; it is held for a few instructions, never during
 /// a system call that may block and never while a connection is served.
 pub(crate) struct Connections {
     table: Mutex<Table>,
-    empty: Condvar,
+    /// A thread or connection is gone.
+    gone: Condvar,
     bound: usize,
     stack_size: usize,
     opened: AtomicU64,
@@ -45,18 +53,56 @@ pub(crate) struct Connections {
 
 #[derive(Default)]
 struct Table {
-    live: HashMap<u64, Entry>,
+    live: HashMap<u64, Arc<Stream>>,
     next: u64,
     closed: bool,
-    /// The thread that ended last. The next one to end joins it: a thread that
-    /// nobody joins keeps its stack, and one that is merely detached may still
-    /// be there when the server says that it is gone.
+    /// Threads that wait for a connection, the latest last.
+    resting: Vec<Arc<Slot>>,
+    /// The threads, by number. A thread that nobody joins keeps its stack.
+    threads: HashMap<u64, JoinHandle<()>>,
+    /// Threads that were started and are not gone; their handles may not be in
+    /// the table yet.
+    running: usize,
+    /// Numbers of threads that were gone before their handle came.
+    retired: HashSet<u64>,
+    /// The thread that ended last. The next one to end joins it.
     ended: Option<JoinHandle<()>>,
 }
 
-struct Entry {
-    stream: Arc<Stream>,
-    thread: Option<JoinHandle<()>>,
+/// Where a resting thread is given its next connection.
+#[derive(Default)]
+struct Slot {
+    job: Mutex<Option<Job>>,
+    given: Condvar,
+}
+
+/// A connection to serve.
+struct Job {
+    place: Place,
+    accepted: Accepted,
+    serve: Box<dyn FnOnce(Accepted) + Send>,
+}
+
+impl Slot {
+    fn job(&self) -> MutexGuard<'_, Option<Job>> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give(&self, job: Job) {
+        *self.job() = Some(job);
+        self.given.notify_all();
+    }
+
+    /// Waits for a job; woken without one, or at the end of the time, there is
+    /// none.
+    fn take(&self, time: Duration) -> Option<Job> {
+        let job = self.job();
+        let mut job = match job.is_some() {
+            true => job,
+            false => self.given.wait_timeout(job, time).unwrap_or_else(PoisonError::into_inner).0,
+        };
+        job.take()
+    }
 }
 
 /// Why a connection was not taken.
@@ -98,7 +144,7 @@ impl Connections {
     pub(crate) fn new(bound: usize, stack_size: usize) -> Arc<Self> {
         Arc::new(Connections {
             table: Mutex::default(),
-            empty: Condvar::new(),
+            gone: Condvar::new(),
             bound,
             stack_size,
             opened: AtomicU64::new(0),
@@ -107,32 +153,86 @@ impl Connections {
         })
     }
 
-    /// Serves a connection on a thread of its own.
+    /// Serves a connection on a thread of its own: one that rests from an
+    /// earlier connection, or a new one.
     pub(crate) fn spawn(
         self: &Arc<Self>,
         accepted: Accepted,
         serve: impl FnOnce(Accepted) + Send + 'static,
     ) -> Result<(), Refused> {
         let place = self.enter(Arc::clone(&accepted.stream))?;
-        let id = place.id;
-        let name = format!("primus-{id}");
-        let thread = Builder::new().name(name).stack_size(self.stack_size).spawn(move || {
-            let connections = Arc::clone(&place.connections);
-            if catch_unwind(AssertUnwindSafe(|| serve(accepted))).is_err() {
-                connections.panicked.fetch_add(1, Relaxed);
-                log::error!("the thread of a connection panicked");
+        let job = Job { place, accepted, serve: Box::new(serve) };
+        let resting = self.lock().resting.pop();
+        match resting {
+            Some(slot) => {
+                slot.give(job);
+                Ok(())
             }
-            drop(place);
-        });
+            None => self.start(job),
+        }
+    }
+
+    /// Starts a thread with its first connection.
+    fn start(self: &Arc<Self>, job: Job) -> Result<(), Refused> {
+        let (id, connections) = (job.place.id, Arc::clone(self));
+        self.lock().running += 1;
+        let thread = Builder::new()
+            .name("primus-conn".into())
+            .stack_size(self.stack_size)
+            .spawn(move || connections.work(id, job));
         match thread {
-            Ok(thread) => self.started(id, thread),
+            Ok(thread) => {
+                self.started(id, thread);
+                Ok(())
+            }
             Err(error) => {
+                self.lock().running -= 1;
                 self.opened.fetch_sub(1, Relaxed);
                 self.refused.fetch_add(1, Relaxed);
-                return Err(Refused::Thread(error));
+                Err(Refused::Thread(error))
             }
         }
-        Ok(())
+    }
+
+    /// The life of a thread: one connection after the other.
+    fn work(&self, id: u64, first: Job) {
+        let slot = Arc::default();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            self.serve(job);
+            next = self.rest(&slot);
+        }
+        self.retire(id);
+    }
+
+    fn serve(&self, job: Job) {
+        let Job { place, accepted, serve } = job;
+        if catch_unwind(AssertUnwindSafe(|| serve(accepted))).is_err() {
+            self.panicked.fetch_add(1, Relaxed);
+            log::error!("the thread of a connection panicked");
+        }
+        drop(place);
+    }
+
+    /// Waits for the next connection; `None` when the thread is to end.
+    fn rest(&self, slot: &Arc<Slot>) -> Option<Job> {
+        {
+            let mut table = self.lock();
+            if table.closed || table.resting.len() >= RESTING {
+                return None;
+            }
+            table.resting.push(Arc::clone(slot));
+        }
+        if let Some(job) = slot.take(REST) {
+            return Some(job);
+        }
+        let mut table = self.lock();
+        let before = table.resting.len();
+        table.resting.retain(|resting| !Arc::ptr_eq(resting, slot));
+        let taken = table.resting.len() == before && !table.closed;
+        drop(table);
+        // Whoever took the slot off the list is about to fill it.
+        if taken { slot.take(REST) } else { slot.take(Duration::ZERO) }
     }
 
     /// Takes a place for a connection that the calling thread will serve.
@@ -144,7 +244,7 @@ impl Connections {
         }
         let id = table.next;
         table.next += 1;
-        table.live.insert(id, Entry { stream, thread: None });
+        table.live.insert(id, stream);
         self.opened.fetch_add(1, Relaxed);
         Ok(Place { connections: Arc::clone(self), id })
     }
@@ -179,39 +279,43 @@ impl Connections {
         self.panicked.load(Relaxed)
     }
 
-    /// Takes no more connections.
+    /// Takes no more connections; the threads that rest end.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        let mut table = self.lock();
+        table.closed = true;
+        let resting = std::mem::take(&mut table.resting);
+        drop(table);
+        resting.iter().for_each(|slot| slot.given.notify_all());
     }
 
     /// Cuts every open stream, which wakes the threads that read them; what
     /// their peers have not read is thrown away.
     pub(crate) fn abort(&self) {
-        let streams: Vec<_> = self.lock().live.values().map(|e| Arc::clone(&e.stream)).collect();
+        let streams: Vec<_> = self.lock().live.values().map(Arc::clone).collect();
         streams.iter().for_each(|stream| stream.abort());
     }
 
     /// Ends the reading of every stream of which `waits` is true: a thread that
     /// waits for a request finds that none will come.
     pub(crate) fn end_reading(&self, waits: impl Fn(&Arc<Stream>) -> bool) {
-        let streams: Vec<_> = self.lock().live.values().map(|e| Arc::clone(&e.stream)).collect();
+        let streams: Vec<_> = self.lock().live.values().map(Arc::clone).collect();
         let waiting = streams.iter().filter(|stream| waits(stream));
         waiting.for_each(|stream| stream.shutdown(Shutdown::Read));
     }
 
     /// Waits until no connection is left but `own`, or until the deadline;
-    /// tells how many more are left. When it is 0, no thread of theirs is left
-    /// either.
+    /// tells how many more are left. When it is 0 after [`close`](Self::close),
+    /// no thread of theirs is left either.
     ///
     /// `own` is 1 when a connection thread calls, which cannot wait for itself.
     pub(crate) fn wait(&self, deadline: Instant, own: usize) -> usize {
         let mut table = self.lock();
-        while table.live.len() > own {
+        while table.live.len() > own || (table.closed && table.running > own) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return table.live.len() - own;
+                return table.live.len().saturating_sub(own);
             }
-            let waited = self.empty.wait_timeout(table, left);
+            let waited = self.gone.wait_timeout(table, left);
             table = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let ended = table.ended.take();
@@ -224,28 +328,39 @@ impl Connections {
     /// meanwhile.
     fn started(&self, id: u64, thread: JoinHandle<()>) {
         let mut table = self.lock();
-        let before = match table.live.get_mut(&id) {
-            Some(entry) => entry.thread.replace(thread),
-            None => table.ended.replace(thread),
+        // A thread that has retired has left its number.
+        let before = match table.retired.remove(&id) {
+            true => table.ended.replace(thread),
+            false => table.threads.insert(id, thread),
         };
+        drop(table);
+        join(before);
+    }
+
+    /// The calling thread is about to end.
+    fn retire(&self, id: u64) {
+        let mut table = self.lock();
+        table.running -= 1;
+        let before = match table.threads.remove(&id) {
+            Some(thread) => table.ended.replace(thread),
+            None => {
+                table.retired.insert(id);
+                None
+            }
+        };
+        self.gone.notify_all();
         drop(table);
         join(before);
     }
 
     fn leave(&self, id: u64) {
         let mut table = self.lock();
-        let entry = table.live.remove(&id);
-        let (stream, thread) = entry.map(|e| (e.stream, e.thread)).unzip();
-        let before = match thread.flatten() {
-            Some(thread) => table.ended.replace(thread),
-            None => None,
-        };
+        let stream = table.live.remove(&id);
         if table.live.len() <= 1 {
-            self.empty.notify_all();
+            self.gone.notify_all();
         }
         drop(table);
         drop(stream);
-        join(before);
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -19,7 +19,7 @@
 //! The acceptor has one thread; each connection has one, on which everything
 //! here runs. [`Connections`] is the only thing shared between them.
 
-#![allow(dead_code, unused_imports)] // until the server uses it
+#![allow(dead_code)] // bodies and response heads are for the transformers that poll
 
 mod acceptor;
 mod body;
@@ -40,10 +40,13 @@ mod tests;
 pub(crate) use acceptor::{Acceptor, Listener};
 pub(crate) use body::BodyDecoder;
 pub(crate) use bound::default_connection_bound;
-pub(crate) use connection::{Body, Connection, Next};
-pub(crate) use connections::{Accepted, Connections, Place, Refused};
-pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, parse_request, parse_response};
+pub(crate) use connection::{Connection, Next};
+pub(crate) use connections::{Accepted, Connections};
+pub(crate) use fields::Fields;
+pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, is_token_byte, parse_response};
 pub(crate) use query::{decode, pairs};
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};
-pub(crate) use response::{HeaderSet, is_sound, refusal, refusal_of, text, typed};
+pub(crate) use response::{HeaderSet, is_sound, text, typed};
+#[cfg(test)]
+pub(crate) use {connections::Refused, head::parse_request, response::refusal_of};

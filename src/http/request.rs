@@ -28,6 +28,13 @@ impl From<SocketAddr> for Address {
     }
 }
 
+impl fmt::Display for Address {
+    /// As socket addresses are written: `192.0.2.1:80`, `[2001:db8::1]:80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SocketAddr::new(self.ip, self.port).fmt(f)
+    }
+}
+
 impl Default for Address {
     fn default() -> Self {
         Address { ip: Ipv4Addr::LOCALHOST.into(), port: 0 }

@@ -28,8 +28,8 @@ use super::head::is_token_byte;
 /// Bytes collected before they go to the socket.
 const BUFFER: usize = 16 << 10;
 
-/// Most of a body that is put into a refusal of an upgrade.
-const REFUSAL_BODY: u64 = 64 << 10;
+/// The largest body of a refused upgrade, which is collected in memory.
+const REFUSAL_BODY: u64 = 1 << 20;
 
 /// Header fields that middleware sets for whatever will be the answer.
 #[derive(Clone, Debug, Default)]
@@ -148,9 +148,12 @@ pub(crate) fn refusal_of(
         .collect();
     headers.extend(extra.iter());
     let mut body = Vec::new();
-    if let Err(error) = response.into_reader().take(REFUSAL_BODY).read_to_end(&mut body) {
-        log::warn!("the body of a refusal could not be read: {error}");
-        body.clear();
+    let read = response.into_reader().take(REFUSAL_BODY + 1).read_to_end(&mut body);
+    if read.is_err() || body.len() as u64 > REFUSAL_BODY {
+        log::error!(
+            "the body of a refused upgrade could not be read or is over {REFUSAL_BODY} bytes"
+        );
+        return refusal(version, 500, &[], b"");
     }
     refusal(version, if is_final(status) { status } else { 500 }, &headers, &body)
 }
@@ -175,6 +178,8 @@ impl Printing<'_> {
         let response = if sound(&response) { response } else { text(500, "unsound response") };
         let status = response.status_code().0;
         let to_end = response.data_length().is_none() && self.version < (1, 1);
+        let lengthless = matches!(status, 204 | 304);
+        let head_only = self.head_only || lengthless;
         let failed = Cell::new(false);
         let keep_alive = self.keep_alive.filter(|_| !to_end);
         let mut printer = Printer {
@@ -188,11 +193,11 @@ impl Printing<'_> {
                 extra: self.extra,
                 own_server: has(&response, "Server"),
                 own_date: has(&response, "Date"),
-                bodiless: matches!(status, 204 | 304),
+                bodiless: head_only,
+                lengthless,
                 upgrade: status == 426,
             },
         };
-        let head_only = self.head_only || matches!(status, 204 | 304);
         let response = guarded(response, &failed, to_end);
         response.raw_print(&mut printer, self.version.clone(), &[], head_only, None)?;
         printer.finish(head_only)?;
@@ -327,7 +332,10 @@ struct Edit<'a> {
     extra: &'a HeaderSet,
     own_server: bool,
     own_date: bool,
+    /// No body will follow.
     bodiless: bool,
+    /// Not even the length of one.
+    lengthless: bool,
     /// The answer names the protocol to upgrade to (RFC 9110 section 15.5.22).
     upgrade: bool,
 }
@@ -349,8 +357,9 @@ impl Edit<'_> {
             match name {
                 "Server" if !self.own_server => {}
                 "Date" if !self.own_date => date = line,
+                "Transfer-Encoding" if self.bodiless => {}
                 "Transfer-Encoding" => framing = line,
-                "Content-Length" if self.to_end || self.bodiless => {}
+                "Content-Length" if self.to_end || self.lengthless => {}
                 "Content-Length" => {
                     expect = value.parse().map_or(Expect::Any, Expect::Bytes);
                     framing = line;

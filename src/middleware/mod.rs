@@ -30,8 +30,6 @@
 //! assert_eq!(middleware.index_of("tenant"), Some(0));
 //! ```
 
-#![allow(dead_code, unused_imports)] // until the server uses it
-
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};

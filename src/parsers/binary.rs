@@ -34,6 +34,7 @@ fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
 }
 
 impl Tags for BinaryPack {
+    #[inline]
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault> {
         let tag = reader.u8()?;
         Ok(match tag {
@@ -68,15 +69,16 @@ impl Tags for BinaryPack {
         })
     }
 
+    #[inline]
     fn int(out: &mut Vec<u8>, n: i64) -> Result<(), Fault> {
         match n {
             -32..=127 => out.push(n as u8),
-            0..=0xFF => tagged(out, 0xCC, [n as u8]),
-            0..=0xFFFF => tagged(out, 0xCD, (n as u16).to_be_bytes()),
-            0..=0xFFFF_FFFF => tagged(out, 0xCE, (n as u32).to_be_bytes()),
-            -0x80..0 => tagged(out, 0xD0, [n as u8]),
-            -0x8000..0 => tagged(out, 0xD1, (n as i16).to_be_bytes()),
-            -0x8000_0000..0 => tagged(out, 0xD2, (n as i32).to_be_bytes()),
+            128..=0xFF => tagged(out, 0xCC, [n as u8]),
+            0x100..=0xFFFF => tagged(out, 0xCD, (n as u16).to_be_bytes()),
+            0x1_0000..=0xFFFF_FFFF => tagged(out, 0xCE, (n as u32).to_be_bytes()),
+            -0x80..=-33 => tagged(out, 0xD0, [n as u8]),
+            -0x8000..=-0x81 => tagged(out, 0xD1, (n as i16).to_be_bytes()),
+            -0x8000_0000..=-0x8001 => tagged(out, 0xD2, (n as i32).to_be_bytes()),
             _ => tagged(out, 0xD3, n.to_be_bytes()),
         }
         Ok(())
@@ -106,6 +108,7 @@ impl Tags for BinaryPack {
         Ok(())
     }
 
+    #[inline]
     fn str_head(out: &mut Vec<u8>, len: u32) {
         head(out, 0xB0, 0xD8, len);
     }
@@ -119,10 +122,12 @@ impl Tags for BinaryPack {
         Ok(())
     }
 
+    #[inline]
     fn array_head(out: &mut Vec<u8>, len: u32) {
         head(out, 0x90, 0xDC, len);
     }
 
+    #[inline]
     fn map_head(out: &mut Vec<u8>, len: u32) {
         head(out, 0x80, 0xDE, len);
     }

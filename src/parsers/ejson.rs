@@ -17,10 +17,6 @@ use std::borrow::Cow;
 use super::text::{self, Lexer};
 use crate::value::{Date, Fault, RegExp, Value};
 
-/// The most escapes that may be open inside each other. Each costs one more
-/// look at what is in it, so without a bound deep nesting would be expensive.
-pub(super) const MAX_ESCAPES: usize = 16;
-
 /// An object that is not what it seems.
 pub(super) enum Wrapper {
     /// It stands for this value and ends there.
@@ -95,13 +91,28 @@ impl Keys {
     }
 }
 
-/// Looks at the object that is next, without taking it.
-pub(super) fn wrapper(mut lexer: Lexer<'_>, depth: usize) -> Result<Option<Wrapper>, Fault> {
+/// Looks at the object that is next, without taking it. Adds to `seen` how many
+/// bytes it had to look at.
+pub(super) fn wrapper(
+    lexer: Lexer<'_>,
+    depth: usize,
+    seen: &mut usize,
+) -> Result<Option<Wrapper>, Fault> {
+    let mut ahead = lexer;
+    let places = look_ahead(&mut ahead, depth);
+    *seen += ahead.at - lexer.at;
+    places?.map(|places| unwrap(ahead, places)).transpose()
+}
+
+/// Where the values of the wrapper keys begin; of a key that comes twice, the
+/// last.
+type Places = [Option<(Special, usize)>; 2];
+
+/// Skips the object if it is a wrapper.
+fn look_ahead(lexer: &mut Lexer<'_>, depth: usize) -> Result<Option<Places>, Fault> {
     lexer.expect(b'{', "expected an object")?;
     let mut keys = Keys::default();
-    // Where the values of the wrapper keys begin; of a key that comes twice the
-    // last.
-    let mut places: [Option<(Special, usize)>; 2] = [None; 2];
+    let mut places: Places = [None; 2];
     loop {
         if lexer.peek() != Some(b'"') {
             return Ok(None);
@@ -122,14 +133,11 @@ pub(super) fn wrapper(mut lexer: Lexer<'_>, depth: usize) -> Result<Option<Wrapp
         }
     }
     lexer.expect(b'}', "expected a comma or the end")?;
-    if !keys.is_wrapper() {
-        return Ok(None);
-    }
-    unwrap(lexer, places).map(Some)
+    Ok(keys.is_wrapper().then_some(places))
 }
 
 /// What a wrapper with these keys, at whose end the lexer is, stands for.
-fn unwrap(lexer: Lexer<'_>, places: [Option<(Special, usize)>; 2]) -> Result<Wrapper, Fault> {
+fn unwrap(lexer: Lexer<'_>, places: Places) -> Result<Wrapper, Fault> {
     let end = lexer.at;
     let place = |wanted| {
         let (_, at) = places.iter().flatten().find(|(special, _)| *special == wanted)?;

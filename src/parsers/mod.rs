@@ -10,6 +10,8 @@ mod msgpack;
 mod pack;
 mod text;
 
+pub(crate) use text::to_base64;
+
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
@@ -290,7 +292,8 @@ impl Parser {
     ///
     /// # Errors
     /// As [`decode`](Self::decode), and if the message has another shape than
-    /// the type.
+    /// the type. (To derived structs a key that comes twice is an error too; a
+    /// `Value` keeps the last, as JavaScript does.)
     pub fn decode_as<T: DeserializeOwned>(
         &self,
         frame: &Frame,

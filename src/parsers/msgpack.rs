@@ -104,6 +104,7 @@ fn write_error(out: &mut Vec<u8>, error: JsError) -> Result<(), Fault> {
 }
 
 impl Tags for MsgPack {
+    #[inline]
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault> {
         Ok(match Marker::from_u8(reader.u8()?) {
             Marker::FixPos(n) => Head::Number(n.into()),
@@ -146,6 +147,7 @@ impl Tags for MsgPack {
         })
     }
 
+    #[inline]
     fn int(out: &mut Vec<u8>, n: i64) -> Result<(), Fault> {
         let exact = || (n as f64) as i128 == i128::from(n);
         if i32::try_from(n).is_err() && exact() {
@@ -168,6 +170,7 @@ impl Tags for MsgPack {
         }
     }
 
+    #[inline]
     fn str_head(out: &mut Vec<u8>, len: u32) {
         let _ = written(encode::write_str_len(out, len));
     }
@@ -178,10 +181,12 @@ impl Tags for MsgPack {
         Ok(())
     }
 
+    #[inline]
     fn array_head(out: &mut Vec<u8>, len: u32) {
         let _ = written(encode::write_array_len(out, len));
     }
 
+    #[inline]
     fn map_head(out: &mut Vec<u8>, len: u32) {
         let _ = written(encode::write_map_len(out, len));
     }

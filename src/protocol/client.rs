@@ -33,6 +33,7 @@ impl ClientMode {
         ClientMode::ServerPings { timeout: Some(Duration::from_secs(45)) };
 
     /// The defaults for a server that must be pinged.
+    #[cfg(test)]
     pub const CLIENT_PINGS: ClientMode = ClientMode::ClientPings {
         interval: Some(Duration::from_secs(25)),
         timeout: Duration::from_secs(10),

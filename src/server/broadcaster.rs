@@ -180,8 +180,8 @@ fn gather(first: Frame, commands: &Receiver<Command>) -> (Vec<Frame>, Option<Com
 
 fn deliver(registry: &Registry, batch: &[Frame]) {
     let mut segments: Vec<(&'static str, Arc<Segment>)> = Vec::new();
-    for spark in registry.snapshot() {
-        let wire = spark.outbox().wire();
+    for outbox in registry.outboxes() {
+        let wire = outbox.wire();
         let known = segments.iter().find(|(format, _)| *format == wire.format());
         let segment = match known {
             Some((_, segment)) => segment.clone(),
@@ -189,12 +189,14 @@ fn deliver(registry: &Registry, batch: &[Frame]) {
                 let mut bytes = Vec::new();
                 batch.iter().for_each(|frame| wire.encode(frame, &mut bytes));
                 let payload = batch.iter().map(Frame::len).sum();
-                let segment = Arc::new(Segment { bytes, messages: batch.len(), payload });
+                let messages = batch.len();
+                let segment = Arc::new(Segment { bytes, messages, payload });
                 segments.push((wire.format(), segment.clone()));
                 segment
             }
         };
-        spark.deliver(&segment);
+        // An outbox that refuses is closed, or has said so in the metrics.
+        let _ = outbox.offer_shared(&segment);
     }
 }
 

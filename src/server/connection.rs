@@ -12,7 +12,7 @@ use crate::http::{self, Accepted, HeaderSet, Next, Request};
 use crate::middleware::{Defaults, Exchange, Middleware};
 use crate::options::Options;
 use crate::server::{Fallback, Inner, life};
-use crate::transformers::{Host, Opening, Source, Upgrade};
+use crate::transformers::{Host, Opening, Upgrade};
 
 thread_local! {
     /// The server whose connection this thread serves, by address; 0 for other
@@ -32,26 +32,45 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) {
     if let Some(bytes) = server.options.send_buffer {
         accepted.stream.set_send_buffer(bytes);
     }
-    let mut connection = http::Connection::new(accepted, server.limits.clone());
+    let connection = Box::new(http::Connection::new(accepted, server.limits.clone()));
+    // Called from here, with nothing of HTTP left on the stack: whatever depth
+    // is reached stays resident for as long as the thread lives.
+    if let Some(opening) = converse(server, connection) {
+        life::run(server, opening);
+    }
+}
+
+/// Answers requests until the connection ends or becomes a spark's.
+#[inline(never)]
+fn converse(server: &Inner, mut connection: Box<http::Connection>) -> Option<Box<Opening>> {
     loop {
         match connection.next_request() {
             Next::Request(request) => match answer(server, request, connection) {
-                Some(kept) => connection = kept,
-                None => return,
+                Answered::Kept(kept) => connection = kept,
+                Answered::Passed(upgrade) => return server.transformer.upgrade(server, upgrade),
+                Answered::Over => return None,
             },
-            Next::Refused(status) => return server.metrics.refused(status),
-            Next::Closed => return,
+            Next::Refused(status) => {
+                server.metrics.refused(status);
+                return None;
+            }
+            Next::Closed => return None,
         }
     }
 }
 
-/// Answers a request; gives the connection back unless it was taken over or
-/// has ended.
-fn answer(
-    server: &Arc<Inner>,
-    request: Request,
-    mut connection: http::Connection,
-) -> Option<http::Connection> {
+/// What became of a connection when a request was answered.
+enum Answered {
+    /// It can take another.
+    Kept(Box<http::Connection>),
+    /// It asks for an upgrade, which the middleware has let pass.
+    Passed(Box<Upgrade>),
+    /// It has ended.
+    Over,
+}
+
+#[inline(never)]
+fn answer(server: &Inner, request: Request, connection: Box<http::Connection>) -> Answered {
     let ours = request.path().starts_with(&server.options.pathname);
     if !ours || server.is_closing() {
         return outside(server, &request, connection);
@@ -63,8 +82,7 @@ fn answer(
     let response = match passed {
         Ok(()) if is_upgrade => {
             let upgrade = Upgrade { request, extensions, headers, connection };
-            server.transformer.upgrade(&Sparks(server), upgrade);
-            return None;
+            return Answered::Passed(Box::new(upgrade));
         }
         Ok(()) => server.transformer.request(&request),
         Err(answer) => {
@@ -72,15 +90,15 @@ fn answer(
             answer.response
         }
     };
-    respond(server, is_upgrade, response, &headers, &mut connection).then_some(connection)
+    match is_upgrade {
+        true => refuse_upgrade(server, response, &headers, connection),
+        false => respond(server, response, &headers, connection),
+    }
 }
 
-/// Answers what is not Primus's: with the application's own page, or 404.
-fn outside(
-    server: &Inner,
-    request: &Request,
-    mut connection: http::Connection,
-) -> Option<http::Connection> {
+/// Answers what is not Primus's: with the application's own page, or 404. That
+/// it may have asked for an upgrade is ignored, as HTTP allows.
+fn outside(server: &Inner, request: &Request, mut connection: Box<http::Connection>) -> Answered {
     let fallback = server.fallback.read().unwrap_or_else(PoisonError::into_inner).clone();
     let response = match fallback {
         Some(answer) => match connection.body(server.limits.body as u64) {
@@ -90,8 +108,7 @@ fn outside(
         None if server.is_closing() => http::text(503, "Service Unavailable"),
         None => http::text(404, "Not Found"),
     };
-    let headers = HeaderSet::default();
-    respond(server, request.is_upgrade(), response, &headers, &mut connection).then_some(connection)
+    respond(server, response, &HeaderSet::default(), connection)
 }
 
 fn page(server: &Inner, answer: &Fallback, request: &Request, body: &mut dyn Read) -> ResponseBox {
@@ -106,44 +123,52 @@ fn page(server: &Inner, answer: &Fallback, request: &Request, body: &mut dyn Rea
     })
 }
 
-/// Sends an answer; an upgrade that is answered is refused, in the raw form.
-/// True when the connection can take another request.
+/// Sends an answer.
 fn respond(
     server: &Inner,
-    is_upgrade: bool,
     response: ResponseBox,
     headers: &HeaderSet,
-    connection: &mut http::Connection,
-) -> bool {
-    let status = response.status_code().0;
-    if status >= 400 {
-        server.metrics.refused(status);
+    mut connection: Box<http::Connection>,
+) -> Answered {
+    server.count_refusal(&response);
+    match connection.respond(response, headers) {
+        Ok(()) => Answered::Kept(connection),
+        Err(_) => Answered::Over,
     }
-    if is_upgrade {
-        connection.refuse_upgrade(response, headers);
-        return false;
-    }
-    connection.respond(response, headers).is_ok()
 }
 
-/// What transformers see of the server.
-struct Sparks<'a>(&'a Arc<Inner>);
+/// Answers an upgrade, in the raw form, and closes.
+fn refuse_upgrade(
+    server: &Inner,
+    response: ResponseBox,
+    headers: &HeaderSet,
+    mut connection: Box<http::Connection>,
+) -> Answered {
+    server.count_refusal(&response);
+    connection.refuse_upgrade(response, headers);
+    Answered::Over
+}
 
-impl Host for Sparks<'_> {
-    fn run(&self, opening: Opening, source: Box<dyn Source>) {
-        life::run(self.0, opening, source);
+impl Inner {
+    fn count_refusal(&self, response: &ResponseBox) {
+        let status = response.status_code().0;
+        if status >= 400 {
+            self.metrics.refused(status);
+        }
     }
+}
 
+impl Host for Inner {
     fn refused(&self, status: u16) {
-        self.0.metrics.refused(status);
+        self.metrics.refused(status);
     }
 
     fn max_length(&self) -> usize {
-        self.0.options.max_length
+        self.options.max_length
     }
 
     fn control_frames(&self) -> u32 {
-        self.0.limits.control_frames
+        self.limits.control_frames
     }
 }
 

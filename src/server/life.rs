@@ -1,5 +1,9 @@
 //! The life of a spark, on its thread: pull what comes, run the listeners,
 //! write what they wrote together, and close in the protocol's own way.
+//!
+//! The larger functions are kept from being inlined into each other: the pages
+//! of a stack that were ever touched stay resident, and with thousands of
+//! threads the deepest call counts.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -49,8 +53,7 @@ fn address(spark: &Spark) -> usize {
 }
 
 /// Makes a spark of an accepted connection and lives its life.
-pub(super) fn run(server: &Arc<Server>, opening: Opening, source: Box<dyn Source>) {
-    SOURCE.set(Some(Current { source, corked: false, closed: false }));
+pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
     if let Some(spark) = admit(server, opening) {
         OWN.set(address(&spark));
         whole(server, &spark);
@@ -78,7 +81,8 @@ fn live(spark: &Spark) {
 }
 
 /// Registers the spark. Generators of ids may fail, panic or repeat themselves.
-fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
+#[inline(never)]
+fn admit(server: &Arc<Server>, opening: Box<Opening>) -> Option<Spark> {
     let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request)));
     let (id, fault) = match generated {
         Ok(Ok(id)) => (id, None),
@@ -88,7 +92,8 @@ fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
             (String::new(), Some(panic_text(&*panic)))
         }
     };
-    let spark = Spark::open(server, id, opening);
+    let (spark, source) = Spark::open(server, id, opening);
+    SOURCE.set(Some(Current { source, corked: false, closed: false }));
     let fault = fault.or_else(|| {
         let taken = !server.registry.insert(&spark);
         taken.then(|| format!("`{}` is taken", spark.id()))
@@ -108,6 +113,7 @@ fn admit(server: &Arc<Server>, opening: Opening) -> Option<Spark> {
 }
 
 /// Runs the server's `connection` listeners, in order, until one fails.
+#[inline(never)]
 fn connect(spark: &Spark) {
     let listeners = spark.0.server.events.connection.snapshot();
     for listener in listeners.iter() {
@@ -120,6 +126,7 @@ fn connect(spark: &Spark) {
 
 /// One step: handles one received thing, or waits for more. False when the
 /// connection is over.
+#[inline(never)]
 pub(super) fn turn(spark: &Spark) -> bool {
     if deliver_kept(spark) {
         return true;
@@ -155,6 +162,7 @@ fn next_inbound(spark: &Spark) -> Option<Inbound> {
 }
 
 /// Blocks until there is more to handle.
+#[inline(never)]
 fn wait(spark: &Spark) -> bool {
     spark.outbox().uncork();
     // The waker exists before we look, so that whoever comes after wakes us.
@@ -203,6 +211,7 @@ fn lost(spark: &Spark, text: &str) -> bool {
     false
 }
 
+#[inline(never)]
 fn receive(spark: &Spark, frame: Frame) -> Result<()> {
     let inner = &spark.0;
     if let Some(text) = inner.server.options.parser.control(&frame, spark) {
@@ -213,8 +222,9 @@ fn receive(spark: &Spark, frame: Frame) -> Result<()> {
         }
     }
     spark.note_inbound();
-    inner.traffic.messages_in.bump(1);
-    inner.traffic.bytes_in.bump(frame.len());
+    let traffic = &inner.outbox.traffic;
+    traffic.messages_in.bump(1);
+    traffic.bytes_in.bump(frame.len());
     if !inner.is_open() {
         return Ok(());
     }
@@ -361,6 +371,7 @@ fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
 }
 
 /// The end: events first, then whatever the wire protocol still demands.
+#[inline(never)]
 fn finish(spark: &Spark) {
     let inner = &spark.0;
     let server = &inner.server;
@@ -384,7 +395,7 @@ fn finish(spark: &Spark) {
     spark.stop_timers();
     spark.outbox().release();
     server.metrics.disconnected(server.options.transformer);
-    server.registry.forget(spark, || server.metrics.ended.absorb(&inner.traffic));
+    server.registry.forget(spark, || server.metrics.ended.absorb(&inner.outbox.traffic));
     quietly(spark, || {
         inner.events.clear();
         Ok(())

@@ -93,7 +93,7 @@ const OWN_STACK: usize = 128 << 10;
 /// use primus::{Client, Primus};
 ///
 /// let primus = Primus::create_server("127.0.0.1:0", |spark| {
-///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
+///     spark.on_data(|spark, message| spark.write(message.value()));
 /// })?;
 /// let address = primus.local_addr().expect("it listens");
 ///
@@ -488,8 +488,7 @@ impl Primus {
     /// The server's counters now.
     pub fn metrics(&self) -> MetricsSnapshot {
         let metrics = &self.0.metrics;
-        let mut snapshot =
-            self.0.registry.count(|sparks| metrics.snapshot(sparks.map(|spark| &spark.0.traffic)));
+        let mut snapshot = self.0.registry.count(|traffic| metrics.snapshot(traffic));
         snapshot.connections_refused += self.0.connections.refused();
         snapshot.panics_caught += self.0.connections.panicked();
         snapshot

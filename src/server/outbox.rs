@@ -20,7 +20,7 @@ use crate::net::Stream;
 use crate::options::SlowConsumer;
 use crate::server::flusher::Flusher;
 use crate::server::lock;
-use crate::server::metrics::Metrics;
+use crate::server::metrics::{Metrics, Traffic};
 use crate::timer::{Task, Timer};
 use crate::transformers::{Replies, Wire};
 
@@ -44,6 +44,8 @@ pub(crate) struct Segment {
 
 /// The outgoing half of a spark.
 pub(crate) struct Outbox {
+    /// What the spark sent and received.
+    pub traffic: Traffic,
     wire: &'static dyn Wire,
     bound: usize,
     policy: SlowConsumer,
@@ -143,6 +145,7 @@ impl Outbox {
     ) -> Arc<Self> {
         let Parts { bound, policy, metrics, flusher, timer } = parts;
         Arc::new_cyclic(|me| Outbox {
+            traffic: Traffic::default(),
             wire,
             bound,
             policy,
@@ -208,24 +211,42 @@ impl Outbox {
     /// thread, whose writes may be corked.
     pub fn offer(&self, frame: &Frame, own: bool) -> Result<Written> {
         let mut state = self.lock();
+        let written = self.accept(&mut state, frame, own)?;
+        self.count(1, frame.len());
+        Ok(written)
+    }
+
+    /// [`offer`](Self::offer) for Primus's own messages, which do not count.
+    pub fn offer_control(&self, frame: &Frame, own: bool) {
+        // Where it fails the connection is over, or about to be cut.
+        let _ = self.accept(&mut self.lock(), frame, own);
+    }
+
+    /// Counts what was accepted; called under the lock.
+    fn count(&self, messages: usize, bytes: usize) {
+        self.traffic.messages_out.bump(messages);
+        self.traffic.bytes_out.bump(bytes);
+    }
+
+    fn accept(&self, state: &mut State, frame: &Frame, own: bool) -> Result<Written> {
         if state.phase != Phase::Open {
             return Err(Error::Closed);
         }
         if state.backlog.is_empty() {
             let large = frame.len() >= COPY_MAX;
             if large && !(own && state.corked) {
-                return self.send_large(&mut state, frame);
+                return self.send_large(state, frame);
             }
             self.wire.encode(frame, &mut state.cork);
             if own && state.corked && state.cork.len() < CORK_MAX {
                 return Ok(Written::Sent);
             }
-            return self.send_cork(&mut state);
+            return self.send_cork(state);
         }
         let mut bytes = Vec::with_capacity(frame.len() + 16);
         self.wire.encode(frame, &mut bytes);
-        self.admit(&mut state, bytes.len(), 1)?;
-        self.push_own(&mut state, bytes, 1);
+        self.admit(state, bytes.len(), 1)?;
+        self.push_own(state, bytes, 1);
         Ok(Written::Queued(self.waiting()))
     }
 
@@ -245,10 +266,11 @@ impl Outbox {
                 state.sent = sent;
                 self.push(&mut state, Chunk::Shared(segment.clone()));
             }
-            return Ok(());
+        } else {
+            self.admit(&mut state, segment.bytes.len(), segment.messages)?;
+            self.push(&mut state, Chunk::Shared(segment.clone()));
         }
-        self.admit(&mut state, segment.bytes.len(), segment.messages)?;
-        self.push(&mut state, Chunk::Shared(segment.clone()));
+        self.count(segment.messages, segment.payload);
         Ok(())
     }
 

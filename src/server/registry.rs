@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::server::lock;
+use crate::server::metrics::Traffic;
+use crate::server::outbox::Outbox;
 use crate::server::spark::Spark;
 
 /// Sparks by id.
@@ -15,9 +17,16 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct Table {
-    sparks: HashMap<String, Spark>,
-    /// Removed, and still closing.
-    leaving: Vec<Spark>,
+    sparks: HashMap<String, Connected>,
+    /// Removed, and still closing; by address.
+    leaving: HashMap<usize, Arc<Outbox>>,
+}
+
+/// The outbox stands beside the spark that it belongs to, so that a broadcast
+/// need not touch the spark.
+struct Connected {
+    spark: Spark,
+    outbox: Arc<Outbox>,
 }
 
 impl Registry {
@@ -26,7 +35,8 @@ impl Registry {
         match lock(&self.table).sparks.entry(spark.id().to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(entry) => {
-                entry.insert(spark.clone());
+                let outbox = spark.outbox().clone();
+                entry.insert(Connected { spark: spark.clone(), outbox });
                 true
             }
         }
@@ -36,9 +46,10 @@ impl Registry {
     /// on being counted until [`forget`](Self::forget).
     pub fn remove(&self, spark: &Spark) {
         let mut table = lock(&self.table);
-        if table.sparks.get(spark.id()) == Some(spark) {
-            let removed = table.sparks.remove(spark.id());
-            table.leaving.extend(removed);
+        if table.sparks.get(spark.id()).is_some_and(|connected| connected.spark == *spark)
+            && let Some(removed) = table.sparks.remove(spark.id())
+        {
+            table.leaving.insert(Arc::as_ptr(&removed.outbox) as usize, removed.outbox);
         }
     }
 
@@ -47,23 +58,23 @@ impl Registry {
     pub fn forget(&self, spark: &Spark, absorb: impl FnOnce()) {
         self.remove(spark);
         let mut table = lock(&self.table);
-        let at = table.leaving.iter().position(|leaving| leaving == spark);
-        let left = at.map(|at| table.leaving.swap_remove(at));
+        let left = table.leaving.remove(&(Arc::as_ptr(spark.outbox()) as usize));
         absorb();
         drop(table);
         drop(left);
     }
 
-    /// Looks at all sparks, those included that are still closing, while none
-    /// of them is forgotten.
-    pub fn count<R>(&self, count: impl FnOnce(&mut dyn Iterator<Item = &Spark>) -> R) -> R {
+    /// Looks at the traffic of all sparks, those included that are still
+    /// closing, while none of them is forgotten.
+    pub fn count<R>(&self, count: impl FnOnce(&mut dyn Iterator<Item = &Traffic>) -> R) -> R {
         let table = lock(&self.table);
-        count(&mut table.sparks.values().chain(&table.leaving))
+        let connected = table.sparks.values().map(|connected| &connected.outbox);
+        count(&mut connected.chain(table.leaving.values()).map(|outbox| &outbox.traffic))
     }
 
     /// The spark with this id.
     pub fn spark(&self, id: &str) -> Option<Spark> {
-        lock(&self.table).sparks.get(id).cloned()
+        lock(&self.table).sparks.get(id).map(|connected| connected.spark.clone())
     }
 
     /// How many there are.
@@ -73,6 +84,11 @@ impl Registry {
 
     /// All of them, at this moment.
     pub fn snapshot(&self) -> Vec<Spark> {
-        lock(&self.table).sparks.values().cloned().collect()
+        lock(&self.table).sparks.values().map(|connected| connected.spark.clone()).collect()
+    }
+
+    /// The outboxes of all of them, at this moment.
+    pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
+        lock(&self.table).sparks.values().map(|connected| connected.outbox.clone()).collect()
     }
 }

@@ -25,11 +25,10 @@ use crate::server::events::SparkEvents;
 use crate::server::inbox::Inbox;
 use crate::server::life;
 use crate::server::messages::Messages;
-use crate::server::metrics::Traffic;
-use crate::server::outbox::{Outbox, Parts, Segment};
+use crate::server::outbox::{Outbox, Parts};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
-use crate::transformers::Opening;
+use crate::transformers::{Opening, Source};
 
 /// How [`Spark::end_with`] ends a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,10 +45,10 @@ pub struct EndOptions {
 /// the other; a listener may block and keeps nobody else waiting.
 ///
 /// ```no_run
-/// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| {
+/// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| -> primus::Result<()> {
 ///     spark.write("welcome")?;
-///     spark.on_data(|spark, message| spark.write(message.value()).map(drop));
-///     Ok::<(), primus::Error>(())
+///     spark.on_data(|spark, message| spark.write(message.value()));
+///     Ok(())
 /// })?;
 /// # Ok::<(), primus::Error>(())
 /// ```
@@ -64,7 +63,6 @@ pub(super) struct Inner {
     pub outbox: Arc<Outbox>,
     pub inbox: Inbox,
     pub events: SparkEvents,
-    pub traffic: Traffic,
     state: AtomicU8,
     reason: OnceLock<CloseReason>,
     heart: Mutex<Heart>,
@@ -110,7 +108,11 @@ struct Heart {
 
 impl Spark {
     /// Makes the spark of an accepted connection; it is not registered yet.
-    pub(super) fn open(server: &Arc<Server>, id: String, opening: Opening) -> Self {
+    pub(super) fn open(
+        server: &Arc<Server>,
+        id: String,
+        opening: Box<Opening>,
+    ) -> (Self, Box<dyn Source>) {
         let now = server.timer.now();
         let beat = Heartbeat::open(
             server.heartbeat.clone(),
@@ -124,8 +126,8 @@ impl Spark {
             flusher: server.flusher.clone(),
             timer: server.timer.clone(),
         };
-        let Opening { request, extensions, stream, wire, .. } = opening;
-        Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
+        let Opening { request, extensions, stream, wire, source, .. } = *opening;
+        let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
             let spark = me.clone();
             let drained =
                 Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
@@ -137,7 +139,6 @@ impl Spark {
                 outbox: Outbox::new(stream, wire, parts, drained),
                 inbox: Inbox::default(),
                 events: SparkEvents::default(),
-                traffic: Traffic::default(),
                 state: AtomicU8::new(ReadyState::Open as u8),
                 reason: OnceLock::new(),
                 heart: Mutex::new(Heart { beat, timer: None, closing: None }),
@@ -150,7 +151,8 @@ impl Spark {
                 drained: AtomicBool::new(false),
                 farewells: AtomicU32::new(0),
             }
-        }))
+        }));
+        (spark, source)
     }
 
     /// The id: unique on this server and, by default, hard to guess.
@@ -191,7 +193,7 @@ impl Spark {
     /// });
     /// primus.on_connection(|spark| {
     ///     let user = spark.extension::<User>().map(|user| user.0.as_str());
-    ///     spark.write(&user).map(drop)
+    ///     spark.write(&user)
     /// });
     /// # Ok::<(), primus::Error>(())
     /// ```
@@ -287,18 +289,7 @@ impl Spark {
 
     /// Writes past the order with broadcasts.
     pub(super) fn write_now(&self, frame: &Frame) -> Result<Written> {
-        let written = self.0.outbox.offer(frame, life::is_own_thread(self))?;
-        self.0.traffic.messages_out.add(1);
-        self.0.traffic.bytes_out.add(frame.len());
-        Ok(written)
-    }
-
-    /// Writes a part of a broadcast.
-    pub(super) fn deliver(&self, segment: &Arc<Segment>) {
-        if self.0.outbox.offer_shared(segment).is_ok() {
-            self.0.traffic.messages_out.add(segment.messages);
-            self.0.traffic.bytes_out.add(segment.payload);
-        }
+        self.0.outbox.offer(frame, life::is_own_thread(self))
     }
 
     /// Writes one of Primus's own messages, which no transform sees. A custom
@@ -311,7 +302,7 @@ impl Spark {
             Ok(None)
         });
         match encoded {
-            Ok(Some(frame)) => drop(self.0.outbox.offer(&frame, life::is_own_thread(self))),
+            Ok(Some(frame)) => self.0.outbox.offer_control(&frame, life::is_own_thread(self)),
             Ok(None) => {}
             Err(error) => log::warn!("cannot encode {text}: {error}"),
         }
@@ -410,11 +401,11 @@ impl Spark {
     ///
     /// ```no_run
     /// # let primus = primus::Primus::builder().build()?;
-    /// primus.on_connection(|spark| {
+    /// primus.on_connection(|spark| -> primus::Result<()> {
     ///     for message in spark.messages() {
     ///         spark.write(&message)?;
     ///     }
-    ///     Ok::<(), primus::Error>(())
+    ///     Ok(())
     /// });
     /// # Ok::<(), primus::Error>(())
     /// ```

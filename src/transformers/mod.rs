@@ -1,9 +1,9 @@
 //! The wire protocols, one folder each, and what the server asks of them.
 //!
-//! A transformer turns an accepted request into a connection: a [`Source`]
+//! A transformer turns an accepted request into an [`Opening`]: a [`Source`]
 //! that the spark's thread pulls messages from, and a [`Wire`] by which the
-//! spark's outbox encodes what goes the other way. It reaches the server only
-//! through [`Host`].
+//! spark's outbox encodes what goes the other way. It sees of the server only
+//! [`Host`].
 
 use std::io;
 use std::sync::Arc;
@@ -50,9 +50,9 @@ pub(crate) trait Transformer: Send + Sync {
     /// Answers a plain request below the pathname.
     fn request(&self, request: &Request) -> tiny_http::ResponseBox;
 
-    /// Takes an upgrade below the pathname: answers it and, when it is
-    /// accepted, runs the connection to its end through `host`.
-    fn upgrade(&self, host: &dyn Host, upgrade: Upgrade);
+    /// Takes an upgrade below the pathname and answers it. `None`: it was
+    /// refused.
+    fn upgrade(&self, host: &dyn Host, upgrade: Box<Upgrade>) -> Option<Box<Opening>>;
 }
 
 /// An upgrade that has passed the middleware.
@@ -64,14 +64,11 @@ pub(crate) struct Upgrade {
     /// The header fields that the middleware has set.
     pub headers: HeaderSet,
     /// Where it came from, to be answered or taken over.
-    pub connection: Connection,
+    pub connection: Box<Connection>,
 }
 
 /// What the server offers a transformer.
 pub(crate) trait Host {
-    /// Makes a spark and runs it on this thread until it has ended.
-    fn run(&self, opening: Opening, source: Box<dyn Source>);
-
     /// Counts a refusal.
     fn refused(&self, status: u16);
 
@@ -92,6 +89,8 @@ pub(crate) struct Opening {
     pub stream: Arc<Stream>,
     /// How messages are written on it.
     pub wire: &'static dyn Wire,
+    /// Where messages come from.
+    pub source: Box<dyn Source>,
     /// The protocol revision that the client speaks, where there are several.
     pub revision: Option<u8>,
 }

@@ -3,25 +3,32 @@
 use std::fmt;
 
 /// What was wrong with a message, in words. Shown as the cause of a
-/// [`ParserError`](crate::parsers::ParserError).
+/// [`ParserError`](crate::parsers::ParserError). One word, because everything
+/// that is read or written hands a result with it on.
 #[derive(Debug)]
-pub(crate) struct Fault(Box<str>);
+pub(crate) struct Fault(Box<Cause>);
+
+#[derive(Debug)]
+struct Cause {
+    text: Box<str>,
+}
 
 impl Fault {
+    #[cold]
     pub(crate) fn new(text: impl Into<Box<str>>) -> Self {
-        Fault(text.into())
+        Fault(Box::new(Cause { text: text.into() }))
     }
 
     /// `text`, and where in the message.
     #[cold]
     pub(crate) fn at(text: &str, offset: usize) -> Self {
-        Fault(format!("{text} at byte {offset}").into())
+        Fault::new(format!("{text} at byte {offset}"))
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.text)
     }
 }
 

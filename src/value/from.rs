@@ -18,6 +18,7 @@ pub(crate) struct ValueDeserializer {
     whole: bool,
 }
 
+#[inline]
 /// Shows a number to serde. Whole doubles are shown as integers: JavaScript
 /// makes no difference, and Rust's integer types accept nothing else.
 pub(crate) fn visit_number<'de, V: Visitor<'de>>(
@@ -37,6 +38,11 @@ pub(crate) fn visit_number<'de, V: Visitor<'de>>(
 impl ValueDeserializer {
     pub(crate) fn new(value: Value) -> Self {
         ValueDeserializer { value, whole: false }
+    }
+
+    #[cfg_attr(not(feature = "msgpack"), allow(dead_code))]
+    pub(crate) fn into_value(self) -> Value {
+        self.value
     }
 
     /// The elements of anything that is a list of something.

@@ -34,8 +34,9 @@ pub use special::{Bytes, Ext, JsError, RegExp, TypedArray, TypedKind};
 
 /// The deepest nesting of arrays and objects that is sent or accepted; deeper
 /// messages are an error. It bounds the stack that a message can use up, for
-/// every parser.
-pub const MAX_DEPTH: usize = 128;
+/// every parser: threads of connections have small ones, and a build without
+/// optimisation takes up to 3 KiB for a level.
+pub const MAX_DEPTH: usize = 64;
 
 /// A message of any shape: everything that a JavaScript peer can send through
 /// one of the parsers.

@@ -106,8 +106,12 @@ impl fmt::Debug for Number {
 }
 
 impl fmt::Display for Number {
+    /// Whole numbers are shown without a fraction, however they are kept.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
+        match self.as_i64() {
+            Some(n) => write!(f, "{n}"),
+            None => fmt::Debug::fmt(self, f),
+        }
     }
 }
 

@@ -101,18 +101,28 @@ impl fmt::Display for JsError {
 
 /// The kind of a [`TypedArray`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum TypedKind {
+    /// Signed bytes.
     Int8,
+    /// Bytes.
     Uint8,
+    /// Bytes that JavaScript clamps to 0 to 255.
     Uint8Clamped,
+    /// Signed numbers of 16 bits.
     Int16,
+    /// Unsigned numbers of 16 bits.
     Uint16,
+    /// Signed numbers of 32 bits.
     Int32,
+    /// Unsigned numbers of 32 bits.
     Uint32,
+    /// Floats of 32 bits.
     Float32,
+    /// Floats of 64 bits.
     Float64,
+    /// Memory without elements.
     ArrayBuffer,
+    /// A view of memory without elements.
     DataView,
 }
 

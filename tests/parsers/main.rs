@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod control;
+mod javascript;
 mod shapes;
 mod vectors;
 

@@ -1,6 +1,6 @@
 use super::super::recovery::Reconnect;
 use super::*;
-use crate::protocol::classify;
+use crate::protocol::{ClientMode, classify};
 
 /// A machine under a clock of its own. Effects are written as short words, in
 /// order.
@@ -60,7 +60,7 @@ impl Bench {
         self.input(Input::Open { once: false })
     }
 
-    fn is_open(mut self) -> Self {
+    fn opened(mut self) -> Self {
         self.open();
         assert_eq!(self.input(Input::Opened), "open, flush, OPEN");
         self
@@ -115,7 +115,7 @@ fn open_connects_and_arms_the_heartbeat() {
 
 #[test]
 fn end_closes_and_does_not_reconnect() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     assert_eq!(bench.input(Input::End), "bye, closed, close 1000, end");
     assert!(bench.machine.over());
     assert_eq!(bench.machine.deadline(), None);
@@ -143,7 +143,7 @@ fn end_before_open_is_silent() {
 
 #[test]
 fn a_lost_connection_is_made_anew() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     assert_eq!(bench.lost(), "drop, closed, close 1000, scheduled 1 500ms");
     assert!(!bench.machine.over());
     assert_eq!(bench.tick(), (ms(500), "reconnect 1, opening, dial".into()));
@@ -154,7 +154,7 @@ fn a_lost_connection_is_made_anew() {
 
 #[test]
 fn a_lost_connection_without_the_strategy_is_the_end() {
-    let mut bench = Bench::new(NEVER).is_open();
+    let mut bench = Bench::new(NEVER).opened();
     assert_eq!(bench.lost(), "drop, closed, close 1000, end");
     assert!(bench.machine.over());
     assert_eq!(bench.machine.deadline(), None);
@@ -162,7 +162,7 @@ fn a_lost_connection_without_the_strategy_is_the_end() {
 
 #[test]
 fn the_server_may_mean_it() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     assert_eq!(bench.hear("primus::server::close"), "", "only a flag");
     assert_eq!(bench.lost(), "drop, closed, close 1000, end");
     assert!(!bench.machine.reason().unwrap().may_reconnect);
@@ -173,7 +173,7 @@ fn the_server_may_mean_it() {
 
 #[test]
 fn a_breach_of_the_protocol_is_an_error_and_a_loss() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     let breach = CloseReason::new(Ended::Protocol, 1002, "bad", true);
     assert_eq!(
         bench.input(Input::Lost(breach)),
@@ -213,7 +213,7 @@ fn refusals_for_good_do_not_reconnect() {
         let mut bench = Bench::new(ALL);
         bench.open();
         assert_eq!(bench.refused(status), expected);
-        let mut bench = Bench::new(ALL).is_open();
+        let mut bench = Bench::new(ALL).opened();
         bench.lost();
         bench.tick();
         assert_eq!(bench.refused(status), expected, "nor while reconnecting");
@@ -227,7 +227,7 @@ fn refusals_for_good_do_not_reconnect() {
 #[test]
 fn attempts_back_off_and_end() {
     let reconnect = Reconnect { retries: Some(3), max: Some(secs(2)), ..Reconnect::default() };
-    let mut bench = Bench::with(ALL, reconnect, ClientMode::default()).is_open();
+    let mut bench = Bench::with(ALL, reconnect, ClientMode::default()).opened();
     bench.lost();
     let mut delays = Vec::new();
     for n in 1..=3 {
@@ -251,7 +251,7 @@ fn attempts_back_off_and_end() {
 
 #[test]
 fn an_attempt_has_its_own_time() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     bench.lost();
     bench.tick();
     let (passed, did) = bench.tick();
@@ -261,11 +261,11 @@ fn an_attempt_has_its_own_time() {
 
 #[test]
 fn end_stops_the_attempts() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     bench.lost();
     assert_eq!(bench.input(Input::End), "end", "waiting: there is nothing to close");
     assert_eq!(bench.machine.deadline(), None);
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     bench.lost();
     bench.tick();
     assert_eq!(bench.input(Input::End), "bye, closed, close 1000, end");
@@ -274,7 +274,7 @@ fn end_stops_the_attempts() {
 
 #[test]
 fn open_while_waiting_does_not_wait() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     bench.lost();
     assert_eq!(bench.open(), "reconnect 1, opening, dial");
     assert_eq!(bench.input(Input::Opened), "reconnected 1 0ns, open, flush, OPEN");
@@ -282,7 +282,7 @@ fn open_while_waiting_does_not_wait() {
 
 #[test]
 fn pings_are_answered_and_missed() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     bench.now += secs(30);
     assert_eq!(bench.hear("primus::ping::123"), "send primus::pong::123");
     let (passed, did) = bench.tick();
@@ -302,7 +302,7 @@ fn pings_are_answered_and_missed() {
 
 #[test]
 fn a_busy_client_does_not_judge_the_server() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     bench.now += secs(45);
     assert_eq!(bench.input(Input::Tick { wall_ms: 0, busy: true }), "");
     assert!(bench.machine.deadline().is_some_and(|at| at > bench.now));
@@ -311,7 +311,7 @@ fn a_busy_client_does_not_judge_the_server() {
 #[test]
 fn old_servers_are_pinged() {
     let heartbeat = ClientMode::ClientPings { interval: Some(secs(25)), timeout: secs(10) };
-    let mut bench = Bench::with(ALL, Reconnect::default(), heartbeat).is_open();
+    let mut bench = Bench::with(ALL, Reconnect::default(), heartbeat).opened();
     assert_eq!(bench.tick(), (secs(25), "send primus::ping::7".into()));
     bench.now += ms(40);
     assert_eq!(bench.hear("primus::pong::7"), "");
@@ -324,7 +324,7 @@ fn old_servers_are_pinged() {
 
 #[test]
 fn foreign_messages_are_the_applications() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     let mut heard = |text: &str| {
         let control = Input::Control(classify(text).unwrap());
         bench.machine.input(bench.now, control, &mut Effects::new())
@@ -337,13 +337,13 @@ fn foreign_messages_are_the_applications() {
 
 #[test]
 fn the_network_goes_and_comes() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     assert_eq!(bench.input(Input::Network(true)), "", "no news");
     assert_eq!(bench.input(Input::Network(false)), "offline, bye, closed, close 1000, end");
     assert_eq!(bench.input(Input::Network(false)), "");
     assert!(!bench.machine.over(), "it will be back");
     assert_eq!(bench.input(Input::Network(true)), "online, scheduled 1 500ms");
-    let mut bench = Bench::new(NEVER).is_open();
+    let mut bench = Bench::new(NEVER).opened();
     bench.input(Input::Network(false));
     assert!(bench.machine.over());
     assert_eq!(bench.input(Input::Network(true)), "online");
@@ -351,7 +351,7 @@ fn the_network_goes_and_comes() {
 
 #[test]
 fn no_network_stops_the_attempts() {
-    let mut bench = Bench::new(ALL).is_open();
+    let mut bench = Bench::new(ALL).opened();
     bench.lost();
     assert_eq!(bench.input(Input::Network(false)), "offline, end");
     assert_eq!(bench.machine.deadline(), None);

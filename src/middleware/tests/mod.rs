@@ -10,6 +10,7 @@ mod cors;
 mod defaults;
 mod forwarded;
 mod layers;
+mod traces;
 
 /// A request with these header lines, from this peer.
 fn request_from(line: &str, headers: &str, peer: Option<&str>) -> Request {

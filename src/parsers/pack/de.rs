@@ -23,33 +23,33 @@ pub(super) struct Decoder<'de, F> {
 
 type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
 
-/// What a value was found to be.
-enum Found<'de> {
-    /// A value that has no kind of its own in serde.
-    Special(Value),
-    Bytes(&'de [u8]),
-    Else(Head),
-}
-
 impl<'de, F: Tags> Decoder<'de, F> {
     pub fn new(bytes: &'de [u8], depth: usize) -> Self {
         Decoder { reader: Reader::new(bytes), depth, tags: PhantomData }
     }
 
-    fn find(&mut self) -> Result<Found<'de>, Fault> {
-        Ok(match F::head(&mut self.reader)? {
-            Head::Undefined => Found::Special(Value::Undefined),
-            Head::Bin(len) => Found::Bytes(self.reader.take(len as usize)?),
+    /// Bytes, or the special value that an extension or `undefined` is; these
+    /// have no kind of their own in serde, so a `Value` stands for them.
+    fn special(&mut self, head: Head) -> Result<ValueDeserializer, Fault> {
+        let value = match head {
+            Head::Bin(len) => Value::from(self.reader.take(len as usize)?),
             Head::Ext(kind, len) => {
                 let data = self.reader.take(len as usize)?;
-                Found::Special(F::ext(kind, data, self.depth + 1)?)
+                F::ext(kind, data, self.depth + 1)?
             }
-            head => Found::Else(head),
-        })
+            _ => Value::Undefined,
+        };
+        Ok(ValueDeserializer::new(value))
     }
 
+    /// Text, as JavaScript reads it: what is not UTF-8 becomes U+FFFD.
+    #[inline]
     fn text(&mut self, len: u32) -> Result<Cow<'de, str>, Fault> {
-        Ok(String::from_utf8_lossy(self.reader.take(len as usize)?))
+        let bytes = self.reader.take(len as usize)?;
+        Ok(match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        })
     }
 
     fn array<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Outcome<'de, V> {
@@ -74,8 +74,9 @@ impl<'de, F: Tags> Decoder<'de, F> {
         Ok(value)
     }
 
-    fn ordinary<V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Outcome<'de, V> {
+    fn any<V: Visitor<'de>>(&mut self, head: Head, visitor: V) -> Outcome<'de, V> {
         match head {
+            Head::Null => visitor.visit_unit(),
             Head::Bool(bool) => visitor.visit_bool(bool),
             Head::Number(number) => visit_number(number, visitor),
             Head::Str(len) => match self.text(len)? {
@@ -84,23 +85,32 @@ impl<'de, F: Tags> Decoder<'de, F> {
             },
             Head::Array(count) => self.array(count, visitor),
             Head::Map(count) => self.map(count, visitor),
-            _ => visitor.visit_unit(),
+            Head::Bin(len) => visitor.visit_borrowed_bytes(self.reader.take(len as usize)?),
+            Head::Ext(..) | Head::Undefined => self.special(head)?.deserialize_any(visitor),
         }
     }
 
     /// A key, as text. JavaScript's objects have no other keys.
+    #[inline]
     fn key(&mut self) -> Result<Cow<'de, str>, Fault> {
-        Ok(match self.find()? {
-            Found::Else(Head::Str(len)) => self.text(len)?,
-            Found::Bytes(bytes) => String::from_utf8_lossy(bytes),
-            Found::Special(value) => Cow::Owned(key_text(&value)),
-            Found::Else(Head::Bool(bool)) => Cow::Borrowed(if bool { "true" } else { "false" }),
-            Found::Else(Head::Number(number)) => Cow::Owned(number.to_string()),
-            Found::Else(Head::Null) => Cow::Borrowed("null"),
-            Found::Else(head) => {
-                self.ordinary(head, serde::de::IgnoredAny)?;
-                Cow::Borrowed("[object Object]")
+        match F::head(&mut self.reader)? {
+            Head::Str(len) => self.text(len),
+            head => self.other_key(head).map(Cow::Owned),
+        }
+    }
+
+    #[cold]
+    fn other_key(&mut self, head: Head) -> Result<String, Fault> {
+        Ok(match head {
+            Head::Bin(len) => self.text(len)?.into_owned(),
+            Head::Bool(bool) => bool.to_string(),
+            Head::Number(number) => number.to_string(),
+            Head::Null => "null".into(),
+            Head::Array(_) | Head::Map(_) | Head::Str(_) => {
+                self.any(head, serde::de::IgnoredAny)?;
+                "[object Object]".into()
             }
+            Head::Ext(..) | Head::Undefined => key_text(&self.special(head)?.into_value()),
         })
     }
 }
@@ -124,12 +134,11 @@ fn key_text(value: &Value) -> String {
 macro_rules! hints {
     ($($method:ident($($name:ident: $type:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Outcome<'de, V> {
-            match self.find()? {
-                Found::Else(head) => self.ordinary(head, visitor),
-                Found::Special(value) => ValueDeserializer::new(value).$method($($name,)* visitor),
-                Found::Bytes(bytes) => {
-                    ValueDeserializer::new(Value::from(bytes)).$method($($name,)* visitor)
+            match F::head(&mut self.reader)? {
+                head @ (Head::Bin(_) | Head::Ext(..) | Head::Undefined) => {
+                    self.special(head)?.$method($($name,)* visitor)
                 }
+                head => self.any(head, visitor),
             }
         }
     )*};
@@ -146,19 +155,16 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
     }
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-        match self.find()? {
-            Found::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Found::Special(value) => ValueDeserializer::new(value).deserialize_any(visitor),
-            Found::Else(head) => self.ordinary(head, visitor),
-        }
+        let head = F::head(&mut self.reader)?;
+        self.any(head, visitor)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-        match self.find()? {
-            Found::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
-            Found::Special(value) => ValueDeserializer::new(value).deserialize_byte_buf(visitor),
-            Found::Else(head) => self.ordinary(head, visitor),
+        match F::head(&mut self.reader)? {
+            head @ Head::Ext(..) => self.special(head)?.deserialize_byte_buf(visitor),
+            head => self.any(head, visitor),
         }
     }
 
@@ -183,12 +189,11 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
         visitor: V,
     ) -> Outcome<'de, V> {
         match name {
-            token::VALUE => match self.find()? {
-                Found::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
-                Found::Else(head) => self.ordinary(head, visitor),
-                Found::Special(value) => {
-                    ValueDeserializer::new(value).deserialize_newtype_struct(name, visitor)
+            token::VALUE => match F::head(&mut self.reader)? {
+                head @ (Head::Ext(..) | Head::Undefined) => {
+                    self.special(head)?.deserialize_newtype_struct(name, visitor)
                 }
+                head => self.any(head, visitor),
             },
             // As a number a date keeps all of its milliseconds.
             token::DATE => self.deserialize_f64(visitor),

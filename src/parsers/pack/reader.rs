@@ -29,6 +29,7 @@ pub(in crate::parsers) struct Reader<'de> {
 }
 
 impl<'de> Reader<'de> {
+    #[inline]
     pub fn new(bytes: &'de [u8]) -> Self {
         Reader { bytes, at: 0 }
     }
@@ -39,6 +40,7 @@ impl<'de> Reader<'de> {
     }
 
     /// How many bytes are left.
+    #[inline]
     pub fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
@@ -53,6 +55,7 @@ impl<'de> Reader<'de> {
         self.at = place.min(self.bytes.len());
     }
 
+    #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'de [u8], Fault> {
         match self.bytes[self.at..].get(..len) {
             Some(bytes) => {
@@ -63,6 +66,7 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         match self.bytes[self.at..].first_chunk::<N>() {
             Some(bytes) => {
@@ -73,24 +77,29 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline]
     pub fn u8(&mut self) -> Result<u8, Fault> {
         self.array().map(u8::from_be_bytes)
     }
 
+    #[inline]
     pub fn u16(&mut self) -> Result<u16, Fault> {
         self.array().map(u16::from_be_bytes)
     }
 
+    #[inline]
     pub fn u32(&mut self) -> Result<u32, Fault> {
         self.array().map(u32::from_be_bytes)
     }
 
+    #[inline]
     pub fn u64(&mut self) -> Result<u64, Fault> {
         self.array().map(u64::from_be_bytes)
     }
 
     /// Refuses a count of things that can't all be there: each takes at least
     /// one byte.
+    #[inline]
     pub fn room_for(&self, count: u32, each: usize) -> Result<(), Fault> {
         let fits = (count as usize).checked_mul(each).is_some_and(|least| least <= self.left());
         if fits { Ok(()) } else { self.fault("a count of more than the message has") }

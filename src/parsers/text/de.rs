@@ -13,21 +13,28 @@ use crate::value::{
     Fault, KeyDeserializer, MAX_DEPTH, Value, ValueDeserializer, token, visit_number,
 };
 
+/// How often, on average, each byte of a message may be looked at ahead. Once is
+/// usual; each escape inside another costs once more, so without a bound deeply
+/// nested ones would be expensive.
+const LOOKS: usize = 16;
+
 /// Reads one message.
 pub(super) struct Reader<'de> {
     lexer: Lexer<'de>,
     dialect: Dialect,
     /// How many arrays and objects are open.
     depth: usize,
-    /// How many EJSON escapes are open.
-    escapes: usize,
+    /// How many bytes may still be looked at ahead, to tell the wrappers of
+    /// EJSON from other objects.
+    ahead: usize,
 }
 
 type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
 
 impl<'de> Reader<'de> {
     pub fn new(text: &'de str, dialect: Dialect) -> Self {
-        Reader { lexer: Lexer::new(text), dialect, depth: 0, escapes: 0 }
+        let ahead = text.len().saturating_mul(LOOKS);
+        Reader { lexer: Lexer::new(text), dialect, depth: 0, ahead }
     }
 
     pub fn end(&mut self) -> Result<(), Fault> {
@@ -57,12 +64,15 @@ impl<'de> Reader<'de> {
         Ok(value)
     }
 
-    /// What the object that is next is, if it is not what it seems.
-    fn wrapper(&self) -> Result<Option<Wrapper>, Fault> {
-        match self.dialect {
-            Dialect::Json => Ok(None),
-            Dialect::Ejson => ejson::wrapper(self.lexer, self.depth),
+    /// What the object that is next is in EJSON, if it is not what it seems.
+    fn wrapper(&mut self) -> Result<Option<Wrapper>, Fault> {
+        let mut seen = 0;
+        let wrapper = ejson::wrapper(self.lexer, self.depth, &mut seen)?;
+        match self.ahead.checked_sub(seen) {
+            Some(left) => self.ahead = left,
+            None => return self.lexer.fault("too many wrappers inside each other"),
         }
+        Ok(wrapper)
     }
 
     /// Reads an object inside an escape, which is never taken for a wrapper.
@@ -72,15 +82,10 @@ impl<'de> Reader<'de> {
         end: usize,
         visitor: V,
     ) -> Outcome<'de, V> {
-        self.escapes += 1;
-        if self.escapes > ejson::MAX_ESCAPES {
-            return self.lexer.fault("too many escapes inside each other");
-        }
         self.depth += 1;
         self.lexer.at = inside;
         let value = self.object(visitor)?;
         self.depth -= 1;
-        self.escapes -= 1;
         self.lexer.at = end;
         Ok(value)
     }
@@ -89,6 +94,7 @@ impl<'de> Reader<'de> {
         match self.lexer.peek() {
             Some(b'"') => self.string(visitor),
             // Values inside ask for themselves as `Value`s again.
+            Some(b'{') if self.dialect == Dialect::Json => self.object(visitor),
             Some(b'{') => match self.wrapper()? {
                 None => self.object(visitor),
                 Some(Wrapper::Escape(inside, end)) => self.escaped(inside, end, visitor),
@@ -111,10 +117,11 @@ impl<'de> Reader<'de> {
         }
     }
 
+    #[inline]
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
-        match self.lexer.string()? {
-            std::borrow::Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-            std::borrow::Cow::Owned(text) => visitor.visit_string(text),
+        match self.lexer.plain_string() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => visitor.visit_string(self.lexer.escaped_string()?),
         }
     }
 }
@@ -123,8 +130,10 @@ impl<'de> Reader<'de> {
 macro_rules! hints {
     ($($method:ident($($name:ident: $type:ty),*))*) => {$(
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Outcome<'de, V> {
-            if self.lexer.peek() != Some(b'{') {
-                return self.any(false, visitor);
+            match self.lexer.peek() {
+                Some(b'{') if self.dialect == Dialect::Json => return self.object(visitor),
+                Some(b'{') => {}
+                _ => return self.any(false, visitor),
             }
             match self.wrapper()? {
                 None => self.object(visitor),
@@ -195,10 +204,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor: V,
     ) -> Outcome<'de, V> {
         match self.lexer.peek() {
-            Some(b'"') => match self.lexer.string()? {
-                std::borrow::Cow::Borrowed(name) => visitor.visit_enum(name.into_deserializer()),
-                std::borrow::Cow::Owned(name) => visitor.visit_enum(name.into_deserializer()),
-            },
+            Some(b'"') => visitor.visit_enum(self.lexer.string()?.into_deserializer()),
             Some(b'{') => {
                 self.open()?;
                 let value = visitor.visit_enum(Variant(&mut *self))?;

@@ -13,10 +13,12 @@ pub(in crate::parsers) struct Lexer<'de> {
 }
 
 impl<'de> Lexer<'de> {
+    #[inline]
     pub fn new(text: &'de str) -> Self {
         Lexer { text, at: 0 }
     }
 
+    #[inline]
     fn bytes(&self) -> &'de [u8] {
         self.text.as_bytes()
     }
@@ -27,11 +29,13 @@ impl<'de> Lexer<'de> {
     }
 
     /// The byte that is next.
+    #[inline]
     fn byte(&self) -> Option<u8> {
         self.bytes().get(self.at).copied()
     }
 
     /// Skips white space and shows the byte after it, without taking it.
+    #[inline]
     pub fn peek(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
@@ -42,17 +46,20 @@ impl<'de> Lexer<'de> {
     }
 
     /// Takes the byte if it is next, after white space.
+    #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
         let hit = self.peek() == Some(byte);
         self.at += usize::from(hit);
         hit
     }
 
+    #[inline]
     pub fn expect(&mut self, byte: u8, text: &str) -> Result<(), Fault> {
         if self.eat(byte) { Ok(()) } else { self.fault(text) }
     }
 
     /// Nothing but white space may be left.
+    #[inline]
     pub fn end(&mut self) -> Result<(), Fault> {
         match self.peek() {
             None => Ok(()),
@@ -61,6 +68,7 @@ impl<'de> Lexer<'de> {
     }
 
     /// Takes `null`, `true` or `false`.
+    #[inline]
     pub fn word(&mut self, word: &str) -> Result<(), Fault> {
         match self.bytes()[self.at..].starts_with(word.as_bytes()) {
             true => {
@@ -71,21 +79,35 @@ impl<'de> Lexer<'de> {
         }
     }
 
-    /// Takes a string, whose quote is next. A lone surrogate becomes U+FFFD.
-    pub fn string(&mut self) -> Result<Cow<'de, str>, Fault> {
+    /// Takes a string, whose quote is next, if it has no escapes.
+    #[inline]
+    pub fn plain_string(&mut self) -> Option<&'de str> {
         let start = self.at + 1;
         let end = scan::run::<false>(self.bytes(), start);
-        if self.bytes().get(end) == Some(&b'"') {
-            self.at = end + 1;
-            return Ok(Cow::Borrowed(&self.text[start..end]));
+        if self.bytes().get(end) != Some(&b'"') {
+            return None;
         }
-        self.at = end;
-        self.escaped_string(start).map(Cow::Owned)
+        self.at = end + 1;
+        self.text.get(start..end)
     }
 
-    fn escaped_string(&mut self, mut start: usize) -> Result<String, Fault> {
-        let mut out = String::new();
+    /// Takes a string, whose quote is next. A lone surrogate becomes U+FFFD.
+    #[inline]
+    pub fn string(&mut self) -> Result<Cow<'de, str>, Fault> {
+        match self.plain_string() {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => self.escaped_string().map(Cow::Owned),
+        }
+    }
+
+    /// Takes a string, whose quote is next, and resolves its escapes.
+    pub fn escaped_string(&mut self) -> Result<String, Fault> {
+        let mut start = self.at + 1;
+        let first = scan::run::<false>(self.bytes(), start);
+        // Escapes rarely come alone.
+        let mut out = String::with_capacity(first - start + 16);
         loop {
+            self.at = scan::run::<false>(self.bytes(), start);
             out.push_str(&self.text[start..self.at]);
             match self.byte() {
                 Some(b'"') => {
@@ -97,7 +119,6 @@ impl<'de> Lexer<'de> {
                 None => return self.fault("a string without an end"),
             }
             start = self.at;
-            self.at = scan::run::<false>(self.bytes(), start);
         }
     }
 
@@ -148,6 +169,7 @@ impl<'de> Lexer<'de> {
     }
 
     /// Skips a string, whose quote is next.
+    #[inline]
     fn skip_string(&mut self) -> Result<(), Fault> {
         self.at += 1;
         loop {
@@ -199,14 +221,34 @@ impl<'de> Lexer<'de> {
 
     /// Takes a number. Whole ones keep their digits if 64 bits can hold them;
     /// beyond the range of doubles it is infinite, as in JavaScript.
+    #[inline]
     pub fn number(&mut self) -> Result<Number, Fault> {
+        let start = self.at;
+        let negative = self.byte() == Some(b'-');
+        let first = start + usize::from(negative);
+        let mut at = first;
+        let mut n: i64 = 0;
+        while let Some(digit @ b'0'..=b'9') = self.bytes().get(at) {
+            // Beyond 18 digits it is not used.
+            n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            at += 1;
+        }
+        let count = at - first;
+        let more = matches!(self.bytes().get(at), Some(b'.' | b'e' | b'E'));
+        let leading_zero = count != 1 && self.bytes().get(first) == Some(&b'0');
+        if more || leading_zero || count == 0 || count > 18 || (n == 0 && negative) {
+            return self.other_number();
+        }
+        self.at = at;
+        Ok(if negative { -n } else { n }.into())
+    }
+
+    /// As [`number`](Self::number), for any.
+    fn other_number(&mut self) -> Result<Number, Fault> {
         let start = self.at;
         let whole = self.skip_number()?;
         let text = &self.text[start..self.at];
         if whole && text != "-0" {
-            if let Some(int) = small(text) {
-                return Ok(int.into());
-            }
             if let Ok(int) = text.parse::<i64>() {
                 return Ok(int.into());
             }
@@ -225,6 +267,7 @@ impl<'de> Lexer<'de> {
     pub fn skip_value(&mut self, outside: usize) -> Result<(), Fault> {
         let mut open = 0;
         let mut objects: u128 = 0;
+        const { assert!(MAX_DEPTH <= u128::BITS as usize) };
         loop {
             match self.peek() {
                 Some(bracket @ (b'[' | b'{')) => {
@@ -293,17 +336,4 @@ impl<'de> Lexer<'de> {
             None => self.fault("unexpected end"),
         }
     }
-}
-
-/// A whole number of up to 18 digits, which can't overflow.
-fn small(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text),
-    };
-    if digits.len() > 18 {
-        return None;
-    }
-    let n = digits.bytes().fold(0, |n, digit| n * 10 + i64::from(digit - b'0'));
-    Some(if negative { -n } else { n })
 }

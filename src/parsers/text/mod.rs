@@ -22,6 +22,7 @@ use crate::frame::Frame;
 use crate::value::{Fault, Value};
 pub(super) use lexer::Lexer;
 pub(super) use write::base64;
+pub(crate) use write::to_base64;
 
 /// Which of the two languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) enum Dialect {
 const KEPT: usize = 1024;
 
 thread_local! {
-    static SCRATCH: Cell<String> = const { Cell::new(String::new()) };
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Encodes to a frame; `None` for `undefined`.
@@ -42,14 +43,22 @@ pub(super) fn encode<T: Serialize + ?Sized>(
     value: &T,
     dialect: Dialect,
 ) -> Result<Option<Frame>, Fault> {
-    let mut out = SCRATCH.take();
+    // A thread that is ending has none any more.
+    let mut out = SCRATCH.try_with(Cell::take).unwrap_or_default();
     out.clear();
-    let written = ser::write(value, dialect, &mut out);
-    let frame = written.map(|()| (!out.is_empty()).then(|| Frame::text(out.as_str())));
+    let frame = ser::write(value, dialect, &mut out).and_then(|()| frame(&out));
     if out.capacity() <= KEPT {
-        SCRATCH.set(out);
+        let _ = SCRATCH.try_with(|scratch| scratch.set(out));
     }
     frame
+}
+
+fn frame(written: &[u8]) -> Result<Option<Frame>, Fault> {
+    if written.is_empty() {
+        return Ok(None);
+    }
+    let text = std::str::from_utf8(written).map_err(|_| Fault::new("not text"))?;
+    Ok(Some(Frame::text(text)))
 }
 
 /// Decodes to the application's own type.

@@ -8,13 +8,49 @@ const BLOCK: usize = 32;
 
 /// True for what ends a plain run: a control character, a quote, a backslash,
 /// and when writing also the first byte of U+2028 and U+2029.
+#[inline]
 fn special<const WRITING: bool>(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\' || (WRITING && byte == 0xE2)
 }
 
-/// The place of the first such byte at or after `from`, or the end.
+/// The place of the first such byte at or after `from`, or the end. Most strings
+/// are short, so a few words are looked at before whole blocks.
+#[inline]
 pub(super) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
+    for _ in 0..BLOCK / 8 {
+        let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
+            return few::<WRITING>(bytes, at);
+        };
+        let hits = hits::<WRITING>(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    many::<WRITING>(bytes, at)
+}
+
+/// As [`run`], for the last bytes: fewer than eight.
+#[inline]
+fn few<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
+        // The two halves may overlap, so a hit only says that there is one.
+        let word =
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last));
+        if hits::<WRITING>(word) == 0 {
+            return bytes.len();
+        }
+    }
+    while at < bytes.len() && !special::<WRITING>(bytes[at]) {
+        at += 1;
+    }
+    at
+}
+
+/// As [`run`], in large steps.
+fn many<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
     while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
         // Without branches inside, so that the compiler can use wide registers.
         if block.iter().fold(false, |hit, byte| hit | special::<WRITING>(*byte)) {
@@ -29,14 +65,12 @@ pub(super) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
         }
         at += 8;
     }
-    while at < bytes.len() && !special::<WRITING>(bytes[at]) {
-        at += 1;
-    }
-    at
+    few::<WRITING>(bytes, at)
 }
 
 /// The top bit of each byte that is special. Bytes above the lowest hit may be
 /// marked wrongly (borrows run upwards), so only the lowest counts.
+#[inline]
 fn hits<const WRITING: bool>(word: u64) -> u64 {
     let zero = |word: u64| word.wrapping_sub(ONES) & !word;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
@@ -60,6 +94,9 @@ mod tests {
                     let writing = if special::<true>(byte) { place } else { 80 };
                     assert_eq!(run::<false>(&bytes, 0), reading);
                     assert_eq!(run::<true>(&bytes, 0), writing);
+                    for from in 65..=place {
+                        assert_eq!(run::<false>(&bytes, from), reading);
+                    }
                 }
             }
         }

@@ -13,14 +13,14 @@ use crate::value::{Date, Fault, KeySerializer, MAX_DEPTH, TypedKind, Value, capt
 pub(super) fn write<T: Serialize + ?Sized>(
     value: &T,
     dialect: Dialect,
-    out: &mut String,
+    out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
     let mut writer = Writer { out, dialect, depth: 0, undefined: false };
     value.serialize(&mut writer)
 }
 
 struct Writer<'a> {
-    out: &'a mut String,
+    out: &'a mut Vec<u8>,
     dialect: Dialect,
     depth: usize,
     /// The value just serialised was `undefined`; nothing was written for it.
@@ -28,7 +28,8 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn open(&mut self, bracket: char) -> Result<(), Fault> {
+    #[inline]
+    fn open(&mut self, bracket: u8) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err(Fault::new("nested too deeply"));
@@ -37,16 +38,16 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn close(&mut self, bracket: char) {
+    #[inline]
+    fn close(&mut self, bracket: u8) {
         self.depth -= 1;
         self.out.push(bracket);
     }
 
     /// Opens `{"Variant":`.
     fn variant(&mut self, name: &str) -> Result<(), Fault> {
-        self.open('{')?;
-        write::string(self.out, name);
-        self.out.push(':');
+        self.open(b'{')?;
+        write::key(self.out, true, name);
         Ok(())
     }
 
@@ -57,20 +58,20 @@ impl Writer<'_> {
     fn date(&mut self, date: Date) {
         match (self.ejson(), date.to_iso()) {
             (true, _) => {
-                self.out.push_str("{\"$date\":");
+                self.out.extend_from_slice(b"{\"$date\":");
                 write::float(self.out, date.ms());
-                self.out.push('}');
+                self.out.push(b'}');
             }
             (false, Some(iso)) => write::string(self.out, &iso),
-            (false, None) => self.out.push_str("null"),
+            (false, None) => self.out.extend_from_slice(b"null"),
         }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
         if self.ejson() {
-            self.out.push_str("{\"$binary\":\"");
+            self.out.extend_from_slice(b"{\"$binary\":\"");
             write::base64_into(self.out, bytes);
-            self.out.push_str("\"}");
+            self.out.extend_from_slice(b"\"}");
         } else {
             write::buffer(self.out, bytes);
         }
@@ -81,25 +82,19 @@ impl Writer<'_> {
         match value {
             Value::Undefined => self.undefined = true,
             Value::Date(date) => self.date(date),
-            Value::RegExp(regexp) if self.ejson() => {
-                self.out.push_str("{\"$regexp\":");
-                write::string(self.out, &regexp.source);
-                self.out.push_str(",\"$flags\":");
-                write::string(self.out, &regexp.flags);
-                self.out.push('}');
-            }
+            Value::RegExp(regexp) if self.ejson() => write::regexp(self.out, &regexp),
             Value::Typed(array) if self.ejson() && array.kind == TypedKind::Uint8 => {
                 self.bytes(&array.bytes);
             }
             Value::Typed(array) => write::typed(self.out, &array),
             Value::Ext(ext) => {
-                self.out.push_str("{\"buffer\":");
+                self.out.extend_from_slice(b"{\"buffer\":");
                 self.bytes(&ext.data);
-                self.out.push_str(",\"type\":");
+                self.out.extend_from_slice(b",\"type\":");
                 write::uint(self.out, ext.kind.into());
-                self.out.push('}');
+                self.out.push(b'}');
             }
-            _ => self.out.push_str("{}"),
+            _ => self.out.extend_from_slice(b"{}"),
         }
     }
 }
@@ -144,16 +139,16 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
 
     fn serialize_f64(self, n: f64) -> Result<(), Fault> {
         match self.ejson() && !n.is_finite() {
-            true if n.is_nan() => self.out.push_str("{\"$InfNaN\":0}"),
-            true if n > 0.0 => self.out.push_str("{\"$InfNaN\":1}"),
-            true => self.out.push_str("{\"$InfNaN\":-1}"),
+            true if n.is_nan() => self.out.extend_from_slice(b"{\"$InfNaN\":0}"),
+            true if n > 0.0 => self.out.extend_from_slice(b"{\"$InfNaN\":1}"),
+            true => self.out.extend_from_slice(b"{\"$InfNaN\":-1}"),
             false => write::float(self.out, n),
         }
         Ok(())
     }
 
     fn serialize_bool(self, bool: bool) -> Result<(), Fault> {
-        self.out.push_str(if bool { "true" } else { "false" });
+        self.out.extend_from_slice(if bool { b"true" } else { b"false" });
         Ok(())
     }
 
@@ -181,7 +176,7 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     }
 
     fn serialize_unit(self) -> Result<(), Fault> {
-        self.out.push_str("null");
+        self.out.extend_from_slice(b"null");
         Ok(())
     }
 
@@ -224,7 +219,7 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<List<'a, 'b>, Fault> {
-        self.open('[')?;
+        self.open(b'[')?;
         Ok(List { writer: self, first: true, variant: false })
     }
 
@@ -248,7 +243,7 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Object<'a, 'b>, Fault> {
-        self.open('{')?;
+        self.open(b'{')?;
         let start = self.out.len();
         Ok(Object { writer: self, start, mark: start, keys: Keys::default(), variant: false })
     }
@@ -277,21 +272,23 @@ struct List<'a, 'b> {
 }
 
 impl List<'_, '_> {
+    #[inline]
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         if !std::mem::take(&mut self.first) {
-            self.writer.out.push(',');
+            self.writer.out.push(b',');
         }
         value.serialize(&mut *self.writer)?;
         if std::mem::take(&mut self.writer.undefined) {
-            self.writer.out.push_str("null");
+            self.writer.out.extend_from_slice(b"null");
         }
         Ok(())
     }
 
+    #[inline]
     fn close(&mut self) {
-        self.writer.close(']');
+        self.writer.close(b']');
         if self.variant {
-            self.writer.close('}');
+            self.writer.close(b'}');
         }
     }
 }
@@ -308,18 +305,16 @@ struct Object<'a, 'b> {
 }
 
 impl Object<'_, '_> {
+    #[inline]
     fn key(&mut self, key: &str) {
         self.mark = self.writer.out.len();
-        if self.mark > self.start {
-            self.writer.out.push(',');
-        }
         if self.writer.ejson() {
             self.keys.add(key);
         }
-        write::string(self.writer.out, key);
-        self.writer.out.push(':');
+        write::key(self.writer.out, self.mark == self.start, key);
     }
 
+    #[inline]
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         value.serialize(&mut *self.writer)?;
         if std::mem::take(&mut self.writer.undefined) {
@@ -328,19 +323,22 @@ impl Object<'_, '_> {
         Ok(())
     }
 
+    #[inline]
     fn entry<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Fault> {
         self.key(key);
         self.value(value)
     }
 
+    #[inline]
     fn close(&mut self) {
         if self.writer.ejson() && self.keys.is_wrapper() {
-            self.writer.out.insert_str(self.start - 1, "{\"$escape\":");
-            self.writer.out.push('}');
+            let before = self.start - 1;
+            self.writer.out.splice(before..before, *b"{\"$escape\":");
+            self.writer.out.push(b'}');
         }
-        self.writer.close('}');
+        self.writer.close(b'}');
         if self.variant {
-            self.writer.close('}');
+            self.writer.close(b'}');
         }
     }
 }

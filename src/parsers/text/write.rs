@@ -1,53 +1,73 @@
 //! Writing strings, numbers and bytes as JavaScript does.
 
-use std::fmt::Write;
-
 use super::scan;
-use crate::value::{Number, Repr, TypedArray};
+use crate::value::{Number, RegExp, Repr, TypedArray};
 
 /// Writes a string with its quotes. U+2028 and U+2029 are escaped, as Primus
 /// does with every text it sends.
-pub(super) fn string(out: &mut String, text: &str) {
-    out.reserve(text.len() + 2);
-    out.push('"');
+#[inline]
+pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
-    let (mut start, mut at) = (0, 0);
-    loop {
-        at = scan::run::<true>(bytes, at);
-        let Some(&byte) = bytes.get(at) else { break };
+    let plain = scan::run::<true>(bytes, 0);
+    out.reserve(bytes.len() + 2);
+    out.push(b'"');
+    out.extend_from_slice(&bytes[..plain]);
+    if plain < bytes.len() {
+        escaped(out, bytes, plain);
+    }
+    out.push(b'"');
+}
+
+/// Writes a key with its colon, after a comma unless it is the first.
+#[inline]
+pub(super) fn key(out: &mut Vec<u8>, first: bool, key: &str) {
+    let bytes = key.as_bytes();
+    let plain = scan::run::<true>(bytes, 0);
+    out.reserve(bytes.len() + 4);
+    if !first {
+        out.push(b',');
+    }
+    out.push(b'"');
+    out.extend_from_slice(&bytes[..plain]);
+    if plain < bytes.len() {
+        escaped(out, bytes, plain);
+    }
+    out.extend_from_slice(b"\":");
+}
+
+/// Writes what is left of a string from a byte that may need an escape.
+fn escaped(out: &mut Vec<u8>, bytes: &[u8], from: usize) {
+    let (mut start, mut at) = (from, from);
+    while let Some(&byte) = bytes.get(at) {
         if byte == 0xE2 && !matches!(bytes.get(at + 1..at + 3), Some([0x80, 0xA8 | 0xA9])) {
             at += 1;
-            continue;
+        } else {
+            out.extend_from_slice(&bytes[start..at]);
+            at += escape(out, byte, bytes.get(at + 2));
+            start = at;
         }
-        out.push_str(&text[start..at]);
-        at += escape(out, byte, bytes.get(at + 2));
-        start = at;
+        at = scan::run::<true>(bytes, at);
     }
-    out.push_str(&text[start..]);
-    out.push('"');
+    out.extend_from_slice(&bytes[start..]);
 }
 
 /// Writes the escape of a byte and returns how many bytes it stands for.
-fn escape(out: &mut String, byte: u8, third: Option<&u8>) -> usize {
-    match byte {
-        b'"' => out.push_str("\\\""),
-        b'\\' => out.push_str("\\\\"),
-        0x08 => out.push_str("\\b"),
-        b'\t' => out.push_str("\\t"),
-        b'\n' => out.push_str("\\n"),
-        0x0C => out.push_str("\\f"),
-        b'\r' => out.push_str("\\r"),
-        0xE2 => {
-            out.push_str(if third == Some(&0xA8) { "\\u2028" } else { "\\u2029" });
-            return 3;
-        }
-        _ => {
-            out.push_str("\\u00");
-            out.push(if byte < 0x10 { '0' } else { '1' });
-            out.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        }
-    }
-    1
+fn escape(out: &mut Vec<u8>, byte: u8, third: Option<&u8>) -> usize {
+    let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
+    let escape: &[u8] = match byte {
+        b'"' => b"\\\"",
+        b'\\' => b"\\\\",
+        0x08 => b"\\b",
+        b'\t' => b"\\t",
+        b'\n' => b"\\n",
+        0x0C => b"\\f",
+        b'\r' => b"\\r",
+        0xE2 if third == Some(&0xA8) => b"\\u2028",
+        0xE2 => b"\\u2029",
+        _ => &[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)],
+    };
+    out.extend_from_slice(escape);
+    if byte == 0xE2 { 3 } else { 1 }
 }
 
 /// A small buffer for the digits of a number.
@@ -79,120 +99,173 @@ impl Digits {
         digits
     }
 
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or("0")
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn push(&mut self, digit: u8) {
+        if let Some(place) = self.bytes.get_mut(self.len) {
+            *place = digit;
+            self.len += 1;
+        }
+    }
+
+    fn trim_zeros(&mut self) {
+        while self.len > 1 && self.bytes[self.len - 1] == b'0' {
+            self.len -= 1;
+        }
     }
 }
 
-pub(super) fn int(out: &mut String, n: i64) {
-    if (0..10).contains(&n) {
-        out.push(char::from(b'0' + n as u8));
-    } else {
-        out.push_str(Digits::of(n).as_str());
+#[inline]
+pub(super) fn int(out: &mut Vec<u8>, n: i64) {
+    if n < 0 {
+        out.push(b'-');
     }
+    uint(out, n.unsigned_abs());
 }
 
-pub(super) fn uint(out: &mut String, n: u64) {
-    out.push_str(Digits::of(n).as_str());
+/// The numbers from 0 to 99 in two digits each.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    pairs
+};
+
+#[inline]
+pub(super) fn uint(out: &mut Vec<u8>, mut n: u64) {
+    if n < 10 {
+        return out.push(b'0' + n as u8);
+    }
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    while n >= 10 {
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[(n % 100) as usize]);
+        n /= 100;
+    }
+    if n > 0 {
+        at -= 1;
+        digits[at] = b'0' + n as u8;
+    }
+    out.extend_from_slice(&digits[at..]);
 }
 
 /// Writes a double as JavaScript does; `null` if it is not finite.
-pub(super) fn float(out: &mut String, n: f64) {
+pub(super) fn float(out: &mut Vec<u8>, n: f64) {
     match crate::value::whole(n) {
         // Up to 2^53 the digits are exact and JavaScript's.
         Some(int) if int.unsigned_abs() <= 1 << 53 => self::int(out, int),
-        _ if n == 0.0 => out.push('0'),
-        _ if n.is_finite() => javascript(out, Digits::of(n).as_str()),
-        _ => out.push_str("null"),
+        // Within these bounds Rust and JavaScript agree.
+        None if n.fract() != 0.0 && (1e-5..1e15).contains(&n.abs()) => {
+            // Writing to memory does not fail.
+            let _ = serde_json::to_writer(out, &n);
+        }
+        _ if n == 0.0 => out.push(b'0'),
+        _ if n.is_finite() => javascript(out, Digits::of(n).as_slice()),
+        _ => out.extend_from_slice(b"null"),
     }
 }
 
 /// As [`float`], with the digits that make out an `f32`.
-pub(super) fn short_float(out: &mut String, n: f32) {
+pub(super) fn short_float(out: &mut Vec<u8>, n: f32) {
     match n.is_finite() && n != 0.0 {
-        true => javascript(out, Digits::of(n).as_str()),
+        true => javascript(out, Digits::of(n).as_slice()),
         false => float(out, f64::from(n)),
     }
 }
 
 /// Rewrites the shortest digits of a number from Rust's layout to JavaScript's.
-fn javascript(out: &mut String, rust: &str) {
-    let (mantissa, exponent) = rust.split_once(['e', 'E']).unwrap_or((rust, "0"));
-    let unsigned = mantissa.strip_prefix('-').unwrap_or(mantissa);
-    if unsigned.len() < mantissa.len() {
-        out.push('-');
+fn javascript(out: &mut Vec<u8>, rust: &[u8]) {
+    let end = rust.iter().position(|byte| *byte == b'e').unwrap_or(rust.len());
+    let exponent = std::str::from_utf8(rust.get(end + 1..).unwrap_or_default()).unwrap_or_default();
+    let mut digits = Digits { bytes: [0; 40], len: 0 };
+    let mut point = exponent.parse().unwrap_or(0);
+    let mut fraction = false;
+    for byte in &rust[..end] {
+        match byte {
+            b'-' => out.push(b'-'),
+            b'.' => fraction = true,
+            // A leading zero is no digit, but may stand behind the point.
+            b'0' if digits.len == 0 => point -= i32::from(fraction),
+            digit => {
+                digits.push(*digit);
+                point += i32::from(!fraction);
+            }
+        }
     }
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let mut buffer = [b'0'; 40];
-    let joined = whole.bytes().chain(fraction.bytes());
-    let length = buffer.iter_mut().zip(joined).map(|(to, from)| *to = from).count();
-    let digits = std::str::from_utf8(&buffer[..length]).unwrap_or("0");
-    let leading = digits.len() - digits.trim_start_matches('0').len();
-    // The number is 0.digits * 10^point.
-    let point = whole.len() as i32 + exponent - leading as i32;
-    layout(out, digits.trim_matches('0'), point);
+    digits.trim_zeros();
+    layout(out, digits.as_slice(), point);
 }
 
-fn layout(out: &mut String, digits: &str, point: i32) {
+/// Writes the number `0.digits * 10^point`.
+fn layout(out: &mut Vec<u8>, digits: &[u8], point: i32) {
     let count = digits.len() as i32;
-    let zeros = |out: &mut String, n: i32| (0..n).for_each(|_| out.push('0'));
+    let zeros = |out: &mut Vec<u8>, n: i32| out.extend((0..n).map(|_| b'0'));
     if count <= point && point <= 21 {
-        out.push_str(digits);
+        out.extend_from_slice(digits);
         zeros(out, point - count);
     } else if 0 < point && point <= 21 {
         let (whole, fraction) = digits.split_at(point as usize);
-        out.push_str(whole);
-        out.push('.');
-        out.push_str(fraction);
+        out.extend_from_slice(whole);
+        out.push(b'.');
+        out.extend_from_slice(fraction);
     } else if -6 < point && point <= 0 {
-        out.push_str("0.");
+        out.extend_from_slice(b"0.");
         zeros(out, -point);
-        out.push_str(digits);
+        out.extend_from_slice(digits);
     } else {
         let (first, rest) = digits.split_at(1.min(digits.len()));
-        out.push_str(first);
+        out.extend_from_slice(first);
         if !rest.is_empty() {
-            out.push('.');
-            out.push_str(rest);
+            out.push(b'.');
+            out.extend_from_slice(rest);
         }
-        // Writing to a String does not fail.
-        let _ = write!(out, "e{:+}", point - 1);
+        out.extend_from_slice(if point > 0 { b"e+" } else { b"e-" });
+        uint(out, (point - 1).unsigned_abs().into());
     }
 }
 
 /// What `JSON.stringify` makes of a `Buffer`.
-pub(super) fn buffer(out: &mut String, bytes: &[u8]) {
+pub(super) fn buffer(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() * 4 + 32);
-    out.push_str("{\"type\":\"Buffer\",\"data\":[");
+    out.extend_from_slice(b"{\"type\":\"Buffer\",\"data\":[");
     for (at, byte) in bytes.iter().enumerate() {
         if at > 0 {
-            out.push(',');
+            out.push(b',');
         }
-        if *byte >= 100 {
-            out.push(char::from(b'0' + byte / 100));
-        }
-        if *byte >= 10 {
-            out.push(char::from(b'0' + byte / 10 % 10));
-        }
-        out.push(char::from(b'0' + byte % 10));
+        uint(out, (*byte).into());
     }
-    out.push_str("]}");
+    out.extend_from_slice(b"]}");
 }
 
 /// What `JSON.stringify` makes of a typed array: an object with index keys.
-pub(super) fn typed(out: &mut String, array: &TypedArray) {
-    out.push('{');
+pub(super) fn typed(out: &mut Vec<u8>, array: &TypedArray) {
+    out.push(b'{');
     let elements = array.kind.has_elements().then(|| array.numbers());
-    for (at, number) in elements.into_iter().flatten().enumerate() {
-        let comma = if at > 0 { "," } else { "" };
-        let _ = write!(out, "{comma}\"{at}\":");
-        self::number(out, number);
+    for (at, element) in elements.into_iter().flatten().enumerate() {
+        out.extend_from_slice(if at > 0 { b",\"" } else { b"\"" });
+        uint(out, at as u64);
+        out.extend_from_slice(b"\":");
+        number(out, element);
     }
-    out.push('}');
+    out.push(b'}');
 }
 
-pub(super) fn number(out: &mut String, number: Number) {
+/// What EJSON makes of a regular expression.
+pub(super) fn regexp(out: &mut Vec<u8>, regexp: &RegExp) {
+    out.extend_from_slice(b"{\"$regexp\":");
+    string(out, &regexp.source);
+    out.extend_from_slice(b",\"$flags\":");
+    string(out, &regexp.flags);
+    out.push(b'}');
+}
+
+pub(super) fn number(out: &mut Vec<u8>, number: Number) {
     match number.repr() {
         Repr::Int(n) => int(out, n),
         Repr::Uint(n) => uint(out, n),
@@ -202,8 +275,15 @@ pub(super) fn number(out: &mut String, number: Number) {
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// Bytes in base 64, padded.
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
+    let mut text = Vec::new();
+    base64_into(&mut text, bytes);
+    text.into_iter().map(char::from).collect()
+}
+
 /// Writes bytes in base 64, padded.
-pub(super) fn base64_into(out: &mut String, bytes: &[u8]) {
+pub(super) fn base64_into(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4);
     let digit = |word: u32, at: u32| ALPHABET[(word >> at & 63) as usize];
     let mut groups = bytes.chunks_exact(48);
@@ -213,15 +293,14 @@ pub(super) fn base64_into(out: &mut String, bytes: &[u8]) {
             let word = u32::from_be_bytes([0, from[0], from[1], from[2]]);
             to.copy_from_slice(&[18, 12, 6, 0].map(|at| digit(word, at)));
         }
-        out.push_str(std::str::from_utf8(&text).unwrap_or_default());
+        out.extend_from_slice(&text);
     }
     for chunk in groups.remainder().chunks(3) {
         let byte = |at: usize| chunk.get(at).copied().unwrap_or(0);
         let word = u32::from_be_bytes([0, byte(0), byte(1), byte(2)]);
         for place in 0..4 {
             let padding = place > chunk.len();
-            let ascii = if padding { b'=' } else { digit(word, 18 - 6 * place as u32) };
-            out.push(char::from(ascii));
+            out.push(if padding { b'=' } else { digit(word, 18 - 6 * place as u32) });
         }
     }
 }
@@ -242,7 +321,7 @@ pub(in crate::parsers) fn base64(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     let padding = bytes.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
     let digits = &bytes[..bytes.len() - padding];
-    if digits.len() % 4 == 1 || (padding > 0 && bytes.len() % 4 != 0) {
+    if digits.len() % 4 == 1 || (padding > 0 && !bytes.len().is_multiple_of(4)) {
         return None;
     }
     let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 3);
@@ -275,8 +354,9 @@ mod tests {
     fn base64_both_ways() {
         for length in 0..200 {
             let bytes: Vec<u8> = (0..length).map(|n| (n * 37 + 11) as u8).collect();
-            let mut text = String::new();
+            let mut text = Vec::new();
             base64_into(&mut text, &bytes);
+            let text = String::from_utf8(text).unwrap();
             assert_eq!(text.len() % 4, 0);
             assert_eq!(base64(&text).as_deref(), Some(&bytes[..]));
             assert_eq!(base64(text.trim_end_matches('=')).as_deref(), Some(&bytes[..]));
@@ -308,12 +388,12 @@ mod tests {
             (f64::NEG_INFINITY, "null"),
         ];
         for (number, text) in cases {
-            let mut out = String::new();
+            let mut out = Vec::new();
             float(&mut out, number);
-            assert_eq!(out, text);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
         }
-        let mut out = String::new();
+        let mut out = Vec::new();
         short_float(&mut out, 0.1);
-        assert_eq!(out, "0.1");
+        assert_eq!(out, b"0.1");
     }
 }

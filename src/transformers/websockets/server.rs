@@ -25,30 +25,31 @@ impl Transformer for Websockets {
         upgrade_required("Upgrade Required")
     }
 
-    fn upgrade(&self, host: &dyn Host, upgrade: Upgrade) {
-        let Upgrade { request, extensions, headers, mut connection } = upgrade;
-        let answer = match accept(&request) {
-            Ok(answer) => answer,
+    fn upgrade(&self, host: &dyn Host, upgrade: Box<Upgrade>) -> Option<Box<Opening>> {
+        let Upgrade { request, extensions, headers, mut connection } = *upgrade;
+        let accept = match check(&request) {
+            Ok(key) => accept_key(key),
             Err(refusal) => {
                 host.refused(refusal.status_code().0);
-                return connection.refuse_upgrade(refusal, &headers);
+                connection.refuse_upgrade(refusal, &headers);
+                return None;
             }
         };
-        if connection.send(answer.as_bytes()).is_err() {
-            return;
-        }
+        let answer = switching(&accept, request.header("sec-websocket-protocol"));
+        connection.send(answer.as_bytes()).ok()?;
         let (stream, leftover) = connection.into_parts();
         let mut decoder = Decoder::new(Role::Server, host.max_length());
         decoder.feed(&leftover);
         let controls = ControlBudget::new(host.control_frames());
         let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
-        host.run(Opening { request, extensions, stream, wire: &Rfc6455, revision: None }, source);
+        let wire = &Rfc6455;
+        Some(Box::new(Opening { request, extensions, stream, wire, source, revision: None }))
     }
 }
 
-/// The 101 answer, or what is wrong with the request. The texts are those of
+/// The client's key, or what is wrong with the request. The texts are those of
 /// `ws`; RFC 6455 section 4.2.2 asks for 426 where the version is the matter.
-fn accept(request: &Request) -> Result<String, ResponseBox> {
+fn check(request: &Request) -> Result<&str, ResponseBox> {
     if *request.method() != Method::Get {
         return Err(http::text(405, "Invalid HTTP method"));
     }
@@ -61,7 +62,7 @@ fn accept(request: &Request) -> Result<String, ResponseBox> {
     }
     // Version 8 is the same protocol before it had its number.
     match only(request, "sec-websocket-version") {
-        Some("13" | "8") => Ok(switching(key, request.header("sec-websocket-protocol"))),
+        Some("13" | "8") => Ok(key),
         _ => Err(upgrade_required("Missing or invalid Sec-WebSocket-Version header")),
     }
 }
@@ -82,12 +83,12 @@ fn is_key(key: &str) -> bool {
     })
 }
 
-/// As `ws`, the first subprotocol that the client offers is selected.
-fn switching(key: &str, protocols: Option<&str>) -> String {
+/// The 101 answer. As `ws`, the first subprotocol that the client offers is
+/// selected.
+fn switching(accept: &str, protocols: Option<&str>) -> String {
     let mut answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\n",
-        accept_key(key)
+         Sec-WebSocket-Accept: {accept}\r\n"
     );
     let first = protocols.and_then(|list| list.split(',').next()).map(str::trim);
     if let Some(protocol) = first.filter(|name| is_token(name)) {

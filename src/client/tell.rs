@@ -1,0 +1,107 @@
+//! Running listeners: nothing they do ends the client's thread.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Client;
+use super::machine::Event;
+use super::shared::{Shared, lock};
+use crate::error::{BoxError, Error, Result};
+use crate::events::Snapshot;
+
+impl Shared {
+    /// Runs the listeners of an event.
+    pub fn emit(&self, client: &Client, event: &Event) {
+        let events = &self.events;
+        match event {
+            Event::ReadyState(state) => {
+                self.tell(client, &events.ready_state_change.snapshot(), |l| l(client, *state));
+            }
+            Event::Open => self.tell(client, &events.open.snapshot(), |l| l(client)),
+            Event::Error(error) => self.error(client, error),
+            Event::Timeout => self.tell(client, &events.timeout.snapshot(), |l| l(client)),
+            Event::ReconnectScheduled(attempt) => {
+                self.tell(client, &events.reconnect_scheduled.snapshot(), |l| l(client, *attempt));
+            }
+            Event::Reconnect(attempt) => {
+                self.tell(client, &events.reconnect.snapshot(), |l| l(client, *attempt));
+            }
+            Event::Reconnected(done) => {
+                self.tell(client, &events.reconnected.snapshot(), |l| l(client, *done));
+            }
+            Event::ReconnectTimeout(attempt) => {
+                self.tell(client, &events.reconnect_timeout.snapshot(), |l| l(client, *attempt));
+            }
+            Event::ReconnectFailed => {
+                self.tell(client, &events.reconnect_failed.snapshot(), |l| l(client))
+            }
+            Event::Online => self.tell(client, &events.online.snapshot(), |l| l(client)),
+            Event::Offline => self.tell(client, &events.offline.snapshot(), |l| l(client)),
+            Event::Id(id) => self.id(client, id),
+            Event::Close(reason) => {
+                self.tell(client, &events.close.snapshot(), |l| l(client, reason))
+            }
+            Event::End(reason) => {
+                // Nobody will answer them.
+                drop(std::mem::take(&mut *lock(&self.ids)));
+                self.tell(client, &events.end.snapshot(), |l| l(client, reason));
+            }
+            Event::Destroy => self.destroyed(client),
+        }
+    }
+
+    fn id(&self, client: &Client, id: &str) {
+        let waiters = std::mem::take(&mut *lock(&self.ids));
+        for waiter in waiters {
+            if let Err(error) = caught(|| waiter(id)) {
+                self.error(client, &error);
+            }
+        }
+    }
+
+    fn destroyed(&self, client: &Client) {
+        let events = &self.events;
+        self.tell(client, &events.destroy.snapshot(), |l| l(client));
+        events.clear();
+        self.outbox.clear();
+    }
+
+    /// Runs listeners; each panic and error becomes an error event.
+    pub fn tell<F: ?Sized>(
+        &self,
+        client: &Client,
+        listeners: &Snapshot<F>,
+        call: impl Fn(&F) -> Result<(), BoxError>,
+    ) {
+        for listener in listeners.iter() {
+            let done = caught(|| call(listener));
+            if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
+                self.error(client, &error);
+            }
+        }
+    }
+
+    /// Runs the `error` listeners; without any, the error is logged.
+    pub fn error(&self, client: &Client, error: &Error) {
+        let listeners = self.events.error.snapshot();
+        if listeners.is_empty() {
+            log::warn!("primus client: {error}");
+        }
+        for listener in listeners.iter() {
+            let done = caught(|| listener(client, error));
+            if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
+                log::error!("primus client: error listener: {error}");
+            }
+        }
+    }
+}
+
+/// Runs application code; a panic becomes an error.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Error::Panicked(text_of(&*panic)))
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".into())
+}

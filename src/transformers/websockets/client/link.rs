@@ -1,0 +1,246 @@
+//! The way out of an open WebSocket: many threads write, one reads.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::client::transport::Sink;
+use crate::client::wait::writable;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::net::{Stream, Waker};
+use crate::transformers::websockets::packet;
+
+/// Pongs are not worth more memory than this, in bytes, to a peer that does
+/// not read them.
+const PONGS_MAX: usize = 64 << 10;
+
+/// A capacity in bytes up to which buffers are kept for the next message.
+const KEEP: usize = 64 << 10;
+
+/// The way out, shared between the session and those who write.
+///
+/// | lock | guards | never while held |
+/// |---|---|---|
+/// | `socket` | who sends to the socket; a writer may block with it | waiting for it on the client's thread |
+/// | `pending` | bytes to be sent before anything else | a system call that may block |
+///
+/// Order: `socket`, then `pending`.
+pub(super) struct Link {
+    stream: Stream,
+    waker: Arc<Waker>,
+    socket: Mutex<Vec<u8>>,
+    pending: Mutex<Pending>,
+    gone: AtomicBool,
+    patience: Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct Pending {
+    bytes: Vec<u8>,
+    /// How many of them were sent.
+    sent: usize,
+    /// Our close frame is among them or sent: nothing follows it.
+    closed: bool,
+}
+
+impl Pending {
+    fn left(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    fn advance(&mut self, sent: usize) {
+        self.sent += sent;
+        if self.left().is_empty() {
+            self.sent = 0;
+            self.bytes.clear();
+            self.bytes.shrink_to(KEEP);
+        } else if self.sent > KEEP && self.sent * 2 > self.bytes.len() {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+}
+
+fn mask() -> Option<[u8; 4]> {
+    Some(fastrand::u32(..).to_ne_bytes())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Link {
+    /// The way out through this socket.
+    pub fn new(stream: Stream, waker: Arc<Waker>) -> Self {
+        Link {
+            stream,
+            waker,
+            socket: Mutex::default(),
+            pending: Mutex::default(),
+            gone: AtomicBool::new(false),
+            patience: Mutex::default(),
+        }
+    }
+
+    /// The socket, for the thread that reads.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// Ends the connection at once, and frees whoever is blocked in a write.
+    pub fn cut(&self) {
+        self.gone.store(true, Ordering::Release);
+        self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Whether something waits for the socket to have room.
+    pub fn is_waiting(&self) -> bool {
+        !lock(&self.pending).left().is_empty()
+    }
+
+    /// Sends of what is pending as much as the socket takes. Whoever holds the
+    /// socket does it otherwise.
+    pub fn flush(&self) -> io::Result<()> {
+        while let Ok(_socket) = self.socket.try_lock() {
+            let mut pending = lock(&self.pending);
+            if pending.left().is_empty() {
+                return Ok(());
+            }
+            let sent = self.stream.offer(pending.left())?;
+            if sent == 0 {
+                return Ok(());
+            }
+            pending.advance(sent);
+        }
+        Ok(())
+    }
+
+    /// Sends everything that is pending, waiting while the peer does not read.
+    /// The caller holds the socket.
+    fn drain(&self) -> Result<()> {
+        loop {
+            let mut pending = lock(&self.pending);
+            if pending.left().is_empty() {
+                return Ok(());
+            }
+            let sent = self.stream.offer(pending.left())?;
+            pending.advance(sent);
+            drop(pending);
+            if sent == 0 {
+                self.room()?;
+            }
+        }
+    }
+
+    /// Waits until the socket takes more.
+    fn room(&self) -> Result<()> {
+        loop {
+            let until = *lock(&self.patience);
+            if writable(&self.stream, until)? {
+                return Ok(());
+            }
+            // A heartbeat may have come meanwhile.
+            if *lock(&self.patience) == until {
+                self.stream.abort();
+                return Err(Error::Timeout("the peer reads nothing"));
+            }
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<()> {
+        let mut left = bytes;
+        while !left.is_empty() {
+            match self.stream.offer(left) {
+                Ok(0) => self.room()?,
+                Ok(sent) => left = left.get(sent..).unwrap_or_default(),
+                Err(_) if left.len() == bytes.len() => return Err(Error::Closed),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The peer takes nothing more; what it sent is still to be read.
+    pub fn give_up(&self) {
+        let mut pending = lock(&self.pending);
+        *pending = Pending { closed: true, ..Pending::default() };
+    }
+
+    fn is_closed(&self) -> bool {
+        self.gone.load(Ordering::Acquire) || lock(&self.pending).closed
+    }
+
+    /// Answers a ping.
+    pub fn pong(&self, payload: &[u8]) {
+        let mut pending = lock(&self.pending);
+        if !pending.closed && pending.left().len() < PONGS_MAX {
+            packet::encode_pong(payload, mask(), &mut pending.bytes);
+        }
+        drop(pending);
+        // A failure shows at the next read.
+        let _ = self.flush();
+    }
+
+    /// Sends a close frame behind everything else; nothing follows it.
+    pub fn say_close(&self, why: Option<(u16, &str)>) {
+        let mut pending = lock(&self.pending);
+        if !pending.closed {
+            packet::encode_close(why, mask(), &mut pending.bytes);
+            pending.closed = true;
+        }
+        drop(pending);
+        let _ = self.flush();
+    }
+}
+
+impl Sink for Link {
+    fn write(&self, frame: &Frame) -> Result<()> {
+        let mut scratch = lock(&self.socket);
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
+        self.drain().map_err(|_| Error::Closed)?;
+        scratch.clear();
+        packet::encode(frame, mask(), &mut scratch);
+        self.send(&scratch)?;
+        scratch.clear();
+        scratch.shrink_to(KEEP);
+        drop(scratch);
+        // Pongs that came up meanwhile; if they fail, the reader will know.
+        let _ = self.flush();
+        Ok(())
+    }
+
+    fn queue(&self, frame: &Frame) -> Result<usize> {
+        let mut pending = lock(&self.pending);
+        if pending.closed || self.gone.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        packet::encode(frame, mask(), &mut pending.bytes);
+        drop(pending);
+        if self.flush().is_err() {
+            self.give_up();
+            return Err(Error::Closed);
+        }
+        Ok(lock(&self.pending).left().len())
+    }
+
+    fn drain(&self) -> Result<()> {
+        let _socket = lock(&self.socket);
+        Link::drain(self)
+    }
+
+    fn close(&self) {
+        self.say_close(None);
+        if self.is_waiting() {
+            self.waker.wake();
+        }
+    }
+
+    fn patience(&self, until: Option<Instant>) {
+        *lock(&self.patience) = until;
+    }
+}

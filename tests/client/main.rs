@@ -1,0 +1,9 @@
+//! The client against scripted servers: every byte the server sends is the
+//! test's own.
+
+mod discover;
+mod life;
+mod plain;
+mod reconnect;
+mod server;
+mod wire;

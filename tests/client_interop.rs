@@ -1,0 +1,252 @@
+//! The client against the JavaScript Primus 8 server, as users run it.
+//!
+//! Needs Node, and `npm ci` in `tests/interop/node-server` and
+//! `tests/interop/parsers`; without them the tests say so and pass, unless
+//! `PRIMUS_INTEROP` is set.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use primus::{Client, ClientBuilder, Ended, Error, Value};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A running `echo.js`.
+struct Node {
+    child: Child,
+    port: u16,
+}
+
+impl Node {
+    /// Starts the server with these arguments; `None` when Node is not set up.
+    fn start(args: &[&str]) -> Option<Node> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/node-server");
+        let parsers = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/parsers/node_modules");
+        let installed =
+            Path::new(folder).join("node_modules/primus").is_dir() && Path::new(parsers).is_dir();
+        let command = Command::new("node")
+            .env("NODE_PATH", parsers)
+            .args(["echo.js", "--port", "0"])
+            .args(args)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .spawn();
+        match command {
+            Ok(child) if installed => Some(Node::listening(child)),
+            other => {
+                if let Ok(mut child) = other {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                }
+                assert!(std::env::var_os("PRIMUS_INTEROP").is_none(), "Node is not set up");
+                eprintln!("skipped: needs Node, and `npm ci` in {folder} and beside it in parsers");
+                None
+            }
+        }
+    }
+
+    fn listening(mut child: Child) -> Node {
+        let out: ChildStdout = child.stdout.take().unwrap();
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        let port = line.trim_end().rsplit(':').next().unwrap().parse().unwrap();
+        Node { child, port }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn client(&self) -> ClientBuilder {
+        Client::builder(&self.url()).reconnect_min(Duration::from_millis(50))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn words(client: &Client) -> Receiver<String> {
+    let (tell, told) = unbounded();
+    let say = tell.clone();
+    client.on_open(move |_| say.send("open".into()));
+    let say = tell.clone();
+    client.on_close(move |_, _| say.send("close".into()));
+    let say = tell.clone();
+    client.on_reconnected(move |_, _| say.send("reconnected".into()));
+    let say = tell.clone();
+    client.on_offline(move |_| say.send("offline".into()));
+    let say = tell.clone();
+    client.on_error(move |_, error| say.send(error.to_string()));
+    client.on_end(move |_, _| tell.send("end".into()));
+    told
+}
+
+#[track_caller]
+fn expect(told: &Receiver<String>, words: &[&str]) {
+    for word in words {
+        assert_eq!(told.recv_timeout(SOON).as_deref(), Ok(*word));
+    }
+}
+
+fn echoed(client: &Client, value: &Value) {
+    client.write(value).unwrap();
+    assert_eq!(client.recv_timeout(SOON).unwrap().value(), value);
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn echo_of_every_shape() {
+    let Some(node) = Node::start(&[]) else { return };
+    let client = Client::connect(&node.url()).unwrap();
+    for text in [
+        r#"{"hello":"world","nested":{"a":[1,2.5,-3e10,null,true,false]},"empty":{}}"#,
+        r#""plain string""#,
+        "42",
+        "-0.125",
+        "null",
+        "true",
+        "[]",
+        r#""""#,
+        r#""\u2028\u2029 \u0000 \u001f \" \\ / é ∑ 😀 \ud83d\ude00""#,
+        r#"{"ключ":"значение","__proto__":1}"#,
+        r#""primus::not::ours""#,
+    ] {
+        // A literal `__proto__` does not survive JavaScript objects.
+        let text = text.replace(",\"__proto__\":1", "");
+        echoed(&client, &json(&text));
+    }
+    let large = Value::from("é".repeat(60 << 10));
+    echoed(&client, &large);
+    client.end();
+    assert!(client.wait_end(SOON));
+}
+
+#[test]
+fn id_query_and_headers() {
+    let Some(node) = Node::start(&[]) else { return };
+    let url = format!("{}?token=abc%20d&x=1", node.url());
+    let client = Client::builder(&url).header("X-Mine", "yes").connect().unwrap();
+    let id = client.id(SOON).unwrap();
+    client.write("id").unwrap();
+    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some(id.as_str()));
+    client.write("query").unwrap();
+    let query: serde_json::Value = client.recv_timeout(SOON).unwrap().parse().unwrap();
+    assert_eq!((&query["token"], &query["x"]), (&"abc d".into(), &"1".into()));
+    client.write("headers").unwrap();
+    let headers: serde_json::Value = client.recv_timeout(SOON).unwrap().parse().unwrap();
+    assert_eq!(headers["x-mine"], "yes");
+}
+
+#[test]
+fn the_server_ends() {
+    let Some(node) = Node::start(&[]) else { return };
+    let client = node.client().build().unwrap();
+    let told = words(&client);
+    client.write("close").unwrap();
+    assert!(matches!(client.recv(), Err(Error::Ended(why)) if why.by == Ended::Remote));
+    expect(&told, &["open", "close", "end"]);
+}
+
+#[test]
+fn the_server_ends_and_wants_us_back() {
+    let Some(node) = Node::start(&[]) else { return };
+    let client = node.client().build().unwrap();
+    let told = words(&client);
+    client.write("reconnect").unwrap();
+    expect(&told, &["open", "close", "reconnected", "open"]);
+    echoed(&client, &Value::from("again"));
+}
+
+#[test]
+fn the_server_restarts() {
+    let Some(mut node) = Node::start(&[]) else { return };
+    let port = node.port.to_string();
+    let client = node.client().reconnect_max(Duration::from_millis(100)).reconnect_retries(None);
+    let client = client.build().unwrap();
+    let told = words(&client);
+    expect(&told, &["open"]);
+    node.child.kill().unwrap();
+    node.child.wait().unwrap();
+    expect(&told, &["close"]);
+    client.write("written meanwhile").unwrap();
+    let _again = Node::start(&["--port", &port]).unwrap();
+    expect(&told, &["reconnected", "open"]);
+    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("written meanwhile"));
+}
+
+#[test]
+fn authorization() {
+    let Some(node) = Node::start(&["--authorization", "me:p@ss"]) else { return };
+    match Client::connect(&node.url()) {
+        Err(Error::Refused { status: 401, message, authenticate }) => {
+            assert_eq!(message, "Authentication required");
+            assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
+        }
+        other => panic!("{other:?}"),
+    }
+    let client = node.client().build().unwrap();
+    let told = words(&client);
+    let refusal = "unexpected server response: 401: Authentication required";
+    expect(&told, &[refusal, "close", "end"]);
+    let client = Client::connect(&format!("http://me:p%40ss@127.0.0.1:{}", node.port)).unwrap();
+    echoed(&client, &Value::from("in"));
+}
+
+#[test]
+fn heartbeats() {
+    let Some(node) = Node::start(&["--ping-interval", "300"]) else { return };
+    let client = Client::discover(&node.url()).unwrap().build().unwrap();
+    let told = words(&client);
+    expect(&told, &["open"]);
+    // A server with this interval kills within 600 ms who does not answer, and
+    // this client would leave a silent one after 450 ms.
+    std::thread::sleep(Duration::from_millis(1_500));
+    echoed(&client, &Value::from("alive"));
+    assert!(told.is_empty());
+}
+
+#[test]
+fn a_plain_request_is_not_what_it_wants() {
+    let Some(node) = Node::start(&["--pathname", "/else"]) else { return };
+    match Client::discover(&node.url()) {
+        Err(Error::Refused { status: 404, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    let client = node.client().pathname("else").discover().unwrap().connect().unwrap();
+    echoed(&client, &Value::from(1));
+}
+
+#[test]
+fn other_parsers() {
+    for parser in ["json", "ejson", "binary", "msgpack"] {
+        let args = ["--parser", parser, "--ping-interval", "200"];
+        let Some(node) = Node::start(&args) else { return };
+        let client = node.client().discover().unwrap().connect().unwrap();
+        echoed(&client, &json(r#"{"a":["b",1,null]}"#));
+        echoed(&client, &Value::from("a string"));
+        assert!(!client.id(SOON).unwrap().is_empty());
+        // Long enough to be killed for a pong that is not understood.
+        std::thread::sleep(Duration::from_millis(600));
+        echoed(&client, &Value::from("alive"));
+        client.write("close").unwrap();
+        assert!(matches!(client.recv(), Err(Error::Ended(why)) if !why.may_reconnect), "{parser}");
+    }
+}
+
+#[test]
+fn a_message_over_the_servers_limit() {
+    let Some(node) = Node::start(&["--max-length", "100"]) else { return };
+    let client = node.client().strategy("off").connect().unwrap();
+    client.write(&"x".repeat(200)).unwrap();
+    assert!(matches!(client.recv(), Err(Error::Ended(why)) if why.code == 1009));
+}
