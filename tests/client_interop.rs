@@ -1,16 +1,16 @@
 //! The client against the JavaScript Primus 8 server, as users run it.
 //!
-//! Needs Node, and `npm ci` in `tests/interop/node-server` and
-//! `tests/interop/parsers`; without them the tests say so and pass, unless
-//! `PRIMUS_INTEROP` is set.
+//! Needs Node.js and npm. `PRIMUS_SKIP_INTEROP=1` goes without.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use primus::{Client, ClientBuilder, Ended, Error, Value};
+
+#[path = "common/node.rs"]
+mod node;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -21,31 +21,21 @@ struct Node {
 }
 
 impl Node {
-    /// Starts the server with these arguments; `None` when Node is not set up.
+    /// Starts the server with these arguments; `None` when the tests with Node
+    /// are to be skipped.
     fn start(args: &[&str]) -> Option<Node> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/node-server");
-        let parsers = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/parsers/node_modules");
-        let installed =
-            Path::new(folder).join("node_modules/primus").is_dir() && Path::new(parsers).is_dir();
-        let command = Command::new("node")
-            .env("NODE_PATH", parsers)
+        if node::is_skipped() {
+            return None;
+        }
+        let folder = node::project("node-server");
+        let child = Command::new("node")
+            .env("NODE_PATH", node::project("parsers").join("node_modules"))
             .args(["echo.js", "--port", "0"])
             .args(args)
             .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn();
-        match command {
-            Ok(child) if installed => Some(Node::listening(child)),
-            other => {
-                if let Ok(mut child) = other {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                }
-                assert!(std::env::var_os("PRIMUS_INTEROP").is_none(), "Node is not set up");
-                eprintln!("skipped: needs Node, and `npm ci` in {folder} and beside it in parsers");
-                None
-            }
-        }
+        Some(Node::listening(child.expect("node runs")))
     }
 
     fn listening(mut child: Child) -> Node {
