@@ -43,10 +43,10 @@ fn a_refusal_says_why() {
     let mut node = Driver::start(V8);
     let answer = node.fetch(&format!("{}/primus", server.url), json!({}));
     assert_eq!(answer["status"], 401);
-    assert_eq!(answer["body"], r#"{"error":"wrong user or password"}"#);
+    assert_eq!(answer["body"], r#"{"error":"Authentication required"}"#);
     let headers = &answer["headers"];
     assert_eq!(headers["content-type"], "application/json");
-    assert_eq!(headers["www-authenticate"], "Basic realm=\"echo\"");
+    assert_eq!(headers["www-authenticate"], "Basic realm=\"primus\"");
     assert_eq!(headers["cache-control"], "no-store, no-cache, must-revalidate, max-age=0");
 }
 

@@ -1,5 +1,5 @@
 //! Random messages of the real JavaScript parsers, decoded and encoded again: the
-//! same bytes. Needs Node.js and npm, see `tests/interop/README.md`.
+//! same bytes. Needs Node.js and npm; `PRIMUS_SKIP_INTEROP=1` goes without.
 
 use std::process::Command;
 
