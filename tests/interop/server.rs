@@ -45,10 +45,13 @@ impl Server {
 
     /// A server that decodes each message and encodes it again.
     pub fn start_decoding(builder: Builder) -> Server {
+        Server::answering(builder, |spark, message| spark.write(message.value()).map(drop))
+    }
+
+    /// A server that does something else with messages.
+    pub fn answering(builder: Builder, answer: Answer) -> Server {
         let listener = bind("127.0.0.1:0".parse().unwrap());
-        Server::run(builder.build().unwrap(), listener, |spark, message| {
-            spark.write(message.value()).map(drop)
-        })
+        Server::run(builder.build().unwrap(), listener, answer)
     }
 
     /// A server that listens where the one before it did.
