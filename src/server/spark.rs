@@ -25,6 +25,7 @@ use crate::server::events::SparkEvents;
 use crate::server::inbox::Inbox;
 use crate::server::life;
 use crate::server::messages::Messages;
+use crate::server::metrics::Counter;
 use crate::server::outbox::{Outbox, Parts};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
@@ -74,6 +75,8 @@ pub(super) struct Inner {
     keep_inbound: AtomicBool,
     /// The spark's thread is not in its socket's `read`.
     pub busy: AtomicBool,
+    /// How often it was.
+    pub waits: Counter,
     /// Wakes the spark's thread out of its wait; made when first wanted.
     waker: OnceLock<Option<Waker>>,
     pub wake_wanted: AtomicBool,
@@ -104,6 +107,21 @@ struct Heart {
     timer: Option<Key>,
     /// Cuts the connection when closing takes too long.
     closing: Option<Key>,
+    /// How often the thread had waited for input at the last tick.
+    waits: u64,
+    /// The client was excused at the last tick.
+    excused: bool,
+}
+
+impl Heart {
+    /// Whether the client cannot be judged at this tick, because its answer may
+    /// lie unread: the thread is in a listener, since the tick before, or by
+    /// chance just now, which counts once.
+    fn is_excused(&mut self, busy: bool, waits: u64) -> bool {
+        let stuck = std::mem::replace(&mut self.waits, waits) == waits;
+        self.excused = busy && (stuck || !self.excused);
+        self.excused
+    }
 }
 
 impl Spark {
@@ -141,11 +159,18 @@ impl Spark {
                 events: SparkEvents::default(),
                 state: AtomicU8::new(ReadyState::Open as u8),
                 reason: OnceLock::new(),
-                heart: Mutex::new(Heart { beat, timer: None, closing: None }),
+                heart: Mutex::new(Heart {
+                    beat,
+                    timer: None,
+                    closing: None,
+                    waits: 0,
+                    excused: false,
+                }),
                 latency: AtomicU64::new(u64::MAX),
                 last_inbound: AtomicU64::new(0),
                 keep_inbound: AtomicBool::new(false),
                 busy: AtomicBool::new(true),
+                waits: Counter::default(),
                 waker: OnceLock::new(),
                 wake_wanted: AtomicBool::new(false),
                 drained: AtomicBool::new(false),
@@ -570,13 +595,6 @@ impl Inner {
         self.waker.get_or_init(|| Waker::new().ok()).as_ref()
     }
 
-    /// Input may lie unread, because the thread is in a listener or has not got
-    /// round to it.
-    fn may_have_input(&self) -> bool {
-        self.busy.load(Ordering::Acquire)
-            || self.outbox.stream().is_some_and(|stream| stream.has_input())
-    }
-
     fn last_inbound(&self) -> Option<Instant> {
         match self.last_inbound.load(Ordering::Relaxed) {
             0 => None,
@@ -592,8 +610,11 @@ impl Task for Inner {
             return None;
         }
         let wall_ms = self.server.timer.wall_ms();
-        let busy = self.may_have_input();
-        let tick = lock(&self.heart).beat.tick(now, wall_ms, self.last_inbound(), busy);
+        let busy = self.busy.load(Ordering::Acquire);
+        let mut heart = lock(&self.heart);
+        let excused = heart.is_excused(busy, self.waits.value());
+        let tick = heart.beat.tick(now, wall_ms, self.last_inbound(), excused);
+        drop(heart);
         match tick {
             protocol::Tick::Alive { send, next, .. } => {
                 let next = next.map(|at| self.server.timer.coarse(at));
