@@ -211,7 +211,7 @@ fn broadcast_to_a_mute(policy: SlowConsumer, check: impl FnOnce(&Server, Peer, &
     let mute_spark = server.spark();
     let mut other = server.open();
     wait_for("sparks", 2, || server.primus.connected());
-    let text = format!("{}", "x".repeat(50_000));
+    let text = "x".repeat(50_000);
     let before = resident();
     for n in 0..400 {
         server.primus.write(&(n, &text)).unwrap();
