@@ -1,49 +1,41 @@
 //! The client against the JavaScript Primus 8 server, as users run it.
 //!
-//! Needs Node.js and npm. `PRIMUS_SKIP_INTEROP=1` goes without.
+//! Needs Node.js and npm, see `tests/interop/README.md`.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+#[path = "common/node.rs"]
+mod node;
+
+use std::process::Command;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use primus::{Client, ClientBuilder, Ended, Error, Value};
 
-#[path = "common/node.rs"]
-mod node;
+use crate::node::Process;
 
 const SOON: Duration = Duration::from_secs(20);
 
 /// A running `echo.js`.
 struct Node {
-    child: Child,
+    process: Process,
     port: u16,
 }
 
 impl Node {
-    /// Starts the server with these arguments; `None` when the tests with Node
-    /// are to be skipped.
+    /// Starts the server with these arguments; `None` when the test is to be
+    /// skipped.
     fn start(args: &[&str]) -> Option<Node> {
         if node::is_skipped() {
             return None;
         }
-        let folder = node::project("node-server");
-        let child = Command::new("node")
-            .env("NODE_PATH", node::project("parsers").join("node_modules"))
-            .args(["echo.js", "--port", "0"])
-            .args(args)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .spawn();
-        Some(Node::listening(child.expect("node runs")))
-    }
-
-    fn listening(mut child: Child) -> Node {
-        let out: ChildStdout = child.stdout.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        let port = line.trim_end().rsplit(':').next().unwrap().parse().unwrap();
-        Node { child, port }
+        let mut command = Command::new("node");
+        command.env("NODE_PATH", node::project("parsers").join("node_modules"));
+        command.arg(node::project("node-server").join("echo.js"));
+        command.args(["--port", "0"]).args(args);
+        let process = Process::spawn(&mut command);
+        let line = process.line();
+        let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
+        Some(Node { port: port.expect("it tells where it listens"), process })
     }
 
     fn url(&self) -> String {
@@ -52,13 +44,6 @@ impl Node {
 
     fn client(&self) -> ClientBuilder {
         Client::builder(&self.url()).reconnect_min(Duration::from_millis(50))
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -165,8 +150,7 @@ fn the_server_restarts() {
     let client = client.build().unwrap();
     let told = words(&client);
     expect(&told, &["open"]);
-    node.child.kill().unwrap();
-    node.child.wait().unwrap();
+    node.process.kill();
     expect(&told, &["close"]);
     client.write("written meanwhile").unwrap();
     let _again = Node::start(&["--port", &port]).unwrap();

@@ -1,8 +1,7 @@
 //! The JavaScript side of the interop tests: npm projects below
 //! `tests/interop`, and the processes that run in them.
 //!
-//! A test binary takes it in with
-//! `#[path = "../common/node.rs"] mod node;`.
+//! A test binary takes it in with `#[path = "../common/node.rs"] mod node;`.
 #![allow(dead_code, reason = "no test binary uses all of it")]
 
 use std::ffi::OsStr;
@@ -98,8 +97,15 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     pub fn start<A: AsRef<OsStr>>(program: impl AsRef<OsStr>, args: &[A]) -> Process {
-        let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Process::spawn(Command::new(program).args(args))
+    }
+
+    /// Starts a command.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn(command: &mut Command) -> Process {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
         let transcript = Arc::new(Mutex::new(vec![format!("$ {command:?}")]));
         let (tell, lines) = mpsc::channel();
