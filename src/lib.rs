@@ -17,6 +17,7 @@ mod outcome;
 mod protocol;
 mod ready_state;
 mod server;
+mod spec;
 mod timer;
 mod transformers;
 pub mod value;
@@ -44,5 +45,6 @@ pub use server::{
     ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus, Spark,
     SparkReader, SparkWriter,
 };
+pub use spec::Spec;
 pub use timer::ManualClock;
 pub use value::Value;

@@ -482,6 +482,7 @@ impl OutgoingUrl {
             port: self.port,
             path: format!("{}{question}{}", self.pathname, url::query_string(&self.query)),
             headers: self.headers,
+            connector: options.connector.clone(),
             max_length: options.max_length,
             waker,
         })
