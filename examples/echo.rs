@@ -98,7 +98,8 @@ fn option(
             {
                 return Ok(());
             }
-            Err(HttpError::from("wrong user or password").with_authenticate("Basic realm=\"echo\""))
+            Err(HttpError::from("Authentication required")
+                .with_authenticate("Basic realm=\"primus\""))
         }),
         "ping-interval" => builder.ping_interval(Duration::from_millis(value.parse()?)),
         "max-length" => builder.max_length(value.parse()?),

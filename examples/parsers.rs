@@ -1,10 +1,11 @@
-//! How fast the parsers are: encoding and decoding one message, for three sizes.
+//! How fast the parsers are: encoding and decoding one message, for three sizes,
+//! of records with many small fields and of one text.
 //!
 //! ```text
 //! cargo run --release --example parsers -- [--node] [--ms 100] [PARSER...]
 //! ```
 //!
-//! Prints one JSON line per parser, size and kind of message: `struct` (a type of
+//! Prints one JSON line per parser, message and kind: `struct` (a type of
 //! the application's own), `value` (the dynamic `Value`) and `bare` (the struct
 //! through the crate that is usual for the format, without this one). With
 //! `--node` the real JavaScript parsers do the same work with the same messages
@@ -71,6 +72,18 @@ fn room(lines: u32) -> Room {
     Room { room: "lobby".into(), lines: (0..lines).map(line).collect() }
 }
 
+/// One text, and little else.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    id: u32,
+    text: String,
+}
+
+fn note(length: usize) -> Note {
+    let words = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod. ";
+    Note { id: 48213, text: words.chars().cycle().take(length - 22).collect() }
+}
+
 /// The CPU time of this thread.
 fn cpu() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
@@ -99,56 +112,56 @@ fn measure(round: Duration, mut once: impl FnMut()) -> (f64, f64) {
 
 struct Bench {
     round: Duration,
-    /// Parser, size, kind and CPU nanoseconds of what was measured.
-    results: Vec<(String, usize, &'static str, f64)>,
+    /// Parser, message, kind and CPU nanoseconds of what was measured.
+    results: Vec<(String, &'static str, &'static str, f64)>,
 }
 
 impl Bench {
     fn line(
         &mut self,
         parser: &str,
-        size: usize,
+        name: &'static str,
         bytes: usize,
         kind: &'static str,
         call: impl FnMut(),
     ) {
         let (wall, cpu) = measure(self.round, call);
         println!(
-            "{{\"parser\":\"{parser}\",\"size\":{size},\"bytes\":{bytes},\"kind\":\"{kind}\",\
+            "{{\"parser\":\"{parser}\",\"message\":\"{name}\",\"bytes\":{bytes},\"kind\":\"{kind}\",\
              \"ns\":{wall:.0},\"per_second\":{:.0},\"cpu_s_per_million\":{:.3}}}",
             1e9 / wall,
             cpu / 1000.0
         );
-        self.results.push((parser.into(), size, kind, cpu));
+        self.results.push((parser.into(), name, kind, cpu));
     }
 
-    fn run<T>(&mut self, parser: &Parser, size: usize, message: &T) -> Result<(), BoxError>
+    fn run<T>(&mut self, parser: &Parser, name: &'static str, message: &T) -> Result<(), BoxError>
     where
         T: Serialize + serde::de::DeserializeOwned,
     {
         let frame = parser.encode(message, &NoPeer)?.ok_or("nothing to send")?;
         let value: Value = parser.decode(&frame, &NoPeer)?;
         let bytes = frame.len();
-        self.line(parser.name(), size, bytes, "struct", || {
+        self.line(parser.name(), name, bytes, "struct", || {
             let frame = parser.encode(black_box(message), &NoPeer).ok().flatten();
             let back = frame.map(|frame| parser.decode_as::<T>(&frame, &NoPeer));
             assert!(black_box(back).is_some_and(|back| back.is_ok()));
         });
-        self.line(parser.name(), size, bytes, "value", || {
+        self.line(parser.name(), name, bytes, "value", || {
             let frame = parser.encode(black_box(&value), &NoPeer).ok().flatten();
             let back = frame.map(|frame| parser.decode(&frame, &NoPeer));
             assert!(black_box(back).is_some_and(|back| back.is_ok()));
         });
-        self.line(parser.name(), size, bytes, "check", || {
+        self.line(parser.name(), name, bytes, "check", || {
             assert!(parser.check(black_box(&frame), &NoPeer).is_ok());
             assert!(parser.control(black_box(&frame), &NoPeer).is_none());
         });
         match parser.name() {
-            "json" => self.line("json", size, bytes, "bare", || {
+            "json" => self.line("json", name, bytes, "bare", || {
                 let text = serde_json::to_string(black_box(message)).unwrap_or_default();
                 assert!(black_box(serde_json::from_str::<T>(&text)).is_ok());
             }),
-            "msgpack" => self.line("msgpack", size, bytes, "bare", || {
+            "msgpack" => self.line("msgpack", name, bytes, "bare", || {
                 let bytes = rmp_serde::to_vec_named(black_box(message)).unwrap_or_default();
                 assert!(black_box(rmp_serde::from_slice::<T>(&bytes)).is_ok());
             }),
@@ -175,16 +188,16 @@ fn node(bench: &Bench, messages: &str, parsers: &[Parser]) -> Result<(), BoxErro
         let node: serde_json::Value = serde_json::from_str(line)?;
         let ns = node["cpu_ns"].as_f64().ok_or("no time")?;
         let ratio = |wanted: &str| {
-            let same = |(parser, size, kind, _): &&(String, usize, &str, f64)| {
-                node["parser"] == parser.as_str() && node["size"] == *size && *kind == wanted
+            let same = |(parser, name, kind, _): &&(String, &str, &str, f64)| {
+                node["parser"] == parser.as_str() && node["message"] == *name && *kind == wanted
             };
             bench.results.iter().find(same).map_or(f64::NAN, |result| ns / result.3)
         };
         println!(
-            "{{\"parser\":{},\"size\":{},\"kind\":\"node\",\"ns\":{},\"cpu_s_per_million\":{:.3},\"struct_times_faster\":{:.2},\
+            "{{\"parser\":{},\"message\":{},\"kind\":\"node\",\"ns\":{},\"cpu_s_per_million\":{:.3},\"struct_times_faster\":{:.2},\
              \"value_times_faster\":{:.2}}}",
             node["parser"],
-            node["size"],
+            node["message"],
             node["ns"],
             ns / 1000.0,
             ratio("struct"),
@@ -211,14 +224,25 @@ fn main() -> Result<(), BoxError> {
         parsers = known.iter().filter_map(|name| name.parse().ok()).collect();
     }
     let mut bench = Bench { round: Duration::from_millis(round), results: Vec::new() };
-    let (small, medium, large) = (small(), room(6), room(384));
+    let records = (small(), room(6), room(384));
+    let texts = [note(60), note(1 << 10), note(64 << 10)];
     for parser in &parsers {
-        bench.run(parser, 60, &small)?;
-        bench.run(parser, 1 << 10, &medium)?;
-        bench.run(parser, 64 << 10, &large)?;
+        bench.run(parser, "records-60", &records.0)?;
+        bench.run(parser, "records-1k", &records.1)?;
+        bench.run(parser, "records-64k", &records.2)?;
+        bench.run(parser, "text-60", &texts[0])?;
+        bench.run(parser, "text-1k", &texts[1])?;
+        bench.run(parser, "text-64k", &texts[2])?;
     }
     if beside {
-        let messages = serde_json::json!([[60, small], [1 << 10, medium], [64 << 10, large]]);
+        let messages = serde_json::json!([
+            ["records-60", records.0],
+            ["records-1k", records.1],
+            ["records-64k", records.2],
+            ["text-60", texts[0]],
+            ["text-1k", texts[1]],
+            ["text-64k", texts[2]],
+        ]);
         node(&bench, &messages.to_string(), &parsers)?;
     }
     Ok(())

@@ -1,7 +1,66 @@
-//! Primus in Rust.
+//! Real-time messages between a server and its clients, over whatever transport
+//! the client can use; wire-compatible with the JavaScript
+//! [Primus](https://github.com/primus/primus) in both directions. Synchronous:
+//! one thread per connection, no async runtime.
+//!
+//! ```
+//! use primus::{Client, Destroy, Primus};
+//!
+//! // A server: every message goes back to whoever sent it.
+//! let primus = Primus::create_server("127.0.0.1:0", |spark| {
+//!     spark.on_data(|spark, message| spark.write(message.value()));
+//! })?;
+//!
+//! // A client: blocks until it is connected, then writes and waits.
+//! let address = primus.local_addr().expect("it listens");
+//! let client = Client::connect(&format!("http://{address}"))?;
+//! client.write(&("hello", 42))?;
+//! let (text, number): (String, u32) = client.recv()?.parse()?;
+//! assert_eq!((text.as_str(), number), ("hello", 42));
+//!
+//! client.end();
+//! primus.destroy(Destroy::default());
+//! # Ok::<(), primus::Error>(())
+//! ```
+//!
+//! # A tour
+//!
+//! - [`Primus`] is a server, made by [`Primus::builder`]. Each connection of it
+//!   is a [`Spark`], with a thread of its own that runs its listeners in order.
+//! - [`Client`] connects to a server, this one or a JavaScript one: with
+//!   listeners, reconnecting by itself, or the plain way, blocking in
+//!   [`Client::recv`].
+//! - A [`Message`] is what comes in: as [`Value`], whatever its shape, or as a
+//!   type of yours through serde. [`Written`] is what became of one that went
+//!   out.
+//! - [`parsers`] say how messages are encoded; [`middleware`] sees the HTTP
+//!   requests; [`plugins`] extend a server.
+//! - [`Limits`] has every bound; [`SlowConsumer`] says what happens to a client
+//!   that does not read; [`CloseReason`] why a connection ended;
+//!   [`Primus::metrics`] what the server does.
+//!
+//! # Threads
+//!
+//! Handles ([`Primus`], [`Spark`], [`Client`]) are cheap to clone and may be used
+//! from any thread and inside every listener. Nothing holds a lock while
+//! application code runs. A server has a thread per connection, and one each
+//! for broadcasts, for full sockets, for time and for every listening socket; a
+//! client has one.
+//!
+//! # Logging
+//!
+//! Through the `log` crate: errors are failures of application code, warnings
+//! are about configuration and refused connections, info tells of messages that
+//! could not be decoded, debug of single connections. Message contents are not
+//! logged.
+//!
+//! # Features
+//!
+//! `msgpack` (on by default) is the parser of that name.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod base64;
 mod client;
 mod close;
 mod error;
@@ -48,3 +107,7 @@ pub use server::{
 pub use spec::Spec;
 pub use timer::ManualClock;
 pub use value::Value;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,59 +1,41 @@
 //! The client against the JavaScript Primus 8 server, as users run it.
 //!
-//! Needs Node, and `npm ci` in `tests/interop/node-server` and
-//! `tests/interop/parsers`; without them the tests say so and pass, unless
-//! `PRIMUS_INTEROP` is set.
+//! Needs Node.js and npm, see `tests/interop/README.md`.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+#[path = "common/node.rs"]
+mod node;
+
+use std::process::Command;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use primus::{Client, ClientBuilder, Ended, Error, Value};
 
+use crate::node::Process;
+
 const SOON: Duration = Duration::from_secs(20);
 
 /// A running `echo.js`.
 struct Node {
-    child: Child,
+    process: Process,
     port: u16,
 }
 
 impl Node {
-    /// Starts the server with these arguments; `None` when Node is not set up.
+    /// Starts the server with these arguments; `None` when the test is to be
+    /// skipped.
     fn start(args: &[&str]) -> Option<Node> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/node-server");
-        let parsers = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/parsers/node_modules");
-        let installed =
-            Path::new(folder).join("node_modules/primus").is_dir() && Path::new(parsers).is_dir();
-        let command = Command::new("node")
-            .env("NODE_PATH", parsers)
-            .args(["echo.js", "--port", "0"])
-            .args(args)
-            .current_dir(folder)
-            .stdout(Stdio::piped())
-            .spawn();
-        match command {
-            Ok(child) if installed => Some(Node::listening(child)),
-            other => {
-                if let Ok(mut child) = other {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                }
-                assert!(std::env::var_os("PRIMUS_INTEROP").is_none(), "Node is not set up");
-                eprintln!("skipped: needs Node, and `npm ci` in {folder} and beside it in parsers");
-                None
-            }
+        if node::is_skipped() {
+            return None;
         }
-    }
-
-    fn listening(mut child: Child) -> Node {
-        let out: ChildStdout = child.stdout.take().unwrap();
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        let port = line.trim_end().rsplit(':').next().unwrap().parse().unwrap();
-        Node { child, port }
+        let mut command = Command::new("node");
+        command.env("NODE_PATH", node::project("parsers").join("node_modules"));
+        command.arg(node::project("node-server").join("echo.js"));
+        command.args(["--port", "0"]).args(args);
+        let process = Process::spawn(&mut command);
+        let line = process.line();
+        let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
+        Some(Node { port: port.expect("it tells where it listens"), process })
     }
 
     fn url(&self) -> String {
@@ -62,13 +44,6 @@ impl Node {
 
     fn client(&self) -> ClientBuilder {
         Client::builder(&self.url()).reconnect_min(Duration::from_millis(50))
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -175,8 +150,7 @@ fn the_server_restarts() {
     let client = client.build().unwrap();
     let told = words(&client);
     expect(&told, &["open"]);
-    node.child.kill().unwrap();
-    node.child.wait().unwrap();
+    node.process.kill();
     expect(&told, &["close"]);
     client.write("written meanwhile").unwrap();
     let _again = Node::start(&["--port", &port]).unwrap();

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::base64;
 use crate::error::{Error, Result};
 use crate::http::{decode, pairs};
-use crate::parsers::to_base64;
 
 /// Where a client connects to, taken from the user's URL.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,7 +99,7 @@ fn encode(text: &str) -> String {
 
 /// The value of an `Authorization` header for `user:password`.
 pub(crate) fn basic(auth: &str) -> String {
-    format!("Basic {}", to_base64(auth.as_bytes()))
+    format!("Basic {}", base64::encode(auth.as_bytes()))
 }
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ use crate::net::Stream;
 const PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many are turned away between two pauses.
+const TURNED_AWAY: usize = 64;
+
 /// A socket that accepts connections.
 #[derive(Debug)]
 pub(crate) enum Listener {
@@ -180,7 +183,9 @@ impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
             Trouble::Passing => {}
             Trouble::Descriptors => {
                 self.complain(error);
-                self.spend_reserve();
+                if self.spend_reserve() {
+                    self.pause = PAUSE;
+                }
                 self.back_off();
             }
             Trouble::Other => {
@@ -190,16 +195,21 @@ impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
         }
     }
 
-    /// Uses the reserve to accept one connection and turn it away, so that it
-    /// is not left hanging.
-    fn spend_reserve(&mut self) {
-        if self.reserve.take().is_some()
-            && let Ok((stream, _)) = self.incoming.accept()
-        {
-            self.connections.count_refused();
-            turn_away(&stream);
+    /// Uses the reserve to accept those who wait and turn them away, one after
+    /// the other, so that they are not left hanging. True when there were any.
+    fn spend_reserve(&mut self) -> bool {
+        let mut turned = 0;
+        if self.reserve.take().is_some() {
+            while turned < TURNED_AWAY
+                && let Ok((stream, _)) = self.incoming.accept()
+            {
+                self.connections.count_refused();
+                turn_away(&stream);
+                turned += 1;
+            }
         }
         self.reserve = reserve();
+        turned > 0
     }
 
     fn back_off(&mut self) {

@@ -14,7 +14,8 @@
 
 use std::borrow::Cow;
 
-use super::text::{self, Lexer};
+use super::text::Lexer;
+use crate::base64;
 use crate::value::{Date, Fault, RegExp, Value};
 
 /// An object that is not what it seems.
@@ -155,7 +156,7 @@ fn unwrap(lexer: Lexer<'_>, places: Places) -> Result<Wrapper, Fault> {
     } else if let Some(there) = place(Special::InfNaN) {
         Value::from(infinite(there)?)
     } else if let Some(mut there) = place(Special::Binary) {
-        match string(&mut there)?.and_then(|digits| text::base64(&digits)) {
+        match string(&mut there)?.and_then(|digits| base64::decode(&digits)) {
             Some(bytes) => Value::Binary(bytes),
             None => return there.fault("invalid base 64"),
         }

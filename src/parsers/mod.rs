@@ -10,8 +10,6 @@ mod msgpack;
 mod pack;
 mod text;
 
-pub(crate) use text::to_base64;
-
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;

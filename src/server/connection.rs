@@ -72,7 +72,7 @@ enum Answered {
 }
 
 #[inline(never)]
-fn answer(server: &Inner, request: Request, connection: Box<http::Connection>) -> Answered {
+fn answer(server: &Inner, request: Request, mut connection: Box<http::Connection>) -> Answered {
     let ours = request.path().starts_with(&server.options.pathname);
     if !ours || server.is_closing() {
         return outside(server, &request, connection);
@@ -92,10 +92,12 @@ fn answer(server: &Inner, request: Request, connection: Box<http::Connection>) -
             answer.response
         }
     };
-    match is_upgrade {
-        true => refuse_upgrade(server, response, &headers, connection),
-        false => respond(server, response, &headers, connection),
+    if is_upgrade {
+        server.count_refusal(&response);
+        connection.refuse_upgrade(response, &headers);
+        return Answered::Over;
     }
+    respond(server, response, &headers, connection)
 }
 
 /// Answers what is not Primus's: with the application's own page, or 404. That
@@ -137,18 +139,6 @@ fn respond(
         Ok(()) => Answered::Kept(connection),
         Err(_) => Answered::Over,
     }
-}
-
-/// Answers an upgrade, in the raw form, and closes.
-fn refuse_upgrade(
-    server: &Inner,
-    response: ResponseBox,
-    headers: &HeaderSet,
-    mut connection: Box<http::Connection>,
-) -> Answered {
-    server.count_refusal(&response);
-    connection.refuse_upgrade(response, headers);
-    Answered::Over
 }
 
 impl Inner {

@@ -96,7 +96,7 @@ impl Primus {
         }
         if first {
             for listener in server.events.close.snapshot().iter() {
-                server.report("close", listener(self));
+                server.report("close", || listener(self));
             }
         }
         if options.close && destroyed.stuck == 0 && !connection::is_thread_of(server) {

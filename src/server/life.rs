@@ -214,12 +214,11 @@ fn lost(spark: &Spark, text: &str) -> bool {
 #[inline(never)]
 fn receive(spark: &Spark, frame: Frame) -> Result<()> {
     let inner = &spark.0;
-    if let Some(text) = inner.server.options.parser.control(&frame, spark) {
-        if let Some(control) = protocol::classify(&text) {
-            if handle_control(spark, control)? {
-                return Ok(());
-            }
-        }
+    if let Some(text) = inner.server.options.parser.control(&frame, spark)
+        && let Some(control) = protocol::classify(&text)
+        && handle_control(spark, control)?
+    {
+        return Ok(());
     }
     spark.note_inbound();
     let traffic = &inner.outbox.traffic;

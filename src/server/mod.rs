@@ -292,7 +292,7 @@ impl Primus {
         }
         if !self.0.served.swap(true, Ordering::AcqRel) {
             for listener in self.0.events.initialised.snapshot().iter() {
-                self.0.report("initialised", listener(self));
+                self.0.report("initialised", || listener(self));
             }
         }
         Ok(())
@@ -458,7 +458,7 @@ impl Primus {
         self.0.caught(|| plugin.server(self))?;
         lock(&self.0.roster).plugins.push(plugin);
         for listener in self.0.events.plugin.snapshot().iter() {
-            self.0.report("plugin", listener(&name));
+            self.0.report("plugin", || listener(&name));
         }
         Ok(())
     }
@@ -471,13 +471,12 @@ impl Primus {
             at.map(|at| plugins.remove(at))
         };
         let Some(plugin) = plugin else { return false };
-        let out = self.0.caught(|| {
+        self.0.report("plugout", || {
             plugin.plugout(self);
             Ok(())
         });
-        self.0.report("plugout", out.map_err(BoxError::from));
         for listener in self.0.events.plugout.snapshot().iter() {
-            self.0.report("plugout", listener(name));
+            self.0.report("plugout", || listener(name));
         }
         true
     }
@@ -549,10 +548,10 @@ impl Inner {
         }
     }
 
-    /// Logs the failure of a listener that has no spark to end.
-    fn report(&self, event: &str, outcome: std::result::Result<(), BoxError>) {
-        if let Err(error) = outcome {
-            self.log(log::Level::Error, &format!("{event} listener failed: {error}"));
+    /// Runs a listener that has no spark to end, and logs its failure.
+    fn report(&self, event: &str, run: impl FnOnce() -> std::result::Result<(), BoxError>) {
+        if let Err(error) = self.caught(run) {
+            self.log(log::Level::Error, &format!("{event}: {error}"));
         }
     }
 

@@ -71,6 +71,8 @@ struct State {
     /// Encoded messages of the spark's own thread that go out together.
     cork: Vec<u8>,
     corked: bool,
+    /// There are control frames among them.
+    controls_corked: bool,
     backlog: VecDeque<Chunk>,
     /// Bytes of the first chunk that are sent.
     sent: usize,
@@ -327,10 +329,10 @@ impl Outbox {
     /// not kept waiting by one that has just woken up.
     pub fn flush_backlog(&self) -> bool {
         let mut state = self.lock();
-        if !state.backlog.is_empty() {
-            if let Ok(sent) = self.try_send_backlog(&mut state) {
-                self.forget_sent(&mut state, sent);
-            }
+        if !state.backlog.is_empty()
+            && let Ok(sent) = self.try_send_backlog(&mut state)
+        {
+            self.forget_sent(&mut state, sent);
         }
         if !state.backlog.is_empty() {
             return true;
@@ -419,6 +421,7 @@ impl Outbox {
             return Ok(Written::Sent);
         }
         let mut cork = std::mem::take(&mut state.cork);
+        let controls = std::mem::take(&mut state.controls_corked);
         let sent = self.try_send(state, |stream| stream.offer(&cork))?;
         if sent == cork.len() {
             cork.clear();
@@ -426,6 +429,7 @@ impl Outbox {
             return Ok(Written::Sent);
         }
         state.sent = sent;
+        state.control_waits |= controls;
         self.push_own(state, cork, 1);
         Ok(Written::Queued(self.waiting()))
     }
@@ -568,8 +572,8 @@ impl Outbox {
 }
 
 impl Replies for Outbox {
-    /// At most one control frame waits at a time: a peer that asks without
-    /// reading gets no more.
+    /// Once the socket is full no control frame joins another: a peer that asks
+    /// without reading gets no more than the answers to one buffer of input.
     fn control(&self, bytes: &[u8]) {
         let mut state = self.lock();
         if state.phase != Phase::Open || state.control_waits {
@@ -577,6 +581,7 @@ impl Replies for Outbox {
         }
         if state.corked && state.backlog.is_empty() {
             state.cork.extend_from_slice(bytes);
+            state.controls_corked = true;
             return;
         }
         self.append(&mut state, bytes);

@@ -271,7 +271,7 @@ impl Spark {
     }
 
     /// Writes an encoded message as it is, past transforms and parser: what a
-    /// relay does with [`Message::frame`].
+    /// relay does with [`Message::frame`](crate::Message::frame).
     ///
     /// # Errors
     /// As [`write`](Self::write).

@@ -1,19 +1,21 @@
 //! Random messages of the real JavaScript parsers, decoded and encoded again: the
-//! same bytes. Needs Node, and `npm ci` in `tests/interop/parsers` before:
-//! `cargo test --test parsers -- --ignored`.
+//! same bytes. Needs Node.js and npm; `PRIMUS_SKIP_INTEROP=1` goes without.
 
 use std::process::Command;
 
 use primus::{Frame, Parser, Value};
 
-use crate::PEER;
+use crate::{PEER, node};
 
 const MESSAGES: &str = "1000";
 
 fn compare(name: &str) {
     let Ok(parser) = name.parse::<Parser>() else { return };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/parsers/values.js");
-    let output = Command::new("node").args([script, name, MESSAGES]).output().unwrap();
+    if node::is_skipped() {
+        return;
+    }
+    let script = node::project("parsers").join("values.js");
+    let output = Command::new("node").arg(script).args([name, MESSAGES]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     assert_eq!(lines.lines().count().to_string(), MESSAGES);
@@ -32,25 +34,21 @@ fn compare(name: &str) {
 }
 
 #[test]
-#[ignore = "needs Node and the npm packages"]
 fn json() {
     compare("json");
 }
 
 #[test]
-#[ignore = "needs Node and the npm packages"]
 fn ejson() {
     compare("ejson");
 }
 
 #[test]
-#[ignore = "needs Node and the npm packages"]
 fn binary() {
     compare("binary");
 }
 
 #[test]
-#[ignore = "needs Node and the npm packages"]
 fn msgpack() {
     compare("msgpack");
 }

@@ -3,6 +3,8 @@
 mod bad_input;
 mod control;
 mod javascript;
+#[path = "../common/node.rs"]
+mod node;
 mod shapes;
 mod vectors;
 

@@ -21,8 +21,6 @@ use serde::de::{Deserialize, DeserializeOwned};
 use crate::frame::Frame;
 use crate::value::{Fault, Value};
 pub(super) use lexer::Lexer;
-pub(super) use write::base64;
-pub(crate) use write::to_base64;
 
 /// Which of the two languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -49,11 +49,22 @@ fn few<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
+/// Whether any byte of a block is special. Without branches, so that the compiler
+/// can use wide registers.
+#[inline]
+fn any<const WRITING: bool>(block: &[u8; BLOCK]) -> bool {
+    let mut any = 0;
+    for byte in block {
+        any |= u8::from(*byte < 0x20) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
+        any |= u8::from(WRITING) & u8::from(*byte == 0xE2);
+    }
+    any != 0
+}
+
 /// As [`run`], in large steps.
 fn many<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
     while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
-        // Without branches inside, so that the compiler can use wide registers.
-        if block.iter().fold(false, |hit, byte| hit | special::<WRITING>(*byte)) {
+        if any::<WRITING>(block) {
             break;
         }
         at += BLOCK;

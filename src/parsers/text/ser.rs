@@ -6,6 +6,7 @@ use serde::ser::{
 };
 
 use super::{Dialect, write};
+use crate::base64;
 use crate::parsers::ejson::Keys;
 use crate::value::{Date, Fault, KeySerializer, MAX_DEPTH, TypedKind, Value, capture, token};
 
@@ -70,7 +71,7 @@ impl Writer<'_> {
     fn bytes(&mut self, bytes: &[u8]) {
         if self.ejson() {
             self.out.extend_from_slice(b"{\"$binary\":\"");
-            write::base64_into(self.out, bytes);
+            base64::encode_into(self.out, bytes);
             self.out.extend_from_slice(b"\"}");
         } else {
             write::buffer(self.out, bytes);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use self::link::Link;
 use super::packet::{self, Decoder, Event, Role, Violation};
+use crate::base64;
 use crate::client::answer::{Answer, Reader};
 use crate::client::dial::Dialler;
 use crate::client::transport::{Connection, Sink, Step, Target, Transport};
@@ -15,7 +16,6 @@ use crate::client::wait::{Ready, wait};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::net::{Stream, Waker};
-use crate::parsers::to_base64;
 
 /// RFC 6455, as every WebSocket transformer of Primus speaks it.
 pub(crate) struct WebSockets;
@@ -108,7 +108,7 @@ impl Session {
             Stage::Dialling(dialler) => match dialler.next(until)? {
                 None => Ok(Some(Step::Waited)),
                 Some(stream) => {
-                    let key = to_base64(&fastrand::u128(..).to_ne_bytes());
+                    let key = base64::encode(&fastrand::u128(..).to_ne_bytes());
                     let request = request(&self.target, &key).into_bytes();
                     let reader = Reader::default();
                     self.stage = Stage::Handshake(Handshake { stream, key, request, reader });

@@ -183,10 +183,10 @@ impl Source for Connection {
     }
 
     fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool> {
-        if let Some(waker) = waker {
-            if !waker.wait_or_readable(&self.stream)? {
-                return Ok(true);
-            }
+        if let Some(waker) = waker
+            && !waker.wait_or_readable(&self.stream)?
+        {
+            return Ok(true);
         }
         let read = self.stream.read(self.decoder.space())?;
         self.decoder.filled(read);

@@ -2,8 +2,8 @@
 
 // node bench.js MILLISECONDS PARSER... < messages
 //
-// Reads [[size, message], ...] and prints how long the real parsers of Primus
-// take to encode and decode each message, as one JSON line per parser and size.
+// Reads [[name, message], ...] and prints how long the real parsers of Primus
+// take to encode and decode each message, as one JSON line per parser and message.
 // Takes the best of some rounds, as its Rust counterpart does; `ns` is time on
 // the clock, `cpu_ns` that of the processor.
 
@@ -37,7 +37,7 @@ function measure(parser, message) {
 
 for (const name of names) {
   const parser = loadParser(name);
-  for (const [size, message] of messages) {
-    console.log(JSON.stringify({ parser: name, size, ...measure(parser, message) }));
+  for (const [label, message] of messages) {
+    console.log(JSON.stringify({ parser: name, message: label, ...measure(parser, message) }));
   }
 }

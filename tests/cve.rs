@@ -1,0 +1,538 @@
+//! Vulnerabilities of Primus's relatives, each as a test of this server. A test
+//! has the name of the CVE, or of the thread in which the fault became known.
+
+mod common;
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use common::*;
+use primus::Primus;
+
+const KIB: u64 = 1 << 10;
+
+/// Every kind of request; the first line is put in.
+const ROUTES: [&str; 6] =
+    ["/", "/primus", "/primus/", "/primus/spec", "/primus/primus.js", "/elsewhere?x=1"];
+
+/// socket.io took session ids from `Math.random`.
+#[test]
+fn cve_2017_16031_guessable_ids() {
+    let _turn = shared();
+    let server = Server::echo(Primus::builder());
+    let mut ids = HashSet::new();
+    let mut positions = vec![HashSet::new(); 21];
+    let _peers: Vec<_> = (0..200).map(|_| server.open()).collect();
+    wait_for("sparks", 200, || server.primus.connected());
+    server.primus.for_each(|spark| {
+        assert!(spark.id().bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
+        spark.id().bytes().zip(&mut positions).for_each(|(byte, seen)| drop(seen.insert(byte)));
+        ids.insert(spark.id().to_owned());
+    });
+    assert_eq!(ids.len(), 200);
+    // 21 characters of 64, 126 bits; each of them varies freely.
+    assert!(positions.iter().all(|seen| seen.len() > 40));
+    let source = include_str!("../src/id.rs");
+    assert!(source.contains("getrandom") && !source.contains("fastrand"));
+}
+
+/// engine.io kept requests of 100 MB in memory.
+#[test]
+fn cve_2020_36048_large_posts() {
+    let _turn = alone();
+    let server = Server::echo(limited(|l| l.body = 64 << 10));
+    server.primus.on_request(|_, body| {
+        let status = if std::io::read_to_string(body).is_ok() { 200 } else { 413 };
+        tiny_http::Response::from_string("").with_status_code(status).boxed()
+    });
+    let before = resident();
+    let declared =
+        format!("POST /f HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", 64 * KIB + 1);
+    assert_eq!(server.connect().ask(&declared).status, 413);
+    let mut peer = server.connect();
+    peer.send(b"POST /f HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+    for _ in 0..17 {
+        peer.try_send(chunk.as_bytes());
+    }
+    assert_eq!(peer.read_response().status, 413);
+    // One chunk that says it is endless.
+    let mut peer = server.connect();
+    peer.send(
+        b"POST /f HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff0\r\nx",
+    );
+    assert_eq!(peer.read_response().status, 413);
+    assert!(resident().saturating_sub(before) < 4 << 20);
+    server.still_serves();
+}
+
+/// An error of ws that engine.io did not handle ended the process.
+#[test]
+fn cve_2022_21676_invalid_frame_right_after_the_handshake() {
+    let _turn = shared();
+    let server = Server::echo(Primus::builder());
+    for head in 0..=255u8 {
+        let (opcode, bits) = (head & 0x0f, head & 0x70);
+        let known = [CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG].contains(&opcode);
+        if bits == 0 && known {
+            continue;
+        }
+        let mut peer = server.connect();
+        peer.send(&[upgrade("/primus", ""), masked(head, b"")].concat());
+        assert!(peer.read_head().starts_with("HTTP/1.1 101 "));
+        peer.expect_close(Some(1002));
+    }
+    server.still_serves();
+}
+
+/// A reset while a bad handshake was refused ended engine.io's process.
+#[test]
+fn cve_2022_41940_reset_while_refused() {
+    let _turn = alone();
+    let server = Server::echo(Primus::builder());
+    let bad =
+        b"GET /primus HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    for end in 0..=bad.len() {
+        let mut peer = server.connect();
+        peer.try_send(&bad[..end]);
+        peer.reset();
+    }
+    for _ in 0..20 {
+        let mut peer = server.connect();
+        peer.send(bad);
+        peer.read_head();
+        peer.reset();
+    }
+    server.still_serves();
+    wait_for("threads", 4, || server_threads().len());
+    assert_eq!(server.primus.metrics().panics_caught, 0);
+}
+
+/// A query parameter named like a member of `Object.prototype` made engine.io
+/// fail.
+#[test]
+fn cve_2023_31125_hostile_queries() {
+    let _turn = shared();
+    let server = Server::start(Primus::builder());
+    server.primus.on_connection(|spark| spark.write(&spark.query().count()).map(drop));
+    let long = format!("a={}", "x".repeat(7000));
+    let many = "k=v&".repeat(1900);
+    for (query, count) in [
+        ("__proto__=1&constructor=2&toString=3", 3),
+        ("sid=__proto__&EIO=4&transport=polling", 3),
+        ("a=1&a=2&a=3", 3),
+        ("&&&=&=x", 2),
+        ("%", 1),
+        ("%zz=%f&%ff=%c0%80", 2),
+        ("a=%00%0d%0a", 1),
+        ("??=/?#", 1),
+        ("ping=-1e999&pong=NaN", 2),
+        ("ping=1e999&pong=1", 2),
+        (&long, 1),
+        (&many, 1000),
+    ] {
+        let mut peer = Peer::open_with(server.addr, &format!("/primus?{query}"), "");
+        assert_eq!(peer.expect_text(), count.to_string(), "{query:.50}");
+    }
+}
+
+/// A missing `error` listener ended the process.
+#[test]
+fn cve_2024_38355_no_error_listener() {
+    let _turn = shared();
+    let server = Server::start(Primus::builder());
+    server.primus.on_connection(|spark| drop(spark.on_data(|_, _| Err::<(), _>("unhandled"))));
+    let mut peer = server.open();
+    peer.text("not json");
+    peer.text("1");
+    peer.expect_ended(Some(1011));
+    server.open().close();
+}
+
+/// `Upgrade: websocket` on any other URL ended the process of sockjs.
+#[test]
+fn cve_2020_7693_upgrade_on_every_route() {
+    let _turn = shared();
+    let server = Server::echo(Primus::builder());
+    for route in ROUTES {
+        for method in ["GET", "POST", "HEAD", "OPTIONS", "DELETE", "TRACE", "XYZ"] {
+            let request = String::from_utf8(upgrade(route, "")).unwrap();
+            let mut peer = server.connect();
+            peer.send(request.replacen("GET", method, 1).as_bytes());
+            let head = peer.read_head();
+            let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+            let expected = match (route.starts_with("/primus"), method) {
+                (false, _) => 404,
+                (true, "GET") => 101,
+                (true, _) => 405,
+            };
+            assert_eq!(status, expected, "{method} {route}");
+        }
+    }
+    server.still_serves();
+}
+
+/// ws answered pings with uninitialised memory.
+#[test]
+fn cve_2016_10518_pong_is_the_ping() {
+    let _turn = shared();
+    let server = Server::echo(Primus::builder());
+    let mut peer = server.open();
+    for payload in [&b""[..], b"5", b"\0\0\0", &[0xff; 125]] {
+        peer.frame(FIN | PING, payload);
+        assert_eq!(peer.expect_frame(), WireFrame { head: FIN | PONG, payload: payload.into() });
+    }
+}
+
+/// ws took messages of 256 MiB by default.
+#[test]
+fn cve_2016_10542_default_limit() {
+    let _turn = shared();
+    let server = Server::echo(Primus::builder());
+    let mut peer = server.open();
+    peer.send(&declared(FIN | BINARY, 0x80, (10 << 20) + 1));
+    peer.expect_close(Some(1009));
+}
+
+/// `Sec-WebSocket-Extensions: constructor` ended the process of ws; unclosed
+/// quotes kept websocket-extensions busy (CVE-2020-7662, CVE-2020-7663).
+#[test]
+fn ghsa_5v72_and_cve_2020_7662_hostile_extensions() {
+    let _turn = shared();
+    let server = Server::echo(limited(|l| l.head = 128 << 10));
+    let quotes = format!("a; b=\"{}", "\\\"".repeat(30_000));
+    let semicolons = ";".repeat(60_000);
+    for value in [
+        "constructor",
+        "__proto__",
+        "toString; valueOf",
+        "",
+        ",",
+        ";",
+        "=",
+        "a;=",
+        "a; b=\"",
+        "permessage-deflate; server_max_window_bits=99999999999",
+        "permessage-deflate; x=\"\\",
+        &quotes,
+        &semicolons,
+    ] {
+        let start = Instant::now();
+        let header = format!("Sec-WebSocket-Extensions: {value}\r\n");
+        let mut peer = Peer::open_with(server.addr, "/primus", &header);
+        peer.text("1");
+        assert_eq!(peer.expect_text(), "1");
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}
+
+/// Runs of spaces in a list header kept ws busy for minutes.
+#[test]
+fn cve_2021_32640_runs_in_list_headers() {
+    let _turn = alone();
+    let server = Server::echo(limited(|l| l.head = 128 << 10));
+    for name in
+        ["Sec-WebSocket-Protocol", "Connection", "Upgrade-Insecure", "X-Forwarded-For", "Forwarded"]
+    {
+        for run in [" ", ",", ", ", "\t", ";", "a,", "for=,"] {
+            let header = format!("{name}: x{}\r\n", run.repeat((64 << 10) / run.len()));
+            let before = cpu_time();
+            let mut peer = Peer::open_with(server.addr, "/primus", &header);
+            peer.text("1");
+            peer.expect_text();
+            let spent = cpu_time() - before;
+            assert!(spent < Duration::from_millis(500), "{name}, {run:?}: {spent:?}");
+        }
+    }
+}
+
+/// With more headers than Node keeps, ws found no `Upgrade` and failed.
+#[test]
+fn cve_2024_37890_many_headers() {
+    let _turn = shared();
+    let server = Server::echo(limited(|l| l.headers = 20));
+    let own = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for count in 0..=17 {
+        let more = "X-More: 1\r\n".repeat(count);
+        for headers in [format!("{own}{more}"), format!("{more}{own}")] {
+            let mut peer = server.connect();
+            peer.send(format!("GET /primus HTTP/1.1\r\n{headers}\r\n").as_bytes());
+            let head = peer.read_head();
+            let expected = if count + 5 <= 20 { " 101 " } else { " 431 " };
+            assert!(head.contains(expected), "{count}: {head}");
+        }
+    }
+    server.still_serves();
+}
+
+/// Endless tiny or empty fragments filled the memory of ws; empty DATA frames
+/// that of h2 (RUSTSEC-2026-0258).
+#[test]
+fn cve_2026_48779_tiny_fragments() {
+    let _turn = alone();
+    let server = Server::echo(Primus::builder());
+    for payload in [&b""[..], b"x"] {
+        let before = resident();
+        let mut peer = server.open();
+        peer.frame(BINARY, payload);
+        let batch = masked(0, payload).repeat(10_000);
+        let mut stream = peer.stream.try_clone().unwrap();
+        let sending =
+            std::thread::spawn(move || (0..100).all(|_| stream.write_all(&batch).is_ok()));
+        let close = loop {
+            match peer.read_frame() {
+                Some(frame) if frame.opcode() == CLOSE => break Some(frame.payload),
+                Some(_) => {}
+                None => break None, // a reset may overtake it
+            }
+        };
+        if let Some(close) = close {
+            assert_eq!(close, 1008u16.to_be_bytes());
+        }
+        let _ = sending.join();
+        assert!(resident().saturating_sub(before) < 8 << 20);
+    }
+    server.still_serves();
+}
+
+/// Lengths that overflowed in gorilla's arithmetic; and rust-websocket
+/// allocated what they declared (CVE-2022-35922).
+#[test]
+fn cve_2020_27813_and_cve_2022_35922_frame_lengths() {
+    let _turn = alone();
+    let server = Server::echo(Primus::builder());
+    let before = resident();
+    let lengths = [
+        (1 << 31) - 1,
+        1 << 31,
+        (1 << 31) + 1,
+        (1 << 32) - 1,
+        1 << 32,
+        1 << 62,
+        (1 << 63) - 1,
+        1 << 63,
+        u64::MAX - 14,
+        u64::MAX - 1,
+        u64::MAX,
+    ];
+    for length in lengths {
+        for head in [FIN | TEXT, BINARY] {
+            let mut peer = server.open();
+            peer.send(&declared(head, 0x80, length));
+            let code = loop {
+                let frame = peer.expect_frame();
+                if frame.opcode() == CLOSE {
+                    break u16::from_be_bytes([frame.payload[0], frame.payload[1]]);
+                }
+            };
+            assert!([1009, 1002].contains(&code), "{length}: {code}");
+            assert!(code == 1009 || length >= 1 << 63, "{length}: {code}");
+            peer.expect_end();
+        }
+        // The sum of fragments.
+        let mut peer = server.open();
+        peer.frame(BINARY, b"x");
+        peer.send(&declared(FIN, 0x80, length));
+        assert_eq!(peer.expect_frame().opcode(), CLOSE);
+    }
+    assert!(resident().saturating_sub(before) < 8 << 20);
+}
+
+/// tungstenite parsed the whole head anew with each piece that came.
+#[test]
+fn cve_2023_43669_head_in_single_bytes() {
+    let _turn = alone();
+    let server = Server::echo(limited(|l| l.head = 128 << 10));
+    let spend = |size: usize| {
+        let lines = "X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
+        let filler = format!("X-One: {}\r\n{}", "b".repeat(size / 2), lines.repeat(size / 1500));
+        let head = upgrade("/primus", &filler);
+        let before = cpu_time();
+        let mut peer = server.connect();
+        head.chunks(1).for_each(|byte| peer.send(byte));
+        assert!(peer.read_head().starts_with("HTTP/1.1 101 "));
+        (cpu_time() - before).as_secs_f64() / head.len() as f64
+    };
+    spend(4 << 10);
+    let (short, long) = (spend(8 << 10), spend(64 << 10));
+    // As much for each byte, however long the head is; client included.
+    assert!(long < short * 3.0, "{:.1} and {:.1} µs a byte", short * 1e6, long * 1e6);
+}
+
+/// What ws-rs had to send grew without bound.
+#[test]
+fn cve_2020_35896_outgoing_buffer() {
+    let _turn = alone();
+    let server = Server::echo(Primus::builder().backlog(1 << 20).send_buffer(16 << 10));
+    let mut mute = server.open();
+    let before = resident();
+    // It asks for echoes and takes none of them.
+    let message = masked(FIN | TEXT, format!("\"{}\"", "x".repeat(60_000)).as_bytes());
+    let sent = (0..1000).take_while(|_| mute.try_send(&message)).count();
+    assert!(sent < 1000, "it was never cut");
+    assert!(resident().saturating_sub(before) < 8 << 20);
+    server.wait_empty();
+    server.still_serves();
+}
+
+/// Framing on which two servers differ, accepted by tiny_http.
+#[test]
+fn cve_2020_35884_smuggling() {
+    let _turn = shared();
+    let server = Server::echo(Primus::builder());
+    server.primus.on_request(|_, body| {
+        let _ = std::io::copy(body, &mut std::io::sink());
+        tiny_http::Response::from_string("page").boxed()
+    });
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+    for fields in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: 5\r\nContent-Length: 5",
+        "Content-Length: +5",
+        "Content-Length: -5",
+        "Content-Length: 5, 5",
+        "Content-Length: 0x5",
+        "Content-Length: 5 5",
+        "Content-Length: five",
+        "Content-Length:",
+        "Content-Length: 99999999999999999999",
+        "Content-Length : 5",
+        "Content-Length\t: 5",
+        " Content-Length: 5",
+        "X: y\r\n Content-Length: 5",
+        "X: y\r\n\tfolded",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding:\x0bchunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding : chunked",
+        "X: a\nContent-Length: 5",
+        "X: a\rContent-Length: 5",
+        "X: a\0b",
+        "X\0: a",
+        ": no name",
+        "no colon",
+        "Host: y",
+    ] {
+        for route in ["/", "/primus"] {
+            let request = format!("POST {route} HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n{smuggled}");
+            let mut peer = server.connect();
+            peer.send(request.as_bytes());
+            let response = peer.read_response();
+            assert_eq!(response.status, 400, "{fields:?}");
+            assert_eq!(response.header("Connection"), Some("close"));
+            peer.expect_end();
+        }
+    }
+    for body in [
+        "5 \r\nhello\r\n0\r\n\r\n",
+        "+5\r\nhello\r\n0\r\n\r\n",
+        "5\nhello\n0\n\n",
+        "5\r\nhelloX0\r\n\r\n",
+    ] {
+        let mut peer = server.connect();
+        peer.send(
+            format!(
+                "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{body}{smuggled}"
+            )
+            .as_bytes(),
+        );
+        peer.read_response();
+        peer.expect_end();
+    }
+    server.still_serves();
+}
+
+/// tiny_http allocates by `Content-Length` when a request is dropped (threads
+/// 252 and 290), and reads requests out of bodies that nobody read.
+#[test]
+fn tiny_http_252_declared_lengths_on_every_route() {
+    let _turn = alone();
+    let server = Server::echo(Primus::builder());
+    let before = resident();
+    for route in ROUTES {
+        for length in [1u64 << 40, 1 << 62, 1 << 63, u64::MAX] {
+            for extra in
+                ["", "Connection: Upgrade\r\nUpgrade: websocket\r\n", "Expect: 100-continue\r\n"]
+            {
+                let mut peer = server.connect();
+                peer.send(
+                    format!("GET {route} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{extra}\r\nx")
+                        .as_bytes(),
+                );
+                let response = peer.read_response();
+                assert!((200..500).contains(&response.status));
+                peer.expect_end();
+            }
+        }
+    }
+    assert!(resident().saturating_sub(before) < 8 << 20);
+    let mut peer = server.connect();
+    let inner = "GET /primus/spec HTTP/1.1\r\nHost: x\r\n\r\n";
+    let outer =
+        format!("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{inner}", inner.len());
+    assert_eq!(peer.ask(&outer).status, 404);
+    // The next answer is that to the next request.
+    assert_eq!(peer.ask("GET /primus HTTP/1.1\r\nHost: x\r\n\r\n").status, 426);
+    server.still_serves();
+}
+
+/// phoenix matched `//*.x` too widely.
+#[test]
+fn cve_2022_42975_origin_wildcards() {
+    let _turn = shared();
+    let server =
+        Server::echo(Primus::builder().origins(["https://*.good.example", "http://*.lan:*"]));
+    for (origin, allowed) in [
+        ("https://a.good.example", true),
+        ("https://a.b.good.example", true),
+        ("https://A.GOOD.EXAMPLE", true),
+        ("https://good.example", false),
+        ("https://evilgood.example", false),
+        ("https://a.good.example.evil.com", false),
+        ("https://a.good.example.", false),
+        ("https://.good.example", false),
+        ("https://a.good.example:8443", false),
+        ("http://a.good.example", false),
+        ("https://evil.com/.good.example", false),
+        ("https://evil.com#.good.example", false),
+        ("https://evil.com@a.good.example", false),
+        ("https://evil.com%2f.good.example", false),
+        ("https://evil.com\\.good.example", false),
+        ("null", false),
+        ("http://a.lan:1234", true),
+        ("http://a.lan:12345678", false),
+        ("http://a.lan:x", false),
+    ] {
+        let mut peer = server.connect();
+        peer.send(&upgrade("/primus", &format!("Origin: {origin}\r\n")));
+        let status = if allowed { "HTTP/1.1 101 " } else { "HTTP/1.1 403 " };
+        assert!(peer.read_head().starts_with(status), "{origin}");
+    }
+}
+
+/// sockjs reflected what it was asked: an answer that repeats input must not be
+/// taken for a page.
+#[test]
+fn cve_2020_8823_reflected_input() {
+    let _turn = shared();
+    let server = Server::echo(Primus::builder().origins(["https://good.example"]));
+    let script = "<script>alert(1)</script>";
+    for request in [
+        format!("GET /primus?c={script} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET /{script} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET /primus HTTP/1.1\r\nHost: x\r\nOrigin: https://{script}\r\n\r\n"),
+    ] {
+        let response = server.connect().ask(&request);
+        assert_eq!(response.header("Content-Type"), Some("text/plain"), "{request}");
+        let repeats = response.body.contains(script);
+        assert!(!repeats || response.header("X-Content-Type-Options") == Some("nosniff"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Many clients at once.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use primus::Primus;
+use serde_json::json;
+
+use crate::driver::{Driver, HAPPN, Kind, V8, need_node};
+use crate::server::Server;
+
+const CLIENTS: usize = 200;
+const BROADCASTS: usize = 50;
+
+fn crowd(kind: Kind) {
+    let server = Server::start(Primus::builder());
+    let mut node = Driver::start(kind);
+    node.command(json!({
+        "command": "crowd", "url": server.url(), "socket": node.socket_options(),
+        "clients": CLIENTS, "messages": 50, "broadcasts": 2 * BROADCASTS,
+    }));
+    assert_eq!(node.expect(0, "open"), CLIENTS);
+    assert_eq!(node.expect(0, "echoed")["wrong"], json!([]));
+    assert_eq!(server.primus.connected(), CLIENTS);
+    broadcast(&server.primus);
+    let result = node.expect(0, "broadcasts");
+    assert_eq!(result["orders"], 1, "all of them see one order");
+    assert_eq!(result["lengths"], json!([2 * BROADCASTS]), "and every broadcast");
+    let first: Vec<String> = serde_json::from_value(result["first"].clone()).unwrap();
+    for writer in ["a", "b"] {
+        let own: Vec<_> = first.iter().filter(|text| text.starts_with(writer)).collect();
+        let written: Vec<_> = (0..BROADCASTS).map(|n| format!("{writer}{n}")).collect();
+        assert!(own.into_iter().eq(&written), "each thread's own order is kept");
+    }
+    assert!(server.none_ended());
+}
+
+/// Two threads broadcast at the same time.
+fn broadcast(primus: &Primus) {
+    let start = Arc::new(Barrier::new(2));
+    let writers = ["a", "b"].map(|writer| {
+        let (primus, start) = (primus.clone(), start.clone());
+        thread::spawn(move || {
+            start.wait();
+            (0..BROADCASTS).for_each(|n| primus.write(&format!("{writer}{n}")).unwrap());
+        })
+    });
+    for writer in writers {
+        writer.join().unwrap();
+    }
+}
+
+#[test]
+fn two_hundred_clients_lose_nothing() {
+    need_node!();
+    crowd(V8);
+}
+
+#[test]
+fn two_hundred_old_clients_lose_nothing() {
+    need_node!();
+    crowd(HAPPN);
+}

@@ -1,0 +1,235 @@
+//! JavaScript clients in a process of their own (`driver/index.js`).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::node::{self, Process};
+
+/// A client of a certain age, and the transport that it is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// The npm project.
+    pub project: &'static str,
+    /// The transformer of the client.
+    pub transformer: &'static str,
+}
+
+/// Primus 8 with ws.
+pub const V8: Kind = Kind { project: "client-v8", transformer: "websockets" };
+/// Primus 6 with ws 5.
+pub const V6: Kind = Kind { project: "client-v6", transformer: "websockets" };
+/// Primus 6 with ws 1, which is known by its key.
+pub const V6_WS1: Kind = Kind { project: "client-v6-ws1", transformer: "websockets" };
+/// happn-primus 6.
+pub const HAPPN: Kind = Kind { project: "client-happn", transformer: "websockets" };
+
+/// Makes a module of each test with one `#[test]` for each kind of client.
+macro_rules! for_each_client {
+    ($($(#[$attribute:meta])* fn $test:ident($kind:ident) $body:block)*) => {
+        $(mod $test {
+            use super::*;
+
+            $(#[$attribute])*
+            fn run($kind: $crate::driver::Kind) $body
+
+            $crate::driver::for_each_client! { @ v8 "client-v8" "websockets" }
+            $crate::driver::for_each_client! { @ v8_faye "client-v8" "faye" }
+            $crate::driver::for_each_client! { @ v7 "client-v7" "websockets" }
+            $crate::driver::for_each_client! { @ v6 "client-v6" "websockets" }
+            $crate::driver::for_each_client! { @ v6_ws1 "client-v6-ws1" "websockets" }
+            $crate::driver::for_each_client! { @ happn "client-happn" "websockets" }
+        })*
+    };
+    (@ $name:ident $project:literal $transformer:literal) => {
+        #[test]
+        fn $name() {
+            run($crate::driver::Kind { project: $project, transformer: $transformer });
+        }
+    };
+}
+pub(crate) use for_each_client;
+
+/// Leaves the test when it is to be skipped.
+macro_rules! need_node {
+    () => {
+        if $crate::node::is_skipped() {
+            return;
+        }
+    };
+}
+pub(crate) use need_node;
+
+/// Events that tell of the heartbeat: they come in between the others.
+const BEATS: [&str; 2] = ["incoming::ping", "incoming::pong"];
+
+/// What a client told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    client: u64,
+    pub name: String,
+    pub value: Value,
+}
+
+/// A Node.js process with clients in it.
+pub struct Driver {
+    process: Process,
+    kind: Kind,
+    /// Read, but not asked for yet.
+    waiting: VecDeque<Event>,
+    clients: u64,
+    /// What else clients are created with; see `open`.
+    pub socket: Value,
+    pub options: Value,
+    /// Whether messages are left out of the events.
+    pub quiet: bool,
+}
+
+impl Driver {
+    /// Starts one.
+    pub fn start(kind: Kind) -> Driver {
+        let script = node::project(kind.project).with_file_name("driver");
+        let process = Process::start("node", &[script.as_os_str(), kind.project.as_ref()]);
+        let mut driver = Driver {
+            process,
+            kind,
+            waiting: VecDeque::new(),
+            clients: 0,
+            socket: json!({}),
+            options: json!({"reconnect": {"min": 20, "max": 500, "retries": 60}}),
+            quiet: false,
+        };
+        driver.expect(0, "ready");
+        driver
+    }
+
+    /// The process, to be stopped and continued.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Creates a client, which connects at once. `writes` is written before it
+    /// can be open.
+    pub fn open_with(&mut self, url: &str, writes: &[Value]) -> u64 {
+        self.clients += 1;
+        let client = self.clients;
+        let socket = self.socket_options();
+        self.command(json!({
+            "command": "open", "client": client, "url": url, "socket": socket,
+            "options": self.options, "writes": writes, "quiet": self.quiet,
+        }));
+        client
+    }
+
+    /// Creates a client and waits until it is open.
+    pub fn open(&mut self, url: &str) -> u64 {
+        let client = self.open_with(url, &[]);
+        self.expect(client, "open");
+        client
+    }
+
+    /// The options of `Primus.createSocket`.
+    pub fn socket_options(&self) -> Value {
+        let mut socket = self.socket.clone();
+        socket["transformer"] = json!(self.kind.transformer);
+        socket
+    }
+
+    /// Has a client write a value.
+    pub fn write(&mut self, client: u64, value: impl Into<Value>) {
+        self.command(json!({"command": "write", "client": client, "value": value.into()}));
+    }
+
+    /// Has a client end.
+    pub fn end(&mut self, client: u64) {
+        self.command(json!({"command": "end", "client": client}));
+    }
+
+    /// Has it do something, see `driver/index.js`.
+    pub fn command(&mut self, command: Value) {
+        self.process.send(&command.to_string());
+    }
+
+    /// The id that the server has for a client.
+    pub fn id(&mut self, client: u64) -> Value {
+        self.command(json!({"command": "id", "client": client}));
+        self.expect(client, "id")
+    }
+
+    /// What an HTTP request with Node's `fetch` is answered.
+    pub fn fetch(&mut self, url: &str, options: Value) -> Value {
+        self.command(json!({"command": "fetch", "url": url, "options": options}));
+        self.expect(0, "fetch")
+    }
+
+    /// The next message of a client.
+    #[track_caller]
+    pub fn data(&mut self, client: u64) -> Value {
+        self.expect(client, "data")
+    }
+
+    /// The next event of a client, which must be this one; heartbeats are left
+    /// out unless asked for.
+    #[track_caller]
+    pub fn expect(&mut self, client: u64, name: &str) -> Value {
+        let beat = BEATS.contains(&name);
+        let event = self.next(client, |event| beat == BEATS.contains(&event.name.as_str()));
+        assert_eq!(event.name, name, "{event:?}");
+        event.value
+    }
+
+    /// The next events of a client, which must be these.
+    #[track_caller]
+    pub fn expect_all(&mut self, client: u64, names: &[&str]) {
+        for name in names {
+            self.expect(client, name);
+        }
+    }
+
+    /// Skips the events of a client until this one.
+    #[track_caller]
+    pub fn skip_to(&mut self, client: u64, name: &str) -> Value {
+        loop {
+            let event = self.next(client, |_| true);
+            if event.name == name {
+                return event.value;
+            }
+        }
+    }
+
+    /// Whether a client has nothing to tell for a time, but of heartbeats.
+    pub fn is_quiet(&mut self, client: u64, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        while let Some(line) =
+            self.process.line_within(end.saturating_duration_since(Instant::now()))
+        {
+            self.waiting.push_back(parse(&line));
+        }
+        !self.waiting.iter().any(|e| e.client == client && !BEATS.contains(&e.name.as_str()))
+    }
+
+    #[track_caller]
+    fn next(&mut self, client: u64, wanted: impl Fn(&Event) -> bool) -> Event {
+        let wanted = |event: &Event| event.client == client && wanted(event);
+        if let Some(at) = self.waiting.iter().position(&wanted) {
+            return self.waiting.remove(at).expect("it is there");
+        }
+        loop {
+            let event = parse(&self.process.line());
+            if wanted(&event) {
+                return event;
+            }
+            self.waiting.push_back(event);
+        }
+    }
+}
+
+fn parse(line: &str) -> Event {
+    let told: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    Event {
+        client: told["client"].as_u64().expect("a client"),
+        name: told["event"].as_str().expect("an event").to_owned(),
+        value: told["value"].clone(),
+    }
+}

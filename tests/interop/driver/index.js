@@ -1,0 +1,104 @@
+'use strict';
+
+//
+// Real Primus clients, driven by a test: commands come on stdin and events go
+// to stdout, one JSON document a line.
+//
+//   node driver <project>
+//
+// `project` is the sibling folder whose node_modules are used. The process ends
+// when stdin does.
+//
+
+const { createRequire } = require('module');
+const path = require('path');
+const readline = require('readline');
+const crowd = require('./crowd');
+const values = require('./values');
+
+const project = path.join(__dirname, '..', process.argv[2]);
+const load = createRequire(path.join(project, 'package.json'));
+const Primus = load(/happn$/.test(project) ? 'happn-primus' : 'primus');
+
+const clients = new Map();
+
+function say(client, event, value) {
+  process.stdout.write(JSON.stringify({ client, event, value }) + '\n');
+}
+
+function told(value) {
+  return value instanceof Error ? value.message : value;
+}
+
+// The events that a test can wait for, with what is said of their arguments.
+const events = {
+  open: () => null,
+  data: (data) => data,
+  error: (error) => told(error),
+  close: () => null,
+  end: () => null,
+  offline: () => null,
+  online: () => null,
+  timeout: () => null,
+  'reconnect scheduled': (attempt) => attempt.attempt,
+  reconnect: (attempt) => attempt.attempt,
+  reconnected: (attempt) => attempt.attempt,
+  'reconnect timeout': (error) => told(error),
+  'reconnect failed': (error) => told(error),
+  'incoming::ping': (time) => time,
+  'incoming::pong': (time) => time
+};
+
+function open({ client: name, url, socket, options, writes, quiet }) {
+  const Socket = Primus.createSocket(socket);
+  const client = new Socket(url, options);
+  clients.set(name, client);
+
+  for (const [event, tell] of Object.entries(events)) {
+    if ('data' === event && quiet) continue;
+    client.on(event, (first, second) => {
+      // A reconnect tells its error first, if there is one.
+      const subject = /^reconnect(ed| scheduled)?$/.test(event) && !(first && first.attempt) ? second : first;
+      say(name, event, tell(subject));
+    });
+  }
+
+  for (const value of writes) client.write(value);
+}
+
+const commands = {
+  open,
+  write: ({ client, value }) => clients.get(client).write(value),
+  end: ({ client, value }) => clients.get(client).end(value),
+  id: ({ client }) => clients.get(client).id((id) => say(client, 'id', id)),
+
+  // From now on nothing of this kind gets through to the server.
+  mute({ client, pattern }) {
+    const socket = clients.get(client);
+    const write = socket._write;
+    socket._write = function muted(data) {
+      return 'string' === typeof data && data.startsWith(pattern) ? true : write.call(this, data);
+    };
+  },
+
+  values(wishes) {
+    values(clients.get(wishes.client), wishes, (result) => say(wishes.client, 'values', result));
+  },
+
+  crowd: (wishes) => crowd(Primus, wishes, (event, value) => say(0, event, value)),
+
+  async fetch({ url, options }) {
+    const answer = await fetch(url, { redirect: 'manual', ...options });
+    const headers = Object.fromEntries(answer.headers);
+    say(0, 'fetch', { status: answer.status, headers, body: await answer.text() });
+  }
+};
+
+readline.createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const command = JSON.parse(line);
+    commands[command.command](command);
+  })
+  .on('close', () => process.exit(0));
+
+say(0, 'ready', process.version);

@@ -1,0 +1,16 @@
+//! The server against the JavaScript clients of all generations.
+//!
+//! Needs Node.js and npm, and, the first time, the packages that the lockfiles
+//! name. `PRIMUS_SKIP_INTEROP=1` goes without.
+
+mod crowd;
+mod driver;
+mod ends;
+mod example;
+mod heartbeats;
+mod http;
+mod messages;
+#[path = "../common/node.rs"]
+mod node;
+mod reconnects;
+mod server;

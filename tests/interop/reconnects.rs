@@ -1,0 +1,73 @@
+//! Clients come back.
+
+use primus::{Destroy, Ended, Primus};
+use serde_json::json;
+
+use crate::driver::{Driver, V8, for_each_client, need_node};
+use crate::server::{Example, Server};
+
+for_each_client! {
+    fn clients_come_back_after_a_restart(kind) {
+        need_node!();
+        let server = Server::start(Primus::builder());
+        let mut node = Driver::start(kind);
+        let client = node.open(&server.url());
+        server.spark();
+        server.primus.destroy(Destroy::default().reconnect(true));
+        node.expect_all(client, &["close", "reconnect scheduled"]);
+        // Kept until the server is there again.
+        node.write(client, "written between");
+        let server = Server::restart(Primus::builder(), server.address());
+        node.skip_to(client, "open");
+        server.spark().write("welcome back").unwrap();
+        let mut both = [node.data(client), node.data(client)];
+        both.sort_by_key(|value| value.to_string());
+        assert_eq!(both, ["welcome back", "written between"]);
+    }
+
+    fn a_killed_server_is_come_back_to(kind) {
+        need_node!();
+        let mut server = Example::start(&[]);
+        let mut node = Driver::start(kind);
+        let client = node.open(&server.url);
+        server.process.kill();
+        node.expect_all(client, &["close", "reconnect scheduled"]);
+        let server = Example::start(&["--port", server.port()]);
+        node.skip_to(client, "open");
+        node.write(client, "here");
+        assert_eq!(node.data(client), "here");
+        drop(server);
+    }
+
+    fn a_message_over_the_limit_costs_the_connection(kind) {
+        need_node!();
+        let server = Server::start(Primus::builder().max_length(1000));
+        let mut node = Driver::start(kind);
+        let client = node.open(&server.url());
+        server.spark();
+        // With its quotes it is just within the limit.
+        let longest = "x".repeat(998);
+        node.write(client, longest.as_str());
+        assert_eq!(node.data(client), longest);
+        node.write(client, "x".repeat(999));
+        node.expect_all(client, &["close", "reconnect scheduled"]);
+        let (_, reason) = server.ended();
+        assert_eq!((reason.by, reason.code), (Ended::Protocol, 1009));
+        node.skip_to(client, "open");
+        node.write(client, "fits");
+        assert_eq!(node.data(client), "fits");
+    }
+}
+
+#[test]
+fn a_client_gives_up_after_its_retries() {
+    need_node!();
+    let server = Server::start(Primus::builder());
+    let mut node = Driver::start(V8);
+    node.options = json!({"reconnect": {"min": 1, "max": 5, "retries": 3}});
+    let client = node.open(&server.url());
+    server.spark();
+    server.primus.destroy(Destroy::default().reconnect(true));
+    node.skip_to(client, "end");
+    assert_eq!(node.expect(client, "reconnect failed"), "Unable to recover");
+}
