@@ -84,6 +84,7 @@ pub mod value;
 pub mod middleware;
 pub mod parsers;
 pub mod plugins;
+pub mod testing;
 
 pub use client::{Attempt, Client, ClientBuilder, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};

@@ -73,7 +73,7 @@ use crate::server::metrics::Metrics;
 use crate::server::registry::Registry;
 use crate::server::transforms::Transforms;
 use crate::spec::Spec;
-use crate::timer::Timer;
+use crate::timer::{Clock, Timer};
 use crate::transformers::{self, Transformer};
 use crate::value::Value;
 
@@ -508,6 +508,11 @@ impl Primus {
     /// [`ClientBuilder::options`](crate::ClientBuilder::options).
     pub fn client_options(&self) -> Spec {
         connection::spec(&self.0.options)
+    }
+
+    /// The clock by which it runs.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.options.clock
     }
 }
 
