@@ -100,7 +100,7 @@ fn admit(server: &Arc<Server>, opening: Box<Opening>) -> Option<Spark> {
     });
     if let Some(fault) = fault {
         server.log(log::Level::Error, &format!("no id for a connection: {fault}"));
-        spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true));
+        spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true), None);
         linger(&spark, true);
         spark.stop_timers();
         spark.outbox().release();
@@ -378,7 +378,7 @@ fn finish(spark: &Spark) {
     inner.inbox.close();
     let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);
     if closes {
-        spark.outbox().close(&reason);
+        spark.outbox().close(&reason, None);
     }
     if matches!(reason.by, Ended::Protocol) {
         emit_error(spark, &Error::Ended(Box::new(reason.clone())));

@@ -317,19 +317,28 @@ impl Spark {
         self.0.outbox.offer(frame, life::is_own_thread(self))
     }
 
-    /// Writes one of Primus's own messages, which no transform sees. A custom
-    /// parser may panic, and this may be a thread that serves others too.
+    /// Writes one of Primus's own messages.
     pub(super) fn write_control(&self, text: &str) {
+        if let Some(frame) = self.encode_control(text) {
+            self.0.outbox.offer_control(&frame, life::is_own_thread(self));
+        }
+    }
+
+    /// One of Primus's own messages, which no transform sees. A custom parser
+    /// may panic, and this may be a thread that serves others too.
+    fn encode_control(&self, text: &str) -> Option<Frame> {
         let encode = || self.0.server.options.parser.encode(text, self);
-        let encoded = catch_unwind(AssertUnwindSafe(encode)).unwrap_or_else(|panic| {
-            self.0.server.metrics.panics.add(1);
-            log::error!("encoding {text} panicked: {}", life::panic_text(&*panic));
-            Ok(None)
-        });
-        match encoded {
-            Ok(Some(frame)) => self.0.outbox.offer_control(&frame, life::is_own_thread(self)),
-            Ok(None) => {}
-            Err(error) => log::warn!("cannot encode {text}: {error}"),
+        match catch_unwind(AssertUnwindSafe(encode)) {
+            Ok(Ok(frame)) => frame,
+            Ok(Err(error)) => {
+                log::warn!("cannot encode {text}: {error}");
+                None
+            }
+            Err(panic) => {
+                self.0.server.metrics.panics.add(1);
+                log::error!("encoding {text} panicked: {}", life::panic_text(&*panic));
+                None
+            }
         }
     }
 
@@ -556,10 +565,9 @@ impl Inner {
         let spark = Spark(self.clone());
         self.server.registry.remove(&spark);
         let Some(reason) = self.reason.get() else { return };
-        if !reason.may_reconnect {
-            spark.write_control(protocol::SERVER_CLOSE);
-        }
-        self.outbox.close(reason);
+        let told = !reason.may_reconnect;
+        let goodbye = told.then(|| spark.encode_control(protocol::SERVER_CLOSE)).flatten();
+        self.outbox.close(reason, goodbye.as_ref());
         self.inbox.close();
         self.arm_close_timeout();
     }
