@@ -27,7 +27,9 @@ fn cve_2017_16031_guessable_ids() {
     wait_for("sparks", 200, || server.primus.connected());
     server.primus.for_each(|spark| {
         assert!(spark.id().bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
-        spark.id().bytes().zip(&mut positions).for_each(|(byte, seen)| drop(seen.insert(byte)));
+        spark.id().bytes().zip(&mut positions).for_each(|(byte, seen)| {
+            seen.insert(byte);
+        });
         ids.insert(spark.id().to_owned());
     });
     assert_eq!(ids.len(), 200);
@@ -142,7 +144,9 @@ fn cve_2023_31125_hostile_queries() {
 fn cve_2024_38355_no_error_listener() {
     let _turn = shared();
     let server = Server::start(Primus::builder());
-    server.primus.on_connection(|spark| drop(spark.on_data(|_, _| Err::<(), _>("unhandled"))));
+    server.primus.on_connection(|spark| {
+        spark.on_data(|_, _| Err::<(), _>("unhandled"));
+    });
     let mut peer = server.open();
     peer.text("not json");
     peer.text("1");

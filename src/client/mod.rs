@@ -192,7 +192,9 @@ impl Client {
     }
 
     /// Ends the connection, or the attempts to make one, for good: `close` and
-    /// `end` follow, and no reconnect. What was written is sent first.
+    /// `end` follow, and no reconnect. What was written to an open connection is
+    /// sent first; what still waits for one is given up, as in Primus (see
+    /// [`wait_open`](Self::wait_open)).
     ///
     /// Never waits; the closing handshake goes on in the background.
     /// [`open`](Self::open) connects anew.
