@@ -62,7 +62,13 @@ pub(super) fn start(link: &Arc<Inner>, ends: [UnixStream; 2]) -> io::Result<Arc<
         clock.attach(Arc::downgrade(&driven));
     }
     let ends = ends.map(Stream::Unix);
-    let pump = Pump { link: link.clone(), line: line.clone(), ends, flows: Default::default() };
+    let pump = Pump {
+        link: link.clone(),
+        line: line.clone(),
+        ends,
+        gone: [false; 2],
+        flows: Default::default(),
+    };
     let thread = thread::Builder::new().name("primus-link".into()).stack_size(STACK);
     thread.spawn(move || pump.run())?;
     Ok(line)
@@ -124,6 +130,8 @@ struct Pump {
     line: Arc<Line>,
     /// Towards the client, towards the server.
     ends: [Stream; 2],
+    /// Whose other end is closed.
+    gone: [bool; 2],
     flows: [Flow; 2],
 }
 
@@ -219,9 +227,9 @@ impl Pump {
     fn pass(&mut self, way: usize, now: Instant, dead: bool) -> bool {
         let flow = &mut self.flows[way];
         flow.full = false;
-        if dead {
+        flow.done |= self.gone[1 - way];
+        if dead || flow.done {
             flow.clear();
-            flow.done |= flow.ended;
             return false;
         }
         loop {
@@ -288,7 +296,7 @@ impl Pump {
     }
 
     /// Waits for bytes, room, a command or the time of what is delayed.
-    fn wait(&self, now: Instant) -> io::Result<()> {
+    fn wait(&mut self, now: Instant) -> io::Result<()> {
         let later = |flow: &Flow| flow.queue.front().map(|(at, _)| *at).filter(|at| *at > now);
         let due = self.flows.iter().filter_map(later).min();
         self.line.lock().due = due;
@@ -298,16 +306,21 @@ impl Pump {
             _ => None,
         };
         let mut fds = vec![PollFd::new(&self.line.waker, PollFlags::IN)];
+        let mut asked = Vec::new();
         for (end, socket) in self.ends.iter().enumerate() {
             let (from, to) = (&self.flows[end], &self.flows[1 - end]);
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, !from.ended && from.bytes < WINDOW);
             flags.set(PollFlags::OUT, to.full);
-            if !flags.is_empty() {
+            if !flags.is_empty() || !self.gone[end] {
                 fds.push(PollFd::new(socket, flags));
+                asked.push(end);
             }
         }
         poll(&mut fds, timeout.map(|left| left.max(Duration::from_millis(1))))?;
+        for (end, fd) in asked.into_iter().zip(&fds[1..]) {
+            self.gone[end] |= fd.revents().contains(PollFlags::HUP);
+        }
         self.line.waker.clear();
         Ok(())
     }
