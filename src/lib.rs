@@ -76,6 +76,7 @@ mod outcome;
 mod protocol;
 mod ready_state;
 mod server;
+mod spec;
 mod timer;
 mod transformers;
 pub mod value;
@@ -83,6 +84,7 @@ pub mod value;
 pub mod middleware;
 pub mod parsers;
 pub mod plugins;
+pub mod testing;
 
 pub use client::{Attempt, Client, ClientBuilder, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};
@@ -103,6 +105,7 @@ pub use server::{
     ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus, Spark,
     SparkReader, SparkWriter,
 };
+pub use spec::Spec;
 pub use timer::ManualClock;
 pub use value::Value;
 

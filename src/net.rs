@@ -104,11 +104,6 @@ impl Stream {
         }
     }
 
-    /// True when something can be read at once.
-    pub(crate) fn has_input(&self) -> bool {
-        rustix::io::ioctl_fionread(self).is_ok_and(|bytes| bytes > 0)
-    }
-
     /// Caps the kernel's send buffer, in bytes.
     pub(crate) fn set_send_buffer(&self, bytes: usize) {
         let _ = rustix::net::sockopt::set_socket_send_buffer_size(self, bytes);

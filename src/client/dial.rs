@@ -1,6 +1,7 @@
 //! Making a TCP connection in steps, so that a deadline or an `end` can break
-//! it off at any time.
+//! it off at any time; or asking the application for one.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -11,7 +12,10 @@ use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
+use super::tell::caught;
+use super::transport::Target;
 use super::wait::{Ready, wait};
+use crate::error::Result;
 use crate::net::{Stream, Waker};
 
 /// How long one of several addresses may take before the next is tried.
@@ -20,8 +24,31 @@ const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The stack of the thread that resolves a name.
 const RESOLVER_STACK: usize = 512 << 10;
 
-/// A TCP connection in the making.
+/// Makes the client's connections in place of TCP; see
+/// [`ClientBuilder::connector`](crate::ClientBuilder::connector).
+#[derive(Clone)]
+pub(crate) struct Connector(pub Arc<Connect>);
+
+type Connect = dyn Fn(&str, u16) -> io::Result<Stream> + Send + Sync;
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+impl Connector {
+    fn connect(&self, target: &Target) -> Result<Stream> {
+        let stream = caught(|| (self.0)(&target.host, target.port))??;
+        stream.set_blocking()?;
+        stream.set_nodelay();
+        Ok(stream)
+    }
+}
+
+/// A connection in the making.
 pub(crate) struct Dialler {
+    made: Option<Stream>,
     waker: Arc<Waker>,
     /// Addresses not tried yet, the next at the end.
     addresses: Vec<SocketAddr>,
@@ -33,18 +60,26 @@ pub(crate) struct Dialler {
 impl Dialler {
     /// Begins. A host name is resolved on a thread of its own, which ends with
     /// that: a resolver can neither be hurried nor stopped.
-    pub fn new(host: &str, port: u16, waker: Arc<Waker>) -> io::Result<Self> {
-        let (mut addresses, mut names) = (Vec::new(), None);
-        match host.parse::<IpAddr>() {
-            Ok(ip) => addresses.push(SocketAddr::new(ip, port)),
-            Err(_) => names = Some(resolve(host.to_owned(), port, Arc::clone(&waker))?),
+    pub fn new(target: &Target) -> Result<Self> {
+        let Target { host, port, waker, connector, .. } = target;
+        let (mut addresses, mut names, mut made) = (Vec::new(), None, None);
+        if let Some(connector) = connector {
+            made = Some(connector.connect(target)?);
+        } else if let Ok(ip) = host.parse::<IpAddr>() {
+            addresses.push(SocketAddr::new(ip, *port));
+        } else {
+            names = Some(resolve(host.clone(), *port, Arc::clone(waker))?);
         }
-        Ok(Dialler { waker, addresses, names, attempt: None, failure: None })
+        let waker = Arc::clone(waker);
+        Ok(Dialler { made, waker, addresses, names, attempt: None, failure: None })
     }
 
     /// Goes on until it is connected, the waker wakes or the time is `until`
     /// (both: `None`).
     pub fn next(&mut self, until: Option<Instant>) -> io::Result<Option<Stream>> {
+        if let Some(made) = self.made.take() {
+            return Ok(Some(made));
+        }
         if let Some(names) = &self.names {
             match names.try_recv() {
                 Ok(found) => {

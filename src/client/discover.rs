@@ -1,9 +1,7 @@
 //! Asking a server how it wants to be talked to: `GET <pathname>/spec`.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use serde_json::Value;
+use std::time::Instant;
 
 use super::answer::{Answer, Reader};
 use super::dial::Dialler;
@@ -12,21 +10,13 @@ use super::transport::Target;
 use super::wait::{Ready, wait};
 use crate::error::{Error, Result};
 use crate::net::Waker;
-
-/// What Primus 2 to 6 leave between the client's ping and the server's
-/// time-out.
-const PING_MARGIN: u64 = 10_000;
+use crate::protocol::ClientMode;
+use crate::spec::Spec;
 
 impl ClientBuilder {
-    /// Reads the server's spec document and sets [`transformer`], [`parser`]
-    /// and the heartbeat accordingly: [`ping_timeout`] for servers that ping,
-    /// [`happn`] for older ones. Everything else stays as it is; so does the
-    /// parser when the server has a custom one.
-    ///
-    /// [`transformer`]: Self::transformer
-    /// [`parser`]: Self::parser
-    /// [`ping_timeout`]: Self::ping_timeout
-    /// [`happn`]: Self::happn
+    /// Reads the server's spec document, at [`pathname`](Self::pathname), and
+    /// sets the [`options`](Self::options) accordingly. The parser stays as it
+    /// is when the server has one of its own.
     ///
     /// # Blocking
     /// Until the server has answered, at most [`timeout`](Self::timeout).
@@ -43,39 +33,57 @@ impl ClientBuilder {
         if answer.status != 200 {
             return Err(answer.refusal());
         }
-        let spec: Value = serde_json::from_slice(&answer.body)
-            .map_err(|e| Error::Protocol(format!("the spec document is no JSON: {e}")))?;
-        self.configured(&spec)
+        let spec: Spec = String::from_utf8_lossy(&answer.body).parse()?;
+        if let Some(transformer) = &spec.transformer {
+            crate::transformers::client(transformer)?;
+        }
+        // What the document was found below, a proxy may have renamed.
+        Ok(self.options(&Spec { pathname: None, ..spec }))
     }
 
-    fn configured(mut self, spec: &Value) -> Result<Self> {
-        let text = |name: &str| spec.get(name).and_then(Value::as_str);
-        if let Some(transformer) = text("transformer").filter(|name| *name != "custom") {
-            crate::transformers::client(transformer)?;
+    /// Sets [`transformer`], [`parser`], [`pathname`] and the heartbeat
+    /// ([`ping_timeout`] for servers that ping, [`happn`] for older ones) to
+    /// what a server asks for; everything else stays as it is.
+    ///
+    /// ```
+    /// use primus::{Client, Primus};
+    ///
+    /// let primus = Primus::builder().pathname("/live").parser_name("ejson").build()?;
+    /// let address = primus.listen("127.0.0.1:0")?;
+    ///
+    /// let options = primus.client_options();
+    /// let client = Client::builder(&format!("http://{address}")).options(&options).connect()?;
+    /// client.end();
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    ///
+    /// [`transformer`]: Self::transformer
+    /// [`parser`]: Self::parser
+    /// [`pathname`]: Self::pathname
+    /// [`ping_timeout`]: Self::ping_timeout
+    /// [`happn`]: Self::happn
+    pub fn options(mut self, of_server: &Spec) -> Self {
+        if let Some(transformer) = &of_server.transformer {
             self = self.transformer(transformer);
         }
-        if let Some(parser) = text("parser").filter(|name| *name != "custom") {
-            self = self.parser(parser.parse()?);
+        if let Some(parser) = &of_server.parser {
+            self = self.parser(parser.clone());
         }
-        let number = |value: &Value| value.as_f64().map(|ms| ms.clamp(1.0, 1e12) as u64);
-        Ok(match (spec.get("pingInterval"), spec.get("timeout")) {
-            (Some(interval), _) => {
-                // As in the library that such a server generates.
-                let timeout = number(interval).map(|ms| ms + ms.div_ceil(2));
-                self.ping_timeout(timeout.map(Duration::from_millis))
-            }
-            (None, Some(timeout)) => {
-                let ms = number(timeout).map(|ms| ms.saturating_sub(PING_MARGIN).max(1));
-                self.happn(ms.map(Duration::from_millis), Duration::from_millis(PING_MARGIN))
-            }
-            (None, None) => self,
-        })
+        if let Some(pathname) = &of_server.pathname {
+            self = self.pathname(pathname);
+        }
+        match of_server.heartbeat.client_mode() {
+            Some(ClientMode::ServerPings { timeout }) => self.ping_timeout(timeout),
+            Some(ClientMode::ClientPings { interval, timeout }) => self.happn(interval, timeout),
+            None => self,
+        }
     }
 }
 
 /// One request, one answer.
 fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<Answer> {
-    let mut dialler = Dialler::new(&target.host, target.port, Arc::clone(waker))?;
+    let mut dialler = Dialler::new(target)?;
     let in_time = || match until {
         Some(until) if until <= Instant::now() => Err(Error::Timeout("no spec document in time")),
         _ => Ok(()),

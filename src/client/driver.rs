@@ -2,7 +2,7 @@
 //! what the connection tells, and runs the listeners.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::Client;
 use super::machine::{Effect, Event, Heard, Input};
@@ -35,10 +35,6 @@ pub(crate) struct Driver {
     quiet: bool,
     /// What blocked writers were told.
     patience: Option<Instant>,
-}
-
-fn wall_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
 impl Driver {
@@ -78,9 +74,10 @@ impl Driver {
     fn effect(&mut self) -> Option<Effect> {
         let shared = Arc::clone(&self.shared);
         let mut core = shared.core();
-        if core.todo.is_empty() && core.machine.deadline().is_some_and(|at| at <= Instant::now()) {
-            let tick = Input::Tick { wall_ms: wall_ms(), busy: !self.quiet };
-            shared.apply(&mut core, tick);
+        let due = |at| at <= shared.now();
+        if core.todo.is_empty() && core.machine.deadline().is_some_and(due) {
+            let wall_ms = shared.options.clock.wall_ms();
+            shared.apply(&mut core, Input::Tick { wall_ms, busy: !self.quiet });
         }
         let effect = core.todo.pop_front();
         if effect.is_none() {
@@ -92,6 +89,7 @@ impl Driver {
     fn tell_patience(&mut self, core: &Core) {
         let open = core.machine.state() == ReadyState::Open;
         let deadline = core.machine.deadline().filter(|_| open);
+        let deadline = self.shared.real(deadline);
         let patience = deadline.and_then(|at| at.checked_add(WRITER_GRACE));
         if let Some(sink) = self.sink.as_ref().filter(|_| patience != self.patience) {
             sink.patience(patience);
@@ -115,7 +113,7 @@ impl Driver {
 
     /// Waits for something to happen.
     fn step(&mut self) {
-        let until = self.shared.core().machine.deadline();
+        let until = self.shared.real(self.shared.core().machine.deadline());
         let closing = self.closing.as_ref().map(|(_, until)| *until);
         if let Some(connection) = &mut self.connection {
             let paused = self.shared.inbox.is_full();
@@ -210,7 +208,7 @@ impl Driver {
     /// Where the attempt goes, after the listeners had their say.
     fn target(&mut self) -> Result<Target> {
         let options = &self.shared.options;
-        let mut url = options.outgoing_url(self.yeast.text(wall_ms()));
+        let mut url = options.outgoing_url(self.yeast.text(options.clock.wall_ms()));
         let client = self.shared.client().ok_or(Error::Closed)?;
         for listener in self.shared.events.outgoing_url.snapshot().iter() {
             caught(|| listener(&client, &mut url))?.map_err(Error::Listener)?;

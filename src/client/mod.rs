@@ -51,6 +51,7 @@ use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
+use crate::timer::{Clock, Driven};
 use crate::value::to_value;
 use inbox::Fetched;
 use machine::Input;
@@ -104,6 +105,10 @@ impl Drop for Handle {
 impl Client {
     pub(crate) fn new(options: Options) -> Result<Self> {
         let shared = Arc::new(Shared::new(options)?);
+        if let Clock::Manual(clock) = &shared.options.clock {
+            let driven: Arc<dyn Driven> = Arc::clone(&shared) as _;
+            clock.attach(Arc::downgrade(&driven));
+        }
         let handle = Arc::new(Handle(Arc::clone(&shared)));
         let _ = shared.handle.set(Arc::downgrade(&handle));
         Ok(Client(handle))
@@ -187,7 +192,9 @@ impl Client {
     }
 
     /// Ends the connection, or the attempts to make one, for good: `close` and
-    /// `end` follow, and no reconnect. What was written is sent first.
+    /// `end` follow, and no reconnect. What was written to an open connection is
+    /// sent first; what still waits for one is given up, as in Primus (see
+    /// [`wait_open`](Self::wait_open)).
     ///
     /// Never waits; the closing handshake goes on in the background.
     /// [`open`](Self::open) connects anew.
@@ -482,6 +489,7 @@ impl OutgoingUrl {
             port: self.port,
             path: format!("{}{question}{}", self.pathname, url::query_string(&self.query)),
             headers: self.headers,
+            connector: options.connector.clone(),
             max_length: options.max_length,
             waker,
         })

@@ -1,8 +1,10 @@
 //! The options of a client.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::dial::Connector;
 use super::machine::Strategy;
 use super::recovery::Reconnect;
 use super::transport::{Target, Transport};
@@ -10,9 +12,10 @@ use super::url::Address;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
 use crate::http::is_token_byte;
-use crate::net::Waker;
+use crate::net::{Stream, Waker};
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
+use crate::timer::{Clock, ManualClock};
 use crate::transformers;
 
 /// The options as the client uses them.
@@ -33,6 +36,8 @@ pub(crate) struct Options {
     pub max_length: usize,
     pub inbox: usize,
     pub close_timeout: Duration,
+    pub connector: Option<Connector>,
+    pub clock: Clock,
 }
 
 /// A client before it is built: its options, each with its default.
@@ -72,6 +77,8 @@ pub struct ClientBuilder {
     max_length: usize,
     inbox: usize,
     close_timeout: Duration,
+    connector: Option<Connector>,
+    clock: Clock,
 }
 
 impl ClientBuilder {
@@ -97,6 +104,8 @@ impl ClientBuilder {
             max_length: 10 << 20,
             inbox: 1 << 20,
             close_timeout: Duration::from_secs(5),
+            connector: None,
+            clock: Clock::System,
         }
     }
 
@@ -287,6 +296,46 @@ impl ClientBuilder {
         self
     }
 
+    /// Where connections come from, in place of TCP to the URL's host and port
+    /// (which `connect` is called with): a Unix domain socket, a tunnel, a
+    /// stream of a test. It is asked anew for every connection, reconnects
+    /// included; its errors are failed attempts.
+    ///
+    /// It runs on the client's thread. While it blocks, neither time-outs nor
+    /// [`Client::end`] can break it off.
+    ///
+    /// ```no_run
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// let client = primus::Client::builder("http://localhost")
+    ///     .connector(|_host, _port| UnixStream::connect("/run/app/primus.sock"))
+    ///     .connect()?;
+    /// # client.end();
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn connector<S: Into<Stream>>(
+        mut self,
+        connect: impl Fn(&str, u16) -> io::Result<S> + Send + Sync + 'static,
+    ) -> Self {
+        let connect = move |host: &str, port| connect(host, port).map(Into::into);
+        self.connector = Some(Connector(Arc::new(connect)));
+        self
+    }
+
+    /// The clock by which the heartbeat, the delays between attempts and the
+    /// time-outs of connections run; a manual one makes tests of them instant,
+    /// and may be the server's as well. What waits for the system or in the
+    /// caller ([`close_timeout`](Self::close_timeout),
+    /// [`Client::recv_timeout`], [`Client::wait_open`] and the like) stays in
+    /// real time. Defaults to the system's.
+    ///
+    /// Moving the clock waits for the client's thread to take notice, and so
+    /// for a listener that runs on it.
+    pub fn clock(mut self, clock: &ManualClock) -> Self {
+        self.clock = Clock::Manual(clock.clone());
+        self
+    }
+
     /// Connects and waits until the connection is open. The first failure is
     /// final here; later losses follow the [`strategy`](Self::strategy).
     ///
@@ -304,7 +353,7 @@ impl ClientBuilder {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn connect_with(self, setup: impl FnOnce(&Client)) -> Result<Client> {
-        let client = Client::new(self.options()?)?;
+        let client = Client::new(self.checked()?)?;
         setup(&client);
         client.connect_once()?;
         Ok(client)
@@ -327,7 +376,7 @@ impl ClientBuilder {
     /// As [`build`](Self::build).
     pub fn build_with(self, setup: impl FnOnce(&Client)) -> Result<Client> {
         let manual = self.manual;
-        let client = Client::new(self.options()?)?;
+        let client = Client::new(self.checked()?)?;
         setup(&client);
         if !manual {
             client.open()?;
@@ -341,14 +390,14 @@ impl ClientBuilder {
 
     /// Where the spec document is.
     pub(crate) fn spec_target(&self, waker: Arc<Waker>) -> Result<Target> {
-        let options = self.clone().options()?;
+        let options = self.clone().checked()?;
         let mut url = options.outgoing_url(String::new());
         url.pathname.push_str("/spec");
         url.query = options.address.query.clone();
         url.target(&options, waker)
     }
 
-    fn options(self) -> Result<Options> {
+    fn checked(self) -> Result<Options> {
         if let Some(fault) = self.fault {
             return Err(Error::Option(fault));
         }
@@ -383,6 +432,8 @@ impl ClientBuilder {
             max_length: self.max_length,
             inbox: self.inbox,
             close_timeout: self.close_timeout,
+            connector: self.connector,
+            clock: self.clock,
         })
     }
 }

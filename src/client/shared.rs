@@ -23,6 +23,7 @@ use super::recovery::Recovery;
 use super::{Client, Handle};
 use crate::error::{Error, Result};
 use crate::net::Waker;
+use crate::timer::{Clock, Driven, enter_driven_thread};
 
 /// The stack of a client's thread: listeners and serde run on it.
 const STACK: usize = 2 << 20;
@@ -161,8 +162,12 @@ impl Shared {
     /// Feeds the machine.
     pub fn apply(&self, core: &mut Core, input: Input<'_>) -> Heard {
         let Core { machine, todo, .. } = core;
-        let heard = machine.input(Instant::now(), input, todo);
+        let heard = machine.input(self.now(), input, todo);
         self.outbox.set_over(core.machine.over());
+        if let Clock::Manual(_) = self.options.clock {
+            // Whoever moves it waits for deadlines to be seen to.
+            self.changed();
+        }
         heard
     }
 
@@ -220,6 +225,18 @@ impl Shared {
     /// Marks the present thread as this client's.
     pub fn enter(&self) {
         INSIDE.set(self.address());
+        enter_driven_thread();
+    }
+
+    /// The time by the client's clock.
+    pub fn now(&self) -> Instant {
+        self.options.clock.now()
+    }
+
+    /// Until when a wait of real time may last that the clock is to end: a
+    /// manual one does so by waking the thread.
+    pub fn real(&self, until: Option<Instant>) -> Option<Instant> {
+        until.filter(|_| matches!(self.options.clock, Clock::System))
     }
 
     /// True on this client's own thread.
@@ -229,5 +246,30 @@ impl Shared {
 
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+}
+
+impl Core {
+    /// The next deadline, while there is a thread to keep it.
+    fn deadline(&self) -> Option<Instant> {
+        self.machine.deadline().filter(|_| self.running)
+    }
+}
+
+impl Driven for Shared {
+    fn settle(&self) {
+        let mut core = self.core();
+        while core.deadline().is_some_and(|at| at <= self.now()) {
+            self.waker.wake();
+            core = self.changed.wait(core).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.core().deadline()
+    }
+
+    fn nudge(&self) {
+        self.waker.wake();
     }
 }

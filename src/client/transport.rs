@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::dial::Connector;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -26,6 +27,8 @@ pub(crate) struct Target {
     pub path: String,
     /// What the application adds to each request; checked.
     pub headers: Vec<(String, String)>,
+    /// Where the connection comes from, if not from `host` and `port`.
+    pub connector: Option<Connector>,
     /// Longest message in bytes that is accepted.
     pub max_length: usize,
     /// Wakes the client's thread.

@@ -63,6 +63,8 @@ struct Table {
     /// Threads that were started and are not gone; their handles may not be in
     /// the table yet.
     running: usize,
+    /// Connection threads that wait for the others.
+    waiting: usize,
     /// Numbers of threads that were gone before their handle came.
     retired: HashSet<u64>,
     /// The thread that ended last. The next one to end joins it.
@@ -303,25 +305,32 @@ impl Connections {
         waiting.for_each(|stream| stream.shutdown(Shutdown::Read));
     }
 
-    /// Waits until no connection is left but `own`, or until the deadline;
-    /// tells how many more are left. When it is 0 after [`close`](Self::close),
-    /// no thread of theirs is left either.
+    /// Waits until no connection is left, or until the deadline; tells how many
+    /// are left. When it is 0 after [`close`](Self::close), no thread of theirs
+    /// is left either.
     ///
-    /// `own` is 1 when a connection thread calls, which cannot wait for itself.
-    pub(crate) fn wait(&self, deadline: Instant, own: usize) -> usize {
+    /// `own` says that a connection thread calls: it waits neither for itself
+    /// nor for others that wait here.
+    pub(crate) fn wait(&self, deadline: Instant, own: bool) -> usize {
         let mut table = self.lock();
-        while table.live.len() > own || (table.closed && table.running > own) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return table.live.len().saturating_sub(own);
+        table.waiting += usize::from(own);
+        self.gone.notify_all();
+        let left = loop {
+            let spared = if own { table.waiting } else { 0 };
+            let left = table.live.len().saturating_sub(spared);
+            let threads = if table.closed { table.running.saturating_sub(spared) } else { 0 };
+            let time = deadline.saturating_duration_since(Instant::now());
+            if (left == 0 && threads == 0) || time.is_zero() {
+                break left;
             }
-            let waited = self.gone.wait_timeout(table, left);
+            let waited = self.gone.wait_timeout(table, time);
             table = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        };
+        table.waiting -= usize::from(own);
         let ended = table.ended.take();
         drop(table);
         join(ended);
-        0
+        left
     }
 
     /// Keeps the handle of a thread that was started, which may have ended
@@ -356,9 +365,7 @@ impl Connections {
     fn leave(&self, id: u64) {
         let mut table = self.lock();
         let stream = table.live.remove(&id);
-        if table.live.len() <= 1 {
-            self.gone.notify_all();
-        }
+        self.gone.notify_all();
         drop(table);
         drop(stream);
     }

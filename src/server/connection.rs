@@ -11,7 +11,9 @@ use tiny_http::ResponseBox;
 use crate::http::{self, Accepted, HeaderSet, Next, Request};
 use crate::middleware::{Defaults, Exchange, Middleware};
 use crate::options::Options;
+use crate::protocol::Generation;
 use crate::server::{Fallback, Inner, life};
+use crate::spec::{Heartbeat, Spec};
 use crate::transformers::{Host, Opening, Upgrade};
 
 thread_local! {
@@ -162,27 +164,23 @@ impl Host for Inner {
     }
 }
 
-/// The version of Primus whose protocol is spoken.
-const PRIMUS_VERSION: &str = "8.0.9";
-
-/// The spec document, with the keys and their order as Primus has them.
-pub(super) fn spec(options: &Options) -> String {
-    let interval = match options.heartbeat.ping_interval {
-        Some(interval) => interval.as_millis().to_string(),
-        None => "false".to_owned(),
-    };
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    format!(
-        r#"{{"pingInterval":{interval},"pathname":{},"version":"{PRIMUS_VERSION}","parser":{},"transformer":{}}}"#,
-        text(&options.pathname),
-        text(options.parser.name()),
-        text(options.transformer),
-    )
+/// What clients must know of a server with these options.
+pub(super) fn spec(options: &Options) -> Spec {
+    let beat = &options.heartbeat;
+    Spec {
+        transformer: Some(options.transformer.to_owned()),
+        parser: Some(options.parser.clone()),
+        pathname: Some(options.pathname.clone()),
+        heartbeat: match beat.generation {
+            Generation::ClientPings => Heartbeat::ClientPings(beat.idle_timeout),
+            _ => Heartbeat::ServerPings(beat.ping_interval),
+        },
+    }
 }
 
 /// The layers that every server begins with.
 pub(super) fn default_middleware(options: &Options) -> Middleware {
-    let spec = spec(options);
+    let spec = spec(options).to_string();
     let defaults = Defaults {
         pathname: options.pathname.clone(),
         proxies: options.trusted_proxies.clone(),

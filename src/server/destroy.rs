@@ -109,7 +109,7 @@ impl Primus {
     /// server's own threads.
     fn join(&self, timeout: Duration, destroyed: &mut Destroyed) {
         let server = &self.0;
-        let own = usize::from(connection::is_thread_of(server));
+        let own = connection::is_thread_of(server);
         destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
         if destroyed.cut > 0 {
             server.connections.abort();

@@ -100,7 +100,7 @@ fn admit(server: &Arc<Server>, opening: Box<Opening>) -> Option<Spark> {
     });
     if let Some(fault) = fault {
         server.log(log::Level::Error, &format!("no id for a connection: {fault}"));
-        spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true));
+        spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true), None);
         linger(&spark, true);
         spark.stop_timers();
         spark.outbox().release();
@@ -168,20 +168,12 @@ fn wait(spark: &Spark) -> bool {
     // The waker exists before we look, so that whoever comes after wakes us.
     let waker = spark.0.wanted_waker();
     if spark.0.drained.swap(false, Ordering::AcqRel) {
-        guarded(spark, || {
-            spark
-                .0
-                .events
-                .drain
-                .snapshot()
-                .iter()
-                .try_for_each(|call| call(spark))
-                .map_err(Error::Listener)
-        });
+        guarded(spark, || drained(spark));
     }
     if deliver_kept(spark) {
         return true;
     }
+    spark.0.waits.bump(1);
     spark.0.busy.store(false, Ordering::Release);
     let waited = wait_for_input(waker);
     spark.0.busy.store(true, Ordering::Release);
@@ -190,6 +182,11 @@ fn wait(spark: &Spark) -> bool {
         Ok(false) => lost(spark, "end of stream"),
         Err(error) => lost(spark, &error.to_string()),
     }
+}
+
+fn drained(spark: &Spark) -> Result<()> {
+    let listeners = spark.0.events.drain.snapshot();
+    listeners.iter().try_for_each(|listener| listener(spark)).map_err(Error::Listener)
 }
 
 fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
@@ -381,7 +378,7 @@ fn finish(spark: &Spark) {
     inner.inbox.close();
     let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);
     if closes {
-        spark.outbox().close(&reason);
+        spark.outbox().close(&reason, None);
     }
     if matches!(reason.by, Ended::Protocol) {
         emit_error(spark, &Error::Ended(Box::new(reason.clone())));

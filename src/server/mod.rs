@@ -72,7 +72,8 @@ use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
 use crate::server::registry::Registry;
 use crate::server::transforms::Transforms;
-use crate::timer::Timer;
+use crate::spec::Spec;
+use crate::timer::{Clock, Timer};
 use crate::transformers::{self, Transformer};
 use crate::value::Value;
 
@@ -494,10 +495,24 @@ impl Primus {
         snapshot
     }
 
-    /// The spec document, as `<pathname>/spec` serves it: how a client must be
-    /// set up for this server.
+    /// The spec document, as `<pathname>/spec` serves it:
+    /// [`client_options`](Self::client_options) as text.
     pub fn spec(&self) -> String {
+        self.client_options().to_string()
+    }
+
+    /// How a client must be set up for this server, for a client in the same
+    /// process: what [`Client::discover`](crate::Client::discover) asks a
+    /// server over the network for. Transformer, parser (one of the
+    /// application's own too), pathname and heartbeat; see
+    /// [`ClientBuilder::options`](crate::ClientBuilder::options).
+    pub fn client_options(&self) -> Spec {
         connection::spec(&self.0.options)
+    }
+
+    /// The clock by which it runs.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.options.clock
     }
 }
 

@@ -289,14 +289,16 @@ impl Outbox {
         }
     }
 
-    /// Writes the closing packet behind everything else; later writes are
+    /// Writes the closing packet behind everything else, and before it the
+    /// message that announces it; no bound keeps either back. Later writes are
     /// refused. False when the outbox was closed before.
-    pub fn close(&self, reason: &CloseReason) -> bool {
+    pub fn close(&self, reason: &CloseReason, goodbye: Option<&Frame>) -> bool {
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return false;
         }
         let mut packet = Vec::new();
+        goodbye.iter().for_each(|frame| self.wire.encode(frame, &mut packet));
         self.wire.close(reason, &mut packet);
         self.append(&mut state, &packet);
         if state.phase == Phase::Open {

@@ -25,6 +25,7 @@ use crate::server::events::SparkEvents;
 use crate::server::inbox::Inbox;
 use crate::server::life;
 use crate::server::messages::Messages;
+use crate::server::metrics::Counter;
 use crate::server::outbox::{Outbox, Parts};
 use crate::server::{Inner as Server, Primus, lock};
 use crate::timer::{Key, Task};
@@ -74,6 +75,8 @@ pub(super) struct Inner {
     keep_inbound: AtomicBool,
     /// The spark's thread is not in its socket's `read`.
     pub busy: AtomicBool,
+    /// How often it was.
+    pub waits: Counter,
     /// Wakes the spark's thread out of its wait; made when first wanted.
     waker: OnceLock<Option<Waker>>,
     pub wake_wanted: AtomicBool,
@@ -104,6 +107,21 @@ struct Heart {
     timer: Option<Key>,
     /// Cuts the connection when closing takes too long.
     closing: Option<Key>,
+    /// How often the thread had waited for input at the last tick.
+    waits: u64,
+    /// The client was excused at the last tick.
+    excused: bool,
+}
+
+impl Heart {
+    /// Whether the client cannot be judged at this tick, because its answer may
+    /// lie unread: the thread is in a listener, since the tick before, or by
+    /// chance just now, which counts once.
+    fn is_excused(&mut self, busy: bool, waits: u64) -> bool {
+        let stuck = std::mem::replace(&mut self.waits, waits) == waits;
+        self.excused = busy && (stuck || !self.excused);
+        self.excused
+    }
 }
 
 impl Spark {
@@ -141,11 +159,18 @@ impl Spark {
                 events: SparkEvents::default(),
                 state: AtomicU8::new(ReadyState::Open as u8),
                 reason: OnceLock::new(),
-                heart: Mutex::new(Heart { beat, timer: None, closing: None }),
+                heart: Mutex::new(Heart {
+                    beat,
+                    timer: None,
+                    closing: None,
+                    waits: 0,
+                    excused: false,
+                }),
                 latency: AtomicU64::new(u64::MAX),
                 last_inbound: AtomicU64::new(0),
                 keep_inbound: AtomicBool::new(false),
                 busy: AtomicBool::new(true),
+                waits: Counter::default(),
                 waker: OnceLock::new(),
                 wake_wanted: AtomicBool::new(false),
                 drained: AtomicBool::new(false),
@@ -292,19 +317,28 @@ impl Spark {
         self.0.outbox.offer(frame, life::is_own_thread(self))
     }
 
-    /// Writes one of Primus's own messages, which no transform sees. A custom
-    /// parser may panic, and this may be a thread that serves others too.
+    /// Writes one of Primus's own messages.
     pub(super) fn write_control(&self, text: &str) {
+        if let Some(frame) = self.encode_control(text) {
+            self.0.outbox.offer_control(&frame, life::is_own_thread(self));
+        }
+    }
+
+    /// One of Primus's own messages, which no transform sees. A custom parser
+    /// may panic, and this may be a thread that serves others too.
+    fn encode_control(&self, text: &str) -> Option<Frame> {
         let encode = || self.0.server.options.parser.encode(text, self);
-        let encoded = catch_unwind(AssertUnwindSafe(encode)).unwrap_or_else(|panic| {
-            self.0.server.metrics.panics.add(1);
-            log::error!("encoding {text} panicked: {}", life::panic_text(&*panic));
-            Ok(None)
-        });
-        match encoded {
-            Ok(Some(frame)) => self.0.outbox.offer_control(&frame, life::is_own_thread(self)),
-            Ok(None) => {}
-            Err(error) => log::warn!("cannot encode {text}: {error}"),
+        match catch_unwind(AssertUnwindSafe(encode)) {
+            Ok(Ok(frame)) => frame,
+            Ok(Err(error)) => {
+                log::warn!("cannot encode {text}: {error}");
+                None
+            }
+            Err(panic) => {
+                self.0.server.metrics.panics.add(1);
+                log::error!("encoding {text} panicked: {}", life::panic_text(&*panic));
+                None
+            }
         }
     }
 
@@ -531,10 +565,9 @@ impl Inner {
         let spark = Spark(self.clone());
         self.server.registry.remove(&spark);
         let Some(reason) = self.reason.get() else { return };
-        if !reason.may_reconnect {
-            spark.write_control(protocol::SERVER_CLOSE);
-        }
-        self.outbox.close(reason);
+        let told = !reason.may_reconnect;
+        let goodbye = told.then(|| spark.encode_control(protocol::SERVER_CLOSE)).flatten();
+        self.outbox.close(reason, goodbye.as_ref());
         self.inbox.close();
         self.arm_close_timeout();
     }
@@ -570,13 +603,6 @@ impl Inner {
         self.waker.get_or_init(|| Waker::new().ok()).as_ref()
     }
 
-    /// Input may lie unread, because the thread is in a listener or has not got
-    /// round to it.
-    fn may_have_input(&self) -> bool {
-        self.busy.load(Ordering::Acquire)
-            || self.outbox.stream().is_some_and(|stream| stream.has_input())
-    }
-
     fn last_inbound(&self) -> Option<Instant> {
         match self.last_inbound.load(Ordering::Relaxed) {
             0 => None,
@@ -592,8 +618,11 @@ impl Task for Inner {
             return None;
         }
         let wall_ms = self.server.timer.wall_ms();
-        let busy = self.may_have_input();
-        let tick = lock(&self.heart).beat.tick(now, wall_ms, self.last_inbound(), busy);
+        let busy = self.busy.load(Ordering::Acquire);
+        let mut heart = lock(&self.heart);
+        let excused = heart.is_excused(busy, self.waits.value());
+        let tick = heart.beat.tick(now, wall_ms, self.last_inbound(), excused);
+        drop(heart);
         match tick {
             protocol::Tick::Alive { send, next, .. } => {
                 let next = next.map(|at| self.server.timer.coarse(at));

@@ -6,8 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 thread_local! {
-    /// Set on timer threads.
-    pub(super) static ON_TIMER_THREAD: Cell<bool> = const { Cell::new(false) };
+    /// Set on threads that a clock drives and waits for.
+    static DRIVEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Marks the present thread as one that a clock drives: it can move a clock,
+/// but must not wait for what comes of that, which would be waiting for itself.
+pub(crate) fn enter_driven_thread() {
+    DRIVEN.set(true);
 }
 
 /// Where a timer takes its time from.
@@ -45,7 +51,10 @@ fn system_wall_ms() -> u64 {
 /// is called, so that heartbeats and time-outs of minutes are tested in no time
 /// and without chance.
 ///
-/// A clone is the same clock; a server and a client may share one. Deadlines
+/// A clone is the same clock; a server and a client may share one (see
+/// [`Builder::clock`](crate::Builder::clock),
+/// [`ClientBuilder::clock`](crate::ClientBuilder::clock) and the
+/// [`testing`](crate::testing) module). Deadlines
 /// are kept in whole milliseconds since the clock was made; a deadline between
 /// two of them counts as the later one.
 ///
@@ -72,8 +81,8 @@ struct Inner {
     turn: Mutex<()>,
 }
 
-/// A timer that runs on a manual clock.
-pub(super) trait Driven: Send + Sync {
+/// What runs on a manual clock: a timer, or a client.
+pub(crate) trait Driven: Send + Sync {
     /// Waits until everything due at the clock's present time has fired.
     fn settle(&self);
     /// The earliest deadline.
@@ -110,10 +119,10 @@ impl ManualClock {
     ///
     /// # Blocking
     ///
-    /// Returns when all of it has fired. Called from a timer's own thread it
-    /// moves the clock and returns at once.
+    /// Returns when all of it has fired. Called from a timer's own thread, or
+    /// in a listener of a client, it moves the clock and returns at once.
     pub fn advance(&self, span: Duration) {
-        if ON_TIMER_THREAD.get() {
+        if DRIVEN.get() {
             *lock(&self.inner.passed) += span;
             self.timers().iter().for_each(|timer| timer.nudge());
             return;
@@ -138,11 +147,16 @@ impl ManualClock {
         self.inner.wall_base + lock(&self.inner.passed).as_millis() as u64
     }
 
+    /// The earliest deadline of all that runs on the clock.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.timers().iter().filter_map(|timer| timer.next()).min()
+    }
+
     pub(super) fn base(&self) -> Instant {
         self.inner.base
     }
 
-    pub(super) fn attach(&self, timer: Weak<dyn Driven>) {
+    pub(crate) fn attach(&self, timer: Weak<dyn Driven>) {
         let mut timers = lock(&self.inner.timers);
         timers.retain(|timer| timer.strong_count() > 0);
         timers.push(timer);

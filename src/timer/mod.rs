@@ -18,10 +18,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
-use clock::{Driven, ON_TIMER_THREAD};
 use wheel::Wheel;
 
 pub use clock::{Clock, ManualClock};
+pub(crate) use clock::{Driven, enter_driven_thread};
 pub use wheel::Key;
 
 /// Ticks between two coarse deadlines.
@@ -264,7 +264,7 @@ impl Shared {
 
     /// The thread.
     fn run(&self) {
-        ON_TIMER_THREAD.set(true);
+        enter_driven_thread();
         let mut due = Vec::new();
         while self.wait(&mut due) {
             for key in due.drain(..) {

@@ -142,6 +142,7 @@ fn everything_arrives_although_the_server_talks_at_the_end() {
     let server = Server::new();
     let client = server.client().build().unwrap();
     let mut peer = server.accept();
+    client.wait_open(SOON).unwrap();
     let reading = std::thread::spawn(move || {
         let mut count = 0;
         loop {

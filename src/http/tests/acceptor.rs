@@ -50,7 +50,7 @@ fn accepts_and_ends() {
         acceptor.stop();
         acceptor.stop();
         connections.close();
-        assert_eq!(connections.wait(later(), 0), 0);
+        assert_eq!(connections.wait(later(), false), 0);
         assert_eq!(connections.opened(), 20);
         assert!(TcpStream::connect(address).is_err());
     }
@@ -70,7 +70,7 @@ fn accepts_on_unix_sockets() {
     client.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("/a"), "{answer}");
     drop(acceptor);
-    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(connections.wait(later(), false), 0);
     std::fs::remove_file(&path).unwrap();
 }
 
@@ -92,7 +92,7 @@ fn connections_over_the_bound_get_503_and_room_is_made() {
     assert_eq!(get(TcpStream::connect(address).unwrap()), 503);
     assert_eq!(connections.refused(), 1);
     drop(kept);
-    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(connections.wait(later(), false), 0);
     assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
     acceptor.stop();
 }
@@ -121,11 +121,11 @@ fn shutdown_wakes_and_joins_every_thread() {
     .unwrap();
     let clients: Vec<_> = (0..30).map(|_| TcpStream::connect(address).unwrap()).collect();
     (0..30).for_each(|_| enters.recv().unwrap());
-    assert_eq!(connections.wait(Instant::now(), 0), 30, "a deadline that has passed");
+    assert_eq!(connections.wait(Instant::now(), false), 30, "a deadline that has passed");
     acceptor.stop();
     connections.close();
     connections.abort();
-    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(connections.wait(later(), false), 0);
     // Destructors of thread locals run at the very end of a thread.
     assert_eq!(gone.load(SeqCst), 30);
     drop(clients);
@@ -148,7 +148,7 @@ fn a_panic_ends_its_connection_alone() {
             .unwrap();
         assert_eq!(get(client), if panics { 0 } else { 200 });
     }
-    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(connections.wait(later(), false), 0);
     assert_eq!(connections.panicked(), 1);
 }
 
@@ -251,6 +251,6 @@ fn churn_leaves_nothing_behind() {
     }
     acceptor.stop();
     connections.close();
-    assert_eq!(connections.wait(later(), 0), 0);
+    assert_eq!(connections.wait(later(), false), 0);
     assert_eq!(connections.opened() + connections.refused(), 500);
 }

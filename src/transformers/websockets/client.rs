@@ -102,9 +102,7 @@ impl Session {
     fn open(&mut self, until: Option<Instant>) -> Result<Option<Step>> {
         match &mut self.stage {
             Stage::New => {
-                let Target { host, port, .. } = &self.target;
-                let dialler = Dialler::new(host, *port, Arc::clone(&self.waker))?;
-                self.stage = Stage::Dialling(dialler);
+                self.stage = Stage::Dialling(Dialler::new(&self.target)?);
                 Ok(None)
             }
             Stage::Dialling(dialler) => match dialler.next(until)? {

@@ -167,14 +167,15 @@ impl Decoder {
         }
     }
 
-    /// Sizes the buffer: whole frames of up to `BUFFER_MAX` bytes fit in, an
-    /// idle connection keeps little.
+    /// Sizes the buffer: it grows with what has come, up to whole frames of
+    /// `BUFFER_MAX` bytes, and never by what a header declares; an idle
+    /// connection keeps little.
     fn fit(&mut self) {
-        let frame = self.current.map_or(0, |frame| frame.length - frame.taken + HEADER_MAX);
-        let wanted = frame.clamp(BUFFER_MIN, BUFFER_MAX).next_power_of_two();
-        if self.buf.len() < wanted || self.buf.len() == self.end {
-            self.buf.resize(wanted.max(self.end + BUFFER_MIN), 0);
-        } else if self.small_reads > SHRINK_AFTER && self.buf.len() / 2 >= wanted.max(self.end) {
+        if self.buf.len() == self.end || self.buf.len() < BUFFER_MIN {
+            let grown = (self.end * 4).clamp(BUFFER_MIN, BUFFER_MAX);
+            self.buf.resize(grown.max(self.end + BUFFER_MIN), 0);
+        } else if self.small_reads > SHRINK_AFTER && self.buf.len() / 2 >= BUFFER_MIN.max(self.end)
+        {
             self.small_reads = 0;
             self.buf.truncate(self.buf.len() / 2);
             self.buf.shrink_to_fit();

@@ -224,6 +224,17 @@ fn the_buffer_grows_for_large_messages_and_shrinks_again() {
 }
 
 #[test]
+fn a_declared_length_takes_no_memory() {
+    let mut decoder = server();
+    let mut header = Vec::new();
+    write_header(OpCode::Data(Data::Binary), 60_000, MASK, &mut header);
+    decoder.feed(&header);
+    assert_eq!(decoder.next(), Ok(None));
+    decoder.space();
+    assert_eq!(decoder.buf.len(), BUFFER_MIN);
+}
+
+#[test]
 fn reason_is_cut_on_a_character_boundary() {
     let mut out = Vec::new();
     encode_close(Some((1011, &"é".repeat(100))), MASK, &mut out);

@@ -1,0 +1,183 @@
+//! What clients must know of a server to talk to it: made by the server,
+//! printed as its spec document, read back by a client that discovers it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::parsers::Parser;
+use crate::protocol::ClientMode;
+
+/// The version of Primus whose protocol is spoken.
+const PRIMUS_VERSION: &str = "8.0.9";
+
+/// What Primus 2 to 6 leave between the client's ping and the server's
+/// time-out.
+const PING_MARGIN: Duration = Duration::from_secs(10);
+
+/// The options on which a server and its clients must agree: transformer,
+/// parser, pathname and heartbeat.
+///
+/// [`Primus::client_options`](crate::Primus::client_options) makes one from a
+/// server in this process, [`FromStr`] from a spec document that was fetched
+/// in some other way, and
+/// [`ClientBuilder::options`](crate::ClientBuilder::options) uses it. It is
+/// displayed as the JSON document that is served at `<pathname>/spec`, with the
+/// keys and their order as Primus has them.
+///
+/// ```
+/// let primus = primus::Primus::builder().ping_interval(None).build()?;
+/// let document = primus.client_options().to_string();
+/// assert!(document.starts_with(r#"{"pingInterval":false,"pathname":"/primus","#));
+/// assert!(document.parse::<primus::Spec>().is_ok());
+/// # primus.destroy(Default::default());
+/// # Ok::<(), primus::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// `None`: one that has no name.
+    pub(crate) transformer: Option<String>,
+    /// `None`: one that a name does not tell.
+    pub(crate) parser: Option<Parser>,
+    pub(crate) pathname: Option<String>,
+    pub(crate) heartbeat: Heartbeat,
+}
+
+/// What a spec says of the heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heartbeat {
+    /// `pingInterval`: the server pings so often, if at all.
+    ServerPings(Option<Duration>),
+    /// `timeout`: the client must ping, and is dead for the server after so
+    /// long, if ever.
+    ClientPings(Option<Duration>),
+    /// Nothing.
+    Untold,
+}
+
+impl Heartbeat {
+    /// What the client makes of it, as the library that such a server hands to
+    /// browsers.
+    pub fn client_mode(self) -> Option<ClientMode> {
+        match self {
+            Heartbeat::ServerPings(interval) => {
+                let timeout = interval.map(half_more);
+                Some(ClientMode::ServerPings { timeout })
+            }
+            Heartbeat::ClientPings(timeout) => {
+                let least = Duration::from_millis(1);
+                let interval = timeout.map(|span| span.saturating_sub(PING_MARGIN).max(least));
+                Some(ClientMode::ClientPings { interval, timeout: PING_MARGIN })
+            }
+            Heartbeat::Untold => None,
+        }
+    }
+}
+
+/// One and a half of it, in whole milliseconds, rounded up.
+fn half_more(span: Duration) -> Duration {
+    span.saturating_add(Duration::from_millis((span.as_millis() as u64).div_ceil(2)))
+}
+
+impl fmt::Display for Spec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = |span: Option<Duration>| match span {
+            Some(span) => span.as_millis().to_string(),
+            None => "false".to_owned(),
+        };
+        let text = |text: Option<&str>| Value::from(text.unwrap_or("custom")).to_string();
+        f.write_str("{")?;
+        match self.heartbeat {
+            Heartbeat::ServerPings(interval) => write!(f, "\"pingInterval\":{},", millis(interval)),
+            Heartbeat::ClientPings(timeout) => write!(f, "\"timeout\":{},", millis(timeout)),
+            Heartbeat::Untold => Ok(()),
+        }?;
+        write!(
+            f,
+            r#""pathname":{},"version":"{PRIMUS_VERSION}","parser":{},"transformer":{}}}"#,
+            text(Some(self.pathname.as_deref().unwrap_or("/primus"))),
+            text(self.parser.as_ref().map(Parser::name)),
+            text(self.transformer.as_deref()),
+        )
+    }
+}
+
+impl FromStr for Spec {
+    type Err = Error;
+
+    /// Reads a spec document, of this or any other version of Primus.
+    ///
+    /// # Errors
+    /// [`Error::Protocol`] when it is no JSON, [`Error::Option`] when it names
+    /// a parser that is not known here.
+    fn from_str(document: &str) -> Result<Self> {
+        let spec: Value = serde_json::from_str(document)
+            .map_err(|e| Error::Protocol(format!("the spec document is no JSON: {e}")))?;
+        let text = |name: &str| spec.get(name).and_then(Value::as_str);
+        let known = |name: &&str| *name != "custom";
+        let span = |value: &Value| {
+            value.as_f64().map(|ms| Duration::from_millis(ms.clamp(1.0, 1e12) as u64))
+        };
+        let heartbeat = match (spec.get("pingInterval"), spec.get("timeout")) {
+            (Some(interval), _) => Heartbeat::ServerPings(span(interval)),
+            (None, Some(timeout)) => Heartbeat::ClientPings(span(timeout)),
+            (None, None) => Heartbeat::Untold,
+        };
+        Ok(Spec {
+            transformer: text("transformer").filter(known).map(str::to_owned),
+            parser: text("parser").filter(known).map(str::parse).transpose()?,
+            pathname: text("pathname").map(str::to_owned),
+            heartbeat,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(document: &str) -> Option<ClientMode> {
+        document.parse::<Spec>().unwrap().heartbeat.client_mode()
+    }
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn the_document_is_that_of_primus() {
+        let spec = Spec {
+            transformer: Some("websockets".into()),
+            parser: Some(Parser::JSON),
+            pathname: Some("/a\"b".into()),
+            heartbeat: Heartbeat::ServerPings(Some(ms(30_000))),
+        };
+        let document = r#"{"pingInterval":30000,"pathname":"/a\"b","version":"8.0.9","parser":"json","transformer":"websockets"}"#;
+        assert_eq!(spec.to_string(), document);
+        assert_eq!(document.parse::<Spec>().unwrap().to_string(), document);
+    }
+
+    #[test]
+    fn the_heartbeat_of_every_generation() {
+        let pings = |timeout| Some(ClientMode::ServerPings { timeout });
+        assert_eq!(mode(r#"{"pingInterval":25}"#), pings(Some(ms(38))));
+        assert_eq!(mode(r#"{"pingInterval":false,"timeout":9}"#), pings(None));
+        assert_eq!(mode(r#"{"pingInterval":-7}"#), pings(Some(ms(2))));
+        let pinged = |interval| Some(ClientMode::ClientPings { interval, timeout: PING_MARGIN });
+        assert_eq!(mode(r#"{"timeout":35000}"#), pinged(Some(ms(25_000))));
+        assert_eq!(mode(r#"{"timeout":3}"#), pinged(Some(ms(1))));
+        assert_eq!(mode(r#"{"timeout":false}"#), pinged(None));
+        assert_eq!(mode("[]"), None);
+    }
+
+    #[test]
+    fn what_has_no_name_is_left_open() {
+        let spec: Spec = r#"{"parser":"custom","transformer":"custom"}"#.parse().unwrap();
+        assert!(spec.parser.is_none() && spec.transformer.is_none());
+        assert!(matches!(r#"{"parser":"smoke"}"#.parse::<Spec>(), Err(Error::Option(_))));
+        assert!(matches!("<html>".parse::<Spec>(), Err(Error::Protocol(_))));
+    }
+}
