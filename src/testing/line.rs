@@ -44,6 +44,8 @@ struct State {
     due: Option<Instant>,
     /// The client has closed its end.
     left: bool,
+    /// It was waited for in vain that the client leaves.
+    given_up: bool,
     over: bool,
 }
 
@@ -102,6 +104,15 @@ impl Line {
     pub fn is_dead(&self) -> bool {
         let state = self.lock();
         state.dead.contains(&true) && !state.left && !state.over
+    }
+
+    /// Notes that it was waited for in vain that the client leaves.
+    pub fn give_up(&self) {
+        self.lock().given_up = true;
+    }
+
+    pub fn is_given_up(&self) -> bool {
+        self.lock().given_up
     }
 
     pub fn is_over(&self) -> bool {

@@ -175,9 +175,9 @@ impl Link {
         })
     }
 
-    /// Whether the newest connection is dead, and its client does not know.
-    pub(super) fn is_dead(&self) -> bool {
-        lock(&self.0.newest).as_ref().is_some_and(|line| line.is_dead())
+    /// The newest connection, if it is dead and its client does not know.
+    pub(super) fn dead(&self) -> Option<Arc<Line>> {
+        lock(&self.0.newest).clone().filter(|line| line.is_dead())
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -171,18 +171,19 @@ impl Pair {
     fn settle_opening(&self) {
         let begun = Instant::now();
         while self.client.ready_state() == ReadyState::Opening && self.link.is_prompt() {
-            // The dead connection may be the last one, and the next not begun.
-            let patience = if self.link.is_dead() { GRACE } else { PATIENCE };
-            if begun.elapsed() > patience {
-                return;
+            match self.link.dead() {
+                Some(line) if line.is_given_up() => return,
+                // Perhaps it is the last one, and the next not begun.
+                Some(line) if begun.elapsed() > GRACE => return line.give_up(),
+                None if begun.elapsed() > PATIENCE => return,
+                _ => drop(self.client.wait_open(GLANCE)),
             }
-            let _ = self.client.wait_open(GLANCE);
         }
     }
 
     fn can_ask(&self) -> bool {
         let open = self.client.ready_state() == ReadyState::Open;
-        open && self.link.is_prompt() && !self.link.is_dead()
+        open && self.link.is_prompt() && self.link.dead().is_none()
     }
 
     /// Asks the server for the spark's id, unless that cannot reach it.
