@@ -169,7 +169,7 @@ pub fn example(name: &str) -> PathBuf {
         let folder = profile.join("examples");
         let age = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
         if EXAMPLES.iter().any(|name| age(&folder.join(name)) < age(&this)) {
-            build_examples(profile.ends_with("release"));
+            build_examples(profile);
         }
         folder
     });
@@ -179,12 +179,15 @@ pub fn example(name: &str) -> PathBuf {
 /// The examples that are tested here.
 const EXAMPLES: [&str; 2] = ["echo", "client"];
 
-fn build_examples(release: bool) {
+fn build_examples(profile: &Path) {
+    let release = profile.ends_with("release");
+    let target = profile.parent().expect("the target folder");
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet"]).args(EXAMPLES.map(|name| format!("--example={name}")));
     if !cfg!(feature = "msgpack") {
         cargo.arg("--no-default-features");
     }
+    cargo.arg("--target-dir").arg(target);
     cargo.args(release.then_some("--release")).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = cargo.output().expect("cargo runs");
     let told = String::from_utf8_lossy(&output.stderr);
