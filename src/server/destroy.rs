@@ -113,8 +113,10 @@ impl Primus {
         destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
         if destroyed.cut > 0 {
             server.connections.abort();
-            destroyed.stuck = server.connections.wait(Instant::now() + AFTER_CUT, own);
         }
+        // Also where nothing is cut: a thread may have left its connection and
+        // not be gone yet.
+        destroyed.stuck = server.connections.wait(Instant::now() + AFTER_CUT, own);
         server.broadcaster.stop();
         server.flusher.stop();
         server.timer.stop();

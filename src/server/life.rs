@@ -54,12 +54,22 @@ fn address(spark: &Spark) -> usize {
 
 /// Makes a spark of an accepted connection and lives its life.
 pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
+    let _left = Left;
     if let Some(spark) = admit(server, opening) {
         OWN.set(address(&spark));
         whole(server, &spark);
-        OWN.set(0);
     }
-    SOURCE.set(None);
+}
+
+/// The thread is nobody's again when dropped, also by a panic: it may serve
+/// another connection.
+struct Left;
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        OWN.set(0);
+        SOURCE.set(None);
+    }
 }
 
 fn whole(server: &Server, spark: &Spark) {
@@ -352,9 +362,11 @@ pub(super) fn emit_error(spark: &Spark, error: &Error) {
 
 /// Runs listeners whose failure has nobody left to be reported to.
 fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
+    // The error's `Display` is the application's too.
+    let run = || run().map_err(|error| error.to_string());
     let text = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(text)) => text,
         Err(panic) => {
             spark.0.server.metrics.panics.add(1);
             panic_text(&*panic)

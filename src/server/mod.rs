@@ -179,10 +179,12 @@ impl Primus {
         let registry = Arc::new(Registry::default());
         let limits = Arc::new(options.limits.clone());
         let bound = limits.connections.unwrap_or_else(http::default_connection_bound);
-        let (flusher, flushing) = Flusher::start(OWN_STACK)?;
+        // In this order: the threads of the first two end with their handles, so
+        // none is left over when the next cannot be made.
         let (broadcaster, broadcasting) =
             Broadcaster::start(registry.clone(), limits.broadcast_queue, OWN_STACK)?;
         let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
+        let (flusher, flushing) = Flusher::start(OWN_STACK)?;
         let plugins = options.plugins.clone();
         let primus = Primus(Arc::new(Inner {
             limits,
