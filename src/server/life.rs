@@ -5,7 +5,6 @@
 //! of a stack that were ever touched stay resident, and with thousands of
 //! threads the deepest call counts.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{BoxError, Error, Result};
+use crate::error::{BoxError, Error, Result, panic_text};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::net::Waker;
@@ -343,13 +342,6 @@ fn fail(spark: &Spark, error: &Error, may_reconnect: bool) {
     spark.0.server.log(log::Level::Error, &format!("spark {}: {error}", spark.id()));
     emit_error(spark, error);
     spark.close(CloseReason::new(Ended::Application, 1011, error.to_string(), may_reconnect));
-}
-
-/// The message of a panic, as far as it is text.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("of unknown kind").to_owned()
 }
 
 /// Runs the spark's `error` listeners.

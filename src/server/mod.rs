@@ -54,7 +54,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tiny_http::ResponseBox;
 
-use crate::error::{BoxError, Error, Result};
+use crate::error::{BoxError, Error, Result, panic_text};
 use crate::events::ListenerId;
 use crate::http::{self, Accepted, Acceptor, Connections, Listener, Request};
 use crate::id;
@@ -568,7 +568,7 @@ impl Inner {
             Ok(outcome) => outcome.map_err(Error::Listener),
             Err(panic) => {
                 self.metrics.panics.add(1);
-                Err(Error::Panicked(life::panic_text(&*panic)))
+                Err(Error::Panicked(panic_text(&*panic)))
             }
         }
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 use crate::frame::Frame;
 use crate::http::{Address, Request};
 use crate::message::Written;
@@ -336,7 +336,7 @@ impl Spark {
             }
             Err(panic) => {
                 self.0.server.metrics.panics.add(1);
-                log::error!("encoding {text} panicked: {}", life::panic_text(&*panic));
+                log::error!("encoding {text} panicked: {}", panic_text(&*panic));
                 None
             }
         }
