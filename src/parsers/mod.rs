@@ -38,6 +38,7 @@ pub trait Peer {
 }
 
 /// The peer of a parser that is used on its own, outside any connection.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct NoPeer;
 
 impl Peer for NoPeer {
@@ -377,6 +378,7 @@ pub enum Step {
 
 /// A message that could not be encoded or decoded.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ParserError {
     /// The parser's name.
     pub parser: String,
