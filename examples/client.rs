@@ -5,8 +5,16 @@
 //! client <url> [--transformer X] [--parser Y] [--pathname P] [--idle MS]
 //! ```
 //!
-//! A line is written as JSON if it parses as such, else as a string. At the
-//! end of the input everything written is sent; then the client waits for
+//! Parsers are `json` (the default), `ejson`, `binary`, `msgpack` and `raw`.
+//!
+//! A line is written as JSON if it parses as such, else as a string. With
+//! `--parser raw` it is written as it is. What JSON has no place for is printed
+//! so: a date as its ISO text, bytes as a list of numbers, NaN and infinities as
+//! null, a regular expression as `"/source/flags"`. (Under the `json` parser
+//! bytes arrive as the object that JavaScript makes of a `Buffer`, under `binary`
+//! dates as their English text; they are printed as they arrive.)
+//!
+//! At the end of the input everything written is sent; then the client waits for
 //! answers until none has come for `--idle` milliseconds (300 by default), or
 //! the server ends the connection, and ends.
 
@@ -17,10 +25,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lexopt::Arg::{Long, Value};
-use primus::{BoxError, Client, ClientBuilder, Error};
+use primus::{BoxError, Client, ClientBuilder, Error, Parser};
+
+use crate::raw::Raw;
+
+#[path = "shared/raw.rs"]
+mod raw;
 
 struct Args {
     client: ClientBuilder,
+    /// Lines are not looked at.
+    raw: bool,
     idle: Duration,
 }
 
@@ -47,14 +62,18 @@ fn args() -> Result<Args, BoxError> {
     }
     let url = url.ok_or("usage: client <url> [--transformer X] [--parser Y] [--pathname P]")?;
     let mut client = Client::builder(&url);
+    let mut raw = false;
     for (name, value) in options {
         client = match name.as_str() {
             "transformer" => client.transformer(&value),
-            "parser" => client.parser_name(&value),
+            "parser" => {
+                raw = value.eq_ignore_ascii_case("raw");
+                client.parser(if raw { Parser::custom(Raw) } else { value.parse()? })
+            }
             _ => client.pathname(&value),
         };
     }
-    Ok(Args { client, idle })
+    Ok(Args { client, raw, idle })
 }
 
 /// Prints the events; every message and event is one line.
@@ -75,12 +94,12 @@ fn listen(client: &Client) {
 }
 
 /// Writes the lines; false when the client ended before the input did.
-fn write_lines(client: &Client) -> Result<bool, BoxError> {
+fn write_lines(client: &Client, raw: bool) -> Result<bool, BoxError> {
     for line in io::stdin().lock().lines() {
         let line = line?;
-        let written = match serde_json::from_str::<serde_json::Value>(&line) {
-            Ok(json) => client.write(&json),
-            Err(_) => client.write(&line),
+        let written = match serde_json::from_str::<primus::Value>(&line) {
+            Ok(json) if !raw => client.write(&json),
+            _ => client.write(&line),
         };
         match written {
             Ok(_) => {}
@@ -115,14 +134,14 @@ fn print_messages(client: &Client, input_over: &AtomicBool, idle: Duration) -> i
 }
 
 fn run() -> Result<(), BoxError> {
-    let Args { client, idle } = args()?;
+    let Args { client, raw, idle } = args()?;
     let client = client.build_with(listen)?;
     let input_over = Arc::new(AtomicBool::new(false));
     let (reader, over) = (client.clone(), Arc::clone(&input_over));
     // A blocking read of standard input cannot be broken off; the process ends
     // without it when the server has ended the connection.
     std::thread::Builder::new().spawn(move || {
-        if let Err(error) = write_lines(&reader) {
+        if let Err(error) = write_lines(&reader, raw) {
             eprintln!("error {error}");
         }
         over.store(true, Ordering::Release);

@@ -10,12 +10,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use primus::middleware::HttpError;
-use primus::parsers::{CustomParser, Peer};
-use primus::{
-    BoxError, Builder, Destroy, EndOptions, Frame, Message, Parser, Primus, Spark, Value,
-};
+use primus::{BoxError, Builder, Destroy, EndOptions, Message, Parser, Primus, Spark, Value};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+use crate::raw::Raw;
+
+#[path = "shared/raw.rs"]
+mod raw;
 
 const HELP: &str = "\
 Usage: echo [options]
@@ -190,24 +192,4 @@ fn broadcast(spark: &Spark, text: &str) -> primus::Result<bool> {
         primus.write(&message)?;
     }
     Ok(true)
-}
-
-/// A parser that leaves messages as they are.
-struct Raw;
-
-impl CustomParser for Raw {
-    fn encode(&self, value: &Value, _: &dyn Peer) -> Result<Option<Frame>, BoxError> {
-        match value {
-            Value::String(text) => Ok(Some(Frame::text(text.as_str()))),
-            Value::Binary(bytes) => Ok(Some(Frame::binary(bytes.as_slice()))),
-            other => Ok(Some(Frame::text(serde_json::to_string(other)?))),
-        }
-    }
-
-    fn decode(&self, frame: &Frame, _: &dyn Peer) -> Result<Value, BoxError> {
-        Ok(match frame {
-            Frame::Text(text) => Value::String(text.to_string()),
-            Frame::Binary(bytes) => Value::Binary(bytes.to_vec()),
-        })
-    }
 }

@@ -359,10 +359,12 @@ fn cve_2023_43669_head_in_single_bytes() {
         assert!(peer.read_head().starts_with("HTTP/1.1 101 "));
         (cpu_time() - before).as_secs_f64() / head.len() as f64
     };
-    spend(4 << 10);
-    let (short, long) = (spend(8 << 10), spend(64 << 10));
-    // As much for each byte, however long the head is; client included.
-    assert!(long < short * 3.0, "{:.1} and {:.1} µs a byte", short * 1e6, long * 1e6);
+    // The least of several, for what else the machine does only adds.
+    let least = |size: usize| (0..5).map(|_| spend(size)).fold(f64::MAX, f64::min);
+    let (short, long) = (least(4 << 10), least(64 << 10));
+    // As much for each byte, however long the head is (sixteen times as much if
+    // all were parsed anew each time); client included.
+    assert!(long < short * 5.0, "{:.1} and {:.1} µs a byte", short * 1e6, long * 1e6);
 }
 
 /// What ws-rs had to send grew without bound.

@@ -78,7 +78,6 @@ impl Driver {
         if core.todo.is_empty() && core.machine.deadline().is_some_and(due) {
             let wall_ms = shared.options.clock.wall_ms();
             shared.apply(&mut core, Input::Tick { wall_ms, busy: !self.quiet });
-            shared.changed();
         }
         let effect = core.todo.pop_front();
         if effect.is_none() {

@@ -164,6 +164,10 @@ impl Shared {
         let Core { machine, todo, .. } = core;
         let heard = machine.input(self.now(), input, todo);
         self.outbox.set_over(core.machine.over());
+        if let Clock::Manual(_) = self.options.clock {
+            // Whoever moves it waits for deadlines to be seen to.
+            self.changed();
+        }
         heard
     }
 

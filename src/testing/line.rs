@@ -42,6 +42,10 @@ struct State {
     dead: [bool; 2],
     /// When the next delayed bytes are to go on.
     due: Option<Instant>,
+    /// The client has closed its end.
+    left: bool,
+    /// It was waited for in vain that the client leaves.
+    given_up: bool,
     over: bool,
 }
 
@@ -62,7 +66,13 @@ pub(super) fn start(link: &Arc<Inner>, ends: [UnixStream; 2]) -> io::Result<Arc<
         clock.attach(Arc::downgrade(&driven));
     }
     let ends = ends.map(Stream::Unix);
-    let pump = Pump { link: link.clone(), line: line.clone(), ends, flows: Default::default() };
+    let pump = Pump {
+        link: link.clone(),
+        line: line.clone(),
+        ends,
+        gone: [false; 2],
+        flows: Default::default(),
+    };
     let thread = thread::Builder::new().name("primus-link".into()).stack_size(STACK);
     thread.spawn(move || pump.run())?;
     Ok(line)
@@ -90,8 +100,19 @@ impl Line {
         self.wake();
     }
 
+    /// Whether it leads nowhere and the client still relies on it.
     pub fn is_dead(&self) -> bool {
-        self.lock().dead.contains(&true)
+        let state = self.lock();
+        state.dead.contains(&true) && !state.left && !state.over
+    }
+
+    /// Notes that it was waited for in vain that the client leaves.
+    pub fn give_up(&self) {
+        self.lock().given_up = true;
+    }
+
+    pub fn is_given_up(&self) -> bool {
+        self.lock().given_up
     }
 
     pub fn is_over(&self) -> bool {
@@ -124,6 +145,8 @@ struct Pump {
     line: Arc<Line>,
     /// Towards the client, towards the server.
     ends: [Stream; 2],
+    /// Whose other end is closed.
+    gone: [bool; 2],
     flows: [Flow; 2],
 }
 
@@ -137,7 +160,7 @@ enum Passed {
 /// One direction.
 #[derive(Default)]
 struct Flow {
-    /// What is on the way, and when it may go on.
+    /// What is on the way, and since when.
     queue: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
     /// The sender has ended.
@@ -204,9 +227,7 @@ impl Pump {
                 Ok(0) => flow.ended = true,
                 Ok(_) if dead || flow.done => {}
                 Ok(length) => {
-                    let delay = self.link.rules(way).delay;
-                    let at = now.checked_add(delay).unwrap_or(now);
-                    flow.queue.push_back((at, piece[..length].to_vec()));
+                    flow.queue.push_back((now, piece[..length].to_vec()));
                     flow.bytes += length;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -219,9 +240,9 @@ impl Pump {
     fn pass(&mut self, way: usize, now: Instant, dead: bool) -> bool {
         let flow = &mut self.flows[way];
         flow.full = false;
-        if dead {
+        flow.done |= self.gone[1 - way];
+        if dead || flow.done {
             flow.clear();
-            flow.done |= flow.ended;
             return false;
         }
         loop {
@@ -248,7 +269,7 @@ impl Pump {
             }
             return Passed::None;
         };
-        if *at > now {
+        if later(*at, rules.delay) > now {
             return Passed::None;
         }
         let most = rules.piece.unwrap_or(usize::MAX).min(bytes.len());
@@ -287,10 +308,15 @@ impl Pump {
         }
     }
 
+    /// When the delay of what waits first is over.
+    fn due(&self, way: usize, now: Instant) -> Option<Instant> {
+        let (at, _) = self.flows[way].queue.front()?;
+        Some(later(*at, self.link.rules(way).delay)).filter(|due| *due > now)
+    }
+
     /// Waits for bytes, room, a command or the time of what is delayed.
-    fn wait(&self, now: Instant) -> io::Result<()> {
-        let later = |flow: &Flow| flow.queue.front().map(|(at, _)| *at).filter(|at| *at > now);
-        let due = self.flows.iter().filter_map(later).min();
+    fn wait(&mut self, now: Instant) -> io::Result<()> {
+        let due = [UP, DOWN].into_iter().filter_map(|way| self.due(way, now)).min();
         self.line.lock().due = due;
         self.line.settled.notify_all();
         let timeout = match (&self.line.clock, due) {
@@ -298,17 +324,28 @@ impl Pump {
             _ => None,
         };
         let mut fds = vec![PollFd::new(&self.line.waker, PollFlags::IN)];
+        let mut asked = Vec::new();
         for (end, socket) in self.ends.iter().enumerate() {
             let (from, to) = (&self.flows[end], &self.flows[1 - end]);
             let mut flags = PollFlags::empty();
             flags.set(PollFlags::IN, !from.ended && from.bytes < WINDOW);
             flags.set(PollFlags::OUT, to.full);
-            if !flags.is_empty() {
+            if !flags.is_empty() || !self.gone[end] {
                 fds.push(PollFd::new(socket, flags));
+                asked.push(end);
             }
         }
         poll(&mut fds, timeout.map(|left| left.max(Duration::from_millis(1))))?;
+        for (end, fd) in asked.into_iter().zip(&fds[1..]) {
+            self.gone[end] |= fd.revents().contains(PollFlags::HUP);
+        }
+        self.line.lock().left |= self.gone[0];
         self.line.waker.clear();
         Ok(())
     }
+}
+
+/// A delay of ages that no clock can count is none.
+fn later(at: Instant, delay: Duration) -> Instant {
+    at.checked_add(delay).unwrap_or(at)
 }

@@ -167,14 +167,17 @@ impl Link {
         lock(&self.0.lines).iter().filter(|line| !line.is_over()).count()
     }
 
-    /// Whether what is sent arrives at once.
-    pub(super) fn is_clear(&self) -> bool {
-        let free = |rules: &Mutex<Rules>| {
+    /// Whether nothing is held back or delayed.
+    pub(super) fn is_prompt(&self) -> bool {
+        self.0.lanes.iter().all(|rules| {
             let rules = lock(rules);
             !rules.held && rules.delay.is_zero()
-        };
-        let newest = lock(&self.0.newest);
-        self.0.lanes.iter().all(free) && newest.as_ref().is_none_or(|line| !line.is_dead())
+        })
+    }
+
+    /// The newest connection, if it is dead and its client does not know.
+    pub(super) fn dead(&self) -> Option<Arc<Line>> {
+        lock(&self.0.newest).clone().filter(|line| line.is_dead())
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -230,8 +233,8 @@ impl Lane<'_> {
         self.change(|rules| rules.piece = Some(bytes.max(1)));
     }
 
-    /// Lets what is sent from now on arrive later by `span`, on the server's
-    /// clock.
+    /// Lets everything arrive later by `span`, on the server's clock; what is
+    /// under way too.
     pub fn delay(&self, span: Duration) {
         self.change(|rules| rules.delay = span);
     }

@@ -57,6 +57,9 @@ pub use link::{Lane, Link};
 /// unless the machine is overloaded.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a client may take to notice that it is to dial.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// How often what may end a wait is looked at.
 const GLANCE: Duration = Duration::from_millis(2);
 
@@ -158,22 +161,34 @@ impl Pair {
     /// server and back comes behind whatever the server had sent, and the next
     /// one behind the client's answers to that.
     fn settle(&self) {
-        let until = Instant::now() + PATIENCE;
-        while self.is_state(ReadyState::Opening) && Instant::now() < until {
-            let _ = self.client.wait_open(GLANCE);
-        }
+        self.settle_opening();
         for _ in 0..2 {
             self.asked();
         }
     }
 
-    fn is_state(&self, state: ReadyState) -> bool {
-        self.client.ready_state() == state && self.link.is_clear()
+    /// Waits for an attempt to connect, unless nothing can come of it.
+    fn settle_opening(&self) {
+        let begun = Instant::now();
+        while self.client.ready_state() == ReadyState::Opening && self.link.is_prompt() {
+            match self.link.dead() {
+                Some(line) if line.is_given_up() => return,
+                // Perhaps it is the last one, and the next not begun.
+                Some(line) if begun.elapsed() > GRACE => return line.give_up(),
+                None if begun.elapsed() > PATIENCE => return,
+                _ => drop(self.client.wait_open(GLANCE)),
+            }
+        }
+    }
+
+    fn can_ask(&self) -> bool {
+        let open = self.client.ready_state() == ReadyState::Open;
+        open && self.link.is_prompt() && self.link.dead().is_none()
     }
 
     /// Asks the server for the spark's id, unless that cannot reach it.
     fn asked(&self) -> Option<String> {
-        if !self.is_state(ReadyState::Open) {
+        if !self.can_ask() {
             return None;
         }
         let until = Instant::now() + PATIENCE;
@@ -185,7 +200,7 @@ impl Pair {
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if !self.is_state(ReadyState::Open) || Instant::now() >= until {
+            if !self.can_ask() || Instant::now() >= until {
                 return None;
             }
         }

@@ -84,6 +84,8 @@ pub struct Driver {
     pub options: Value,
     /// Whether messages are left out of the events.
     pub quiet: bool,
+    /// Whether messages are told as Node.js shows them, types and all.
+    pub inspects: bool,
 }
 
 impl Driver {
@@ -99,6 +101,7 @@ impl Driver {
             socket: json!({}),
             options: json!({"reconnect": {"min": 20, "max": 500, "retries": 60}}),
             quiet: false,
+            inspects: false,
         };
         driver.expect(0, "ready");
         driver
@@ -118,6 +121,7 @@ impl Driver {
         self.command(json!({
             "command": "open", "client": client, "url": url, "socket": socket,
             "options": self.options, "writes": writes, "quiet": self.quiet,
+            "inspects": self.inspects,
         }));
         client
     }

@@ -5,6 +5,7 @@
 
 mod crowd;
 mod driver;
+mod each_parser;
 mod ends;
 mod example;
 mod heartbeats;

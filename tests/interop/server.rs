@@ -45,10 +45,13 @@ impl Server {
 
     /// A server that decodes each message and encodes it again.
     pub fn start_decoding(builder: Builder) -> Server {
+        Server::answering(builder, |spark, message| spark.write(message.value()).map(drop))
+    }
+
+    /// A server that does something else with messages.
+    pub fn answering(builder: Builder, answer: Answer) -> Server {
         let listener = bind("127.0.0.1:0".parse().unwrap());
-        Server::run(builder.build().unwrap(), listener, |spark, message| {
-            spark.write(message.value()).map(drop)
-        })
+        Server::run(builder.build().unwrap(), listener, answer)
     }
 
     /// A server that listens where the one before it did.
@@ -145,7 +148,7 @@ impl Example {
     /// Starts it; on any free port unless the arguments say otherwise.
     pub fn start(args: &[&str]) -> Example {
         let port = if args.contains(&"--port") { [].as_slice() } else { &["--port", "0"] };
-        let process = Process::start(example(), &[port, args].concat());
+        let process = Process::start(example("echo"), &[port, args].concat());
         let line = process.line();
         let url = line.strip_prefix("listening on ").expect("it tells where it listens");
         Example { url: url.to_owned(), process }
@@ -156,25 +159,32 @@ impl Example {
     }
 }
 
-/// The example's program. `cargo test` has built it, but `cargo test --test
+/// The program of an example. `cargo test` has built it, but `cargo test --test
 /// interop` has not.
-fn example() -> &'static Path {
-    static ECHO: OnceLock<PathBuf> = OnceLock::new();
-    ECHO.get_or_init(|| {
+pub fn example(name: &str) -> PathBuf {
+    static FRESH: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FRESH.get_or_init(|| {
         let this = env::current_exe().expect("the test's own path");
         let profile = this.parent().and_then(Path::parent).expect("the profile's folder");
-        let echo = profile.join("examples").join("echo");
+        let folder = profile.join("examples");
         let age = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-        if age(&echo) < age(&this) {
-            build_example(profile.ends_with("release"));
+        if EXAMPLES.iter().any(|name| age(&folder.join(name)) < age(&this)) {
+            build_examples(profile.ends_with("release"));
         }
-        echo
-    })
+        folder
+    });
+    folder.join(name)
 }
 
-fn build_example(release: bool) {
+/// The examples that are tested here.
+const EXAMPLES: [&str; 2] = ["echo", "client"];
+
+fn build_examples(release: bool) {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--example", "echo"]);
+    cargo.args(["build", "--quiet"]).args(EXAMPLES.map(|name| format!("--example={name}")));
+    if !cfg!(feature = "msgpack") {
+        cargo.arg("--no-default-features");
+    }
     cargo.args(release.then_some("--release")).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = cargo.output().expect("cargo runs");
     let told = String::from_utf8_lossy(&output.stderr);

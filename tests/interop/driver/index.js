@@ -13,7 +13,9 @@
 const { createRequire } = require('module');
 const path = require('path');
 const readline = require('readline');
+const { inspect } = require('util');
 const crowd = require('./crowd');
+const rich = require('./rich');
 const values = require('./values');
 
 const project = path.join(__dirname, '..', process.argv[2]);
@@ -28,6 +30,10 @@ function say(client, event, value) {
 
 function told(value) {
   return value instanceof Error ? value.message : value;
+}
+
+function shown(value) {
+  return inspect(value, { depth: Infinity, breakLength: Infinity, compact: true });
 }
 
 // The events that a test can wait for, with what is said of their arguments.
@@ -49,7 +55,8 @@ const events = {
   'incoming::pong': (time) => time
 };
 
-function open({ client: name, url, socket, options, writes, quiet }) {
+// `inspects`: messages are told as Node.js shows them, types and all.
+function open({ client: name, url, socket, options, writes, quiet, inspects }) {
   const Socket = Primus.createSocket(socket);
   const client = new Socket(url, options);
   clients.set(name, client);
@@ -59,7 +66,7 @@ function open({ client: name, url, socket, options, writes, quiet }) {
     client.on(event, (first, second) => {
       // A reconnect tells its error first, if there is one.
       const subject = /^reconnect(ed| scheduled)?$/.test(event) && !(first && first.attempt) ? second : first;
-      say(name, event, tell(subject));
+      say(name, event, 'data' === event && inspects ? shown(first) : tell(subject));
     });
   }
 
@@ -83,6 +90,15 @@ const commands = {
 
   values(wishes) {
     values(clients.get(wishes.client), wishes, (result) => say(wishes.client, 'values', result));
+  },
+
+  rich(wishes) {
+    rich(clients.get(wishes.client), wishes, (result) => say(wishes.client, 'rich', result));
+  },
+
+  // Sends a frame past the parser: a text, or bytes in hexadecimal digits.
+  frame({ client, text, hex }) {
+    clients.get(client).emit('outgoing::data', text === undefined ? Buffer.from(hex, 'hex') : text);
   },
 
   crowd: (wishes) => crowd(Primus, wishes, (event, value) => say(0, event, value)),
