@@ -378,7 +378,6 @@ pub enum Step {
 
 /// A message that could not be encoded or decoded.
 #[derive(Debug)]
-#[non_exhaustive]
 pub struct ParserError {
     /// The parser's name.
     pub parser: String,
