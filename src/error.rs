@@ -1,5 +1,6 @@
 //! The crate's error type.
 
+use std::any::Any;
 use std::{fmt, io};
 
 use crate::close::CloseReason;
@@ -105,4 +106,11 @@ impl From<ParserError> for Error {
     fn from(error: ParserError) -> Self {
         Error::Parser(error)
     }
+}
+
+/// The message of a panic, as far as it is text.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("of unknown kind").to_owned()
 }

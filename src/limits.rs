@@ -31,10 +31,13 @@ pub struct Limits {
     /// default, works it out from the descriptor, mapping and thread limits of
     /// the machine.
     pub connections: Option<usize>,
-    /// Bytes of received messages that wait for a listener or a reader before
-    /// the socket is read no further. Default 1 MiB.
+    /// Bytes of received messages, and 128 for each, that may wait for a
+    /// listener or a reader. Beyond it: a spark that has a reader is read no
+    /// further until that has caught up; one that has neither is closed with
+    /// 1008. Default 1 MiB.
     pub inbox: usize,
-    /// Bytes of broadcasts that may wait for the broadcaster thread. Beyond it
+    /// Bytes of broadcasts, and 64 for each, that may wait for the broadcaster
+    /// thread. Beyond it
     /// `Primus::write` is refused. Default 64 MiB.
     pub broadcast_queue: usize,
     /// WebSocket control frames (ping and pong) accepted from a peer in a

@@ -11,6 +11,10 @@ use crate::frame::Frame;
 use crate::parsers::{NoPeer, Parser, Peer};
 use crate::value::Value;
 
+/// What a waiting message costs in bytes beside those of its frame: without it
+/// a peer that sends empty messages would go past every bound.
+const OVERHEAD: usize = 128;
+
 /// A message that was received.
 ///
 /// It is known to be well-formed, but decoded only when it is looked at: a
@@ -53,6 +57,11 @@ impl Message {
     /// The frame as it came over the wire, before any transform.
     pub fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// The bytes of memory that it counts for while it waits.
+    pub(crate) fn cost(&self) -> usize {
+        self.frame.len() + OVERHEAD
     }
 
     /// The decoded message, whatever its shape.

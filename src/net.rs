@@ -1,13 +1,13 @@
 //! The byte stream under a connection: TCP or Unix, always blocking for
 //! reads, never blocking for [`Stream::offer`].
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 
 /// A connected socket.
@@ -15,6 +15,7 @@ use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 /// Shared between the thread that reads it and the threads that write to it;
 /// every method takes `&self`.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Stream {
     /// A TCP connection.
     Tcp(TcpStream),
@@ -142,37 +143,31 @@ impl From<UnixStream> for Stream {
     }
 }
 
-/// Wakes a thread that waits in `poll(2)`.
+/// Wakes a thread that waits in `poll(2)`: one descriptor, readable from the
+/// first [`wake`](Self::wake) to the next [`clear`](Self::clear).
 #[derive(Debug)]
-pub(crate) struct Waker {
-    sender: UnixStream,
-    receiver: UnixStream,
-}
+pub(crate) struct Waker(OwnedFd);
 
 impl Waker {
     pub fn new() -> io::Result<Self> {
-        let (sender, receiver) = UnixStream::pair()?;
-        sender.set_nonblocking(true)?;
-        receiver.set_nonblocking(true)?;
-        Ok(Waker { sender, receiver })
+        Ok(Waker(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
-    /// Makes the next or present wait return. A full pipe is as good as
-    /// another byte in it.
+    /// Makes the next or present wait return.
     pub fn wake(&self) {
-        let _ = rustix::net::send(&self.sender, b"!", SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        // Fails only after 2^64 wake-ups that nobody has taken, which are as
+        // good as one more.
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
     /// Takes the wake-ups so far.
     pub fn clear(&self) {
-        let mut sink = [0; 64];
-        while (&self.receiver).read(&mut sink).is_ok_and(|read| read == sink.len()) {}
+        let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 
     /// Waits until `stream` can be read (true) or the waker was woken (false).
     pub fn wait_or_readable(&self, stream: &Stream) -> io::Result<bool> {
-        let mut fds =
-            [PollFd::new(stream, PollFlags::IN), PollFd::new(&self.receiver, PollFlags::IN)];
+        let mut fds = [PollFd::new(stream, PollFlags::IN), PollFd::new(self, PollFlags::IN)];
         poll(&mut fds, None)?;
         let readable = !fds[0].revents().is_empty();
         if !readable {
@@ -184,7 +179,7 @@ impl Waker {
 
 impl AsFd for Waker {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.receiver.as_fd()
+        self.0.as_fd()
     }
 }
 

@@ -18,6 +18,7 @@ use crate::transformers;
 /// What happens to a client that does not read what is written to it, once
 /// its backlog reaches the bound (see [`Builder::backlog`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SlowConsumer {
     /// The connection is cut: at once when a write would go over the bound, and
     /// when the backlog has been over half the bound for `grace`. So a client
@@ -78,6 +79,7 @@ pub(crate) struct Options {
 /// # primus.destroy(Default::default());
 /// # Ok::<(), primus::Error>(())
 /// ```
+#[must_use = "nothing happens before `build`"]
 pub struct Builder {
     options: Options,
     transformer: String,

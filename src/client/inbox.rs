@@ -6,9 +6,6 @@ use std::time::Instant;
 
 use crate::message::Message;
 
-/// What a message costs beside its bytes.
-const OVERHEAD: usize = 128;
-
 /// A queue bounded in bytes: the client's thread stops reading while it
 /// [`is_full`](Self::is_full).
 pub(crate) struct Inbox {
@@ -49,7 +46,7 @@ impl Inbox {
             return;
         }
         let mut state = self.lock();
-        state.bytes += message.frame().len() + OVERHEAD;
+        state.bytes += message.cost();
         state.messages.push_back(message);
         drop(state);
         self.changed.notify_one();
@@ -64,14 +61,14 @@ impl Inbox {
     pub fn pop(&self) -> Option<Message> {
         let mut state = self.lock();
         let message = state.messages.pop_front()?;
-        state.bytes -= message.frame().len() + OVERHEAD;
+        state.bytes -= message.cost();
         Some(message)
     }
 
     /// Puts back what [`pop`](Self::pop) gave.
     pub fn unpop(&self, message: Message) {
         let mut state = self.lock();
-        state.bytes += message.frame().len() + OVERHEAD;
+        state.bytes += message.cost();
         state.messages.push_front(message);
         drop(state);
         self.changed.notify_one();
@@ -83,7 +80,7 @@ impl Inbox {
         loop {
             if let Some(message) = state.messages.pop_front() {
                 let before = state.bytes;
-                state.bytes -= message.frame().len() + OVERHEAD;
+                state.bytes -= message.cost();
                 let reopened = before >= self.bound && state.bytes < self.bound;
                 return Fetched::Message { message, reopened };
             }

@@ -1,12 +1,11 @@
 //! Running listeners: nothing they do ends the client's thread.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Client;
 use super::machine::Event;
 use super::shared::{Shared, lock};
-use crate::error::{BoxError, Error, Result};
+use crate::error::{BoxError, Error, Result, panic_text};
 use crate::events::Snapshot;
 
 impl Shared {
@@ -98,10 +97,5 @@ impl Shared {
 
 /// Runs application code; a panic becomes an error.
 pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Error::Panicked(text_of(&*panic)))
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".into())
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Error::Panicked(panic_text(&*panic)))
 }

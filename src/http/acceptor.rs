@@ -3,21 +3,21 @@
 use std::fs::File;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tiny_http::HTTPVersion;
 
 use super::connections::{Accepted, Connections};
 use super::response::refusal;
 use super::wait::timespec;
-use crate::net::Stream;
+use crate::net::{Stream, Waker};
 
 /// The shortest and longest pause when the machine is out of something.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -68,7 +68,7 @@ pub(crate) struct Acceptor {
 
 struct Stop {
     told: AtomicBool,
-    wake: OwnedFd,
+    waker: Waker,
 }
 
 impl Acceptor {
@@ -92,8 +92,7 @@ impl Acceptor {
         connections: Arc<Connections>,
         serve: impl Fn(Accepted) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let stop = Arc::new(Stop { told: AtomicBool::new(false), wake });
+        let stop = Arc::new(Stop { told: AtomicBool::new(false), waker: Waker::new()? });
         let accepting = Accepting {
             incoming,
             connections,
@@ -114,7 +113,7 @@ impl Acceptor {
     /// returns. May be called more than once.
     pub(crate) fn stop(&self) {
         self.stop.told.store(true, SeqCst);
-        let _ = rustix::io::write(&self.stop.wake, &1u64.to_ne_bytes());
+        self.stop.waker.wake();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -225,7 +224,7 @@ impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
     fn wait(&self, for_more: bool, time: Option<Duration>) {
         let wanted = if for_more { PollFlags::IN } else { PollFlags::empty() };
         let mut both =
-            [PollFd::new(&self.stop.wake, PollFlags::IN), PollFd::new(&self.incoming, wanted)];
+            [PollFd::new(&self.stop.waker, PollFlags::IN), PollFd::new(&self.incoming, wanted)];
         // A broken listener is always ready; without looking at it the pause
         // is a pause.
         let watched = if for_more { &mut both[..] } else { &mut both[..1] };

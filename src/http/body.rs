@@ -72,11 +72,6 @@ impl BodyDecoder {
         self.state == State::Done
     }
 
-    /// Whether the end of the connection may come now.
-    pub(crate) fn may_end(&self) -> bool {
-        matches!(self.state, State::Done | State::UntilClose)
-    }
-
     /// Body bytes that are announced and not yet taken: of the whole body if
     /// its length is known, else of the present chunk.
     pub(crate) fn announced(&self) -> u64 {

@@ -82,6 +82,7 @@ impl Connection {
     }
 
     /// The socket.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the transformers that poll"))]
     pub(crate) fn stream(&self) -> &Arc<Stream> {
         &self.accepted.stream
     }
@@ -159,6 +160,7 @@ impl Connection {
     }
 
     /// Reads the whole body. A failure tells the status to answer with.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the transformers that poll"))]
     pub(crate) fn read_body(&mut self, limit: u64) -> Result<Vec<u8>, Bad> {
         let mut body = self.body(limit)?;
         let mut bytes = Vec::new();
@@ -169,6 +171,7 @@ impl Connection {
     }
 
     /// No request is read after the present one; its answer says so.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the transformers that poll"))]
     pub(crate) fn close_after(&mut self) {
         self.exchange.keep_alive = false;
     }

@@ -71,11 +71,20 @@ struct Table {
     ended: Option<JoinHandle<()>>,
 }
 
-/// Where a resting thread is given its next connection.
+/// Where a resting thread is told what comes next. Whoever takes it off the list
+/// of those that rest says one word, without fail.
 #[derive(Default)]
 struct Slot {
-    job: Mutex<Option<Job>>,
-    given: Condvar,
+    word: Mutex<Option<Word>>,
+    said: Condvar,
+}
+
+/// What a resting thread is told.
+enum Word {
+    /// To serve a connection.
+    Serve(Job),
+    /// To end.
+    End,
 }
 
 /// A connection to serve.
@@ -86,24 +95,26 @@ struct Job {
 }
 
 impl Slot {
-    fn job(&self) -> MutexGuard<'_, Option<Job>> {
-        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    fn word(&self) -> MutexGuard<'_, Option<Word>> {
+        self.word.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give(&self, job: Job) {
-        *self.job() = Some(job);
-        self.given.notify_all();
+    fn say(&self, word: Word) {
+        *self.word() = Some(word);
+        self.said.notify_all();
     }
 
-    /// Waits for a job; woken without one, or at the end of the time, there is
-    /// none.
-    fn take(&self, time: Duration) -> Option<Job> {
-        let job = self.job();
-        let mut job = match job.is_some() {
-            true => job,
-            false => self.given.wait_timeout(job, time).unwrap_or_else(PoisonError::into_inner).0,
-        };
-        job.take()
+    /// Waits for the word; `None` at the end of the time.
+    fn hear(&self, time: Duration) -> Option<Word> {
+        let silent = |word: &mut Option<Word>| word.is_none();
+        let waited = self.said.wait_timeout_while(self.word(), time, silent);
+        waited.unwrap_or_else(PoisonError::into_inner).0.take()
+    }
+
+    /// Waits for the word, which is about to be said.
+    fn listen(&self) -> Option<Word> {
+        let waited = self.said.wait_while(self.word(), |word| word.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -167,7 +178,7 @@ impl Connections {
         let resting = self.lock().resting.pop();
         match resting {
             Some(slot) => {
-                slot.give(job);
+                slot.say(Word::Serve(job));
                 Ok(())
             }
             None => self.start(job),
@@ -225,16 +236,22 @@ impl Connections {
             }
             table.resting.push(Arc::clone(slot));
         }
-        if let Some(job) = slot.take(REST) {
-            return Some(job);
+        match slot.hear(REST).or_else(|| self.called(slot))? {
+            Word::Serve(job) => Some(job),
+            Word::End => None,
         }
+    }
+
+    /// Takes a slot off the list; if somebody else has, what that one says.
+    fn called(&self, slot: &Arc<Slot>) -> Option<Word> {
         let mut table = self.lock();
-        let before = table.resting.len();
-        table.resting.retain(|resting| !Arc::ptr_eq(resting, slot));
-        let taken = table.resting.len() == before && !table.closed;
+        let at = table.resting.iter().position(|resting| Arc::ptr_eq(resting, slot));
+        if let Some(at) = at {
+            table.resting.remove(at);
+            return None;
+        }
         drop(table);
-        // Whoever took the slot off the list is about to fill it.
-        if taken { slot.take(REST) } else { slot.take(Duration::ZERO) }
+        slot.listen()
     }
 
     /// Takes a place for a connection that the calling thread will serve.
@@ -252,16 +269,19 @@ impl Connections {
     }
 
     /// Connections that are open now.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lock().live.len()
     }
 
     /// The most connections at a time.
+    #[cfg(test)]
     pub(crate) fn bound(&self) -> usize {
         self.bound
     }
 
     /// Connections that were ever taken.
+    #[cfg(test)]
     pub(crate) fn opened(&self) -> u64 {
         self.opened.load(Relaxed)
     }
@@ -287,7 +307,7 @@ impl Connections {
         table.closed = true;
         let resting = std::mem::take(&mut table.resting);
         drop(table);
-        resting.iter().for_each(|slot| slot.given.notify_all());
+        resting.iter().for_each(|slot| slot.say(Word::End));
     }
 
     /// Cuts every open stream, which wakes the threads that read them; what
@@ -379,5 +399,33 @@ impl Connections {
 fn join(thread: Option<JoinHandle<()>>) {
     if let Some(thread) = thread {
         let _ = thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::*;
+
+    /// A connection given to a resting thread at the moment at which its rest
+    /// was over, while the server was being closed, was dropped: the thread left
+    /// without a look at its slot.
+    #[test]
+    fn a_thread_called_at_the_end_of_its_rest_serves_though_the_server_closes() {
+        let connections = Connections::new(1, 64 << 10);
+        let slot: Arc<Slot> = Arc::default();
+        let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
+        let place = connections.enter(Arc::clone(&stream)).unwrap();
+        // Taken off the list, and not given anything yet.
+        connections.close();
+        thread::scope(|scope| {
+            let rested = scope.spawn(|| connections.called(&slot));
+            let job = Job { place, accepted: Accepted::new(stream), serve: Box::new(drop) };
+            slot.say(Word::Serve(job));
+            assert!(matches!(rested.join().unwrap(), Some(Word::Serve(_))));
+        });
+        assert_eq!(connections.len(), 0);
     }
 }

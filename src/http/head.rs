@@ -71,7 +71,6 @@ pub(crate) struct RequestHead {
 /// A response head.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseHead {
-    pub(crate) version: HTTPVersion,
     pub(crate) status: u16,
     /// The reason phrase, then the fields.
     pub(crate) fields: Fields,
@@ -228,7 +227,7 @@ fn response_head(bytes: &[u8], lines: usize) -> Result<ResponseHead, Bad> {
     let version = HTTPVersion(1, response.version.unwrap_or_default());
     let fields = Fields::new(response.reason.unwrap_or_default().as_bytes(), response.headers)?;
     let body = body_length(&fields, &version)?.unwrap_or(BodyLength::UntilClose);
-    Ok(ResponseHead { version, status: response.code.unwrap_or_default(), fields, body })
+    Ok(ResponseHead { status: response.code.unwrap_or_default(), fields, body })
 }
 
 fn fault(error: httparse::Error) -> &'static str {

@@ -19,8 +19,6 @@
 //! The acceptor has one thread; each connection has one, on which everything
 //! here runs. [`Connections`] is the only thing shared between them.
 
-#![allow(dead_code)] // bodies and response heads are for the transformers that poll
-
 mod acceptor;
 mod body;
 mod bound;

@@ -37,6 +37,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tiny_http::ResponseBox;
 
+use crate::error::panic_text;
+
 mod authorization;
 mod cors;
 mod error;
@@ -57,6 +59,7 @@ pub use exchange::{Exchange, Extensions};
 pub use forwarded::TrustedProxies;
 
 /// What happens after a layer.
+#[must_use]
 pub enum Flow {
     /// The next layer runs; after the last one, the transformer.
     Next,
@@ -248,11 +251,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn panicked(name: &str, payload: &(dyn Any + Send)) -> Self {
-        let text = payload
-            .downcast_ref::<&str>()
-            .map(|s| (*s).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
+        let text = panic_text(payload);
         log::error!("the middleware layer {name:?} panicked: {text}");
         let response = HttpError::new(500, "Internal Server Error").response(500);
         Answer { response, panic: Some(text) }

@@ -38,6 +38,7 @@ pub trait Peer {
 }
 
 /// The peer of a parser that is used on its own, outside any connection.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct NoPeer;
 
 impl Peer for NoPeer {

@@ -20,14 +20,10 @@ mod yeast;
 
 use std::time::{Duration, Instant};
 
-#[allow(unused_imports)]
 pub use client::{ClientHeartbeat, ClientMode, ClientReceived, ClientTick};
 pub use number::number;
-#[allow(unused_imports)]
 pub use server::{Generation, Heartbeat, HeartbeatOptions, Received, Tick};
-#[allow(unused_imports)]
 pub use signals::Signals;
-#[allow(unused_imports)]
 pub use yeast::Yeast;
 
 /// How all of them begin.

@@ -27,6 +27,14 @@ use crate::server::spark::Spark;
 /// for the last message of a long burst.
 const BATCH_MAX: usize = 256 << 10;
 
+/// What a waiting command counts for beside the bytes of its frame, so that the
+/// bound also holds for very small messages.
+const OVERHEAD: usize = 64;
+
+fn cost(frame: &Frame) -> usize {
+    frame.len() + OVERHEAD
+}
+
 /// The sending half, held by the server.
 pub(crate) struct Broadcaster {
     commands: Sender<Command>,
@@ -84,14 +92,14 @@ impl Broadcaster {
 
     /// Sends a frame to all sparks.
     pub fn all(&self, frame: Frame) -> Result<()> {
-        self.admit(frame.len())?;
+        self.admit(cost(&frame))?;
         self.send(Command::All(frame))
     }
 
     /// Does something to one spark, behind this thread's broadcasts.
     pub fn one(&self, spark: Spark, action: Action) -> Result<()> {
         if let Action::Write(frame) = &action {
-            self.admit(frame.len())?;
+            self.admit(cost(frame))?;
         }
         self.send(Command::One(spark, action))
     }
@@ -146,7 +154,7 @@ fn run(registry: &Registry, shared: &Shared, commands: &Receiver<Command>) {
                 let (batch, next) = gather(frame, commands);
                 pending = next;
                 deliver(registry, &batch);
-                let bytes = batch.iter().map(Frame::len).sum();
+                let bytes = batch.iter().map(cost).sum();
                 shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
                 batch.len()
             }
@@ -206,7 +214,7 @@ fn act(shared: &Shared, spark: &Spark, action: Action) {
             // The writer was told "queued"; a spark that ends before is told
             // by its `end` event.
             let _ = spark.write_now(&frame);
-            shared.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
+            shared.waiting.fetch_sub(cost(&frame), Ordering::Relaxed);
         }
         Action::End(end) => end(spark),
     }

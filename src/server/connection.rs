@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 
 use tiny_http::ResponseBox;
 
+use crate::error::panic_text;
 use crate::http::{self, Accepted, HeaderSet, Next, Request};
 use crate::middleware::{Defaults, Exchange, Middleware};
 use crate::options::Options;
@@ -118,7 +119,7 @@ fn outside(server: &Inner, request: &Request, mut connection: Box<http::Connecti
 fn page(server: &Inner, answer: &Fallback, request: &Request, body: &mut dyn Read) -> ResponseBox {
     catch_unwind(AssertUnwindSafe(|| answer(request, body))).unwrap_or_else(|panic| {
         server.metrics.panics.add(1);
-        let text = life::panic_text(&*panic);
+        let text = panic_text(&*panic);
         server.log(
             log::Level::Error,
             &format!("{}: request listener panicked: {text}", request.path()),

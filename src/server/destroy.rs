@@ -11,6 +11,7 @@ use crate::server::{Inner, Primus, connection, lock};
 /// How [`Primus::destroy`] ends a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[must_use]
 pub struct Destroy {
     /// Stop listening. With `false` the ports stay open and the
     /// [fallback](Primus::on_request) goes on answering everything; a later
@@ -52,6 +53,7 @@ impl Destroy {
 
 /// What came of [`Primus::destroy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Destroyed {
     /// Sparks that were connected.
     pub sparks: usize,
@@ -113,8 +115,10 @@ impl Primus {
         destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
         if destroyed.cut > 0 {
             server.connections.abort();
-            destroyed.stuck = server.connections.wait(Instant::now() + AFTER_CUT, own);
         }
+        // Also where nothing is cut: a thread may have left its connection and
+        // not be gone yet.
+        destroyed.stuck = server.connections.wait(Instant::now() + AFTER_CUT, own);
         server.broadcaster.stop();
         server.flusher.stop();
         server.timer.stop();

@@ -53,7 +53,7 @@ impl Inbox {
             state = self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
         }
         if !state.closed {
-            state.bytes += message.frame().len();
+            state.bytes += message.cost();
             state.messages.push_back(message);
             self.kept.store(true, Ordering::Release);
             self.changed.notify_all();
@@ -84,7 +84,7 @@ impl Inbox {
     pub fn pop(&self) -> Option<Message> {
         let mut state = self.lock();
         let message = state.messages.pop_front()?;
-        state.bytes -= message.frame().len();
+        state.bytes -= message.cost();
         if state.messages.is_empty() {
             state.messages.shrink_to(8);
             self.kept.store(false, Ordering::Release);
@@ -124,5 +124,25 @@ impl Inbox {
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+    use crate::parsers::{NoPeer, Parser};
+
+    /// Only the bytes of frames counted, so that a peer could send empty binary
+    /// messages, which `json` lets pass, without end.
+    #[test]
+    fn empty_messages_count_too() {
+        let inbox = Inbox::default();
+        let empty = Frame::binary([]);
+        let message = || Message::checked(empty.clone(), &Parser::JSON, &NoPeer).unwrap();
+        let kept = (0..).take_while(|_| inbox.push(message(), 64 << 10, false) == Kept::Yes);
+        assert!(kept.count() < 1_000);
+        while inbox.pop().is_some() {}
+        assert_eq!(inbox.lock().bytes, 0);
     }
 }

@@ -5,7 +5,6 @@
 //! of a stack that were ever touched stay resident, and with thousands of
 //! threads the deepest call counts.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{BoxError, Error, Result};
+use crate::error::{BoxError, Error, Result, panic_text};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::net::Waker;
@@ -54,12 +53,22 @@ fn address(spark: &Spark) -> usize {
 
 /// Makes a spark of an accepted connection and lives its life.
 pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
+    let _left = Left;
     if let Some(spark) = admit(server, opening) {
         OWN.set(address(&spark));
         whole(server, &spark);
-        OWN.set(0);
     }
-    SOURCE.set(None);
+}
+
+/// The thread is nobody's again when dropped, also by a panic: it may serve
+/// another connection.
+struct Left;
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        OWN.set(0);
+        SOURCE.set(None);
+    }
 }
 
 fn whole(server: &Server, spark: &Spark) {
@@ -335,13 +344,6 @@ fn fail(spark: &Spark, error: &Error, may_reconnect: bool) {
     spark.close(CloseReason::new(Ended::Application, 1011, error.to_string(), may_reconnect));
 }
 
-/// The message of a panic, as far as it is text.
-pub(super) fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("of unknown kind").to_owned()
-}
-
 /// Runs the spark's `error` listeners.
 pub(super) fn emit_error(spark: &Spark, error: &Error) {
     quietly(spark, || {
@@ -352,9 +354,11 @@ pub(super) fn emit_error(spark: &Spark, error: &Error) {
 
 /// Runs listeners whose failure has nobody left to be reported to.
 fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
+    // The error's `Display` is the application's too.
+    let run = || run().map_err(|error| error.to_string());
     let text = match catch_unwind(AssertUnwindSafe(run)) {
         Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(text)) => text,
         Err(panic) => {
             spark.0.server.metrics.panics.add(1);
             panic_text(&*panic)

@@ -82,6 +82,9 @@ impl Read for SparkReader {
     /// # Errors
     /// `InvalidData` for a message that is neither text nor bytes.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         while self.at == self.rest.len() {
             let Some(message) = self.messages.next() else { return Ok(0) };
             self.rest = match message.into_value() {
@@ -132,6 +135,9 @@ impl SparkWriter {
 impl Write for SparkWriter {
     /// Writes one message, and waits while the client is far behind.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         if self.spark.buffered() > 0 && !self.spark.wait_drain(PATIENCE) {
             return Err(io::ErrorKind::TimedOut.into());
         }
@@ -173,7 +179,7 @@ impl Spark {
 
     /// A stream of text to the client: each write is one message, a string cut
     /// at whole characters. Unlike [`write`](Self::write) it waits for a client
-    /// that is behind.
+    /// that is behind, at most 60 s (`TimedOut`).
     pub fn writer(&self) -> SparkWriter {
         SparkWriter { spark: self.clone(), text: true, cut: Vec::new() }
     }

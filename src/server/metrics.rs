@@ -67,16 +67,16 @@ pub(crate) struct Metrics {
     pub slow_consumers: Counter,
     pub panics: Counter,
     pub heartbeats_missed: Counter,
-    pub refused_connections: Counter,
     /// The traffic of sparks that have ended.
     pub ended: Traffic,
-    /// ConnectionCounts by transformer: now and ever.
+    /// Sparks by transformer: now and ever.
     by_transformer: Mutex<BTreeMap<&'static str, ConnectionCounts>>,
     refusals: Mutex<BTreeMap<u16, u64>>,
 }
 
 /// How many connections there are and were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConnectionCounts {
     /// Sparks that are connected now.
     pub now: u64,
@@ -110,7 +110,6 @@ impl Metrics {
             messages_dropped: self.dropped.value(),
             slow_consumers_cut: self.slow_consumers.value(),
             refusals: lock(&self.refusals).clone(),
-            connections_refused: self.refused_connections.value(),
             panics_caught: self.panics.value(),
             heartbeats_missed: self.heartbeats_missed.value(),
             ..MetricsSnapshot::default()
@@ -156,7 +155,7 @@ pub struct MetricsSnapshot {
     pub slow_consumers_cut: u64,
     /// Requests and upgrades refused, by HTTP status.
     pub refusals: BTreeMap<u16, u64>,
-    /// ConnectionCounts turned away because a bound, or the machine's threads or
+    /// Connections turned away because a bound, or the machine's threads or
     /// descriptors, were used up.
     pub connections_refused: u64,
     /// Panics caught in listeners, middleware, parsers and plugins.

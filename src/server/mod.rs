@@ -54,7 +54,7 @@ use std::time::Instant;
 use serde::Serialize;
 use tiny_http::ResponseBox;
 
-use crate::error::{BoxError, Error, Result};
+use crate::error::{BoxError, Error, Result, panic_text};
 use crate::events::ListenerId;
 use crate::http::{self, Accepted, Acceptor, Connections, Listener, Request};
 use crate::id;
@@ -179,10 +179,12 @@ impl Primus {
         let registry = Arc::new(Registry::default());
         let limits = Arc::new(options.limits.clone());
         let bound = limits.connections.unwrap_or_else(http::default_connection_bound);
-        let (flusher, flushing) = Flusher::start(OWN_STACK)?;
+        // In this order: the threads of the first two end with their handles, so
+        // none is left over when the next cannot be made.
         let (broadcaster, broadcasting) =
             Broadcaster::start(registry.clone(), limits.broadcast_queue, OWN_STACK)?;
         let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
+        let (flusher, flushing) = Flusher::start(OWN_STACK)?;
         let plugins = options.plugins.clone();
         let primus = Primus(Arc::new(Inner {
             limits,
@@ -566,7 +568,7 @@ impl Inner {
             Ok(outcome) => outcome.map_err(Error::Listener),
             Err(panic) => {
                 self.metrics.panics.add(1);
-                Err(Error::Panicked(life::panic_text(&*panic)))
+                Err(Error::Panicked(panic_text(&*panic)))
             }
         }
     }

@@ -30,6 +30,9 @@ const COPY_MAX: usize = 16 << 10;
 const CORK_MAX: usize = 64 << 10;
 /// The capacity that an idle outbox may keep.
 const KEEP_MAX: usize = 4 << 10;
+/// Small messages that wait are kept together in pieces of this size: each piece
+/// costs some memory of its own, which the bound does not count.
+const PIECE: usize = 4 << 10;
 /// Pieces of a backlog that one system call sends.
 const PIECES_MAX: usize = 64;
 
@@ -178,6 +181,11 @@ impl Outbox {
     pub fn release(&self) {
         let mut state = self.lock();
         self.lose(&mut state);
+        if state.flushing {
+            // The flusher waits for room in the socket, and keeps it open until
+            // it is woken.
+            state.shutdown(Shutdown::Both);
+        }
         state.stream = None;
     }
 
@@ -220,6 +228,17 @@ impl Outbox {
     pub fn offer_control(&self, frame: &Frame, own: bool) {
         // Where it fails the connection is over, or about to be cut.
         let _ = self.accept(&mut self.lock(), frame, own);
+    }
+
+    /// Writes one of Primus's own messages that no peer can ask for (a ping): it
+    /// is not subject to the bound, and no policy drops it.
+    pub fn offer_ping(&self, frame: &Frame) {
+        let mut bytes = Vec::new();
+        self.wire.encode(frame, &mut bytes);
+        let mut state = self.lock();
+        if state.phase == Phase::Open {
+            self.append(&mut state, &bytes);
+        }
     }
 
     /// Counts what was accepted; called under the lock.
@@ -402,6 +421,7 @@ impl Outbox {
     fn send_large(&self, state: &mut State, frame: &Frame) -> Result<Written> {
         let corked = state.cork.len();
         let mut head = std::mem::take(&mut state.cork);
+        let controls = std::mem::take(&mut state.controls_corked);
         self.wire.prefix(frame, &mut head);
         let total = head.len() + frame.len();
         let pieces = [IoSlice::new(&head), IoSlice::new(frame.as_bytes())];
@@ -413,6 +433,7 @@ impl Outbox {
         }
         head.extend_from_slice(frame.as_bytes());
         state.sent = sent;
+        state.control_waits |= controls;
         self.push_own(state, head, 1 + usize::from(corked > 0));
         Ok(Written::Queued(self.waiting()))
     }
@@ -476,13 +497,30 @@ impl Outbox {
         self.emptied.notify_all();
     }
 
+    /// Puts bytes at the end of the backlog, which are so many messages.
     fn push_own(&self, state: &mut State, bytes: Vec<u8>, messages: usize) {
-        self.push(state, Chunk::Own { bytes, messages });
+        // What may be dropped by itself stays by itself.
+        let joins = self.policy != SlowConsumer::DropOldest;
+        match state.backlog.back_mut().filter(|_| joins) {
+            Some(Chunk::Own { bytes: last, messages: before })
+                if last.len() + bytes.len() <= PIECE =>
+            {
+                last.extend_from_slice(&bytes);
+                *before += messages;
+                self.grew(state, bytes.len());
+            }
+            _ => self.push(state, Chunk::Own { bytes, messages }),
+        }
     }
 
     fn push(&self, state: &mut State, chunk: Chunk) {
         let unsent = chunk.bytes().len() - if state.backlog.is_empty() { state.sent } else { 0 };
         state.backlog.push_back(chunk);
+        self.grew(state, unsent);
+    }
+
+    /// So many bytes more wait.
+    fn grew(&self, state: &mut State, unsent: usize) {
         let waiting = self.waiting.fetch_add(unsent, Ordering::Relaxed) + unsent;
         self.metrics.backlog.add(unsent);
         if waiting > self.bound / 2 {
@@ -610,3 +648,6 @@ impl Task for Outbox {
 fn keep(buffer: Vec<u8>) -> Vec<u8> {
     if buffer.capacity() > KEEP_MAX { Vec::new() } else { buffer }
 }
+
+#[cfg(test)]
+mod tests;

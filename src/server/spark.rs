@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_text};
 use crate::frame::Frame;
 use crate::http::{Address, Request};
 use crate::message::Written;
@@ -78,7 +78,7 @@ pub(super) struct Inner {
     /// How often it was.
     pub waits: Counter,
     /// Wakes the spark's thread out of its wait; made when first wanted.
-    waker: OnceLock<Option<Waker>>,
+    waker: OnceLock<Waker>,
     pub wake_wanted: AtomicBool,
     /// The backlog became empty and the `drain` listeners do not know yet.
     pub drained: AtomicBool,
@@ -336,7 +336,7 @@ impl Spark {
             }
             Err(panic) => {
                 self.0.server.metrics.panics.add(1);
-                log::error!("encoding {text} panicked: {}", life::panic_text(&*panic));
+                log::error!("encoding {text} panicked: {}", panic_text(&*panic));
                 None
             }
         }
@@ -590,7 +590,7 @@ impl Inner {
 
     /// Wakes the spark's thread if it waits on the waker.
     pub fn wake(&self) {
-        if let Some(Some(waker)) = self.waker.get() {
+        if let Some(waker) = self.waker.get() {
             waker.wake();
         }
     }
@@ -600,7 +600,13 @@ impl Inner {
         if !self.wake_wanted.load(Ordering::Acquire) && !self.inbox.has_kept() {
             return None;
         }
-        self.waker.get_or_init(|| Waker::new().ok()).as_ref()
+        // Out of descriptors, say: the next wait tries again.
+        if self.waker.get().is_none()
+            && let Ok(waker) = Waker::new()
+        {
+            let _ = self.waker.set(waker);
+        }
+        self.waker.get()
     }
 
     fn last_inbound(&self) -> Option<Instant> {
@@ -626,8 +632,9 @@ impl Task for Inner {
         match tick {
             protocol::Tick::Alive { send, next, .. } => {
                 let next = next.map(|at| self.server.timer.coarse(at));
-                if let Some(text) = send {
-                    Spark(self).write_control(&text);
+                if let Some(frame) = send.and_then(|text| Spark(self.clone()).encode_control(&text))
+                {
+                    self.outbox.offer_ping(&frame);
                 }
                 next
             }

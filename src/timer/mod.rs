@@ -10,7 +10,6 @@
 mod clock;
 mod wheel;
 
-use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +18,8 @@ use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use wheel::Wheel;
+
+use crate::error::panic_text;
 
 pub use clock::{Clock, ManualClock};
 pub(crate) use clock::{Driven, enter_driven_thread};
@@ -329,7 +330,7 @@ impl Shared {
             Ok(None) => drop(self.lock().wheel.cancel(key)),
             Err(panic) => {
                 drop(self.lock().wheel.cancel(key));
-                log::error!("a timer task panicked: {}", text_of(&*panic));
+                log::error!("a timer task panicked: {}", panic_text(&*panic));
             }
         }
     }
@@ -374,11 +375,6 @@ impl Driven for Shared {
         let _state = self.lock();
         self.wake.notify_one();
     }
-}
-
-fn text_of(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
 }
 
 #[cfg(test)]

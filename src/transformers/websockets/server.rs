@@ -98,10 +98,7 @@ fn switching(accept: &str, protocols: Option<&str>) -> String {
 }
 
 fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !name.is_empty() && name.bytes().all(http::is_token_byte)
 }
 
 fn header(name: &str, value: &str) -> tiny_http::Header {

@@ -1,0 +1,113 @@
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use super::*;
+use crate::close::Ended;
+use crate::timer::Clock;
+
+/// Messages as they are, one after the other.
+struct Plain;
+
+impl Wire for Plain {
+    fn format(&self) -> &'static str {
+        "plain"
+    }
+    fn encode(&self, frame: &Frame, out: &mut Vec<u8>) {
+        out.extend_from_slice(frame.as_bytes());
+    }
+    fn prefix(&self, _: &Frame, _: &mut Vec<u8>) {}
+    fn close(&self, _: &CloseReason, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"bye");
+    }
+    fn nudge(&self, _: &mut Vec<u8>) {}
+}
+
+/// An outbox whose socket is full, and the peer's end.
+fn full(bound: usize, policy: SlowConsumer) -> (Arc<Outbox>, Arc<Stream>, UnixStream) {
+    let (near, far) = UnixStream::pair().unwrap();
+    let stream = Arc::new(Stream::from(near));
+    let (flusher, _) = Flusher::start(64 << 10).unwrap();
+    let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
+    let parts = Parts { bound, policy, metrics: Arc::default(), flusher, timer };
+    let outbox = Outbox::new(stream.clone(), &Plain, parts, Box::new(|| ()));
+    while stream.offer(&[0; 64 << 10]).unwrap() > 0 {}
+    outbox.offer(&Frame::text("first"), false).unwrap();
+    assert_eq!(outbox.waiting(), 5);
+    (outbox, stream, far)
+}
+
+fn close_policy() -> SlowConsumer {
+    SlowConsumer::default()
+}
+
+/// A peer that closed and went away without reading what it was sent kept its
+/// descriptor open: the flusher still waited for room in the socket, until
+/// something else woke it.
+#[test]
+fn the_flusher_keeps_no_released_socket_open() {
+    let (outbox, stream, far) = full(1 << 20, close_policy());
+    let stream = {
+        let weak = Arc::downgrade(&stream);
+        drop(stream);
+        weak
+    };
+    // Long enough for the flusher to sit in `poll`, as a rule.
+    while Arc::strong_count(&stream.upgrade().unwrap()) < 3 {
+        thread::yield_now();
+    }
+    outbox.release();
+    let until = Instant::now() + Duration::from_secs(10);
+    while stream.strong_count() > 0 {
+        assert!(Instant::now() < until, "the socket is still open");
+        thread::yield_now();
+    }
+    drop(far);
+}
+
+/// Each message that waited had a piece of its own, with a hundred bytes of
+/// overhead that the bound did not count: 16 MiB of tiny messages took half a
+/// gigabyte.
+#[test]
+fn small_messages_wait_in_common_pieces() {
+    let (outbox, _stream, mut far) = full(1 << 20, close_policy());
+    let frame = Frame::text("12345678");
+    for _ in 0..10_000 {
+        outbox.offer(&frame, false).unwrap();
+    }
+    assert_eq!(outbox.waiting(), 5 + 80_000);
+    assert!(outbox.lock().backlog.len() <= 80_000 / (PIECE / 2));
+    outbox.close(&CloseReason::new(Ended::Local, 1000, "", false), None);
+    outbox.fin();
+    let mut got = Vec::new();
+    far.read_to_end(&mut got).unwrap();
+    let at = got.iter().position(|byte| *byte != 0).unwrap();
+    let expected = format!("first{}bye", "12345678".repeat(10_000));
+    assert!(got[at..] == *expected.as_bytes());
+    assert_eq!(outbox.waiting(), 0);
+}
+
+#[test]
+fn what_may_be_dropped_waits_by_itself() {
+    let (outbox, _stream, _far) = full(25, SlowConsumer::DropOldest);
+    for text in ["aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc"] {
+        outbox.offer(&Frame::text(text), false).unwrap();
+    }
+    let state = outbox.lock();
+    let waiting: Vec<_> = state.backlog.iter().map(Chunk::bytes).collect();
+    assert_eq!(waiting, [b"bbbbbbbbbb", b"cccccccccc"]);
+}
+
+/// A client that reads slowly under `DropNewest` was sent no pings while its
+/// backlog was full, and then ended because it had not answered them.
+#[test]
+fn a_ping_passes_the_bound() {
+    for policy in [SlowConsumer::DropNewest, SlowConsumer::DropOldest, close_policy()] {
+        let (outbox, _stream, _far) = full(5, policy);
+        outbox.offer_ping(&Frame::text("ping"));
+        assert_eq!(outbox.waiting(), 9, "{policy:?}");
+        assert!(!outbox.is_lost());
+    }
+    let (outbox, _stream, _far) = full(5, SlowConsumer::DropNewest);
+    outbox.offer(&Frame::text("message"), false).unwrap_err();
+}
