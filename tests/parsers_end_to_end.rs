@@ -301,7 +301,7 @@ fn broadcasts_and_frames() {
 fn heartbeats_and_ends_go_through_the_parser() {
     for parser in all_parsers() {
         let builder = Primus::builder().parser(parser.clone());
-        let server = Server::echo(builder.ping_interval(Duration::from_millis(300)));
+        let server = Server::echo(builder.ping_interval(Duration::from_millis(1_000)));
         let client = client(&server, &parser);
         let spark = server.spark();
         let (tell, beats) = unbounded();

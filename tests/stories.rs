@@ -53,3 +53,30 @@ fn empty_messages_do_not_wait_without_end() {
     peer.expect_ended(Some(1008));
     wait_for("connected", 0, || connected(&server));
 }
+
+/// A message that cannot be encoded.
+struct Unwritable;
+
+impl serde::Serialize for Unwritable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("not this one"))
+    }
+}
+
+/// A write that fails is an `error` event; a listener to it whose own write
+/// failed the same way called itself until the stack, and the process, was at
+/// its end.
+#[test]
+fn an_error_listener_that_causes_the_error_does_not_call_itself_for_ever() {
+    let server = Server::start(Primus::builder());
+    server.primus.on_connection(|spark| {
+        spark.on_error(|spark, _| drop(spark.write(&Unwritable)));
+        spark.on_data(|spark, _| {
+            drop(spark.write(&Unwritable));
+            spark.write("still here")
+        });
+    });
+    let mut peer = server.open();
+    peer.text("1");
+    assert_eq!(peer.expect_text(), "\"still here\"");
+}

@@ -344,12 +344,26 @@ fn fail(spark: &Spark, error: &Error, may_reconnect: bool) {
     spark.close(CloseReason::new(Ended::Application, 1011, error.to_string(), may_reconnect));
 }
 
+/// How deep `error` listeners may cause errors of their own, such as a message
+/// about the error that cannot be encoded either.
+const ERRORS_DEEP: u32 = 4;
+
+thread_local! {
+    static ERRORS: Cell<u32> = const { Cell::new(0) };
+}
+
 /// Runs the spark's `error` listeners.
 pub(super) fn emit_error(spark: &Spark, error: &Error) {
+    let depth = ERRORS.get();
+    if depth >= ERRORS_DEEP {
+        return log::error!("spark {}: error in its error listeners: {error}", spark.id());
+    }
+    ERRORS.set(depth + 1);
     quietly(spark, || {
         let listeners = spark.0.events.error.snapshot();
         listeners.iter().try_for_each(|listener| listener(spark, error))
     });
+    ERRORS.set(depth);
 }
 
 /// Runs listeners whose failure has nobody left to be reported to.
