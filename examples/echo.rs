@@ -7,10 +7,14 @@
 //! Some strings are commands, see [`command`].
 
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use primus::middleware::HttpError;
-use primus::{BoxError, Builder, Destroy, EndOptions, Message, Parser, Primus, Spark, Value};
+use primus::{
+    BoxError, Builder, Destroy, EndOptions, Error, Limits, Message, Parser, Primus, ReadyState,
+    Spark, Value,
+};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -45,7 +49,9 @@ fn main() -> ExitCode {
 fn run() -> Result<(), BoxError> {
     let mut host = "127.0.0.1".to_owned();
     let mut port = 8080;
-    let mut builder = Primus::builder();
+    let mut limits = Limits::default();
+    limits.broadcast_queue = PACE;
+    let mut builder = Primus::builder().limits(limits);
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
@@ -154,7 +160,7 @@ fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
 /// | `close` | ends the connection |
 /// | `reconnect` | ends it and lets the client reconnect |
 /// | `id`, `query`, `headers`, `address` | writes that of the connection |
-/// | `broadcast:<n>:<bytes>` | n broadcasts of a string of so many bytes |
+/// | `broadcast:<n>:<bytes>` | n broadcasts of a string of so many bytes (64 MiB at most) |
 fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
     match text {
         "close" => spark.end(),
@@ -179,6 +185,13 @@ fn object<K: Into<String>, V: Into<String>>(pairs: impl Iterator<Item = (K, V)>)
     pairs.map(|(name, value)| (name.into(), Value::from(value.into()))).collect()
 }
 
+/// The longest message that `broadcast` makes.
+const LONGEST: usize = 64 << 20;
+
+/// Bytes of broadcasts that may wait to be sent, and for the client that asks
+/// for them.
+const PACE: usize = 4 << 20;
+
 fn broadcast(spark: &Spark, text: &str) -> primus::Result<bool> {
     let parts = text.strip_prefix("broadcast:").and_then(|rest| rest.split_once(':'));
     let Some((Ok(times), Ok(bytes))) =
@@ -186,10 +199,21 @@ fn broadcast(spark: &Spark, text: &str) -> primus::Result<bool> {
     else {
         return Ok(false);
     };
-    let message = "x".repeat(bytes.min(16 << 20));
+    let message = "x".repeat(bytes.min(LONGEST));
     let primus = spark.primus();
-    for _ in 0..times {
-        primus.write(&message)?;
+    let mut left = times;
+    while left > 0 && spark.ready_state() == ReadyState::Open {
+        // A burst may be larger than what can wait for a client, even one that
+        // reads as fast as it can; the pace is that of whoever asked for it.
+        if spark.buffered() > PACE {
+            spark.wait_drain(Duration::from_secs(1));
+            continue;
+        }
+        match primus.write(&message) {
+            Ok(()) => left -= 1,
+            Err(Error::Full { .. }) => thread::sleep(Duration::from_millis(1)),
+            Err(error) => return Err(error),
+        }
     }
     Ok(true)
 }

@@ -25,10 +25,12 @@ pub enum Ended {
     Shutdown,
 }
 
-/// Why a spark or client ended: by whom, with which wire code and text, and
-/// whether the client may reconnect.
+/// Why a spark or client ended: by whom, with which code and text, and whether
+/// the client may reconnect.
 ///
-/// The codes are those of RFC 6455 section 7.4.1, whatever the transformer:
+/// The codes are those of RFC 6455 section 7.4.1, whatever the transformer. The
+/// code of an end that the peer decided is the one it sent; that of one decided
+/// here need not have gone over the wire (Primus closes with none):
 ///
 /// | code | meaning here |
 /// |---|---|

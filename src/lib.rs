@@ -107,6 +107,8 @@ pub use server::{
 };
 pub use spec::Spec;
 pub use timer::ManualClock;
+/// The HTTP vocabulary of [`Primus::on_request`] and of the [`middleware`].
+pub use tiny_http;
 pub use value::Value;
 
 #[cfg(doctest)]

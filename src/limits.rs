@@ -2,7 +2,15 @@
 
 use std::time::Duration;
 
-/// The bounds that keep one peer from using more than its share. Each field
+/// The bounds that keep one peer from using more than its share. Begin with the
+/// defaults and set what is to differ:
+///
+/// ```
+/// let mut limits = primus::Limits::default();
+/// limits.connections = Some(500);
+/// let builder = primus::Primus::builder().limits(limits);
+/// ```
+/// Each field
 /// says its unit, its default and what happens at the limit.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -34,7 +42,8 @@ pub struct Limits {
     /// Bytes of received messages, and 128 for each, that may wait for a
     /// listener or a reader. Beyond it: a spark that has a reader is read no
     /// further until that has caught up; one that has neither is closed with
-    /// 1008. Default 1 MiB.
+    /// 1008. With 0, messages to which nobody listens are thrown away, as for
+    /// servers that only send. Default 1 MiB.
     pub inbox: usize,
     /// Bytes of broadcasts, and 64 for each, that may wait for the broadcaster
     /// thread. Beyond it

@@ -23,7 +23,9 @@ pub enum SlowConsumer {
     /// The connection is cut: at once when a write would go over the bound, and
     /// when the backlog has been over half the bound for `grace`. So a client
     /// that is connected has been sent every message; one that was cut
-    /// reconnects. The default, with a grace of 10 s.
+    /// reconnects. A burst that is larger than the bound cuts healthy clients
+    /// too: pace it with [`Spark::wait_drain`](crate::Spark::wait_drain). The
+    /// default, with a grace of 10 s.
     Close {
         /// How long the backlog may stay over half the bound.
         grace: Duration,
@@ -151,7 +153,8 @@ impl Builder {
     }
 
     /// Decides for every request and every upgrade below the pathname whether
-    /// it is let in; see [`Primus::authorize`]. Defaults to letting all in.
+    /// it is let in (the spec document and the browser client are for all); see
+    /// [`Primus::authorize`]. Defaults to letting all in.
     pub fn authorization<F>(self, authorize: F) -> Self
     where
         F: Fn(&mut Exchange<'_>) -> Result<(), HttpError> + Send + Sync + 'static,

@@ -6,6 +6,11 @@ use crate::error::BoxError;
 ///
 /// A listener that returns an error ends its spark: first the `error` event,
 /// then `end`. So `?` does what one expects in a listener.
+#[diagnostic::on_unimplemented(
+    message = "a listener cannot return `{Self}`",
+    label = "this listener returns `{Self}`",
+    note = "a listener returns `()` or a `Result`: end its last expression with `;`"
+)]
 pub trait Outcome {
     /// The outcome as a result.
     ///

@@ -124,7 +124,8 @@ impl Client {
 
     /// Connects to a server with the default options, and waits until the
     /// connection is open: [`builder`](Self::builder) and
-    /// [`ClientBuilder::connect`].
+    /// [`ClientBuilder::connect`]. A path in the URL is ignored, as in Primus;
+    /// [`ClientBuilder::pathname`] sets another than `/primus`.
     ///
     /// # Errors
     /// As [`ClientBuilder::connect`].

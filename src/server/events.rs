@@ -111,13 +111,17 @@ macro_rules! event {
 /// Listeners run on the spark's own thread, in the order in which they were
 /// added. One may block, and may call anything, its own spark's methods
 /// included. One that returns an error, or panics, ends the spark (`error`,
-/// then `end`), and no other.
+/// then `end`), and no other. A closure with `?` in it says what it returns:
+/// `|spark| -> primus::Result<()> { ... }`. To keep a spark, or use it on
+/// another thread, clone it.
 impl Spark {
     event! {
         data: on_data, once_data (spark: &Spark, message: &Message) Spark::wake;
         /// A message was received. What comes before there is a listener is
-        /// kept, up to [`Limits::inbox`](crate::Limits::inbox) bytes, and
-        /// given to the first one in order.
+        /// kept and given to the first one in order. A spark to which nobody
+        /// listens at all is ended when
+        /// [`Limits::inbox`](crate::Limits::inbox) bytes are kept; a server
+        /// that only sends sets that to 0.
     }
     event! {
         end: on_end, once_end (spark: &Spark, reason: &CloseReason) |_| ();

@@ -293,10 +293,15 @@ fn deliver(spark: &Spark, message: Message) -> Result<()> {
         }
     }
     let reads = messages::is_reading();
-    match inner.inbox.push(message, inner.server.options.limits.inbox, reads) {
+    let limit = inner.server.limits.inbox;
+    if limit == 0 && !inner.inbox.is_read() {
+        return Ok(());
+    }
+    match inner.inbox.push(message, limit, reads) {
         Kept::Yes => Ok(()),
         Kept::Full => {
             let text = "messages are not taken: no data listener and no reader";
+            inner.server.log(log::Level::Warn, &format!("spark {} ends: {text}", spark.id()));
             spark.close(CloseReason::new(Ended::Application, 1008, text, true));
             Ok(())
         }

@@ -185,6 +185,8 @@ impl Spark {
     }
 
     /// [`writer`](Self::writer) for bytes: each write is one binary message.
+    /// Bytes are bytes with the parsers `ejson`, `binary` and `msgpack`; `json`
+    /// makes an object with a list of numbers of them, as in Primus.
     pub fn binary_writer(&self) -> SparkWriter {
         SparkWriter { spark: self.clone(), text: false, cut: Vec::new() }
     }

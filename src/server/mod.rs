@@ -313,9 +313,21 @@ impl Primus {
     ///
     /// ```
     /// # let primus = primus::Primus::builder().build()?;
-    /// primus.on_request(|request, _body| {
-    ///     let page = format!("you asked for {}", request.path());
-    ///     tiny_http::Response::from_string(page).boxed()
+    /// use primus::tiny_http::{Header, Method, Response};
+    ///
+    /// primus.on_request(|request, body| match (request.method(), request.path()) {
+    ///     (Method::Get, "/") => {
+    ///         let html = Header::from_bytes("Content-Type", "text/html").expect("a header");
+    ///         Response::from_string("<h1>Hello</h1>").with_header(html).boxed()
+    ///     }
+    ///     (Method::Post, "/shout") => {
+    ///         let mut text = String::new();
+    ///         match body.read_to_string(&mut text) {
+    ///             Ok(_) => Response::from_string(text.to_uppercase()).boxed(),
+    ///             Err(_) => Response::empty(400).boxed(),
+    ///         }
+    ///     }
+    ///     _ => Response::empty(404).boxed(),
     /// });
     /// # primus.destroy(Default::default());
     /// # Ok::<(), primus::Error>(())
@@ -330,7 +342,8 @@ impl Primus {
     }
 
     /// Decides for every request and every upgrade below the pathname whether
-    /// it is let in. An error refuses it: with 401 and `{"error": message}`
+    /// it is let in, after the layers before `authorization`: the spec document
+    /// and the browser client are for all. An error refuses it: with 401 and `{"error": message}`
     /// unless the error says otherwise. It runs on the connection's thread and
     /// may block. What it puts into the exchange's extensions can be read from
     /// the spark with [`Spark::extension`]. A second call replaces the first.
