@@ -357,14 +357,13 @@ fn cve_2023_43669_head_in_single_bytes() {
         let mut peer = server.connect();
         head.chunks(1).for_each(|byte| peer.send(byte));
         assert!(peer.read_head().starts_with("HTTP/1.1 101 "));
-        (cpu_time() - before).as_secs_f64() / head.len() as f64
+        cpu_time() - before
     };
-    // The least of several, for what else the machine does only adds.
-    let least = |size: usize| (0..5).map(|_| spend(size)).fold(f64::MAX, f64::min);
-    let (short, long) = (least(4 << 10), least(64 << 10));
-    // As much for each byte, however long the head is (sixteen times as much if
-    // all were parsed anew each time); client included.
-    assert!(long < short * 5.0, "{:.1} and {:.1} µs a byte", short * 1e6, long * 1e6);
+    // The least of several, for what else the machine does only adds. To wake up
+    // for each byte costs 0.2 s in all, client included; to parse all anew each
+    // time would go through two thousand million bytes.
+    let least = (0..3).map(|_| spend(64 << 10)).min().unwrap();
+    assert!(least < Duration::from_secs(1), "{least:?}");
 }
 
 /// What ws-rs had to send grew without bound.
