@@ -228,6 +228,7 @@ impl Connections {
     }
 
     /// Waits for the next connection; `None` when the thread is to end.
+    #[inline(never)] // not on the stack of a connection that is served
     fn rest(&self, slot: &Arc<Slot>) -> Option<Job> {
         {
             let mut table = self.lock();
@@ -367,6 +368,7 @@ impl Connections {
     }
 
     /// The calling thread is about to end.
+    #[inline(never)]
     fn retire(&self, id: u64) {
         let mut table = self.lock();
         table.running -= 1;
