@@ -5,15 +5,17 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::PollFlags;
 use tiny_http::{HTTPVersion, Method, ResponseBox};
 
 use super::body::{BodyDecoder, Step};
 use super::connections::Accepted;
 use super::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
+use super::held::Held;
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
-use super::wait::{after, read_until};
+use super::wait::{after, read_until, wait};
 use crate::limits::Limits;
 use crate::net::Stream;
 
@@ -28,6 +30,17 @@ const DRAIN: u64 = 64 << 10;
 /// overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 << 10;
+
+/// A connection whose answer was given by another thread is closed when its
+/// client is silent for so long. It is more than the time between the
+/// heartbeats of any protocol, so that a held request costs no wake-ups.
+const WATCH: Duration = Duration::from_secs(60);
+
+/// How often a held request is looked after whose client sends ahead.
+const AHEAD: Duration = Duration::from_millis(50);
+
+/// Bodies up to this size are sent together with their head.
+const COPIED: usize = 16 << 10;
 
 /// What came next on a connection.
 #[derive(Debug)]
@@ -82,7 +95,6 @@ impl Connection {
     }
 
     /// The socket.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the transformers that poll"))]
     pub(crate) fn stream(&self) -> &Arc<Stream> {
         &self.accepted.stream
     }
@@ -160,7 +172,6 @@ impl Connection {
     }
 
     /// Reads the whole body. A failure tells the status to answer with.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the transformers that poll"))]
     pub(crate) fn read_body(&mut self, limit: u64) -> Result<Vec<u8>, Bad> {
         let mut body = self.body(limit)?;
         let mut bytes = Vec::new();
@@ -171,7 +182,6 @@ impl Connection {
     }
 
     /// No request is read after the present one; its answer says so.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the transformers that poll"))]
     pub(crate) fn close_after(&mut self) {
         self.exchange.keep_alive = false;
     }
@@ -198,6 +208,68 @@ impl Connection {
             Err(_) => self.accepted.stream.shutdown(Shutdown::Both),
         }
         printed.map(drop)
+    }
+
+    /// Answers the present request with 200, cheaper than
+    /// [`respond`](Self::respond).
+    pub(crate) fn reply(
+        &mut self,
+        content_type: &str,
+        body: Vec<u8>,
+        extra: &HeaderSet,
+    ) -> io::Result<()> {
+        let answer = self.hold(extra).answer(content_type, body);
+        let [head, body] = answer.pieces();
+        let sent = match body.len() {
+            0..=COPIED => self.send(&[head, body].concat()),
+            _ => self.send(head).and_then(|()| self.send(body)),
+        };
+        if sent.is_err() {
+            self.close();
+        }
+        sent
+    }
+
+    /// Leaves the answer of the present request to others, who may be other
+    /// threads. [`watch`](Self::watch) until they have given it.
+    pub(crate) fn hold(&mut self, extra: &HeaderSet) -> Held {
+        let keeps = self.exchange.keep_alive && self.can_drain();
+        self.closing = !keeps;
+        let http10 = self.exchange.version < (1, 1);
+        let keep_alive = keeps.then_some(self.limits.keep_alive);
+        Held::new(Arc::clone(self.stream()), http10, extra, keep_alive)
+    }
+
+    /// Sleeps until the answer was given and the client asks for more (true),
+    /// or the client is gone. `waits` tells whether the answer is still to be
+    /// given; as long as it is, nothing but the client wakes the thread.
+    pub(crate) fn watch(&mut self, waits: impl Fn() -> bool) -> bool {
+        loop {
+            let ahead = !self.unread().is_empty();
+            if ahead && !waits() {
+                return true;
+            }
+            // A client that sends ahead is not read on, and looked after by
+            // the clock.
+            let (flags, time) = match ahead {
+                true => (PollFlags::RDHUP, AHEAD),
+                false => (PollFlags::IN | PollFlags::RDHUP, WATCH),
+            };
+            match wait(self.stream(), flags, after(Instant::now(), time)) {
+                Ok(()) if ahead => return !waits(),
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                    if ahead || waits() {
+                        continue;
+                    }
+                    return false;
+                }
+                Err(_) => return false,
+            }
+            if !self.fill(after(Instant::now(), WATCH)).is_ok_and(|read| read > 0) {
+                return false;
+            }
+        }
     }
 
     /// Refuses an upgrade with a response, in the raw form of Primus, and

@@ -53,7 +53,8 @@ pub(crate) struct Connections {
 
 #[derive(Default)]
 struct Table {
-    live: HashMap<u64, Arc<Stream>>,
+    /// What there is, by number. Sessions whose clients poll have no stream.
+    live: HashMap<u64, Option<Arc<Stream>>>,
     next: u64,
     closed: bool,
     /// Threads that wait for a connection, the latest last.
@@ -87,11 +88,10 @@ enum Word {
     End,
 }
 
-/// A connection to serve.
+/// A connection or session to serve.
 struct Job {
     place: Place,
-    accepted: Accepted,
-    serve: Box<dyn FnOnce(Accepted) + Send>,
+    serve: Box<dyn FnOnce() + Send>,
 }
 
 impl Slot {
@@ -145,6 +145,13 @@ pub(crate) struct Place {
     id: u64,
 }
 
+impl Place {
+    /// Its number, for [`Connections::settle`].
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.connections.leave(self.id);
@@ -173,8 +180,17 @@ impl Connections {
         accepted: Accepted,
         serve: impl FnOnce(Accepted) + Send + 'static,
     ) -> Result<(), Refused> {
-        let place = self.enter(Arc::clone(&accepted.stream))?;
-        let job = Job { place, accepted, serve: Box::new(serve) };
+        let place = self.enter(Some(Arc::clone(&accepted.stream)))?;
+        self.occupy(place, move || serve(accepted))
+    }
+
+    /// Has a place served on a thread of its own.
+    pub(crate) fn occupy(
+        self: &Arc<Self>,
+        place: Place,
+        serve: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Refused> {
+        let job = Job { place, serve: Box::new(serve) };
         let resting = self.lock().resting.pop();
         match resting {
             Some(slot) => {
@@ -219,8 +235,8 @@ impl Connections {
     }
 
     fn serve(&self, job: Job) {
-        let Job { place, accepted, serve } = job;
-        if catch_unwind(AssertUnwindSafe(|| serve(accepted))).is_err() {
+        let Job { place, serve } = job;
+        if catch_unwind(AssertUnwindSafe(serve)).is_err() {
             self.panicked.fetch_add(1, Relaxed);
             log::error!("the thread of a connection panicked");
         }
@@ -255,8 +271,12 @@ impl Connections {
         slot.listen()
     }
 
-    /// Takes a place for a connection that the calling thread will serve.
-    pub(crate) fn enter(self: &Arc<Self>, stream: Arc<Stream>) -> Result<Place, Refused> {
+    /// Takes a place: for a connection, or for a session that has no lasting
+    /// stream.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        stream: Option<Arc<Stream>>,
+    ) -> Result<Place, Refused> {
         let mut table = self.lock();
         if table.closed || table.live.len() >= self.bound {
             self.refused.fetch_add(1, Relaxed);
@@ -267,6 +287,14 @@ impl Connections {
         table.live.insert(id, stream);
         self.opened.fetch_add(1, Relaxed);
         Ok(Place { connections: Arc::clone(self), id })
+    }
+
+    /// A session goes on over this stream, in whatever place it has.
+    pub(crate) fn settle(&self, id: u64, stream: Arc<Stream>) {
+        let mut table = self.lock();
+        if let Some(place) = table.live.get_mut(&id) {
+            *place = Some(stream);
+        }
     }
 
     /// Connections that are open now.
@@ -314,14 +342,14 @@ impl Connections {
     /// Cuts every open stream, which wakes the threads that read them; what
     /// their peers have not read is thrown away.
     pub(crate) fn abort(&self) {
-        let streams: Vec<_> = self.lock().live.values().map(Arc::clone).collect();
+        let streams = self.streams();
         streams.iter().for_each(|stream| stream.abort());
     }
 
     /// Ends the reading of every stream of which `waits` is true: a thread that
     /// waits for a request finds that none will come.
     pub(crate) fn end_reading(&self, waits: impl Fn(&Arc<Stream>) -> bool) {
-        let streams: Vec<_> = self.lock().live.values().map(Arc::clone).collect();
+        let streams = self.streams();
         let waiting = streams.iter().filter(|stream| waits(stream));
         waiting.for_each(|stream| stream.shutdown(Shutdown::Read));
     }
@@ -384,6 +412,10 @@ impl Connections {
         join(before);
     }
 
+    fn streams(&self) -> Vec<Arc<Stream>> {
+        self.lock().live.values().flatten().map(Arc::clone).collect()
+    }
+
     fn leave(&self, id: u64) {
         let mut table = self.lock();
         let stream = table.live.remove(&id);
@@ -419,12 +451,12 @@ mod tests {
         let connections = Connections::new(1, 64 << 10);
         let slot: Arc<Slot> = Arc::default();
         let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
-        let place = connections.enter(Arc::clone(&stream)).unwrap();
+        let place = connections.enter(Some(Arc::clone(&stream))).unwrap();
         // Taken off the list, and not given anything yet.
         connections.close();
         thread::scope(|scope| {
             let rested = scope.spawn(|| connections.called(&slot));
-            let job = Job { place, accepted: Accepted::new(stream), serve: Box::new(drop) };
+            let job = Job { place, serve: Box::new(|| ()) };
             slot.say(Word::Serve(job));
             assert!(matches!(rested.join().unwrap(), Some(Word::Serve(_))));
         });

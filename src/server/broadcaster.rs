@@ -2,7 +2,7 @@
 //!
 //! Broadcasts reach it over a channel, already encoded by the parser. It takes
 //! all that wait, encodes them once per wire format into one shared
-//! [`Segment`], and offers that to each spark: a burst costs each spark one
+//! [`Segment`](crate::server::outbox::Segment), and offers that to each spark: a burst costs each spark one
 //! system call, and a spark whose socket is full keeps only a reference.
 //!
 //! What one thread writes to one spark must arrive in the order written. So a
@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::server::outbox::Segment;
+use crate::server::outbox::Batch;
 use crate::server::registry::Registry;
 use crate::server::spark::Spark;
 
@@ -154,9 +154,9 @@ fn run(registry: &Registry, shared: &Shared, commands: &Receiver<Command>) {
                 let (batch, next) = gather(frame, commands);
                 pending = next;
                 deliver(registry, &batch);
-                let bytes = batch.iter().map(cost).sum();
+                let bytes = batch.frames().iter().map(cost).sum();
                 shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
-                batch.len()
+                batch.frames().len()
             }
             Command::One(spark, action) => {
                 act(shared, &spark, action);
@@ -170,7 +170,7 @@ fn run(registry: &Registry, shared: &Shared, commands: &Receiver<Command>) {
 
 /// Takes the broadcasts that wait behind the first, up to the next command of
 /// another kind, which is handed back.
-fn gather(first: Frame, commands: &Receiver<Command>) -> (Vec<Frame>, Option<Command>) {
+fn gather(first: Frame, commands: &Receiver<Command>) -> (Batch, Option<Command>) {
     let mut bytes = first.len();
     let mut batch = vec![first];
     while bytes < BATCH_MAX {
@@ -179,32 +179,17 @@ fn gather(first: Frame, commands: &Receiver<Command>) -> (Vec<Frame>, Option<Com
                 bytes += frame.len();
                 batch.push(frame);
             }
-            Ok(other) => return (batch, Some(other)),
+            Ok(other) => return (Batch::new(batch), Some(other)),
             Err(_) => break,
         }
     }
-    (batch, None)
+    (Batch::new(batch), None)
 }
 
-fn deliver(registry: &Registry, batch: &[Frame]) {
-    let mut segments: Vec<(&'static str, Arc<Segment>)> = Vec::new();
+fn deliver(registry: &Registry, batch: &Batch) {
     for outbox in registry.outboxes() {
-        let wire = outbox.wire();
-        let known = segments.iter().find(|(format, _)| *format == wire.format());
-        let segment = match known {
-            Some((_, segment)) => segment.clone(),
-            None => {
-                let mut bytes = Vec::new();
-                batch.iter().for_each(|frame| wire.encode(frame, &mut bytes));
-                let payload = batch.iter().map(Frame::len).sum();
-                let messages = batch.len();
-                let segment = Arc::new(Segment { bytes, messages, payload });
-                segments.push((wire.format(), segment.clone()));
-                segment
-            }
-        };
         // An outbox that refuses is closed, or has said so in the metrics.
-        let _ = outbox.offer_shared(&segment);
+        let _ = outbox.offer_shared(batch);
     }
 }
 

@@ -9,13 +9,15 @@ use std::sync::{Arc, PoisonError};
 use tiny_http::ResponseBox;
 
 use crate::error::panic_text;
-use crate::http::{self, Accepted, HeaderSet, Next, Request};
+use crate::http::{self, Accepted, HeaderSet, Next, Refused, Request};
+use crate::limits::Limits;
 use crate::middleware::{Defaults, Exchange, Middleware};
 use crate::options::Options;
 use crate::protocol::Generation;
-use crate::server::{Fallback, Inner, life};
+use crate::server::{Fallback, Inner, life, session};
 use crate::spec::{Heartbeat, Spec};
-use crate::transformers::{Host, Opening, Upgrade};
+use crate::timer::Timer;
+use crate::transformers::{Backlog, Host, Opening, Passed};
 
 thread_local! {
     /// The server whose connection this thread serves, by address; 0 for other
@@ -28,9 +30,14 @@ pub(super) fn is_thread_of(server: &Arc<Inner>) -> bool {
     SERVER.get() == Arc::as_ptr(server) as usize
 }
 
+/// The calling thread serves a connection or session of this server.
+pub(super) fn enter(server: &Arc<Inner>) {
+    SERVER.set(Arc::as_ptr(server) as usize);
+}
+
 /// Serves a connection to its end.
 pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) {
-    SERVER.set(Arc::as_ptr(server) as usize);
+    enter(server);
     accepted.stream.set_nodelay();
     if let Some(bytes) = server.options.send_buffer {
         accepted.stream.set_send_buffer(bytes);
@@ -45,12 +52,15 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) {
 
 /// Answers requests until the connection ends or becomes a spark's.
 #[inline(never)]
-fn converse(server: &Inner, mut connection: Box<http::Connection>) -> Option<Box<Opening>> {
+fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Option<Box<Opening>> {
     loop {
         match connection.next_request() {
             Next::Request(request) => match answer(server, request, connection) {
                 Answered::Kept(kept) => connection = kept,
-                Answered::Passed(upgrade) => return server.transformer.upgrade(server, upgrade),
+                Answered::Upgrade(passed) => {
+                    let host: Arc<dyn Host> = server.clone();
+                    return server.transformer.upgrade(&host, passed);
+                }
                 Answered::Over => return None,
             },
             Next::Refused(status) => {
@@ -67,38 +77,50 @@ enum Answered {
     /// It can take another.
     Kept(Box<http::Connection>),
     /// It asks for an upgrade, which the middleware has let pass.
-    Passed(Box<Upgrade>),
+    Upgrade(Box<Passed>),
     /// It has ended.
     Over,
 }
 
+impl From<Option<Box<http::Connection>>> for Answered {
+    fn from(kept: Option<Box<http::Connection>>) -> Self {
+        kept.map_or(Answered::Over, Answered::Kept)
+    }
+}
+
 #[inline(never)]
-fn answer(server: &Inner, request: Request, mut connection: Box<http::Connection>) -> Answered {
+fn answer(
+    server: &Arc<Inner>,
+    request: Request,
+    mut connection: Box<http::Connection>,
+) -> Answered {
     let ours = request.path().starts_with(&server.options.pathname);
-    if !ours || server.is_closing() {
+    if !ours || (server.is_closing() && !server.transformer.carries(&request)) {
         return outside(server, &request, connection);
     }
     let is_upgrade = request.is_upgrade();
     let mut exchange = Exchange::new(&request, is_upgrade);
     let passed = server.middleware.run(&mut exchange);
     let (headers, extensions) = exchange.into_parts();
-    let response = match passed {
-        Ok(()) if is_upgrade => {
-            let upgrade = Upgrade { request, extensions, headers, connection };
-            return Answered::Passed(Box::new(upgrade));
+    match passed {
+        Ok(()) => {
+            let passed = Box::new(Passed { request, extensions, headers, connection });
+            if is_upgrade {
+                return Answered::Upgrade(passed);
+            }
+            let host: Arc<dyn Host> = server.clone();
+            server.transformer.request(&host, passed).into()
         }
-        Ok(()) => server.transformer.request(&request),
         Err(answer) => {
             server.metrics.panics.add(usize::from(answer.panic.is_some()));
-            answer.response
+            if is_upgrade {
+                server.count_refusal(&answer.response);
+                connection.refuse_upgrade(answer.response, &headers);
+                return Answered::Over;
+            }
+            respond(server, answer.response, &headers, connection)
         }
-    };
-    if is_upgrade {
-        server.count_refusal(&response);
-        connection.refuse_upgrade(response, &headers);
-        return Answered::Over;
     }
-    respond(server, response, &headers, connection)
 }
 
 /// Answers what is not Primus's: with the application's own page, or 404. That
@@ -160,8 +182,24 @@ impl Host for Inner {
         self.options.max_length
     }
 
-    fn control_frames(&self) -> u32 {
-        self.limits.control_frames
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn is_closing(&self) -> bool {
+        Inner::is_closing(self)
+    }
+
+    fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    fn send_later(&self, rest: Arc<dyn Backlog>) {
+        self.flusher.take(rest);
+    }
+
+    fn open(self: Arc<Self>, opening: Box<Opening>) -> Result<(), Refused> {
+        session::open(&self, opening)
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
 use crate::server::{Inner, Primus, connection, lock};
+use crate::transformers::Backlog;
 
 /// How [`Primus::destroy`] ends a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +117,7 @@ impl Primus {
         destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
         if destroyed.cut > 0 {
             server.connections.abort();
+            server.registry.all_outboxes().iter().for_each(|outbox| outbox.cut());
         }
         // Also where nothing is cut: a thread may have left its connection and
         // not be gone yet.

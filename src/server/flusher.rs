@@ -10,18 +10,19 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::event::{PollFd, PollFlags};
 
 use crate::net::{Waker, poll};
-use crate::server::outbox::Outbox;
+use crate::transformers::Backlog;
 
 /// The pause after a failed poll.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Takes over outboxes whose socket is full and sends on as soon as there is
-/// room. Asleep, and without any socket, in normal operation.
+/// Takes over outboxes, and answers to polls, whose socket is full and sends on
+/// as soon as there is room. Asleep, and without any socket, in normal
+/// operation.
 #[derive(Clone)]
 pub(crate) struct Flusher {
     /// Each outbox is in here or in the thread's hands at most once, so the
     /// channel holds no more than there are sparks.
-    outboxes: Sender<Arc<Outbox>>,
+    outboxes: Sender<Arc<dyn Backlog>>,
     shared: Arc<Shared>,
 }
 
@@ -44,7 +45,7 @@ impl Flusher {
     }
 
     /// Hands an outbox with a backlog to the thread.
-    pub fn take(&self, outbox: Arc<Outbox>) {
+    pub fn take(&self, outbox: Arc<dyn Backlog>) {
         if self.outboxes.send(outbox).is_ok() {
             self.shared.waker.wake();
         }
@@ -57,8 +58,8 @@ impl Flusher {
     }
 }
 
-fn run(shared: &Shared, taken: &Receiver<Arc<Outbox>>) {
-    let mut full: Vec<Arc<Outbox>> = Vec::new();
+fn run(shared: &Shared, taken: &Receiver<Arc<dyn Backlog>>) {
+    let mut full: Vec<Arc<dyn Backlog>> = Vec::new();
     while !shared.stop.load(Ordering::Acquire) {
         let ready = match wait(shared, &full) {
             Ok(ready) => ready,
@@ -77,7 +78,7 @@ fn run(shared: &Shared, taken: &Receiver<Arc<Outbox>>) {
 }
 
 /// Waits until a socket has room or there is news; tells which sockets have.
-fn wait(shared: &Shared, full: &[Arc<Outbox>]) -> io::Result<Vec<bool>> {
+fn wait(shared: &Shared, full: &[Arc<dyn Backlog>]) -> io::Result<Vec<bool>> {
     let streams: Vec<_> = full.iter().map(|outbox| outbox.stream()).collect();
     let mut fds = vec![PollFd::new(&shared.waker, PollFlags::IN)];
     fds.extend(streams.iter().flatten().map(|stream| PollFd::new(stream, PollFlags::OUT)));

@@ -21,6 +21,7 @@ use crate::ready_state::ReadyState;
 use crate::server::Inner as Server;
 use crate::server::inbox::Kept;
 use crate::server::messages;
+use crate::server::session;
 use crate::server::spark::Spark;
 use crate::transformers::{Inbound, Opening, Source};
 
@@ -54,10 +55,22 @@ fn address(spark: &Spark) -> usize {
 /// Makes a spark of an accepted connection and lives its life.
 pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
     let _left = Left;
-    if let Some(spark) = admit(server, opening) {
+    let (spark, source, admitted) = admit(server, opening, None);
+    SOURCE.set(Some(Current { source, corked: false, closed: false }));
+    if admitted {
         OWN.set(address(&spark));
         whole(server, &spark);
+    } else {
+        turn_away(&spark);
     }
+}
+
+/// Lives the life of a spark that was admitted elsewhere.
+pub(super) fn carry(server: &Server, spark: &Spark, source: Box<dyn Source>) {
+    let _left = Left;
+    SOURCE.set(Some(Current { source, corked: false, closed: false }));
+    OWN.set(address(spark));
+    whole(server, spark);
 }
 
 /// The thread is nobody's again when dropped, also by a panic: it may serve
@@ -89,10 +102,16 @@ fn live(spark: &Spark) {
     });
 }
 
-/// Registers the spark. Generators of ids may fail, panic or repeat themselves.
+/// Makes and registers a spark; false when it cannot be. Generators of ids may
+/// fail, panic or repeat themselves. `place` is that of a session's thread.
 #[inline(never)]
-fn admit(server: &Arc<Server>, opening: Box<Opening>) -> Option<Spark> {
-    let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request)));
+pub(super) fn admit(
+    server: &Arc<Server>,
+    mut opening: Box<Opening>,
+    place: Option<u64>,
+) -> (Spark, Box<dyn Source>, bool) {
+    let given = opening.id.take();
+    let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request, given)));
     let (id, fault) = match generated {
         Ok(Ok(id)) => (id, None),
         Ok(Err(error)) => (String::new(), Some(error.to_string())),
@@ -101,24 +120,39 @@ fn admit(server: &Arc<Server>, opening: Box<Opening>) -> Option<Spark> {
             (String::new(), Some(panic_text(&*panic)))
         }
     };
+    let carrier = opening.session.take();
     let (spark, source) = Spark::open(server, id, opening);
-    SOURCE.set(Some(Current { source, corked: false, closed: false }));
+    if let Some(carrier) = carrier {
+        session::tell(&*carrier, &spark, place);
+    }
     let fault = fault.or_else(|| {
         let taken = !server.registry.insert(&spark);
         taken.then(|| format!("`{}` is taken", spark.id()))
     });
     if let Some(fault) = fault {
         server.log(log::Level::Error, &format!("no id for a connection: {fault}"));
-        spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true), None);
-        linger(&spark, true);
-        spark.stop_timers();
-        spark.outbox().release();
-        return None;
+        return (spark, source, false);
     }
     if server.is_closing() {
         spark.close(server.shutdown_reason());
     }
-    Some(spark)
+    (spark, source, true)
+}
+
+/// Closes the connection of a spark that was not admitted.
+#[inline(never)]
+fn turn_away(spark: &Spark) {
+    spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true), None);
+    linger(spark, true);
+    abandon(spark);
+}
+
+/// Lets go of a spark that has not begun to live.
+pub(super) fn abandon(spark: &Spark) {
+    spark.0.shut(CloseReason::lost("gone"));
+    spark.stop_timers();
+    spark.outbox().release();
+    spark.0.server.registry.forget(spark, || ());
 }
 
 /// Runs the server's `connection` listeners, in order, until one fails.

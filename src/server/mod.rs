@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | acceptor, one per listener | `http` | accepts |
 //! | connection, one per connection | `connection`, then `life` | HTTP; after an upgrade the spark's listeners |
+//! | session, one per session whose client polls | `session`, `life` | the spark's listeners |
 //! | broadcaster | `broadcaster` | writes a message to all sparks |
 //! | flusher | `flusher` | sends on what a full socket did not take |
 //! | timer | `crate::timer` | heartbeats, close time-outs, grace periods |
@@ -17,7 +18,7 @@
 //!
 //! | lock | guards | may take while held |
 //! |---|---|---|
-//! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel |
+//! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel, its session's lock |
 //! | `Spark`'s `heart` | heartbeat and timer keys of one spark | timer |
 //! | `Inbox::state` | received messages that wait | – |
 //! | `Registry::table` | the sparks by id | `Metrics`' tables |
@@ -37,6 +38,7 @@ mod messages;
 mod metrics;
 mod outbox;
 mod registry;
+mod session;
 mod spark;
 mod transforms;
 
@@ -549,10 +551,12 @@ impl Inner {
         }
     }
 
-    fn new_id(&self, request: &Request) -> Result<String> {
-        match &self.options.id_generator {
-            Some(generate) => Ok(generate(request)),
-            None => Ok(id::spark_id()?),
+    /// The id of a new spark: the application's, or its session's, or a new one.
+    fn new_id(&self, request: &Request, session: Option<String>) -> Result<String> {
+        match (&self.options.id_generator, session) {
+            (Some(generate), _) => Ok(generate(request)),
+            (None, Some(id)) => Ok(id),
+            (None, None) => Ok(id::spark_id()?),
         }
     }
 

@@ -16,13 +16,20 @@ use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::Written;
-use crate::net::Stream;
 use crate::options::SlowConsumer;
 use crate::server::flusher::Flusher;
 use crate::server::lock;
 use crate::server::metrics::{Metrics, Traffic};
-use crate::timer::{Task, Timer};
-use crate::transformers::{Replies, Wire};
+use crate::timer::Timer;
+use crate::transformers::records::Records;
+use crate::transformers::{Replies, Sink, Wire};
+
+mod bound;
+mod flush;
+mod segment;
+mod sink;
+
+pub(crate) use segment::{Batch, Segment};
 
 /// Messages from this size on are sent from where they lie, without a copy.
 const COPY_MAX: usize = 16 << 10;
@@ -33,17 +40,6 @@ const KEEP_MAX: usize = 4 << 10;
 /// Small messages that wait are kept together in pieces of this size: each piece
 /// costs some memory of its own, which the bound does not count.
 const PIECE: usize = 4 << 10;
-/// Pieces of a backlog that one system call sends.
-const PIECES_MAX: usize = 64;
-
-/// The same bytes for every spark of one wire format: one or more broadcasts.
-pub(crate) struct Segment {
-    pub bytes: Vec<u8>,
-    /// How many messages they are.
-    pub messages: usize,
-    /// The bytes of the messages, without what the wire format adds.
-    pub payload: usize,
-}
 
 /// The outgoing half of a spark.
 pub(crate) struct Outbox {
@@ -69,7 +65,7 @@ pub(crate) struct Outbox {
 struct State {
     /// Taken out at the end, so that the descriptor is closed however long the
     /// application keeps its handles.
-    stream: Option<Arc<Stream>>,
+    sink: Sink,
     phase: Phase,
     /// Encoded messages of the spark's own thread that go out together.
     cork: Vec<u8>,
@@ -103,11 +99,6 @@ enum Phase {
     Lost,
 }
 
-impl State {
-    fn shutdown(&self, how: Shutdown) {
-        self.stream.iter().for_each(|stream| stream.shutdown(how));
-    }
-}
 
 enum Chunk {
     Own { bytes: Vec<u8>, messages: usize },
@@ -141,7 +132,7 @@ pub(crate) struct Parts {
 
 impl Outbox {
     pub fn new(
-        stream: Arc<Stream>,
+        sink: Sink,
         wire: &'static dyn Wire,
         parts: Parts,
         drained: Box<dyn Fn() + Send + Sync>,
@@ -158,23 +149,14 @@ impl Outbox {
             me: me.clone(),
             drained,
             waiting: AtomicUsize::new(0),
-            state: Mutex::new(State { stream: Some(stream), ..State::default() }),
+            state: Mutex::new(State { sink, ..State::default() }),
             emptied: Condvar::new(),
         })
     }
 
-    pub fn wire(&self) -> &'static dyn Wire {
-        self.wire
-    }
-
-    /// The socket, while there is one.
-    pub fn stream(&self) -> Option<Arc<Stream>> {
-        self.lock().stream.clone()
-    }
-
     /// Ends both directions of the socket, behind what the kernel has taken.
     pub fn shutdown(&self) {
-        self.lock().shutdown(Shutdown::Both);
+        self.lock().sink.shutdown(Shutdown::Both);
     }
 
     /// Lets go of the socket at the end of the connection.
@@ -184,9 +166,9 @@ impl Outbox {
         if state.flushing {
             // The flusher waits for room in the socket, and keeps it open until
             // it is woken.
-            state.shutdown(Shutdown::Both);
+            state.sink.shutdown(Shutdown::Both);
         }
-        state.stream = None;
+        state.sink = Sink::Nowhere;
     }
 
     /// Blocks until nothing waits; false when the time is over or the
@@ -211,6 +193,11 @@ impl Outbox {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// How messages are encoded at present.
+    fn format(&self, state: &State) -> &'static dyn Wire {
+        if state.sink.is_poll() { &Records } else { self.wire }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
     }
@@ -233,9 +220,9 @@ impl Outbox {
     /// Writes one of Primus's own messages that no peer can ask for (a ping): it
     /// is not subject to the bound, and no policy drops it.
     pub fn offer_ping(&self, frame: &Frame) {
-        let mut bytes = Vec::new();
-        self.wire.encode(frame, &mut bytes);
         let mut state = self.lock();
+        let mut bytes = Vec::new();
+        self.format(&state).encode(frame, &mut bytes);
         if state.phase == Phase::Open {
             self.append(&mut state, &bytes);
         }
@@ -252,35 +239,37 @@ impl Outbox {
             return Err(Error::Closed);
         }
         if state.backlog.is_empty() {
-            let large = frame.len() >= COPY_MAX;
+            let large = frame.len() >= COPY_MAX && !state.sink.is_poll();
             if large && !(own && state.corked) {
                 return self.send_large(state, frame);
             }
-            self.wire.encode(frame, &mut state.cork);
+            let format = self.format(state);
+            format.encode(frame, &mut state.cork);
             if own && state.corked && state.cork.len() < CORK_MAX {
                 return Ok(Written::Sent);
             }
             return self.send_cork(state);
         }
         let mut bytes = Vec::with_capacity(frame.len() + 16);
-        self.wire.encode(frame, &mut bytes);
+        self.format(state).encode(frame, &mut bytes);
         self.admit(state, bytes.len(), 1)?;
         self.push_own(state, bytes, 1);
         Ok(Written::Queued(self.waiting()))
     }
 
-    /// Writes the broadcasts of a segment, which every spark of this wire
+    /// Writes a batch of broadcasts, whose bytes every spark of the same wire
     /// format shares.
-    pub fn offer_shared(&self, segment: &Arc<Segment>) -> Result<()> {
+    pub fn offer_shared(&self, batch: &Batch) -> Result<()> {
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return Err(Error::Closed);
         }
+        let segment = &batch.segment(self.format(&state));
         if state.backlog.is_empty() {
             self.send_cork(&mut state)?;
         }
         if state.backlog.is_empty() {
-            let sent = self.try_send(&mut state, |stream| stream.offer(&segment.bytes))?;
+            let sent = self.try_send(&mut state, |sink| sink.offer(&segment.bytes))?;
             if sent < segment.bytes.len() {
                 state.sent = sent;
                 self.push(&mut state, Chunk::Shared(segment.clone()));
@@ -291,6 +280,19 @@ impl Outbox {
         }
         self.count(segment.messages, segment.payload);
         Ok(())
+    }
+
+    /// Writes a packet of the wire protocol's own, past the bound. One that the
+    /// peer has `asked` for is left out while another still waits.
+    pub fn offer_packet(&self, packet: &str, asked: bool) {
+        let mut state = self.lock();
+        if state.phase != Phase::Open || (asked && state.control_waits) {
+            return;
+        }
+        let mut bytes = Vec::new();
+        self.format(&state).packet(packet, &mut bytes);
+        self.append(&mut state, &bytes);
+        state.control_waits |= asked && !state.backlog.is_empty();
     }
 
     /// Whether writes of the spark's own thread are kept together from now on.
@@ -317,8 +319,9 @@ impl Outbox {
             return false;
         }
         let mut packet = Vec::new();
-        goodbye.iter().for_each(|frame| self.wire.encode(frame, &mut packet));
-        self.wire.close(reason, &mut packet);
+        let format = self.format(&state);
+        goodbye.iter().for_each(|frame| format.encode(frame, &mut packet));
+        format.close(reason, &mut packet);
         self.append(&mut state, &packet);
         if state.phase == Phase::Open {
             state.phase = Phase::Closing;
@@ -332,42 +335,27 @@ impl Outbox {
         self.abort(&mut state);
     }
 
+    /// Wakes the spark's thread, if it waits for its session and not for a
+    /// socket.
+    pub fn wake_session(&self) {
+        if let Sink::Poll(session) = &self.lock().sink {
+            session.wake();
+        }
+    }
+
     /// Makes the peer answer, so that the spark's thread wakes up.
     pub fn nudge(&self) {
+        let mut state = self.lock();
+        if let Sink::Poll(session) = &state.sink {
+            return session.wake();
+        }
         let mut packet = Vec::new();
         self.wire.nudge(&mut packet);
         // Sent even when a control frame waits already: that may be an answer,
         // which nobody answers.
-        let mut state = self.lock();
         if state.phase == Phase::Open {
             self.append(&mut state, &packet);
         }
-    }
-
-    /// Sends on what waits; called by the flusher. True while more waits.
-    ///
-    /// One system call per turn, so that writers and the other slow peers are
-    /// not kept waiting by one that has just woken up.
-    pub fn flush_backlog(&self) -> bool {
-        let mut state = self.lock();
-        if !state.backlog.is_empty()
-            && let Ok(sent) = self.try_send_backlog(&mut state)
-        {
-            self.forget_sent(&mut state, sent);
-        }
-        if !state.backlog.is_empty() {
-            return true;
-        }
-        state.flushing = false;
-        if state.fin {
-            state.shutdown(Shutdown::Write);
-        }
-        let alive = state.phase != Phase::Lost;
-        drop(state);
-        if alive {
-            (self.drained)();
-        }
-        false
     }
 
     /// Ends our direction of the socket once everything has gone out.
@@ -375,46 +363,7 @@ impl Outbox {
         let mut state = self.lock();
         state.fin = true;
         if state.backlog.is_empty() {
-            state.shutdown(Shutdown::Write);
-        }
-    }
-
-    fn try_send_backlog(&self, state: &mut State) -> Result<usize> {
-        let skip = state.sent;
-        let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
-        let mut count = 0;
-        for (piece, chunk) in pieces.iter_mut().zip(&state.backlog) {
-            let bytes = chunk.bytes();
-            *piece = IoSlice::new(if count == 0 { &bytes[skip..] } else { bytes });
-            count += 1;
-        }
-        let sent = match &state.stream {
-            Some(stream) => stream.offer_vectored(&pieces[..count]),
-            None => return Err(Error::Closed),
-        };
-        sent.map_err(|error| self.broken(state, error))
-    }
-
-    /// Drops `sent` bytes from the front of the backlog.
-    fn forget_sent(&self, state: &mut State, sent: usize) {
-        let waiting = self.waiting.fetch_sub(sent, Ordering::Relaxed) - sent;
-        self.metrics.backlog.sub(sent);
-        state.sent += sent;
-        while let Some(first) = state.backlog.front() {
-            let length = first.bytes().len();
-            if state.sent < length {
-                break;
-            }
-            state.sent -= length;
-            state.backlog.pop_front();
-        }
-        if waiting <= self.bound / 2 {
-            state.over_since = None;
-        }
-        if state.backlog.is_empty() {
-            state.backlog.shrink_to(0);
-            state.control_waits = false;
-            self.emptied.notify_all();
+            state.sink.shutdown(Shutdown::Write);
         }
     }
 
@@ -422,10 +371,14 @@ impl Outbox {
         let corked = state.cork.len();
         let mut head = std::mem::take(&mut state.cork);
         let controls = std::mem::take(&mut state.controls_corked);
-        self.wire.prefix(frame, &mut head);
+        if !self.wire.prefix(frame, &mut head) {
+            self.wire.encode(frame, &mut head);
+            (state.cork, state.controls_corked) = (head, controls);
+            return self.send_cork(state);
+        }
         let total = head.len() + frame.len();
         let pieces = [IoSlice::new(&head), IoSlice::new(frame.as_bytes())];
-        let sent = self.try_send(state, |stream| stream.offer_vectored(&pieces))?;
+        let sent = self.try_send(state, |sink| sink.offer_vectored(&pieces))?;
         if sent == total {
             head.clear();
             state.cork = keep(head);
@@ -445,7 +398,7 @@ impl Outbox {
         }
         let mut cork = std::mem::take(&mut state.cork);
         let controls = std::mem::take(&mut state.controls_corked);
-        let sent = self.try_send(state, |stream| stream.offer(&cork))?;
+        let sent = self.try_send(state, |sink| sink.offer(&cork))?;
         if sent == cork.len() {
             cork.clear();
             state.cork = keep(cork);
@@ -470,20 +423,16 @@ impl Outbox {
     fn try_send(
         &self,
         state: &mut State,
-        send: impl FnOnce(&Stream) -> io::Result<usize>,
+        send: impl FnOnce(&Sink) -> io::Result<usize>,
     ) -> Result<usize> {
-        let sent = match &state.stream {
-            Some(stream) => send(stream),
-            None => return Err(Error::Closed),
-        };
-        sent.map_err(|error| self.broken(state, error))
+        send(&state.sink).map_err(|error| self.broken(state, error))
     }
 
     /// The socket failed: the spark's thread is woken to end the spark.
     fn broken(&self, state: &mut State, error: io::Error) -> Error {
         log::debug!("write failed: {error}");
         self.lose(state);
-        state.shutdown(Shutdown::Both);
+        state.sink.shutdown(Shutdown::Both);
         Error::Closed
     }
 
@@ -526,7 +475,8 @@ impl Outbox {
         if waiting > self.bound / 2 {
             self.note_slow(state);
         }
-        if !state.flushing {
+        // A client that polls is served when it polls.
+        if !state.flushing && !state.sink.is_poll() {
             state.flushing = true;
             if let Some(me) = self.me.upgrade() {
                 self.flusher.take(me);
@@ -534,80 +484,14 @@ impl Outbox {
         }
     }
 
-    /// Starts the grace period of a consumer that has become slow.
-    fn note_slow(&self, state: &mut State) {
-        let SlowConsumer::Close { grace } = self.policy else { return };
-        if state.over_since.is_some() {
-            return;
-        }
-        let now = self.timer.now();
-        state.over_since = Some(now);
-        if !std::mem::replace(&mut state.judged, true) {
-            self.timer.schedule(now + grace, self.me.clone());
-        }
-    }
-
-    /// Applies the bound to `length` more bytes on a backlog, which are so many
-    /// messages.
-    fn admit(&self, state: &mut State, length: usize, messages: usize) -> Result<()> {
-        let full = |waiting| Error::Full { waiting, bound: self.bound };
-        let waiting = self.waiting();
-        if waiting + length <= self.bound {
-            return Ok(());
-        }
-        match self.policy {
-            SlowConsumer::Close { .. } => {
-                self.cut_slow(state);
-                return Err(full(waiting));
-            }
-            SlowConsumer::DropNewest => {}
-            SlowConsumer::DropOldest => self.drop_oldest(state, length),
-        }
-        let waiting = self.waiting();
-        if waiting + length <= self.bound || state.backlog.is_empty() {
-            return Ok(());
-        }
-        self.metrics.dropped.add(messages);
-        Err(full(waiting))
-    }
-
-    /// Drops whole messages that have not begun to be sent, oldest first,
-    /// until `length` more bytes fit.
-    fn drop_oldest(&self, state: &mut State, length: usize) {
-        let mut at = usize::from(state.sent > 0);
-        while self.waiting() + length > self.bound {
-            let Some(chunk) = state.backlog.get(at) else { return };
-            if chunk.messages() == 0 {
-                at += 1;
-                continue;
-            }
-            let (bytes, messages) = (chunk.bytes().len(), chunk.messages());
-            state.backlog.remove(at);
-            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            self.metrics.backlog.sub(bytes);
-            self.metrics.dropped.add(messages);
-        }
-    }
-
-    fn cut_slow(&self, state: &mut State) {
-        self.metrics.slow_consumers.add(1);
-        state.slow = true;
-        self.abort(state);
-    }
-
     fn abort(&self, state: &mut State) {
         self.lose(state);
-        state.stream.iter().for_each(|stream| stream.abort());
+        state.sink.abort();
     }
 
     /// True once the socket is broken or cut.
     pub fn is_lost(&self) -> bool {
         self.lock().phase == Phase::Lost
-    }
-
-    /// True once the bound or the grace period has ended the connection.
-    pub fn was_slow(&self) -> bool {
-        self.lock().slow
     }
 }
 
@@ -626,21 +510,6 @@ impl Replies for Outbox {
         }
         self.append(&mut state, bytes);
         state.control_waits = !state.backlog.is_empty();
-    }
-}
-
-impl Task for Outbox {
-    /// The grace period is over: cuts the consumer if it is still slow.
-    fn fire(self: Arc<Self>, now: Instant) -> Option<Instant> {
-        let SlowConsumer::Close { grace } = self.policy else { return None };
-        let mut state = self.lock();
-        match state.over_since {
-            Some(since) if since + grace > now => return Some(since + grace),
-            Some(_) => self.cut_slow(&mut state),
-            None => {}
-        }
-        state.judged = false;
-        None
     }
 }
 

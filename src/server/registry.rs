@@ -87,6 +87,13 @@ impl Registry {
         lock(&self.table).sparks.values().map(|connected| connected.spark.clone()).collect()
     }
 
+    /// The outboxes of all sparks, those included that are still closing.
+    pub fn all_outboxes(&self) -> Vec<Arc<Outbox>> {
+        let table = lock(&self.table);
+        let connected = table.sparks.values().map(|connected| &connected.outbox);
+        connected.chain(table.leaving.values()).cloned().collect()
+    }
+
     /// The outboxes of all of them, at this moment.
     pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
         lock(&self.table).sparks.values().map(|connected| connected.outbox.clone()).collect()

@@ -144,7 +144,7 @@ impl Spark {
             flusher: server.flusher.clone(),
             timer: server.timer.clone(),
         };
-        let Opening { request, extensions, stream, wire, source, .. } = *opening;
+        let Opening { request, extensions, sink, wire, source, .. } = *opening;
         let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
             let spark = me.clone();
             let drained =
@@ -154,7 +154,7 @@ impl Spark {
                 request,
                 extensions,
                 server: server.clone(),
-                outbox: Outbox::new(stream, wire, parts, drained),
+                outbox: Outbox::new(sink, wire, parts, drained),
                 inbox: Inbox::default(),
                 events: SparkEvents::default(),
                 state: AtomicU8::new(ReadyState::Open as u8),
@@ -593,6 +593,7 @@ impl Inner {
         if let Some(waker) = self.waker.get() {
             waker.wake();
         }
+        self.outbox.wake_session();
     }
 
     /// The waker to wait on, if anything but the socket may wake the thread.
@@ -641,7 +642,7 @@ impl Task for Inner {
             protocol::Tick::Dead { flatline } => {
                 log::debug!("spark {} is dead (pings skipped: {flatline:?})", self.id);
                 self.server.metrics.heartbeats_missed.add(1);
-                self.die();
+                self.die(CloseReason::new(Ended::Heartbeat, 1000, "", true));
                 None
             }
         }
@@ -651,8 +652,8 @@ impl Task for Inner {
 impl Inner {
     /// Ends a spark whose client is gone: nobody will answer, so the socket is
     /// shut at once, behind the closing packet.
-    fn die(self: &Arc<Self>) {
-        if self.shut(CloseReason::new(Ended::Heartbeat, 1000, "", true)) {
+    pub fn die(self: &Arc<Self>, reason: CloseReason) {
+        if self.shut(reason) {
             self.say_goodbye();
             self.outbox.shutdown();
         }

@@ -5,17 +5,22 @@
 //! spark's outbox encodes what goes the other way. It sees of the server only
 //! [`Host`].
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
+
+use tiny_http::ResponseBox;
 
 use crate::client::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::http::{Connection, HeaderSet, Request};
+use crate::http::{Connection, HeaderSet, Refused, Request};
+use crate::limits::Limits;
 use crate::middleware::Extensions;
 use crate::net::{Stream, Waker};
+use crate::timer::Timer;
 
+pub(crate) mod records;
 pub(crate) mod websockets;
 
 /// The names under which a transformer may be asked for. `faye`, `uws` and
@@ -47,16 +52,24 @@ pub(crate) fn client(name: &str) -> Result<Arc<dyn Transport>> {
 
 /// The server side of a transformer.
 pub(crate) trait Transformer: Send + Sync {
-    /// Answers a plain request below the pathname.
-    fn request(&self, request: &Request) -> tiny_http::ResponseBox;
+    /// Answers a plain request below the pathname. Gives the connection back
+    /// if it can take another.
+    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Connection>>;
 
     /// Takes an upgrade below the pathname and answers it. `None`: it was
-    /// refused.
-    fn upgrade(&self, host: &dyn Host, upgrade: Box<Upgrade>) -> Option<Box<Opening>>;
+    /// refused, or has become part of a session that has a thread already.
+    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>>;
+
+    /// Whether the request belongs to a session that is open. Such requests are
+    /// served to the end when the server shuts down.
+    fn carries(&self, request: &Request) -> bool {
+        let _ = request;
+        false
+    }
 }
 
-/// An upgrade that has passed the middleware.
-pub(crate) struct Upgrade {
+/// A request that has passed the middleware.
+pub(crate) struct Passed {
     /// The request.
     pub request: Request,
     /// What the middleware attached to it.
@@ -67,16 +80,63 @@ pub(crate) struct Upgrade {
     pub connection: Box<Connection>,
 }
 
+impl Passed {
+    /// Answers it.
+    pub fn respond(mut self, host: &dyn Host, response: ResponseBox) -> Option<Box<Connection>> {
+        let status = response.status_code().0;
+        if status >= 400 {
+            host.refused(status);
+        }
+        self.connection.respond(response, &self.headers).ok()?;
+        Some(self.connection)
+    }
+
+    /// Answers it with 200, in the cheapest way.
+    pub fn reply(mut self, content_type: &str, body: Vec<u8>) -> Option<Box<Connection>> {
+        self.connection.reply(content_type, body, &self.headers).ok()?;
+        Some(self.connection)
+    }
+
+    /// Refuses an upgrade, in the raw form of Primus, and closes.
+    pub fn refuse(mut self, host: &dyn Host, response: ResponseBox) {
+        host.refused(response.status_code().0);
+        self.connection.refuse_upgrade(response, &self.headers);
+    }
+}
+
 /// What the server offers a transformer.
-pub(crate) trait Host {
+pub(crate) trait Host: Send + Sync {
     /// Counts a refusal.
     fn refused(&self, status: u16);
 
     /// The longest message in bytes that a client may send.
     fn max_length(&self) -> usize;
 
-    /// Control frames that a client may send in a second.
-    fn control_frames(&self) -> u32;
+    /// The bounds on what one peer may use.
+    fn limits(&self) -> &Limits;
+
+    /// Whether it shuts down: no session is opened any more.
+    fn is_closing(&self) -> bool;
+
+    /// The server's timer.
+    fn timer(&self) -> &Timer;
+
+    /// Has the rest of an answer sent as its socket takes it.
+    fn send_later(&self, rest: Arc<dyn Backlog>);
+
+    /// Opens a session that has no lasting socket: makes its spark, whose life
+    /// runs on a thread of its own.
+    fn open(self: Arc<Self>, opening: Box<Opening>) -> std::result::Result<(), Refused>;
+}
+
+/// Bytes that a full socket did not take.
+pub(crate) trait Backlog: Send + Sync {
+    /// The socket; `None` when there is nothing left to send.
+    fn stream(&self) -> Option<Arc<Stream>>;
+
+    /// Sends on, without blocking; called when the socket has room. True while
+    /// there is more.
+    fn flush_backlog(&self) -> bool;
 }
 
 /// A connection that has been accepted, about to become a spark.
@@ -85,18 +145,82 @@ pub(crate) struct Opening {
     pub request: Request,
     /// What the middleware attached to it.
     pub extensions: Extensions,
-    /// The socket that the outbox writes to.
-    pub stream: Arc<Stream>,
-    /// How messages are written on it.
+    /// Where the outbox writes to.
+    pub sink: Sink,
+    /// How messages are written on its socket.
     pub wire: &'static dyn Wire,
     /// Where messages come from.
     pub source: Box<dyn Source>,
     /// The protocol revision that the client speaks, where there are several.
     pub revision: Option<u8>,
+    /// The id that the protocol gives it, if it does.
+    pub id: Option<String>,
+    /// The session of a protocol that has them, to be told of its spark.
+    pub session: Option<Arc<dyn Session>>,
+}
+
+/// Where an outbox writes to.
+#[derive(Clone)]
+pub(crate) enum Sink {
+    /// A lasting socket.
+    Socket(Arc<Stream>),
+    /// A session whose client polls; a socket may take its place.
+    Poll(Arc<dyn Polled>),
+    /// Nowhere any more.
+    Nowhere,
+}
+
+/// A session whose client asks for what waits: to the outbox a socket that is
+/// mostly full. What is written to it are [`records`].
+///
+/// Called with the outbox locked, so it calls nothing of its spark's.
+pub(crate) trait Polled: Send + Sync {
+    /// Takes all of these records and sends them, if the client waits for
+    /// something; else none (false). Never blocks.
+    fn offer(&self, records: &[IoSlice<'_>]) -> io::Result<bool>;
+
+    /// The connection that the client polls by, if it does.
+    fn stream(&self) -> Option<Arc<Stream>>;
+
+    /// Makes the source's [`wait`](Source::wait) return.
+    fn wake(&self);
+
+    /// Ends the session and its source. With `cut` a client that waits gets no
+    /// answer.
+    fn end(&self, cut: bool);
+}
+
+/// A protocol's session, as the spark that it carries sees it.
+pub(crate) trait Session: Send + Sync {
+    /// The spark is there. It is told before any message of it is handled or
+    /// written.
+    fn opened(&self, spark: Arc<dyn Carried>);
+}
+
+/// A spark, as the session sees it that carries it. From any thread, with none
+/// of the session's locks held.
+pub(crate) trait Carried: Send + Sync {
+    /// The client waits for something: offers what there is.
+    fn writable(&self);
+
+    /// Sends a packet of the protocol's own, behind what was written before.
+    /// One that the client has `asked` for is left out while another still
+    /// waits, so that a client that does not read cannot make us keep many.
+    fn packet(&self, packet: &str, asked: bool);
+
+    /// From now on messages are written to this socket.
+    fn switch(&self, stream: Arc<Stream>);
+
+    /// Ends the spark at once: nobody is there any more.
+    fn die(&self, reason: CloseReason);
+
+    /// Whether its thread is in a listener, and how often it has waited for
+    /// input: what the peer sent may be unread that long.
+    fn busy(&self) -> (bool, u64);
 }
 
 /// The incoming half of a connection, driven by the spark's thread.
-pub(crate) trait Source {
+pub(crate) trait Source: Send {
     /// The next thing received, without blocking. What the protocol demands in
     /// answer (a pong) goes to `replies` on the way.
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound>;
@@ -137,8 +261,12 @@ pub(crate) trait Wire: Send + Sync {
     fn encode(&self, frame: &Frame, out: &mut Vec<u8>);
 
     /// Appends what comes before the frame's bytes, if the rest of the message
-    /// is those bytes as they are, which are then sent without a copy.
-    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>);
+    /// is those bytes as they are, which are then sent without a copy. False,
+    /// and nothing is appended, if it is not.
+    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool;
+
+    /// Appends a packet of the protocol's own, as far as it has such.
+    fn packet(&self, packet: &str, out: &mut Vec<u8>);
 
     /// Appends the closing packet for a connection that ends for this reason.
     fn close(&self, reason: &CloseReason, out: &mut Vec<u8>);

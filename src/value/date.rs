@@ -94,6 +94,18 @@ impl Date {
         )
     }
 
+    /// The text of a date in an HTTP header, `Tue, 14 Nov 2023 22:13:20 GMT`;
+    /// `None` for an invalid date.
+    pub(crate) fn to_http(self) -> Option<String> {
+        let c = self.civil()?;
+        let day = super::date_text::DAYS[c.weekday];
+        let month = super::date_text::MONTHS[c.month as usize - 1];
+        Some(format!(
+            "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
+            c.day, c.year, c.hour, c.minute, c.second
+        ))
+    }
+
     fn civil(&self) -> Option<Civil> {
         let ms = super::number::whole(self.0)?;
         let (days, rest) = (ms.div_euclid(DAY_MS), ms.rem_euclid(DAY_MS));

@@ -3,6 +3,9 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use super::*;
+use crate::net::Stream;
+use crate::timer::Task;
+use crate::transformers::Backlog;
 use crate::close::Ended;
 use crate::timer::Clock;
 
@@ -16,7 +19,10 @@ impl Wire for Plain {
     fn encode(&self, frame: &Frame, out: &mut Vec<u8>) {
         out.extend_from_slice(frame.as_bytes());
     }
-    fn prefix(&self, _: &Frame, _: &mut Vec<u8>) {}
+    fn prefix(&self, _: &Frame, _: &mut Vec<u8>) -> bool {
+        true
+    }
+    fn packet(&self, _: &str, _: &mut Vec<u8>) {}
     fn close(&self, _: &CloseReason, out: &mut Vec<u8>) {
         out.extend_from_slice(b"bye");
     }
@@ -30,7 +36,7 @@ fn full(bound: usize, policy: SlowConsumer) -> (Arc<Outbox>, Arc<Stream>, UnixSt
     let (flusher, _) = Flusher::start(64 << 10).unwrap();
     let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
     let parts = Parts { bound, policy, metrics: Arc::default(), flusher, timer };
-    let outbox = Outbox::new(stream.clone(), &Plain, parts, Box::new(|| ()));
+    let outbox = Outbox::new(Sink::Socket(stream.clone()), &Plain, parts, Box::new(|| ()));
     while stream.offer(&[0; 64 << 10]).unwrap() > 0 {}
     outbox.offer(&Frame::text("first"), false).unwrap();
     assert_eq!(outbox.waiting(), 5);

@@ -13,38 +13,68 @@ use super::packet::{
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
 use crate::http::{self, Request};
+use crate::middleware::Extensions;
 use crate::net::{Stream, Waker};
-use crate::transformers::{Host, Inbound, Opening, Replies, Source, Transformer, Upgrade, Wire};
+use crate::transformers::{
+    Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Wire,
+};
 
 /// Serves `websockets` clients, and those of `faye`, `uws` and `lws`, which
 /// cannot be told apart.
 pub(crate) struct Websockets;
 
 impl Transformer for Websockets {
-    fn request(&self, _: &Request) -> ResponseBox {
-        upgrade_required("Upgrade Required")
+    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<http::Connection>> {
+        passed.respond(&**host, upgrade_required("Upgrade Required"))
     }
 
-    fn upgrade(&self, host: &dyn Host, upgrade: Box<Upgrade>) -> Option<Box<Opening>> {
-        let Upgrade { request, extensions, headers, mut connection } = *upgrade;
-        let accept = match check(&request) {
-            Ok(key) => accept_key(key),
-            Err(refusal) => {
-                host.refused(refusal.status_code().0);
-                connection.refuse_upgrade(refusal, &headers);
-                return None;
-            }
-        };
-        let answer = switching(&accept, request.header("sec-websocket-protocol"));
-        connection.send(answer.as_bytes()).ok()?;
-        let (stream, leftover) = connection.into_parts();
-        let mut decoder = Decoder::new(Role::Server, host.max_length());
-        decoder.feed(&leftover);
-        let controls = ControlBudget::new(host.control_frames());
-        let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
-        let wire = &Rfc6455;
-        Some(Box::new(Opening { request, extensions, stream, wire, source, revision: None }))
+    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>> {
+        let Accepted { request, extensions, stream, source } = accept(&**host, passed, host.max_length(), b"")?;
+        Some(Box::new(Opening {
+            request,
+            extensions,
+            sink: Sink::Socket(stream),
+            wire: &Rfc6455,
+            source,
+            revision: None,
+            id: None,
+            session: None,
+        }))
     }
+}
+
+/// A WebSocket, fresh from its handshake.
+pub(crate) struct Accepted {
+    pub(crate) request: Request,
+    pub(crate) extensions: Extensions,
+    pub(crate) stream: Arc<Stream>,
+    pub(crate) source: Box<Connection>,
+}
+
+/// Answers the handshake, and sends `first` with the answer. The longest message
+/// is `max_length` bytes. `None`: it was refused.
+pub(crate) fn accept(
+    host: &dyn Host,
+    passed: Box<Passed>,
+    max_length: usize,
+    first: &[u8],
+) -> Option<Accepted> {
+    let accept = match check(&passed.request) {
+        Ok(key) => accept_key(key),
+        Err(refusal) => {
+            passed.refuse(host, refusal);
+            return None;
+        }
+    };
+    let Passed { request, extensions, mut connection, .. } = *passed;
+    let answer = switching(&accept, request.header("sec-websocket-protocol"));
+    connection.send(&[answer.as_bytes(), first].concat()).ok()?;
+    let (stream, leftover) = connection.into_parts();
+    let mut decoder = Decoder::new(Role::Server, max_length);
+    decoder.feed(&leftover);
+    let controls = ControlBudget::new(host.limits().control_frames);
+    let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
+    Some(Accepted { request, extensions, stream, source })
 }
 
 /// The client's key, or what is wrong with the request. The texts are those of
@@ -110,7 +140,7 @@ fn upgrade_required(text: &str) -> ResponseBox {
 }
 
 /// What the server sends: unmasked frames, one per message.
-struct Rfc6455;
+pub(crate) struct Rfc6455;
 
 impl Wire for Rfc6455 {
     fn format(&self) -> &'static str {
@@ -121,9 +151,13 @@ impl Wire for Rfc6455 {
         encode(frame, None, out);
     }
 
-    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) {
+    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool {
         encode_header(frame, out);
+        true
     }
+
+    /// A WebSocket has none but its control frames.
+    fn packet(&self, _: &str, _: &mut Vec<u8>) {}
 
     fn close(&self, reason: &CloseReason, out: &mut Vec<u8>) {
         match (reason.by, reason.code) {
@@ -143,7 +177,7 @@ impl Wire for Rfc6455 {
 }
 
 /// The incoming half of a WebSocket.
-struct Connection {
+pub(crate) struct Connection {
     stream: Arc<Stream>,
     decoder: Decoder,
     controls: ControlBudget,

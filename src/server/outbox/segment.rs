@@ -1,0 +1,46 @@
+//! Broadcasts, encoded once for all sparks of one wire format.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::frame::Frame;
+use crate::transformers::Wire;
+
+/// The same bytes for every spark of one wire format: one or more broadcasts.
+pub(crate) struct Segment {
+    pub bytes: Vec<u8>,
+    /// How many messages they are.
+    pub messages: usize,
+    /// The bytes of the messages, without what the wire format adds.
+    pub payload: usize,
+}
+
+/// Broadcasts that are sent together, and their segments so far.
+pub(crate) struct Batch {
+    frames: Vec<Frame>,
+    segments: RefCell<Vec<(&'static str, Arc<Segment>)>>,
+}
+
+impl Batch {
+    pub fn new(frames: Vec<Frame>) -> Self {
+        Batch { frames, segments: RefCell::default() }
+    }
+
+    pub fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+
+    /// The batch in a wire format.
+    pub fn segment(&self, wire: &dyn Wire) -> Arc<Segment> {
+        let mut segments = self.segments.borrow_mut();
+        if let Some((_, segment)) = segments.iter().find(|(format, _)| *format == wire.format()) {
+            return segment.clone();
+        }
+        let mut bytes = Vec::new();
+        self.frames.iter().for_each(|frame| wire.encode(frame, &mut bytes));
+        let payload = self.frames.iter().map(Frame::len).sum();
+        let segment = Arc::new(Segment { bytes, messages: self.frames.len(), payload });
+        segments.push((wire.format(), segment.clone()));
+        segment
+    }
+}

@@ -1,0 +1,66 @@
+//! What an outbox does to the place that it writes to.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use crate::net::Stream;
+use crate::transformers::Sink;
+
+impl Default for Sink {
+    fn default() -> Self {
+        Sink::Nowhere
+    }
+}
+
+impl Sink {
+    pub fn is_poll(&self) -> bool {
+        matches!(self, Sink::Poll(_))
+    }
+
+    /// The socket that a client is reached by at present.
+    pub fn stream(&self) -> Option<Arc<Stream>> {
+        match self {
+            Sink::Socket(stream) => Some(stream.clone()),
+            Sink::Poll(session) => session.stream(),
+            Sink::Nowhere => None,
+        }
+    }
+
+    /// Hands over as much as is taken at once: 0 when there is no room.
+    pub fn offer(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Socket(stream) => stream.offer(bytes),
+            _ => self.offer_vectored(&[IoSlice::new(bytes)]),
+        }
+    }
+
+    /// [`offer`](Self::offer) of several pieces. A client that polls is given
+    /// all of them or none.
+    pub fn offer_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Sink::Socket(stream) => stream.offer_vectored(pieces),
+            Sink::Poll(session) => Ok(match session.offer(pieces)? {
+                true => pieces.iter().map(|piece| piece.len()).sum(),
+                false => 0,
+            }),
+            Sink::Nowhere => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    pub fn shutdown(&self, how: Shutdown) {
+        match self {
+            Sink::Socket(stream) => stream.shutdown(how),
+            Sink::Poll(session) => session.end(false),
+            Sink::Nowhere => {}
+        }
+    }
+
+    pub fn abort(&self) {
+        match self {
+            Sink::Socket(stream) => stream.abort(),
+            Sink::Poll(session) => session.end(true),
+            Sink::Nowhere => {}
+        }
+    }
+}
