@@ -16,6 +16,7 @@ use crate::http::{Connection, HeaderSet, Request};
 use crate::middleware::Extensions;
 use crate::net::{Stream, Waker};
 
+pub(crate) mod engine_io;
 pub(crate) mod websockets;
 
 /// The names under which a transformer may be asked for. `faye`, `uws` and
