@@ -24,6 +24,10 @@ const SANS_IO: &[&str] = &[
     "parsers/",
     "protocol/",
     "timer/wheel.rs",
+    "transformers/engine_io/handshake.rs",
+    "transformers/engine_io/jsonp.rs",
+    "transformers/engine_io/packet.rs",
+    "transformers/engine_io/payload.rs",
     "transformers/websockets/packet.rs",
 ];
 
@@ -51,7 +55,13 @@ const NEVER: &[(&[&str], &[&str])] = &[
     ),
     (&["spec.rs"], &["timer", "http", "net", "transformers", "server", "client", "testing"]),
     (
-        &["transformers/websockets/packet.rs"],
+        &[
+            "transformers/engine_io/handshake.rs",
+            "transformers/engine_io/jsonp.rs",
+            "transformers/engine_io/packet.rs",
+            "transformers/engine_io/payload.rs",
+            "transformers/websockets/packet.rs",
+        ],
         &["parsers", "protocol", "timer", "http", "net", "server", "client", "testing"],
     ),
     (

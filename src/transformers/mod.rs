@@ -20,6 +20,7 @@ use crate::middleware::Extensions;
 use crate::net::{Stream, Waker};
 use crate::timer::Timer;
 
+pub(crate) mod engine_io;
 pub(crate) mod records;
 pub(crate) mod websockets;
 
