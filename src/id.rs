@@ -11,6 +11,9 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// Letters of a spark id: 126 bits.
 const SPARK_ID: usize = 21;
 
+/// Letters of a session id, as many as engine.io's have: 120 bits.
+const SESSION_ID: usize = 20;
+
 /// Random bytes fetched at once: enough for 64 spark ids.
 const BATCH: usize = 64 * SPARK_ID;
 
@@ -28,7 +31,20 @@ static POOL: Mutex<Pool> = Mutex::new(Pool { bytes: [0; BATCH], used: BATCH });
 ///
 /// The operating system has no randomness to give.
 pub fn spark_id() -> io::Result<String> {
-    let mut bytes = [0; SPARK_ID];
+    letters::<SPARK_ID>()
+}
+
+/// The id of a session of a polling protocol: 20 letters of `A-Za-z0-9_-`.
+///
+/// # Errors
+///
+/// The operating system has no randomness to give.
+pub fn session_id() -> io::Result<String> {
+    letters::<SESSION_ID>()
+}
+
+fn letters<const COUNT: usize>() -> io::Result<String> {
+    let mut bytes = [0; COUNT];
     fill(&mut bytes)?;
     Ok(bytes.iter().map(|byte| ALPHABET[usize::from(byte % 64)] as char).collect())
 }

@@ -39,6 +39,9 @@ pub struct Limits {
     /// default, works it out from the descriptor, mapping and thread limits of
     /// the machine.
     pub connections: Option<usize>,
+    /// Sessions of a polling protocol whose client has not come back since the
+    /// handshake. Beyond it: the oldest of them is ended. Default 1,000.
+    pub fresh_sessions: usize,
     /// Bytes of received messages, and 128 for each, that may wait for a
     /// listener or a reader. Beyond it: a spark that has a reader is read no
     /// further until that has caught up; one that has neither is closed with
@@ -69,6 +72,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(5),
             body: 1 << 20,
             connections: None,
+            fresh_sessions: 1_000,
             inbox: 1 << 20,
             broadcast_queue: 64 << 20,
             control_frames: 1_000,

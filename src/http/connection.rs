@@ -308,15 +308,7 @@ impl Connection {
     /// Ends the connection so that the peer gets what was sent last.
     fn linger(&mut self) {
         self.accepted.stream.shutdown(Shutdown::Write);
-        let deadline = after(Instant::now(), LINGER);
-        let mut left = LINGER_BYTES;
-        let mut scratch = [0; READ];
-        while left > 0 {
-            match read_until(&self.accepted.stream, &mut scratch, deadline, false) {
-                Ok(0) | Err(_) => break,
-                Ok(read) => left = left.saturating_sub(read),
-            }
-        }
+        drain(&self.accepted.stream);
         self.close();
     }
 
@@ -367,6 +359,20 @@ impl Connection {
             read_until(&self.accepted.stream, space, deadline, self.requests == 0 && end == 0);
         self.buf.truncate(end + *read.as_ref().unwrap_or(&0));
         read
+    }
+}
+
+/// Reads on a connection of which our direction has ended, until its peer has
+/// ended the other or has had time enough.
+pub(crate) fn drain(stream: &Stream) {
+    let deadline = after(Instant::now(), LINGER);
+    let mut left = LINGER_BYTES;
+    let mut scratch = [0; READ];
+    while left > 0 {
+        match read_until(stream, &mut scratch, deadline, false) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => left = left.saturating_sub(read),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ mod tests;
 pub(crate) use acceptor::{Acceptor, Listener};
 pub(crate) use body::BodyDecoder;
 pub(crate) use bound::default_connection_bound;
-pub(crate) use connection::{Connection, Next};
+pub(crate) use connection::{Connection, Next, drain};
 pub(crate) use held::{Held, Unsent};
 pub(crate) use connections::{Accepted, Connections, Refused};
 pub(crate) use fields::Fields;

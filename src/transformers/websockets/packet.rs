@@ -436,17 +436,17 @@ fn write_frame(opcode: OpCode, payload: &[u8], mask: Option<[u8; 4]>, out: &mut 
 
 /// Appends one message as a single frame; masked when a mask is given.
 pub(crate) fn encode(frame: &Frame, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    write_frame(data_opcode(frame), frame.as_bytes(), mask, out);
+    write_frame(data_opcode(frame.is_binary()), frame.as_bytes(), mask, out);
 }
 
-/// Appends only the header that [`encode`] would write unmasked, for payloads
-/// that are better sent from where they lie.
-pub(crate) fn encode_header(frame: &Frame, out: &mut Vec<u8>) {
-    write_header(data_opcode(frame), frame.len(), None, out);
+/// Appends only the header of an unmasked message, for payloads that are better
+/// sent from where they lie, or put together in place.
+pub(crate) fn encode_header(binary: bool, length: usize, out: &mut Vec<u8>) {
+    write_header(data_opcode(binary), length, None, out);
 }
 
-fn data_opcode(frame: &Frame) -> OpCode {
-    OpCode::Data(if frame.is_binary() { Data::Binary } else { Data::Text })
+fn data_opcode(binary: bool) -> OpCode {
+    OpCode::Data(if binary { Data::Binary } else { Data::Text })
 }
 
 /// Appends a ping frame. At most 125 bytes of payload are taken.

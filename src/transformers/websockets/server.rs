@@ -77,6 +77,18 @@ pub(crate) fn accept(
     Some(Accepted { request, extensions, stream, source })
 }
 
+/// Answers the handshake and closes at once, with this close frame.
+pub(crate) fn turn_away(host: &dyn Host, mut passed: Box<Passed>, close: &[u8]) {
+    match check(&passed.request) {
+        Ok(key) => {
+            let protocols = passed.request.header("sec-websocket-protocol");
+            let answer = switching(&accept_key(key), protocols);
+            passed.connection.finish(&[answer.as_bytes(), close].concat());
+        }
+        Err(refusal) => passed.refuse(host, refusal),
+    }
+}
+
 /// The client's key, or what is wrong with the request. The texts are those of
 /// `ws`; RFC 6455 section 4.2.2 asks for 426 where the version is the matter.
 fn check(request: &Request) -> Result<&str, ResponseBox> {
@@ -152,7 +164,7 @@ impl Wire for Rfc6455 {
     }
 
     fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool {
-        encode_header(frame, out);
+        encode_header(frame.is_binary(), frame.len(), out);
         true
     }
 

@@ -1,0 +1,136 @@
+//! The requests of sessions that poll.
+
+use std::sync::Arc;
+
+use tiny_http::{Response, ResponseBox};
+
+use super::live::Live;
+use super::query::Asked;
+use super::source::Incoming;
+use super::{EngineIo, wire};
+use crate::http::{self, Connection};
+use crate::transformers::engine_io::packet::PacketRef;
+use crate::transformers::engine_io::payload::{Content, Decoder};
+use crate::transformers::engine_io::{Format, Revision};
+use crate::transformers::{Host, Opening, Passed, Sink};
+
+/// The `Content-Type` of what a JSONP client posts.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The handshake: opens a session.
+pub(super) fn open(
+    engine: &EngineIo,
+    host: &Arc<dyn Host>,
+    mut passed: Box<Passed>,
+    asked: &Asked,
+    format: Format,
+) -> Option<Box<Connection>> {
+    if host.is_closing() {
+        return passed.respond(&**host, http::text(503, "Service Unavailable"));
+    }
+    let opened = Live::open(engine, host, format, asked.jsonp.clone());
+    let Ok((live, outlet)) = opened else {
+        return passed.respond(&**host, http::text(500, "Internal Server Error"));
+    };
+    if let Some(cookie) = engine.options.cookie(live.sid()) {
+        passed.headers.add("Set-Cookie", cookie);
+    }
+    let Passed { request, extensions, headers, connection } = *passed;
+    let opening = Box::new(Opening {
+        request,
+        extensions,
+        sink: Sink::Poll(live.clone()),
+        wire: wire::wire(format),
+        source: Box::new(Incoming::polls(live.clone(), outlet)),
+        revision: Some(format.revision.number()),
+        id: Some(live.sid().to_owned()),
+        session: Some(live.clone()),
+    });
+    let spawned = host.clone().open(opening);
+    let mut connection = connection;
+    if let Err(refused) = spawned {
+        log::debug!("no thread for a session: {refused}");
+        host.refused(503);
+        let retry = tiny_http::Header::from_bytes("Retry-After", "5").expect("a header");
+        let response = http::text(503, "Service Unavailable").with_header(retry);
+        connection.respond(response, &headers).ok()?;
+        return Some(connection);
+    }
+    if let Some(oldest) = engine.sessions.count_fresh(&live, host.limits().fresh_sessions) {
+        oldest.give_up();
+    }
+    let (content, body) = live.payload(&[PacketRef::Open(&live.handshake(true))]);
+    connection.reply(content.mime(), body, &headers).ok()?;
+    Some(connection)
+}
+
+/// A poll: it is answered when there is something to send.
+pub(super) fn get(
+    live: &Arc<Live>,
+    host: &dyn Host,
+    mut passed: Box<Passed>,
+) -> Option<Box<Connection>> {
+    let held = passed.connection.hold(&passed.headers);
+    match live.get(held) {
+        Some(poll) => {
+            if passed.connection.watch(|| live.holds(poll)) {
+                return Some(passed.connection);
+            }
+            live.get_lost(poll);
+            None
+        }
+        None => passed.respond(host, bad_request()),
+    }
+}
+
+/// What the client sends.
+pub(super) fn post(
+    live: &Arc<Live>,
+    host: &dyn Host,
+    mut passed: Box<Passed>,
+) -> Option<Box<Connection>> {
+    if !live.post(passed.connection.stream()) {
+        return passed.respond(host, bad_request());
+    }
+    let body = match passed.connection.read_body(live.max_length() as u64) {
+        Ok(body) => body,
+        // The client may send something else; what it began is not delivered.
+        Err(bad) if matches!(bad.status, 408 | 413) => {
+            live.post_over();
+            return passed.respond(host, Response::empty(bad.status).boxed());
+        }
+        Err(bad) => {
+            live.post_lost();
+            return passed.respond(host, Response::empty(bad.status).boxed());
+        }
+    };
+    let kind = passed.request.header("content-type");
+    let content = Content::of_mime(kind);
+    let format = live.format();
+    if content == Content::Binary && format.revision == Revision::V4 {
+        live.post_lost();
+        return passed.respond(host, bad_request());
+    }
+    let is_form = kind.is_some_and(|kind| kind.split(';').next() == Some(FORM));
+    let decoder = match field(&body).filter(|_| is_form && live.is_jsonp()) {
+        Some(field) => Decoder::field(&field, format),
+        None => Decoder::new(body, content, format),
+    };
+    if !live.posted(decoder) {
+        return passed.respond(host, bad_request());
+    }
+    live.inlet().wait(host.limits().inbox);
+    live.post_answered();
+    passed.reply("text/html", b"ok".to_vec())
+}
+
+/// The field `d` of a form.
+fn field(body: &[u8]) -> Option<String> {
+    let body = std::str::from_utf8(body).ok()?;
+    http::pairs(body).find(|(name, _)| name == "d").map(|(_, value)| value.into_owned())
+}
+
+/// What a request gets that breaks the rules of its session.
+fn bad_request() -> ResponseBox {
+    Response::empty(400).boxed()
+}

@@ -1,0 +1,92 @@
+//! WebSockets: of sessions that begin with one, and of those that poll and go
+//! over to one.
+
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use super::live::{Live, Probed};
+use super::source::Incoming;
+use super::{EngineIo, wire};
+use crate::http;
+use crate::net::Stream;
+use crate::transformers::engine_io::Format;
+use crate::transformers::engine_io::packet::PacketRef;
+use crate::transformers::websockets::packet::encode_close;
+use crate::transformers::websockets::server::{Accepted, accept, turn_away};
+use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source};
+
+/// Opens a session on a WebSocket.
+pub(super) fn open(
+    engine: &EngineIo,
+    host: &Arc<dyn Host>,
+    passed: Box<Passed>,
+    format: Format,
+) -> Option<Box<Opening>> {
+    let Ok(live) = Live::open_on_socket(engine, host, format) else {
+        passed.refuse(&**host, http::text(500, "Internal Server Error"));
+        return None;
+    };
+    // The first packet goes with the handshake: nothing may come before it.
+    let mut first = Vec::new();
+    wire::wire(format).put(PacketRef::Open(&live.handshake(false)), &mut first);
+    let Some(accepted) = accept(&**host, passed, live.max_length(), &first) else {
+        live.over();
+        return None;
+    };
+    let Accepted { request, extensions, stream, source } = accepted;
+    Some(Box::new(Opening {
+        request,
+        extensions,
+        sink: Sink::Socket(stream),
+        wire: wire::wire(format),
+        source: Box::new(Incoming::socket(live.clone(), source)),
+        revision: Some(format.revision.number()),
+        id: Some(live.sid().to_owned()),
+        session: Some(live),
+    }))
+}
+
+/// Serves a WebSocket that is to take the place of a session's polls, until it
+/// has done so, or given up.
+pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
+    let mut goodbye = Vec::new();
+    encode_close(None, None, &mut goodbye);
+    if !live.upgrade(passed.connection.stream()) {
+        return turn_away(host, passed, &goodbye);
+    }
+    let Some(accepted) = accept(host, passed, live.max_length(), b"") else {
+        return live.probe_lost();
+    };
+    let Accepted { stream, mut source, .. } = accepted;
+    let replies = Direct(&stream);
+    loop {
+        match source.buffered(&replies) {
+            Some(Inbound::Frame(frame)) => match live.probe(frame) {
+                Probed::Open => {}
+                Probed::Switch => return live.switch(stream.clone(), source),
+                Probed::Over => break,
+            },
+            Some(Inbound::Alive) => {}
+            Some(Inbound::Closed(_)) => break,
+            None if matches!(source.wait(None), Ok(true)) => {}
+            None => break,
+        }
+    }
+    live.probe_lost();
+    let _ = stream.offer(&goodbye);
+    stream.shutdown(Shutdown::Write);
+    // The client ends it; until then what it sends is thrown away.
+    http::drain(&stream);
+}
+
+/// Answers pings of the WebSocket's own while it is no spark's.
+struct Direct<'a>(&'a Stream);
+
+impl Replies for Direct<'_> {
+    fn control(&self, bytes: &[u8]) {
+        // One that does not even read this little is not what we wait for.
+        if !self.0.offer(bytes).is_ok_and(|sent| sent == bytes.len()) {
+            self.0.shutdown(Shutdown::Both);
+        }
+    }
+}
