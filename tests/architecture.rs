@@ -28,6 +28,8 @@ const SANS_IO: &[&str] = &[
     "transformers/engine_io/jsonp.rs",
     "transformers/engine_io/packet.rs",
     "transformers/engine_io/payload.rs",
+    "transformers/engine_io/request.rs",
+    "transformers/engine_io/session/",
     "transformers/websockets/packet.rs",
 ];
 
@@ -60,6 +62,8 @@ const NEVER: &[(&[&str], &[&str])] = &[
             "transformers/engine_io/jsonp.rs",
             "transformers/engine_io/packet.rs",
             "transformers/engine_io/payload.rs",
+            "transformers/engine_io/request.rs",
+            "transformers/engine_io/session/",
             "transformers/websockets/packet.rs",
         ],
         &["parsers", "protocol", "timer", "http", "net", "server", "client", "testing"],
