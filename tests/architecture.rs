@@ -26,6 +26,7 @@ const SANS_IO: &[&str] = &[
     "timer/wheel.rs",
     "transformers/engine_io/handshake.rs",
     "transformers/engine_io/jsonp.rs",
+    "transformers/engine_io/options.rs",
     "transformers/engine_io/packet.rs",
     "transformers/engine_io/payload.rs",
     "transformers/engine_io/request.rs",
@@ -60,6 +61,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
         &[
             "transformers/engine_io/handshake.rs",
             "transformers/engine_io/jsonp.rs",
+            "transformers/engine_io/options.rs",
             "transformers/engine_io/packet.rs",
             "transformers/engine_io/payload.rs",
             "transformers/engine_io/request.rs",

@@ -8,6 +8,7 @@
 //!   [`jsonp`]: the same for browsers that poll with script elements;
 //! - [`handshake`]: what the first packet says;
 //! - [`request`]: what a request asks of the server;
+//! - [`options`]: the options of the server;
 //! - [`session`]: what is done with all of it, and when.
 
 // To be removed when the server and the client use all of it.
@@ -15,6 +16,7 @@
 
 pub(crate) mod handshake;
 pub(crate) mod jsonp;
+pub(crate) mod options;
 pub(crate) mod packet;
 pub(crate) mod payload;
 pub(crate) mod request;

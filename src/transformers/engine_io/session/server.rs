@@ -56,7 +56,7 @@ const NOOP: &[PacketRef<'static>] = &[PacketRef::Noop];
 const NOOP_CLOSE: &[PacketRef<'static>] = &[PacketRef::Noop, PacketRef::Close];
 
 /// The times that a session keeps.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
     /// `pingInterval`
     pub ping_interval: Duration,
