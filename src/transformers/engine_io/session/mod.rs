@@ -1,0 +1,8 @@
+//! The life of a session, without input, output or a clock of its own: what
+//! happens goes in, with the time; what is to be done about it comes out.
+//!
+//! - [`server`]: the server's side, over either carrier;
+//! - [`heartbeat`]: its heartbeat, for both revisions.
+
+pub(crate) mod heartbeat;
+pub(crate) mod server;
