@@ -122,8 +122,9 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The wire protocol, by name; case does not matter. `faye`, `uws` and
-    /// `lws` are other names of the same protocol. Defaults to `websockets`.
+    /// The wire protocol, by name; case does not matter: `websockets` or
+    /// `engine.io`. `faye`, `uws` and `lws` are other names of `websockets`, which
+    /// is the default.
     pub fn transformer(mut self, name: impl Into<String>) -> Self {
         self.transformer = name.into();
         self
@@ -266,9 +267,24 @@ impl Builder {
         self
     }
 
-    /// An option of the transformer, by its Primus name; may be called
-    /// repeatedly. `websockets` has none; an option that the transformer does
-    /// not know is logged and otherwise ignored, as in Primus.
+    /// An option of the transformer, by its Primus name, whose case does not
+    /// matter; may be called repeatedly. One that the transformer does not know
+    /// is logged and otherwise ignored, as in Primus; a value that makes no sense
+    /// is an error from [`build`](Self::build).
+    ///
+    /// `websockets` has none. Those of `engine.io`:
+    ///
+    /// | name | value | default |
+    /// |---|---|---|
+    /// | `pingInterval` | ms between two pings of Engine.IO's own | 25000 |
+    /// | `pingTimeout` | ms in which they must be answered | 20000 |
+    /// | `upgradeTimeout` | ms in which an upgrade must be done | 10000 |
+    /// | `maxHttpBufferSize` | longest POST and message in bytes | [`max_length`](Self::max_length) |
+    /// | `transports` | `polling,websocket` or one of them | both |
+    /// | `allowUpgrades` | whether those who poll are offered a WebSocket | `true` |
+    /// | `allowEIO3` | whether clients of revision 3 are served (Primus 2 to 7) | `true` |
+    /// | `cookie` | a cookie with the session's id: `true`, a name, or an object as for engine.io | `false` |
+    /// | `doubleEncoding` | clients of revision 3 are engine.io 1.x (Primus 2.4 to 6.0) | `false` |
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.transport.push((name.into(), value.into()));
         self
@@ -342,10 +358,12 @@ impl Builder {
         if self.options.stack_size < 64 << 10 {
             return Err(Error::Option("`stack_size` must be at least 65536 bytes".into()));
         }
-        for (name, _) in &self.options.transport {
-            log::warn!("`{}` has no transport option `{name}`", self.options.transformer);
+        let name = self.options.transformer;
+        let (transformer, unknown) = transformers::server(name, &self.options.transport)?;
+        for option in unknown {
+            log::warn!("`{name}` has no transport option `{option}`");
         }
-        Primus::start(self.options)
+        Primus::start(self.options, transformer)
     }
 }
 

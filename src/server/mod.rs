@@ -76,7 +76,7 @@ use crate::server::registry::Registry;
 use crate::server::transforms::Transforms;
 use crate::spec::Spec;
 use crate::timer::{Clock, Timer};
-use crate::transformers::{self, Transformer};
+use crate::transformers::Transformer;
 use crate::value::Value;
 
 pub use destroy::{Destroy, Destroyed};
@@ -177,7 +177,7 @@ impl Primus {
         }
     }
 
-    pub(crate) fn start(options: Options) -> Result<Primus> {
+    pub(crate) fn start(options: Options, transformer: Box<dyn Transformer>) -> Result<Primus> {
         let registry = Arc::new(Registry::default());
         let limits = Arc::new(options.limits.clone());
         let bound = limits.connections.unwrap_or_else(http::default_connection_bound);
@@ -191,7 +191,7 @@ impl Primus {
         let primus = Primus(Arc::new(Inner {
             limits,
             heartbeat: Arc::new(options.heartbeat.clone()),
-            transformer: transformers::server(options.transformer),
+            transformer,
             started: timer.now(),
             registry,
             broadcaster,

@@ -27,7 +27,7 @@ pub(crate) mod websockets;
 /// The names under which a transformer may be asked for. `faye`, `uws` and
 /// `lws` are the other WebSocket servers of Primus; they speak the same
 /// protocol as `websockets` and differ in nothing that a client may rely on.
-const KNOWN: [&str; 4] = ["websockets", "faye", "uws", "lws"];
+const KNOWN: [&str; 5] = ["websockets", "faye", "uws", "lws", "engine.io"];
 
 /// The canonical form of a transformer's name; case does not matter.
 pub(crate) fn by_name(name: &str) -> Result<&'static str> {
@@ -39,10 +39,22 @@ pub(crate) fn by_name(name: &str) -> Result<&'static str> {
     })
 }
 
-/// The server side of the transformer with this canonical name.
-pub(crate) fn server(name: &str) -> Box<dyn Transformer> {
+/// The server side of the transformer with this canonical name, and which of
+/// the options it does not know.
+///
+/// # Errors
+/// [`Error::Option`] for the value of an option that cannot be used.
+pub(crate) fn server<'a>(
+    name: &str,
+    options: &'a [(String, String)],
+) -> Result<(Box<dyn Transformer>, Vec<&'a str>)> {
     debug_assert!(KNOWN.contains(&name));
-    Box::new(websockets::server::Websockets)
+    if name == "engine.io" {
+        let (options, unknown) = engine_io::options::Options::parse(options)?;
+        return Ok((Box::new(engine_io::server::EngineIo::new(options)), unknown));
+    }
+    let unknown = options.iter().map(|(name, _)| &**name).collect();
+    Ok((Box::new(websockets::server::Websockets), unknown))
 }
 
 /// The client side of a transformer by name; case does not matter.

@@ -20,6 +20,7 @@ pub(crate) mod options;
 pub(crate) mod packet;
 pub(crate) mod payload;
 pub(crate) mod request;
+pub(crate) mod server;
 pub(crate) mod session;
 
 /// The protocol's revision: `EIO` in the query.

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use tiny_http::{Response, ResponseBox};
+use tiny_http::Response;
 
 use super::live::Live;
-use super::query::Asked;
 use super::source::Incoming;
-use super::{EngineIo, wire};
+use super::{EngineIo, answer, wire};
 use crate::http::{self, Connection};
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::payload::{Content, Decoder};
-use crate::transformers::engine_io::{Format, Revision};
+use crate::transformers::engine_io::Format;
 use crate::transformers::{Host, Opening, Passed, Sink};
 
 /// The `Content-Type` of what a JSONP client posts.
@@ -22,18 +21,17 @@ pub(super) fn open(
     engine: &EngineIo,
     host: &Arc<dyn Host>,
     mut passed: Box<Passed>,
-    asked: &Asked,
     format: Format,
+    jsonp: Option<String>,
 ) -> Option<Box<Connection>> {
     if host.is_closing() {
         return passed.respond(&**host, http::text(503, "Service Unavailable"));
     }
-    let opened = Live::open(engine, host, format, asked.jsonp.clone());
-    let Ok((live, outlet)) = opened else {
+    let Ok((live, outlet)) = Live::open(engine, host, format, jsonp) else {
         return passed.respond(&**host, http::text(500, "Internal Server Error"));
     };
-    if let Some(cookie) = engine.options.cookie(live.sid()) {
-        passed.headers.add("Set-Cookie", cookie);
+    if let Some(cookie) = &engine.options.cookie {
+        passed.headers.add("Set-Cookie", cookie.header(live.sid()));
     }
     let Passed { request, extensions, headers, connection } = *passed;
     let opening = Box::new(Opening {
@@ -57,7 +55,7 @@ pub(super) fn open(
         return Some(connection);
     }
     if let Some(oldest) = engine.sessions.count_fresh(&live, host.limits().fresh_sessions) {
-        oldest.give_up();
+        oldest.give_up("too many sessions that nobody polls");
     }
     let (content, body) = live.payload(&[PacketRef::Open(&live.handshake(true))]);
     connection.reply(content.mime(), body, &headers).ok()?;
@@ -72,14 +70,14 @@ pub(super) fn get(
 ) -> Option<Box<Connection>> {
     let held = passed.connection.hold(&passed.headers);
     match live.get(held) {
-        Some(poll) => {
+        Ok(poll) => {
             if passed.connection.watch(|| live.holds(poll)) {
                 return Some(passed.connection);
             }
             live.get_lost(poll);
             None
         }
-        None => passed.respond(host, bad_request()),
+        Err(refusal) => passed.respond(host, answer(refusal)),
     }
 }
 
@@ -89,36 +87,25 @@ pub(super) fn post(
     host: &dyn Host,
     mut passed: Box<Passed>,
 ) -> Option<Box<Connection>> {
-    if !live.post(passed.connection.stream()) {
-        return passed.respond(host, bad_request());
+    let kind = passed.request.header("content-type");
+    let content = Content::of_mime(kind);
+    let is_form = kind.is_some_and(|kind| kind.split(';').next() == Some(FORM));
+    if let Err(refusal) = live.post(passed.connection.stream(), content == Content::Binary) {
+        return passed.respond(host, answer(refusal));
     }
     let body = match passed.connection.read_body(live.max_length() as u64) {
         Ok(body) => body,
-        // The client may send something else; what it began is not delivered.
-        Err(bad) if matches!(bad.status, 408 | 413) => {
-            live.post_over();
-            return passed.respond(host, Response::empty(bad.status).boxed());
-        }
         Err(bad) => {
-            live.post_lost();
+            // What was only too long or too slow may be followed by something
+            // better.
+            live.post_failed(matches!(bad.status, 408 | 413));
             return passed.respond(host, Response::empty(bad.status).boxed());
         }
     };
-    let kind = passed.request.header("content-type");
-    let content = Content::of_mime(kind);
-    let format = live.format();
-    if content == Content::Binary && format.revision == Revision::V4 {
-        live.post_lost();
-        return passed.respond(host, bad_request());
-    }
-    let is_form = kind.is_some_and(|kind| kind.split(';').next() == Some(FORM));
-    let decoder = match field(&body).filter(|_| is_form && live.is_jsonp()) {
-        Some(field) => Decoder::field(&field, format),
-        None => Decoder::new(body, content, format),
-    };
-    if !live.posted(decoder) {
-        return passed.respond(host, bad_request());
-    }
+    live.posted(match field(&body).filter(|_| is_form && live.is_jsonp()) {
+        Some(field) => Decoder::field(&field, live.format()),
+        None => Decoder::new(body, content, live.format()),
+    });
     live.inlet().wait(host.limits().inbox);
     live.post_answered();
     passed.reply("text/html", b"ok".to_vec())
@@ -128,9 +115,4 @@ pub(super) fn post(
 fn field(body: &[u8]) -> Option<String> {
     let body = std::str::from_utf8(body).ok()?;
     http::pairs(body).find(|(name, _)| name == "d").map(|(_, value)| value.into_owned())
-}
-
-/// What a request gets that breaks the rules of its session.
-fn bad_request() -> ResponseBox {
-    Response::empty(400).boxed()
 }

@@ -11,6 +11,7 @@ use crate::http;
 use crate::net::Stream;
 use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
+use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::websockets::packet::encode_close;
 use crate::transformers::websockets::server::{Accepted, accept, turn_away};
 use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source};
@@ -49,19 +50,18 @@ pub(super) fn open(
 /// Serves a WebSocket that is to take the place of a session's polls, until it
 /// has done so, or given up.
 pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
-    let mut goodbye = Vec::new();
-    encode_close(None, None, &mut goodbye);
-    if !live.upgrade(passed.connection.stream()) {
-        return turn_away(host, passed, &goodbye);
+    let stream = passed.connection.stream().clone();
+    if let Err(refusal) = live.upgrade(&stream) {
+        return refuse(host, passed, refusal);
     }
     let Some(accepted) = accept(host, passed, live.max_length(), b"") else {
-        return live.probe_lost();
+        return live.probe_lost(&stream);
     };
-    let Accepted { stream, mut source, .. } = accepted;
+    let mut source = accepted.source;
     let replies = Direct(&stream);
     loop {
         match source.buffered(&replies) {
-            Some(Inbound::Frame(frame)) => match live.probe(frame) {
+            Some(Inbound::Frame(frame)) => match live.probe(frame, &stream) {
                 Probed::Open => {}
                 Probed::Switch => return live.switch(stream.clone(), source),
                 Probed::Over => break,
@@ -72,11 +72,27 @@ pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
             None => break,
         }
     }
-    live.probe_lost();
-    let _ = stream.offer(&goodbye);
+    live.probe_lost(&stream);
+    let _ = stream.offer(&goodbye());
     stream.shutdown(Shutdown::Write);
     // The client ends it; until then what it sends is thrown away.
     http::drain(&stream);
+}
+
+/// Refuses an upgrade.
+pub(super) fn refuse(host: &dyn Host, passed: Box<Passed>, refusal: Refusal) {
+    if refusal == Refusal::Close {
+        return turn_away(host, passed, &goodbye());
+    }
+    // Whatever is wrong, an upgrade is told 400.
+    passed.refuse(host, http::typed(400, "text/html", refusal.text()));
+}
+
+/// An empty close frame.
+fn goodbye() -> Vec<u8> {
+    let mut frame = Vec::new();
+    encode_close(None, None, &mut frame);
+    frame
 }
 
 /// Answers pings of the WebSocket's own while it is no spark's.

@@ -27,7 +27,7 @@
 //! | … `5` | a held poll gets a noop; the WebSocket takes over | | |
 //! | … other | the probe is closed | | |
 //! | [`ProbeLost`](Input::ProbeLost) (5) | polls on | | |
-//! | [`Lost`](Input::Lost) (7) | | over | |
+//! | [`Lost`](Input::Lost) (7) | over | over | |
 //! | [`Tick`](Input::Tick): heartbeat (6) | ping, or over | ping, or over | |
 //! | … upgrade time-out (5) | the probe is closed | | |
 //! | … no request yet | over | | |
@@ -95,7 +95,7 @@ pub(crate) enum Input {
     Probe(Result<Packet, Invalid>),
     /// The WebSocket that probes was lost, or has closed.
     ProbeLost,
-    /// The WebSocket that carries the session was lost, or has closed.
+    /// What carries the session was lost, or has closed.
     Lost(CloseReason),
     /// The [deadline](Session::deadline) has come.
     Tick {
@@ -299,7 +299,7 @@ impl Session {
             }
             (_, Input::ProbeLost) => self.probe = None,
 
-            (WEBSOCKET, Input::Lost(reason)) => self.over(Some(reason), NOOP, out),
+            (Phase::On(_), Input::Lost(reason)) => self.over(Some(reason), CLOSE, out),
             (Phase::On(_), Input::Tick { excused }) => self.tick(now, excused, out),
             (Phase::On(carrier), Input::End) => {
                 self.closing = true;
@@ -316,8 +316,8 @@ impl Session {
                 out.push(Effect::Refuse(Refusal::UnknownSession));
             }
             // What crossed with the end of what it belongs to.
-            (_, Input::GetLost | Input::Probe(_) | Input::Lost(_))
-            | (Phase::Over, Input::Packet(_) | Input::Tick { .. } | Input::End) => {}
+            (_, Input::GetLost | Input::Probe(_))
+            | (Phase::Over, Input::Packet(_) | Input::Tick { .. } | Input::Lost(_) | Input::End) => {}
         }
     }
 

@@ -1,0 +1,676 @@
+//! A session that is open: between the HTTP connections, which tell it what its
+//! client does, and the spark that it carries.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Instant;
+
+use super::EngineIo;
+use super::sessions::Sessions;
+use super::source::{Inlet, Outlet};
+use super::wire;
+use crate::close::{CloseReason, Ended};
+use crate::frame::Frame;
+use crate::http::{Held, Unsent};
+use crate::id;
+use crate::net::Stream;
+use crate::timer::{Key, Task};
+use crate::transformers::engine_io::options::Options;
+use crate::transformers::engine_io::packet::{Packet, PacketRef};
+use crate::transformers::engine_io::payload::{self, Content, Decoder};
+use crate::transformers::engine_io::request::Refusal;
+use crate::transformers::engine_io::session::server::{Effect, Input, Session as Machine};
+use crate::transformers::engine_io::{Carrier, Format, Revision};
+use crate::transformers::records::{Record, records};
+use crate::transformers::websockets::server::Connection;
+use crate::transformers::{Backlog, Carried, Host, Polled, Session};
+
+/// A session and what belongs to it.
+///
+/// | lock | guards | may take while held |
+/// |---|---|---|
+/// | `state` | the state machine, who is to be answered; answers are sent under it, without blocking | the inlet's |
+///
+/// The spark's outbox calls with its own lock held, so the spark is called
+/// only without `state`.
+pub(super) struct Live {
+    sid: String,
+    format: Format,
+    /// The number of the client's function, if it polls by JSONP.
+    jsonp: Option<String>,
+    options: Arc<Options>,
+    sessions: Arc<Sessions>,
+    host: Arc<dyn Host>,
+    inlet: Inlet,
+    spark: OnceLock<Arc<dyn Carried>>,
+    me: Weak<Live>,
+    /// No request has come since the handshake.
+    fresh: AtomicBool,
+    /// A message came on the WebSocket since the last tick.
+    heard: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    machine: Machine,
+    /// Numbers the polls.
+    polls: u64,
+    held: Option<(u64, Held)>,
+    /// The rest of an answer that its socket did not take.
+    unsent: Option<(u64, Unsent)>,
+    /// The connection that was polled by last.
+    polled_by: Option<Arc<Stream>>,
+    /// The connection of the POST.
+    post: Option<Arc<Stream>>,
+    /// The WebSocket that probes.
+    probe: Option<Arc<Stream>>,
+    timer: Option<Key>,
+    /// When it is set to.
+    due: Option<Instant>,
+    /// Numbers the POSTs.
+    posts: u64,
+    /// How often the spark's thread had waited, or a POST come, at the last
+    /// tick.
+    moves: u64,
+    /// The client was excused at the last tick.
+    excused: bool,
+    /// The server shuts down: the next answer ends its connection.
+    last: bool,
+}
+
+/// What became of a frame on the WebSocket.
+pub(super) enum Received {
+    /// A message of the application's.
+    Message(Frame),
+    /// Something that is dealt with.
+    Nothing,
+    /// The end.
+    Closed(CloseReason),
+}
+
+/// What became of a frame on a WebSocket that probes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Probed {
+    /// It probes on.
+    Open,
+    /// It takes the polls' place.
+    Switch,
+    /// It is to be closed.
+    Over,
+}
+
+/// What is left to do without the lock.
+#[derive(Default)]
+struct Todo {
+    accepted: bool,
+    refused: Option<Refusal>,
+    send: Vec<PacketRef<'static>>,
+    switch: bool,
+    over: Option<Option<CloseReason>>,
+    unsent: bool,
+    close_probe: Option<Arc<Stream>>,
+}
+
+impl Live {
+    /// Opens a session for a client that polls.
+    pub fn open(
+        engine: &EngineIo,
+        host: &Arc<dyn Host>,
+        format: Format,
+        jsonp: Option<String>,
+    ) -> io::Result<(Arc<Self>, Outlet)> {
+        let (inlet, outlet) = Inlet::new();
+        let live = Self::new(engine, host, format, jsonp, Carrier::Polling, inlet)?;
+        Ok((live, outlet))
+    }
+
+    /// Opens a session on a WebSocket.
+    pub fn open_on_socket(
+        engine: &EngineIo,
+        host: &Arc<dyn Host>,
+        format: Format,
+    ) -> io::Result<Arc<Self>> {
+        // Nothing comes this way: there will be no polls.
+        let (inlet, _) = Inlet::new();
+        Self::new(engine, host, format, None, Carrier::Websocket, inlet)
+    }
+
+    fn new(
+        engine: &EngineIo,
+        host: &Arc<dyn Host>,
+        format: Format,
+        jsonp: Option<String>,
+        carrier: Carrier,
+        inlet: Inlet,
+    ) -> io::Result<Arc<Self>> {
+        let sid = id::session_id()?;
+        let options = engine.options.clone();
+        let now = host.timer().now();
+        let machine = Machine::open(format.revision, carrier, &options.timing, now);
+        let live = Arc::new_cyclic(|me| Live {
+            sid,
+            format,
+            jsonp,
+            options,
+            sessions: engine.sessions.clone(),
+            host: host.clone(),
+            inlet,
+            spark: OnceLock::new(),
+            me: me.clone(),
+            fresh: AtomicBool::new(carrier == Carrier::Polling),
+            heard: AtomicBool::new(false),
+            state: Mutex::new(State {
+                machine,
+                polls: 0,
+                held: None,
+                unsent: None,
+                polled_by: None,
+                post: None,
+                probe: None,
+                timer: None,
+                due: None,
+                posts: 0,
+                moves: 0,
+                last: false,
+                excused: false,
+            }),
+        });
+        live.sessions.insert(&live);
+        live.watch_clock(&mut live.lock());
+        Ok(live)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn sid(&self) -> &str {
+        &self.sid
+    }
+
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    pub fn revision(&self) -> Revision {
+        self.format.revision
+    }
+
+    pub fn is_jsonp(&self) -> bool {
+        self.jsonp.is_some()
+    }
+
+    /// What carries it at present; `None` when it is over.
+    pub fn carrier(&self) -> Option<Carrier> {
+        self.lock().machine.carrier()
+    }
+
+    /// Whether its client has not come back since the handshake.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh.load(Ordering::Relaxed)
+    }
+
+    /// The longest body and message in bytes.
+    pub fn max_length(&self) -> usize {
+        self.options.max_body(self.host.max_length())
+    }
+
+    pub fn inlet(&self) -> &Inlet {
+        &self.inlet
+    }
+
+    /// The data of the open packet.
+    pub fn handshake(&self, polls: bool) -> String {
+        let max_length = self.host.max_length();
+        self.options.handshake(self.sid.clone(), polls, max_length).to_json()
+    }
+
+    /// The body of an answer with these packets.
+    pub fn payload(&self, packets: &[PacketRef<'_>]) -> (Content, Vec<u8>) {
+        let mut body = Vec::new();
+        let packets = packets.iter().copied();
+        let content = match &self.jsonp {
+            Some(number) => {
+                payload::encode_jsonp(packets, self.format, number, &mut body);
+                Content::Text
+            }
+            None => payload::encode(packets, self.format, &mut body),
+        };
+        (content, body)
+    }
+
+    /// Feeds the state machine, does what can be done under its lock, then the
+    /// rest.
+    fn handle(&self, input: Input) -> Todo {
+        let mut state = self.lock();
+        let todo = self.handle_locked(&mut state, input);
+        drop(state);
+        self.settle(todo)
+    }
+
+    fn handle_locked(&self, state: &mut State, input: Input) -> Todo {
+        let mut effects = Vec::new();
+        state.machine.handle(input, self.host.timer().now(), &mut effects);
+        let mut todo = Todo::default();
+        self.apply(state, effects, &mut todo);
+        todo
+    }
+
+    fn apply(&self, state: &mut State, effects: Vec<Effect>, todo: &mut Todo) {
+        for effect in effects {
+            match effect {
+                Effect::Accept => todo.accepted = true,
+                Effect::Refuse(refusal) => todo.refused = Some(refusal),
+                Effect::Answer(packets) => self.answer(state, packets, todo),
+                Effect::CutPost => {
+                    if let Some(stream) = state.post.take() {
+                        stream.abort();
+                    }
+                }
+                Effect::Ok => state.post = None,
+                Effect::Deliver(frame) => self.inlet.message(frame),
+                Effect::Send(packet) => todo.send.push(packet),
+                Effect::SendProbe(packet) => {
+                    let mut frame = Vec::new();
+                    wire::wire(self.format).put(packet, &mut frame);
+                    // It is the first that is sent there: there is room.
+                    state.probe.iter().for_each(|stream| drop(stream.offer(&frame)));
+                }
+                Effect::CloseProbe => todo.close_probe = state.probe.take(),
+                Effect::Switch => {
+                    todo.switch = true;
+                    state.probe = None;
+                }
+                Effect::Over(reason) => todo.over = Some(reason),
+            }
+        }
+        self.watch_clock(state);
+    }
+
+    /// Gives the held poll its answer.
+    fn answer(&self, state: &mut State, packets: &[PacketRef<'_>], todo: &mut Todo) {
+        let Some((poll, mut held)) = state.held.take() else { return };
+        if state.last {
+            held.close_after();
+        }
+        let (content, body) = self.payload(packets);
+        let mut unsent = held.answer(content.mime(), body);
+        match unsent.send() {
+            Ok(true) => {}
+            Ok(false) => {
+                state.unsent = Some((poll, unsent));
+                todo.unsent = true;
+            }
+            Err(_) => self.poll_broken(state, todo),
+        }
+    }
+
+    /// The answer to a poll could not be sent: as good as a lost connection.
+    fn poll_broken(&self, state: &mut State, todo: &mut Todo) {
+        let text = "the answer to a poll could not be sent";
+        let mut effects = Vec::new();
+        let lost = Input::Lost(CloseReason::lost(text));
+        state.machine.handle(lost, self.host.timer().now(), &mut effects);
+        self.apply(state, effects, todo);
+    }
+
+    /// Does what must not be done under the lock.
+    fn settle(&self, mut todo: Todo) -> Todo {
+        if let Some(stream) = todo.close_probe.take() {
+            // Wakes the thread that reads it, which says goodbye.
+            stream.shutdown(Shutdown::Read);
+        }
+        if std::mem::take(&mut todo.unsent)
+            && let Some(me) = self.me.upgrade()
+        {
+            self.host.send_later(me);
+        }
+        let spark = self.spark.get();
+        for packet in std::mem::take(&mut todo.send) {
+            let mut text = Vec::new();
+            packet.frame_into(self.format, &mut text);
+            let asked = matches!(packet, PacketRef::Pong(_));
+            if let (Some(spark), Ok(text)) = (spark, std::str::from_utf8(&text)) {
+                spark.packet(text, asked);
+            }
+        }
+        if let Some(reason) = &todo.over {
+            self.sessions.remove(&self.sid);
+            match (reason, spark) {
+                (Some(reason), Some(spark)) if reason.by == Ended::Heartbeat => {
+                    spark.die(reason.clone());
+                }
+                (Some(reason), _) => self.inlet.closed(reason.clone()),
+                (None, _) => {}
+            }
+            self.inlet.end();
+        }
+        todo
+    }
+
+    /// Sets the timer to the session's next deadline.
+    fn watch_clock(&self, state: &mut State) {
+        let Some(at) = state.machine.deadline() else { return };
+        let timer = self.host.timer();
+        let at = timer.coarse(at);
+        // One that was put off is looked at when the timer comes.
+        if state.due.is_some_and(|due| due <= at) {
+            return;
+        }
+        state.due = Some(at);
+        if !state.timer.is_some_and(|key| timer.reschedule(key, at)) {
+            state.timer = Some(timer.schedule(at, self.me.clone()));
+        }
+    }
+
+    /// A poll; its number, unless it is refused.
+    pub fn get(&self, held: Held) -> Result<u64, Refusal> {
+        self.fresh.store(false, Ordering::Relaxed);
+        let mut state = self.lock();
+        if state.unsent.is_some() {
+            // It asks again without having read the answer.
+            let mut todo = Todo::default();
+            self.poll_broken(&mut state, &mut todo);
+            drop(state);
+            self.settle(todo);
+            return Err(Refusal::Overlap);
+        }
+        let todo = self.handle_locked(&mut state, Input::Get);
+        let poll = state.polls;
+        if todo.accepted {
+            state.polls += 1;
+            state.polled_by = Some(held.stream().clone());
+            state.held = Some((poll, held));
+        }
+        drop(state);
+        let todo = self.settle(todo);
+        if let Some(refusal) = todo.refused {
+            return Err(refusal);
+        }
+        if let Some(spark) = self.spark.get() {
+            spark.writable();
+        }
+        // Nothing was waiting: there may still be a close packet to be sent.
+        let mut state = self.lock();
+        let mut todo = Todo::default();
+        if state.held.is_some() {
+            let mut effects = Vec::new();
+            state.machine.offer(false, &mut effects);
+            self.apply(&mut state, effects, &mut todo);
+        }
+        drop(state);
+        self.settle(todo);
+        Ok(poll)
+    }
+
+    /// Whether a poll is still to be answered, or its answer to be sent.
+    pub fn holds(&self, poll: u64) -> bool {
+        let state = self.lock();
+        let held = state.held.as_ref().map(|(held, _)| *held);
+        held == Some(poll) || state.unsent.as_ref().is_some_and(|(unsent, _)| *unsent == poll)
+    }
+
+    /// The connection of a poll was lost.
+    pub fn get_lost(&self, poll: u64) {
+        if !self.holds(poll) {
+            return;
+        }
+        let mut state = self.lock();
+        state.held = None;
+        state.unsent = None;
+        let todo = self.handle_locked(&mut state, Input::GetLost);
+        drop(state);
+        self.settle(todo);
+    }
+
+    /// A POST begins, on this connection.
+    pub fn post(&self, stream: &Arc<Stream>, binary: bool) -> Result<(), Refusal> {
+        self.fresh.store(false, Ordering::Relaxed);
+        let mut state = self.lock();
+        let todo = self.handle_locked(&mut state, Input::Post { binary });
+        if todo.accepted {
+            state.post = Some(stream.clone());
+            state.posts += 1;
+        }
+        drop(state);
+        self.settle(todo).refused.map_or(Ok(()), Err)
+    }
+
+    /// The body of the POST has come whole: its packets are handled, in order.
+    pub fn posted(&self, packets: Decoder) {
+        for packet in packets {
+            // An answer to it may go out before the next is handled.
+            self.handle(Input::Packet(packet));
+        }
+    }
+
+    /// The POST gets its answer.
+    pub fn post_answered(&self) {
+        self.handle(Input::Posted);
+    }
+
+    /// The body of the POST did not come whole.
+    pub fn post_failed(&self, too_large: bool) {
+        self.handle(if too_large { Input::PostTooLarge } else { Input::PostLost });
+        self.lock().post = None;
+    }
+
+    /// A WebSocket is to take the polls' place.
+    pub fn upgrade(&self, stream: &Arc<Stream>) -> Result<(), Refusal> {
+        self.fresh.store(false, Ordering::Relaxed);
+        let mut state = self.lock();
+        let todo = self.handle_locked(&mut state, Input::Upgrade);
+        if todo.accepted {
+            state.probe = Some(stream.clone());
+        }
+        drop(state);
+        self.settle(todo).refused.map_or(Ok(()), Err)
+    }
+
+    /// A frame came on the WebSocket that probes.
+    pub fn probe(&self, frame: Frame, stream: &Arc<Stream>) -> Probed {
+        let mut state = self.lock();
+        if !state.probe.as_ref().is_some_and(|probe| Arc::ptr_eq(probe, stream)) {
+            return Probed::Over;
+        }
+        let packet = Packet::from_frame(frame, self.format.revision);
+        let mut todo = self.handle_locked(&mut state, Input::Probe(packet));
+        drop(state);
+        // The caller, which reads it, closes it.
+        let closed = todo.close_probe.take().is_some();
+        match self.settle(todo).switch {
+            true => Probed::Switch,
+            false if closed => Probed::Over,
+            false => Probed::Open,
+        }
+    }
+
+    fn is_probe(&self, stream: &Arc<Stream>) -> bool {
+        self.lock().probe.as_ref().is_some_and(|probe| Arc::ptr_eq(probe, stream))
+    }
+
+    /// The WebSocket that probes is gone.
+    pub fn probe_lost(&self, stream: &Arc<Stream>) {
+        if self.is_probe(stream) {
+            self.lock().probe = None;
+            self.handle(Input::ProbeLost);
+        }
+    }
+
+    /// The session goes on over this WebSocket.
+    pub fn switch(&self, stream: Arc<Stream>, socket: Box<Connection>) {
+        self.inlet.switch(socket);
+        if let Some(spark) = self.spark.get() {
+            spark.switch(stream);
+        }
+    }
+
+    /// A frame came on the WebSocket that carries the session. On the spark's
+    /// thread.
+    pub fn received(&self, frame: Frame) -> Received {
+        let packet = match Packet::from_frame(frame, self.format.revision) {
+            Ok(Packet::Message(frame)) => {
+                // Enough for the heartbeat, and cheaper than the lock.
+                self.heard.store(true, Ordering::Relaxed);
+                return Received::Message(frame);
+            }
+            packet => packet,
+        };
+        match self.handle(Input::Packet(packet)).over {
+            Some(reason) => Received::Closed(reason.unwrap_or_else(|| CloseReason::lost("gone"))),
+            None => Received::Nothing,
+        }
+    }
+
+    /// Ends the session, as one whose client is gone.
+    pub fn give_up(&self, text: &str) {
+        self.handle(Input::Lost(CloseReason::lost(text)));
+    }
+
+    /// The spark is done with it.
+    pub fn over(&self) {
+        self.give_up("the spark has ended");
+        if let Some(key) = self.lock().timer.take() {
+            self.host.timer().cancel(key);
+        }
+    }
+}
+
+impl Session for Live {
+    fn opened(&self, spark: Arc<dyn Carried>) {
+        // Once only.
+        let _ = self.spark.set(spark);
+    }
+}
+
+impl Polled for Live {
+    fn offer(&self, pieces: &[IoSlice<'_>]) -> io::Result<bool> {
+        let mut state = self.lock();
+        if state.machine.carrier().is_none() {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let mut packets = Vec::new();
+        let mut close = None;
+        for record in pieces.iter().flat_map(|piece| records(piece)) {
+            match record {
+                Record::Text(text) => packets.push(PacketRef::Text(text)),
+                Record::Binary(bytes) => packets.push(PacketRef::Binary(bytes)),
+                Record::Packet(text) => packets.extend(own(text)),
+                Record::Close { shutdown } => close = Some(shutdown),
+            }
+        }
+        let mut todo = Todo::default();
+        let mut effects = Vec::new();
+        let polls = state.machine.carrier() == Some(Carrier::Polling);
+        if !packets.is_empty() && !(polls && state.machine.offer(true, &mut effects)) {
+            return Ok(false);
+        }
+        let now = self.host.timer().now();
+        if let Some(shutdown) = close {
+            state.last |= shutdown;
+            // Who shuts down does not wait for another poll.
+            let at_once = shutdown && !packets.is_empty();
+            packets.extend(at_once.then_some(PacketRef::Close));
+            state.machine.handle(Input::End, now, &mut effects);
+            if at_once {
+                let gone = CloseReason::lost("the server shuts down");
+                state.machine.handle(Input::Lost(gone), now, &mut effects);
+            }
+        }
+        if !packets.is_empty() {
+            self.answer(&mut state, &packets, &mut todo);
+        }
+        self.apply(&mut state, effects, &mut todo);
+        drop(state);
+        self.settle(todo);
+        Ok(true)
+    }
+
+    fn stream(&self) -> Option<Arc<Stream>> {
+        self.lock().polled_by.clone()
+    }
+
+    fn wake(&self) {
+        self.inlet.wake();
+    }
+
+    fn end(&self, cut: bool) {
+        let mut state = self.lock();
+        if cut {
+            let held = state.held.take();
+            let unsent = state.unsent.take();
+            held.iter().for_each(|(_, held)| held.stream().abort());
+            unsent.iter().for_each(|(_, unsent)| unsent.stream().abort());
+        }
+        let gone = Input::Lost(CloseReason::lost("the session has ended"));
+        let todo = self.handle_locked(&mut state, gone);
+        drop(state);
+        self.settle(todo);
+        self.inlet.end();
+    }
+}
+
+/// A packet of ours that has waited as text.
+fn own(text: &str) -> Option<PacketRef<'_>> {
+    let (kind, data) = text.split_at_checked(1)?;
+    match kind {
+        "2" => Some(PacketRef::Ping(data)),
+        "3" => Some(PacketRef::Pong(data)),
+        _ => None,
+    }
+}
+
+impl Backlog for Live {
+    fn stream(&self) -> Option<Arc<Stream>> {
+        self.lock().unsent.as_ref().map(|(_, unsent)| unsent.stream().clone())
+    }
+
+    fn flush_backlog(&self) -> bool {
+        let mut state = self.lock();
+        let sent = match &mut state.unsent {
+            Some((_, unsent)) => unsent.send(),
+            None => return false,
+        };
+        if matches!(sent, Ok(false)) {
+            return true;
+        }
+        state.unsent = None;
+        let mut todo = Todo::default();
+        if sent.is_err() {
+            self.poll_broken(&mut state, &mut todo);
+        }
+        drop(state);
+        self.settle(todo);
+        false
+    }
+}
+
+impl Task for Live {
+    /// A deadline of the session.
+    fn fire(self: Arc<Self>, _: Instant) -> Option<Instant> {
+        let spark_busy = self.spark.get().map_or((false, 0), |spark| spark.busy());
+        let mut state = self.lock();
+        state.due = None;
+        let (busy, moves) = match state.machine.carrier() {
+            Some(Carrier::Websocket) => spark_busy,
+            // What the client says next may have to wait for its POST.
+            _ => (state.post.is_some(), state.posts),
+        };
+        let stuck = std::mem::replace(&mut state.moves, moves) == moves;
+        state.excused = busy && (stuck || !state.excused);
+        let excused = state.excused;
+        let mut todo = Todo::default();
+        let mut effects = Vec::new();
+        let now = self.host.timer().now();
+        if self.heard.swap(false, Ordering::Relaxed) {
+            state.machine.handle(Input::Packet(Ok(Packet::Noop)), now, &mut effects);
+        }
+        state.machine.handle(Input::Tick { excused }, now, &mut effects);
+        self.apply(&mut state, effects, &mut todo);
+        drop(state);
+        self.settle(todo);
+        None
+    }
+}
