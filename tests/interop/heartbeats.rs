@@ -5,20 +5,15 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use primus::{Ended, Generation, ManualClock, Primus, Spark};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::driver::{Driver, HAPPN, Kind, V6, V6_WS1, V8, need_node};
-use crate::node::{Process, TEST_TIMEOUT};
+use crate::node::TEST_TIMEOUT;
 use crate::server::Server;
 
 /// On a real clock: short, but not so short that a busy machine breaks it.
 const INTERVAL: Duration = Duration::from_millis(700);
-
-fn signal(process: &mut Process, signal: Signal) {
-    let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(id, signal).unwrap();
-}
 
 /// The spark tells when a heartbeat has come.
 fn beats(spark: &Spark) -> Receiver<()> {
@@ -85,12 +80,12 @@ fn a_client_that_stands_still_is_dropped_and_comes_back() {
     let mut node = Driver::start(V8);
     let client = node.open(&server.url());
     server.spark();
-    signal(node.process(), Signal::STOP);
+    node.process().signal(Signal::STOP);
     clock.advance(Duration::from_secs(30));
     assert!(server.none_ended(), "it has its time to answer");
     let reason = server.advance_to_end(&clock, Duration::from_secs(30));
     assert_eq!(reason.by, Ended::Heartbeat);
-    signal(node.process(), Signal::CONT);
+    node.process().signal(Signal::CONT);
     node.expect_all(client, &["close", "reconnect scheduled"]);
     node.skip_to(client, "open");
     server.spark();
@@ -179,10 +174,10 @@ fn a_client_that_stops_pinging_is_dropped() {
     let client = node.open(&server.url());
     server.spark();
     node.expect(client, "incoming::pong");
-    signal(node.process(), Signal::STOP);
+    node.process().signal(Signal::STOP);
     let reason = server.advance_to_end(&clock, Duration::from_secs(35));
     assert_eq!(reason.by, Ended::Heartbeat);
-    signal(node.process(), Signal::CONT);
+    node.process().signal(Signal::CONT);
     node.skip_to(client, "open");
 }
 
