@@ -303,11 +303,12 @@ impl Driver {
         }
     }
 
-    /// Skips the events of a client until this one.
+    /// Skips the events of a client until this one. That it was upgraded can
+    /// still be asked for.
     #[track_caller]
     pub fn skip_to(&mut self, client: u64, name: &str) -> Value {
         loop {
-            let event = self.next(client, |_| true);
+            let event = self.next(client, |event| event.name != "upgrade");
             if event.name == name {
                 return event.value;
             }

@@ -23,6 +23,21 @@ fn values_pass_through_the_parser_unchanged() {
     echo_values(V8, &server, false);
 }
 
+/// Twice while the client polls, once from then on.
+#[test]
+fn engine_io_1_encodes_text_twice() {
+    need_node!();
+    let kind = Kind::engine("client-v5", "upgrade");
+    let server = Server::start(kind.builder());
+    let mut node = Driver::start(kind);
+    let client = node.open_with(&server.url(), &[json!("é€漢字😀")]);
+    node.expect(client, "open");
+    assert_eq!(node.data(client), "é€漢字😀");
+    node.upgraded(client);
+    node.write(client, "é€漢字😀");
+    assert_eq!(node.data(client), "é€漢字😀");
+}
+
 for_each_client! {
     fn values_of_all_shapes_are_echoed(kind) {
         need_node!();

@@ -119,7 +119,11 @@ const commands = {
     clients.get(client).emit('outgoing::data', text === undefined ? Buffer.from(hex, 'hex') : text);
   },
 
-  crowd: (wishes) => crowd(Primus, wishes, (event, value) => say(0, event, value)),
+  crowd(wishes) {
+    const options = choose(load, wishes.transport);
+    crowd(Primus.createSocket(wishes.socket), { ...wishes, options }, (event, value) => say(0, event, value));
+  },
+
   upgrades: (wishes) => upgrades(Primus.createSocket(wishes.socket), wishes, (event, value) => say(0, event, value)),
 
   async fetch({ url, options }) {

@@ -9,7 +9,7 @@
 //
 
 // Messages that are on their way, and that follow the upgrade.
-const IN_FLIGHT = 3;
+const IN_FLIGHT = 10;
 const AFTER = 20;
 
 module.exports = function upgrades(Socket, wishes, say) {
