@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// How long one test may take, even on a busy machine.
 pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -120,6 +122,15 @@ impl Process {
     /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("its id");
+        kill_process(id, signal).expect("it is there");
     }
 
     /// Gives it a line to read.

@@ -1,7 +1,9 @@
 //! Many clients at once.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use primus::Primus;
 use serde_json::json;
@@ -13,10 +15,11 @@ const CLIENTS: usize = 200;
 const BROADCASTS: usize = 50;
 
 fn crowd(kind: Kind) {
-    let server = Server::start(Primus::builder());
+    let server = Server::start(kind.builder());
     let mut node = Driver::start(kind);
     node.command(json!({
         "command": "crowd", "url": server.url(), "socket": node.socket_options(),
+        "transport": kind.transport,
         "clients": CLIENTS, "messages": 50, "broadcasts": 2 * BROADCASTS,
     }));
     assert_eq!(node.expect(0, "open"), CLIENTS);
@@ -50,6 +53,46 @@ fn broadcast(primus: &Primus) {
     }
 }
 
+/// They begin with polling and change to a websocket while messages go both
+/// ways.
+fn changing_crowd(kind: Kind) {
+    let server = Server::start(kind.builder());
+    let mut node = Driver::start(kind);
+    node.command(json!({
+        "command": "upgrades", "url": server.url(), "socket": node.socket_options(),
+        "clients": CLIENTS,
+    }));
+    let over = Arc::new(AtomicBool::new(false));
+    let ticker = thread::spawn({
+        let (primus, over) = (server.primus.clone(), over.clone());
+        move || tick(&primus, &over)
+    });
+    let result = node.expect(0, "changed");
+    over.store(true, Ordering::Relaxed);
+    ticker.join().unwrap();
+    assert_eq!(result["wrong"], json!([]));
+    assert!(result["before"].as_u64() > Some(CLIENTS as u64), "they changed in between: {result}");
+    assert!(result["ticks"].as_u64() > Some(1), "{result}");
+    assert!(server.none_ended());
+}
+
+/// Writes numbers to all, by turns as a broadcast and to each of them.
+fn tick(primus: &Primus, over: &AtomicBool) {
+    for n in 1.. {
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        let text = format!("tick {n}");
+        if n % 2 == 0 {
+            primus.write(&text).unwrap();
+        } else {
+            // A spark may have ended just now; that is found out elsewhere.
+            primus.for_each(|spark| drop(spark.write(&text)));
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 fn two_hundred_clients_lose_nothing() {
     need_node!();
@@ -60,4 +103,23 @@ fn two_hundred_clients_lose_nothing() {
 fn two_hundred_old_clients_lose_nothing() {
     need_node!();
     crowd(HAPPN);
+}
+
+#[test]
+fn two_hundred_clients_lose_nothing_in_an_upgrade() {
+    need_node!();
+    changing_crowd(Kind::engine("client-v8", "upgrade"));
+}
+
+#[test]
+fn two_hundred_old_clients_lose_nothing_in_an_upgrade() {
+    need_node!();
+    changing_crowd(Kind::engine("client-v7", "upgrade"));
+}
+
+/// Whose upgrades never come.
+#[test]
+fn two_hundred_polling_clients_lose_nothing() {
+    need_node!();
+    crowd(Kind::engine("client-v8", "polling"));
 }

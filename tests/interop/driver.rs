@@ -3,27 +3,101 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use primus::{Builder, Primus};
 use serde_json::{Value, json};
 
 use crate::node::{self, Process};
+use crate::server::Example;
 
-/// A client of a certain age, and the transport that it is given.
+/// A client of a certain age, and what it is to use.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     /// The npm project.
     pub project: &'static str,
     /// The transformer of the client.
     pub transformer: &'static str,
+    /// What carries engine.io: `polling`, `websocket`, or `upgrade`, which is
+    /// the first and then the second; empty elsewhere.
+    pub transport: &'static str,
 }
 
 /// Primus 8 with ws.
-pub const V8: Kind = Kind { project: "client-v8", transformer: "websockets" };
+pub const V8: Kind = Kind::websockets("client-v8");
 /// Primus 6 with ws 5.
-pub const V6: Kind = Kind { project: "client-v6", transformer: "websockets" };
+pub const V6: Kind = Kind::websockets("client-v6");
 /// Primus 6 with ws 1, which is known by its key.
-pub const V6_WS1: Kind = Kind { project: "client-v6-ws1", transformer: "websockets" };
+pub const V6_WS1: Kind = Kind::websockets("client-v6-ws1");
 /// happn-primus 6.
-pub const HAPPN: Kind = Kind { project: "client-happn", transformer: "websockets" };
+pub const HAPPN: Kind = Kind::websockets("client-happn");
+
+impl Kind {
+    const fn websockets(project: &'static str) -> Kind {
+        Kind { project, transformer: "websockets", transport: "" }
+    }
+
+    /// A client of engine.io.
+    pub const fn engine(project: &'static str, transport: &'static str) -> Kind {
+        Kind { project, transformer: "engine.io", transport }
+    }
+
+    pub fn is_engine(self) -> bool {
+        self.transformer == "engine.io"
+    }
+
+    /// Whether all that it sends and receives goes over a websocket.
+    pub fn is_websocket(self) -> bool {
+        !self.is_engine() || self.transport == "websocket"
+    }
+
+    /// What carries it at first.
+    pub fn first_transport(self) -> &'static str {
+        if self.transport == "upgrade" { "polling" } else { self.transport }
+    }
+
+    /// What carries it in the end.
+    pub fn last_transport(self) -> &'static str {
+        if self.transport == "upgrade" { "websocket" } else { self.transport }
+    }
+
+    /// A server that it can talk to.
+    pub fn builder(self) -> Builder {
+        self.builder_with(&[])
+    }
+
+    /// The same, with options of the transformer.
+    pub fn builder_with(self, options: &[(&str, &str)]) -> Builder {
+        let mut builder = Primus::builder();
+        if self.is_engine() {
+            builder = builder.transformer("engine.io");
+        }
+        let all = self.transport_options().iter().chain(options);
+        all.fold(builder, |builder, (name, value)| builder.transport(*name, *value))
+    }
+
+    /// The echo example, for it to talk to.
+    pub fn example(self, args: &[&str]) -> Example {
+        self.example_with(args, &[])
+    }
+
+    /// The same, with options of the transformer.
+    pub fn example_with(self, args: &[&str], options: &[(&str, &str)]) -> Example {
+        let all = self.transport_options().iter().chain(options);
+        let options: Vec<_> = all.map(|(name, value)| format!("{name}={value}")).collect();
+        let mut args = args.to_vec();
+        if self.is_engine() {
+            args.extend(["--transformer", "engine.io"]);
+        }
+        for option in &options {
+            args.extend(["--transport", option]);
+        }
+        Example::start(&args)
+    }
+
+    /// Nothing in their requests tells clients of engine.io 1 from younger ones.
+    fn transport_options(self) -> &'static [(&'static str, &'static str)] {
+        if self.project == "client-v5" { &[("doubleEncoding", "true")] } else { &[] }
+    }
+}
 
 /// Makes a module of each test with one `#[test]` for each kind of client.
 macro_rules! for_each_client {
@@ -34,18 +108,30 @@ macro_rules! for_each_client {
             $(#[$attribute])*
             fn run($kind: $crate::driver::Kind) $body
 
-            $crate::driver::for_each_client! { @ v8 "client-v8" "websockets" }
-            $crate::driver::for_each_client! { @ v8_faye "client-v8" "faye" }
-            $crate::driver::for_each_client! { @ v7 "client-v7" "websockets" }
-            $crate::driver::for_each_client! { @ v6 "client-v6" "websockets" }
-            $crate::driver::for_each_client! { @ v6_ws1 "client-v6-ws1" "websockets" }
-            $crate::driver::for_each_client! { @ happn "client-happn" "websockets" }
+            $crate::driver::for_each_client! { @ v8 "client-v8" "websockets" "" }
+            $crate::driver::for_each_client! { @ v8_faye "client-v8" "faye" "" }
+            $crate::driver::for_each_client! { @ v8_polling "client-v8" "engine.io" "polling" }
+            $crate::driver::for_each_client! { @ v8_engine "client-v8" "engine.io" "websocket" }
+            $crate::driver::for_each_client! { @ v8_upgrade "client-v8" "engine.io" "upgrade" }
+            $crate::driver::for_each_client! { @ v7 "client-v7" "websockets" "" }
+            $crate::driver::for_each_client! { @ v7_polling "client-v7" "engine.io" "polling" }
+            $crate::driver::for_each_client! { @ v7_engine "client-v7" "engine.io" "websocket" }
+            $crate::driver::for_each_client! { @ v7_upgrade "client-v7" "engine.io" "upgrade" }
+            $crate::driver::for_each_client! { @ v6 "client-v6" "websockets" "" }
+            $crate::driver::for_each_client! { @ v6_ws1 "client-v6-ws1" "websockets" "" }
+            $crate::driver::for_each_client! { @ v6_upgrade "client-v6" "engine.io" "upgrade" }
+            $crate::driver::for_each_client! { @ v5_polling "client-v5" "engine.io" "polling" }
+            $crate::driver::for_each_client! { @ happn "client-happn" "websockets" "" }
         })*
     };
-    (@ $name:ident $project:literal $transformer:literal) => {
+    (@ $name:ident $project:literal $transformer:literal $transport:literal) => {
         #[test]
         fn $name() {
-            run($crate::driver::Kind { project: $project, transformer: $transformer });
+            run($crate::driver::Kind {
+                project: $project,
+                transformer: $transformer,
+                transport: $transport,
+            });
         }
     };
 }
@@ -61,8 +147,16 @@ macro_rules! need_node {
 }
 pub(crate) use need_node;
 
-/// Events that tell of the heartbeat: they come in between the others.
-const BEATS: [&str; 2] = ["incoming::ping", "incoming::pong"];
+/// Some events come in between the others and are left out unless asked for:
+/// heartbeats of Primus, those of engine.io, and its upgrade.
+fn sort_of(event: &str) -> u8 {
+    match event {
+        "incoming::ping" | "incoming::pong" => 1,
+        "pong" => 2,
+        "upgrade" => 3,
+        _ => 0,
+    }
+}
 
 /// What a client told.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,8 +214,21 @@ impl Driver {
         let socket = self.socket_options();
         self.command(json!({
             "command": "open", "client": client, "url": url, "socket": socket,
-            "options": self.options, "writes": writes, "quiet": self.quiet,
+            "transport": self.kind.transport, "options": self.options, "writes": writes, "quiet": self.quiet,
             "inspects": self.inspects,
+        }));
+        client
+    }
+
+    /// Creates a bare client of engine.io, which is no Primus client.
+    pub fn engine(&mut self, url: &str, mut options: Value, writes: &[&str]) -> u64 {
+        self.clients += 1;
+        let client = self.clients;
+        let (first, last) = (self.kind.first_transport(), self.kind.last_transport());
+        options["transports"] = if first == last { json!([first]) } else { json!([first, last]) };
+        self.command(json!({
+            "command": "engine", "client": client, "url": url, "options": options,
+            "writes": writes,
         }));
         client
     }
@@ -131,6 +238,13 @@ impl Driver {
         let client = self.open_with(url, &[]);
         self.expect(client, "open");
         client
+    }
+
+    /// Waits until a client that begins with polling has its websocket.
+    pub fn upgraded(&mut self, client: u64) {
+        if self.kind.transport == "upgrade" {
+            assert_eq!(self.expect(client, "upgrade"), "websocket");
+        }
     }
 
     /// The options of `Primus.createSocket`.
@@ -173,12 +287,10 @@ impl Driver {
         self.expect(client, "data")
     }
 
-    /// The next event of a client, which must be this one; heartbeats are left
-    /// out unless asked for.
+    /// The next event of a client of the same sort, which must be this one.
     #[track_caller]
     pub fn expect(&mut self, client: u64, name: &str) -> Value {
-        let beat = BEATS.contains(&name);
-        let event = self.next(client, |event| beat == BEATS.contains(&event.name.as_str()));
+        let event = self.next(client, |event| sort_of(&event.name) == sort_of(name));
         assert_eq!(event.name, name, "{event:?}");
         event.value
     }
@@ -191,18 +303,19 @@ impl Driver {
         }
     }
 
-    /// Skips the events of a client until this one.
+    /// Skips the events of a client until this one. That it was upgraded can
+    /// still be asked for.
     #[track_caller]
     pub fn skip_to(&mut self, client: u64, name: &str) -> Value {
         loop {
-            let event = self.next(client, |_| true);
+            let event = self.next(client, |event| event.name != "upgrade");
             if event.name == name {
                 return event.value;
             }
         }
     }
 
-    /// Whether a client has nothing to tell for a time, but of heartbeats.
+    /// Whether a client has nothing to tell for a time, but of heartbeats and the like.
     pub fn is_quiet(&mut self, client: u64, time: Duration) -> bool {
         let end = Instant::now() + time;
         while let Some(line) =
@@ -210,7 +323,7 @@ impl Driver {
         {
             self.waiting.push_back(parse(&line));
         }
-        !self.waiting.iter().any(|e| e.client == client && !BEATS.contains(&e.name.as_str()))
+        !self.waiting.iter().any(|e| e.client == client && sort_of(&e.name) == 0)
     }
 
     #[track_caller]

@@ -15,7 +15,7 @@ use primus::{Builder, Destroy, EndOptions, Error, Message, Parser, Primus, Spark
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::driver::{Driver, V8, need_node};
+use crate::driver::{Driver, Kind, V8, need_node};
 use crate::node::TEST_TIMEOUT;
 use crate::server::Server;
 
@@ -28,10 +28,24 @@ fn builder(parser: &str) -> Builder {
 }
 
 fn driver(parser: &str) -> Driver {
-    let mut node = Driver::start(V8);
+    driver_of(V8, parser)
+}
+
+fn driver_of(kind: Kind, parser: &str) -> Driver {
+    let mut node = Driver::start(kind);
     node.socket = json!({"parser": parser});
     node
 }
+
+/// Clients of both revisions of engine.io, by each way that it can take.
+const ENGINES: [Kind; 6] = [
+    Kind::engine("client-v8", "polling"),
+    Kind::engine("client-v8", "websocket"),
+    Kind::engine("client-v8", "upgrade"),
+    Kind::engine("client-v7", "polling"),
+    Kind::engine("client-v7", "websocket"),
+    Kind::engine("client-v7", "upgrade"),
+];
 
 /// Makes a module of each test with one `#[test]` for each parser of the build.
 macro_rules! for_each_parser {
@@ -71,16 +85,52 @@ macro_rules! for_each_parser {
 
 /// The values are made and compared over there.
 fn compare(parser: &str, server: &Server, of_struct: bool) {
-    let mut node = driver(parser);
+    let _open = compare_at(V8, parser, &server.url(), of_struct);
+    assert!(server.none_ended());
+}
+
+fn compare_at(kind: Kind, parser: &str, url: &str, of_struct: bool) -> Driver {
+    let mut node = driver_of(kind, parser);
     node.quiet = true;
-    let client = node.open(&server.url());
+    let client = node.open(url);
     node.command(
         json!({"command": "rich", "client": client, "parser": parser, "struct": of_struct}),
     );
     let result = node.skip_to(client, "rich");
     assert_eq!(result["wrong"], json!([]));
     assert!(result["compared"].as_u64() > Some(if of_struct { 0 } else { 30 }), "{result}");
+    node.upgraded(client);
+    node
+}
+
+/// Of a client from its opening to its end.
+fn life(kind: Kind, parser: &str) {
+    let builder = || kind.builder().parser_name(parser);
+    let server = Server::start(builder().ping_interval(INTERVAL));
+    let mut node = driver_of(kind, parser);
+    node.socket["pingInterval"] = json!(INTERVAL.as_millis() as u64);
+    let client = node.open_with(&server.url(), &[json!("before open")]);
+    node.expect(client, "open");
+    assert_eq!(node.data(client), "before open");
+    let spark = server.spark();
+    assert_eq!(node.id(client), spark.id());
+    for _ in 0..3 {
+        node.expect(client, "incoming::ping");
+    }
+    node.write(client, "alive");
+    assert_eq!(node.data(client), "alive");
     assert!(server.none_ended());
+    spark.end_options(EndOptions { reconnect: true });
+    node.expect_all(client, &["close", "reconnect scheduled"]);
+    node.skip_to(client, "open");
+    let spark = server.spark();
+    assert_eq!(node.id(client), spark.id());
+    server.primus.destroy(Destroy::default().reconnect(true));
+    node.expect_all(client, &["close", "reconnect scheduled"]);
+    let server = Server::restart(builder(), server.address());
+    node.skip_to(client, "open");
+    server.spark().end();
+    node.expect_all(client, &["close", "end"]);
 }
 
 /// See `record` in `driver/rich.js`.
@@ -197,31 +247,29 @@ for_each_parser! {
     }
 
     fn clients_are_told_their_id_live_and_come_back(parser) {
-        let server = Server::start(builder(parser).ping_interval(INTERVAL));
-        let mut node = driver(parser);
-        node.socket["pingInterval"] = json!(INTERVAL.as_millis() as u64);
-        let client = node.open_with(&server.url(), &[json!("before open")]);
-        node.expect(client, "open");
-        assert_eq!(node.data(client), "before open");
-        let spark = server.spark();
-        assert_eq!(node.id(client), spark.id());
-        for _ in 0..3 {
-            node.expect(client, "incoming::ping");
+        life(V8, parser);
+    }
+
+    /// It carries bytes as text where Primus is at its other end.
+    fn frames_are_relayed_over_engine_io(parser) {
+        for kind in ENGINES {
+            let server = kind.example(&["--parser", parser]);
+            compare_at(kind, parser, &server.url, false);
         }
-        node.write(client, "alive");
-        assert_eq!(node.data(client), "alive");
-        assert!(server.none_ended());
-        spark.end_options(EndOptions { reconnect: true });
-        node.expect_all(client, &["close", "reconnect scheduled"]);
-        node.skip_to(client, "open");
-        let spark = server.spark();
-        assert_eq!(node.id(client), spark.id());
-        server.primus.destroy(Destroy::default().reconnect(true));
-        node.expect_all(client, &["close", "reconnect scheduled"]);
-        let server = Server::restart(builder(parser), server.address());
-        node.skip_to(client, "open");
-        server.spark().end();
-        node.expect_all(client, &["close", "end"]);
+    }
+
+    fn values_pass_through_engine_io(parser) {
+        for kind in [ENGINES[2], ENGINES[3]] {
+            let server = Server::start_decoding(kind.builder().parser_name(parser));
+            let _open = compare_at(kind, parser, &server.url(), false);
+            assert!(server.none_ended());
+        }
+    }
+
+    fn clients_live_over_engine_io(parser) {
+        for kind in [ENGINES[0], ENGINES[5]] {
+            life(kind, parser);
+        }
     }
 
     fn ended_by_the_client(parser) {

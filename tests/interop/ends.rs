@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use primus::{Destroy, EndOptions, Ended, Primus};
+use primus::{Destroy, EndOptions, Ended};
 use serde_json::json;
 
 use crate::driver::{Driver, for_each_client, need_node};
@@ -14,7 +14,7 @@ const A_WHILE: Duration = Duration::from_millis(300);
 for_each_client! {
     fn a_spark_that_ends_ends_its_client(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let client = node.open(&server.url());
         server.spark().end();
@@ -26,7 +26,7 @@ for_each_client! {
 
     fn data_arrives_before_the_end(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let client = node.open(&server.url());
         let spark = server.spark();
@@ -39,7 +39,7 @@ for_each_client! {
 
     fn a_spark_may_end_in_the_connection_listener(kind) {
         need_node!();
-        let server = Server::start_with(Primus::builder(), |spark| {
+        let server = Server::start_with(kind.builder(), |spark| {
             spark.end_with("not now", EndOptions::default()).map(drop)
         });
         let mut node = Driver::start(kind);
@@ -52,7 +52,7 @@ for_each_client! {
 
     fn an_end_may_ask_for_a_reconnect(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let client = node.open(&server.url());
         let first = server.spark();
@@ -67,7 +67,7 @@ for_each_client! {
 
     fn the_end_of_a_client_ends_its_spark(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let client = node.open(&server.url());
         let spark = server.spark();
@@ -82,7 +82,7 @@ for_each_client! {
 
     fn a_destroyed_server_ends_its_clients(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let clients = [node.open(&server.url()), node.open(&server.url())];
         server.spark();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use primus::value::{Date, RegExp};
 use primus::{Parser, Primus};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::driver::{Driver, V8, for_each_client, need_node};
@@ -14,7 +14,7 @@ use crate::server::{Example, Server, example};
 for_each_client! {
     fn commands_are_obeyed(kind) {
         need_node!();
-        let server = Example::start(&[]);
+        let server = kind.example(&[]);
         let mut node = Driver::start(kind);
         let client = node.open(&format!("{}/?token=abc%20d&x=1", server.url));
         node.write(client, json!({"hello": "world"}));
@@ -29,7 +29,8 @@ for_each_client! {
         assert_eq!((&query["token"], &query["x"]), (&json!("abc d"), &json!("1")));
         assert!(query["_primuscb"].is_string(), "{query}");
         let headers = ask("headers");
-        assert_eq!(headers["upgrade"], "websocket");
+        let upgrade = kind.is_websocket().then_some("websocket");
+        assert_eq!(headers["upgrade"].as_str(), upgrade);
         assert_eq!(headers["host"], server.url.trim_start_matches("http://"));
         let address = ask("address");
         assert_eq!(address["ip"], "127.0.0.1");
@@ -61,8 +62,7 @@ fn a_signal_ends_it_within_a_second() {
         let mut server = Example::start(&[]);
         let mut node = Driver::start(V8);
         let client = node.open(&server.url);
-        let id = i32::try_from(server.process.id()).ok().and_then(Pid::from_raw).unwrap();
-        kill_process(id, signal).unwrap();
+        server.process.signal(signal);
         node.expect_all(client, &["close", "end"]);
         // It takes some milliseconds; what is more is the machine's.
         assert!(server.process.wait(Duration::from_secs(10)), "it succeeds");

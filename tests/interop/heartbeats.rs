@@ -5,20 +5,15 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use primus::{Ended, Generation, ManualClock, Primus, Spark};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::driver::{Driver, HAPPN, Kind, V6, V6_WS1, V8, need_node};
-use crate::node::{Process, TEST_TIMEOUT};
+use crate::node::TEST_TIMEOUT;
 use crate::server::Server;
 
 /// On a real clock: short, but not so short that a busy machine breaks it.
 const INTERVAL: Duration = Duration::from_millis(700);
-
-fn signal(process: &mut Process, signal: Signal) {
-    let id = i32::try_from(process.id()).ok().and_then(Pid::from_raw).unwrap();
-    kill_process(id, signal).unwrap();
-}
 
 /// The spark tells when a heartbeat has come.
 fn beats(spark: &Spark) -> Receiver<()> {
@@ -46,15 +41,28 @@ fn assert_alive(server: &Server, node: &mut Driver, client: u64) {
     assert!(server.none_ended());
 }
 
-#[test]
-fn a_client_answers_pings() {
-    need_node!();
-    for kind in [V8, Kind { transformer: "faye", ..V8 }, Kind { project: "client-v7", ..V8 }] {
-        let server = Server::start(Primus::builder().ping_interval(INTERVAL));
+fn answer_pings(kinds: impl IntoIterator<Item = Kind>) {
+    for kind in kinds {
+        let server = Server::start(kind.builder().ping_interval(INTERVAL));
         let mut node = Driver::start(kind);
         // The client knows the interval and would go offline after 1.5 of it.
         node.socket = json!({"pingInterval": INTERVAL.as_millis() as u64});
         answers(&server, &mut node);
+    }
+}
+
+#[test]
+fn a_client_answers_pings() {
+    need_node!();
+    answer_pings([V8, Kind { transformer: "faye", ..V8 }, Kind { project: "client-v7", ..V8 }]);
+}
+
+/// The heartbeats of engine.io go their own way.
+#[test]
+fn a_client_of_engine_io_answers_pings() {
+    need_node!();
+    for transport in ["polling", "websocket", "upgrade"] {
+        answer_pings(["client-v8", "client-v7"].map(|of| Kind::engine(of, transport)));
     }
 }
 
@@ -85,12 +93,12 @@ fn a_client_that_stands_still_is_dropped_and_comes_back() {
     let mut node = Driver::start(V8);
     let client = node.open(&server.url());
     server.spark();
-    signal(node.process(), Signal::STOP);
+    node.process().signal(Signal::STOP);
     clock.advance(Duration::from_secs(30));
     assert!(server.none_ended(), "it has its time to answer");
     let reason = server.advance_to_end(&clock, Duration::from_secs(30));
     assert_eq!(reason.by, Ended::Heartbeat);
-    signal(node.process(), Signal::CONT);
+    node.process().signal(Signal::CONT);
     node.expect_all(client, &["close", "reconnect scheduled"]);
     node.skip_to(client, "open");
     server.spark();
@@ -140,15 +148,28 @@ fn ping_400(node: &mut Driver, server: &Server) {
     assert_alive(server, node, client);
 }
 
-#[test]
-fn clients_that_ping_are_answered() {
-    need_node!();
-    for kind in [V6, V6_WS1] {
+fn pings_are_answered(kinds: [Kind; 2]) {
+    for kind in kinds {
         // Held back pings are not due before the client has shown what it is.
-        let builder = Primus::builder().idle_timeout(Duration::from_millis(1500));
+        let builder = kind.builder().idle_timeout(Duration::from_millis(1500));
         let server = Server::start(builder);
         ping_400(&mut Driver::start(kind), &server);
     }
+}
+
+#[test]
+fn clients_that_ping_are_answered() {
+    need_node!();
+    pings_are_answered([V6, V6_WS1]);
+}
+
+#[test]
+fn clients_of_engine_io_that_ping_are_answered() {
+    need_node!();
+    pings_are_answered([
+        Kind::engine("client-v6", "upgrade"),
+        Kind::engine("client-v5", "polling"),
+    ]);
 }
 
 /// Its key tells what it is, so that no ping is ever sent.
@@ -179,10 +200,10 @@ fn a_client_that_stops_pinging_is_dropped() {
     let client = node.open(&server.url());
     server.spark();
     node.expect(client, "incoming::pong");
-    signal(node.process(), Signal::STOP);
+    node.process().signal(Signal::STOP);
     let reason = server.advance_to_end(&clock, Duration::from_secs(35));
     assert_eq!(reason.by, Ended::Heartbeat);
-    signal(node.process(), Signal::CONT);
+    node.process().signal(Signal::CONT);
     node.skip_to(client, "open");
 }
 

@@ -8,6 +8,15 @@ use crate::server::{Example, Server};
 
 const AUTHORIZATION: [&str; 2] = ["--authorization", "mary:secret"];
 
+const V8_POLLING: Kind = Kind::engine("client-v8", "polling");
+
+const ENGINES: [Kind; 4] = [
+    V8_POLLING,
+    Kind::engine("client-v8", "websocket"),
+    Kind::engine("client-v8", "upgrade"),
+    Kind::engine("client-v7", "upgrade"),
+];
+
 #[test]
 fn credentials_in_the_url_let_in() {
     need_node!();
@@ -34,6 +43,86 @@ fn without_credentials_nobody_is_let_in() {
         assert!(error.as_str().is_some_and(|error| error.contains("401")), "{error}");
         node.skip_to(client, "end");
     }
+}
+
+/// Its clients drop what stands in the URL, but take headers.
+#[test]
+fn clients_of_engine_io_are_let_in_by_their_headers() {
+    need_node!();
+    for kind in ENGINES {
+        let server = kind.example(&AUTHORIZATION);
+        let mut node = Driver::start(kind);
+        // Of `mary:secret`.
+        let headers = json!({"authorization": "Basic bWFyeTpzZWNyZXQ=", "x-mine": "yes"});
+        node.options = json!({"transport": {"extraHeaders": headers}});
+        let client = node.open(&server.url);
+        node.write(client, "headers");
+        assert_eq!(node.data(client)["x-mine"], "yes");
+        node.options = json!({"strategy": "disconnect, online"});
+        let client = node.open_with(&server.url, &[]);
+        assert_eq!(node.expect(client, "error"), refused(kind));
+        node.skip_to(client, "end");
+    }
+}
+
+/// What such a client says when it is not let in.
+fn refused(kind: Kind) -> &'static str {
+    if kind.transport == "websocket" { "websocket error" } else { "xhr poll error" }
+}
+
+#[test]
+fn foreign_origins_are_refused_by_engine_io() {
+    need_node!();
+    for kind in ENGINES {
+        let server = Server::start(kind.builder().origins(["http://page.example"]));
+        let mut node = Driver::start(kind);
+        let from = |origin| json!({"extraHeaders": {"origin": origin}});
+        node.options = json!({"strategy": false, "transport": from("http://other.example")});
+        let client = node.open_with(&server.url(), &[]);
+        assert_eq!(node.expect(client, "error"), refused(kind));
+        node.skip_to(client, "end");
+        assert_eq!(server.primus.metrics().refusals.get(&403), Some(&1));
+        node.options = json!({"transport": from("http://page.example")});
+        let client = node.open(&server.url());
+        node.upgraded(client);
+        node.write(client, "at home");
+        assert_eq!(node.data(client), "at home");
+    }
+}
+
+/// A client of its own making: one that knows HTTP, and nothing else.
+#[test]
+fn engine_io_over_plain_requests() {
+    need_node!();
+    let server = V8_POLLING.example(&["--pathname", "/live"]);
+    let mut node = Driver::start(V8_POLLING);
+    let spec = node.fetch(&format!("{}/live/spec", server.url), json!({}));
+    let spec: serde_json::Value = serde_json::from_str(spec["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&spec["transformer"], &spec["pathname"]), (&json!("engine.io"), &json!("/live")));
+    let url = format!("{}/live/?EIO=4&transport=polling", server.url);
+    let mut fetch = |url: &str, options| -> (u64, String) {
+        let answer = node.fetch(url, options);
+        let body = answer["body"].as_str().expect("a body").to_owned();
+        (answer["status"].as_u64().expect("a status"), body)
+    };
+    let (status, opened) = fetch(&url, json!({}));
+    assert_eq!((status, &opened[..8]), (200, r#"0{"sid":"#));
+    let opened: serde_json::Value = serde_json::from_str(&opened[1..]).unwrap();
+    assert_eq!(opened["upgrades"], json!(["websocket"]));
+    let session = format!("{url}&sid={}", opened["sid"].as_str().expect("an id"));
+    let post = json!({"method": "POST", "body": "4\"one\"\u{1e}4{\"two\":2}"});
+    assert_eq!(fetch(&session, post), (200, "ok".to_owned()));
+    let mut came = Vec::new();
+    while came.len() < 2 {
+        let (status, body) = fetch(&session, json!({}));
+        assert_eq!(status, 200);
+        came.extend(body.split('\u{1e}').map(str::to_owned));
+    }
+    assert_eq!(came, ["4\"one\"", "4{\"two\":2}"]);
+    let end = json!({"method": "POST", "body": "1"});
+    assert_eq!(fetch(&session, end), (200, "ok".to_owned()));
+    let unknown = (400, r#"{"code":1,"message":"Session ID unknown"}"#.to_owned());
+    assert_eq!(fetch(&session, json!({})), unknown);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod crowd;
 mod driver;
 mod each_parser;
 mod ends;
+mod engine;
 mod example;
 mod heartbeats;
 mod http;

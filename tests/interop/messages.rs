@@ -23,16 +23,31 @@ fn values_pass_through_the_parser_unchanged() {
     echo_values(V8, &server, false);
 }
 
+/// Twice while the client polls, once from then on.
+#[test]
+fn engine_io_1_encodes_text_twice() {
+    need_node!();
+    let kind = Kind::engine("client-v5", "upgrade");
+    let server = Server::start(kind.builder());
+    let mut node = Driver::start(kind);
+    let client = node.open_with(&server.url(), &[json!("é€漢字😀")]);
+    node.expect(client, "open");
+    assert_eq!(node.data(client), "é€漢字😀");
+    node.upgraded(client);
+    node.write(client, "é€漢字😀");
+    assert_eq!(node.data(client), "é€漢字😀");
+}
+
 for_each_client! {
     fn values_of_all_shapes_are_echoed(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         echo_values(kind, &server, true);
     }
 
     fn the_id_of_the_spark_is_told(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let client = node.open(&server.url());
         assert_eq!(node.id(client), server.spark().id());
@@ -40,7 +55,7 @@ for_each_client! {
 
     fn what_is_written_before_open_arrives(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let client = node.open_with(&server.url(), &[json!("one"), json!({"two": 2}), json!(null)]);
         node.expect(client, "open");
@@ -53,7 +68,7 @@ for_each_client! {
     /// They stand right behind the answer to the handshake.
     fn the_first_frames_of_the_server_are_not_lost(kind) {
         need_node!();
-        let server = Server::start_with(Primus::builder(), |spark| {
+        let server = Server::start_with(kind.builder(), |spark| {
             spark.write("welcome")?;
             spark.write(&[1, 2, 3])?;
             spark.write(spark.id())?;
@@ -70,7 +85,7 @@ for_each_client! {
 
     fn many_messages_keep_their_order(kind) {
         need_node!();
-        let server = Server::start(Primus::builder());
+        let server = Server::start(kind.builder());
         let mut node = Driver::start(kind);
         let client = node.open(&server.url());
         let spark = server.spark();

@@ -19,15 +19,14 @@ function noteBroadcasts({ clients, broadcasts }, done) {
   };
 }
 
-module.exports = function crowd(Primus, wishes, say) {
-  const Socket = Primus.createSocket(wishes.socket);
+module.exports = function crowd(Socket, wishes, say) {
   const wrong = [];
   const note = noteBroadcasts(wishes, say);
   let open = 0;
   let missing = wishes.clients * wishes.messages;
 
   function start(number) {
-    const client = new Socket(wishes.url, { strategy: false });
+    const client = new Socket(wishes.url, { ...wishes.options, strategy: false });
     let next = 0;
 
     client.on('open', () => {

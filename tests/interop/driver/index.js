@@ -14,13 +14,16 @@ const { createRequire } = require('module');
 const path = require('path');
 const readline = require('readline');
 const { inspect } = require('util');
+const choose = require('./transport');
 const crowd = require('./crowd');
+const engine = require('./engine');
 const rich = require('./rich');
+const upgrades = require('./upgrades');
 const values = require('./values');
 
 const project = path.join(__dirname, '..', process.argv[2]);
 const load = createRequire(path.join(project, 'package.json'));
-const Primus = load(/happn$/.test(project) ? 'happn-primus' : 'primus');
+const Primus = /engine-/.test(process.argv[2]) ? null : load(/happn$/.test(project) ? 'happn-primus' : 'primus');
 
 const clients = new Map();
 
@@ -55,11 +58,14 @@ const events = {
   'incoming::pong': (time) => time
 };
 
+// `transport` is one of `choose`, or nothing where there is no choice.
 // `inspects`: messages are told as Node.js shows them, types and all.
-function open({ client: name, url, socket, options, writes, quiet, inspects }) {
+function open({ client: name, url, socket, transport, options, writes, quiet, inspects }) {
+  const chosen = choose(load, transport);
   const Socket = Primus.createSocket(socket);
-  const client = new Socket(url, options);
+  const client = new Socket(url, { ...options, ...chosen });
   clients.set(name, client);
+  if (transport) client.on('open', () => client.socket.on('upgrade', ({ name: to }) => say(name, 'upgrade', to)));
 
   for (const [event, tell] of Object.entries(events)) {
     if ('data' === event && quiet) continue;
@@ -75,6 +81,18 @@ function open({ client: name, url, socket, options, writes, quiet, inspects }) {
 
 const commands = {
   open,
+
+  // A bare engine.io client.
+  engine(wishes) {
+    const { Socket } = load('engine.io-client');
+    clients.set(wishes.client, engine(Socket, wishes, (event, value) => say(wishes.client, event, value)));
+  },
+
+  exchange: ({ client }) => clients.get(client).exchange(),
+
+  // What carries a client of engine.io.
+  transport: ({ client }) => say(client, 'transport', clients.get(client).socket.transport.name),
+
   write: ({ client, value }) => clients.get(client).write(value),
   end: ({ client, value }) => clients.get(client).end(value),
   id: ({ client }) => clients.get(client).id((id) => say(client, 'id', id)),
@@ -101,7 +119,12 @@ const commands = {
     clients.get(client).emit('outgoing::data', text === undefined ? Buffer.from(hex, 'hex') : text);
   },
 
-  crowd: (wishes) => crowd(Primus, wishes, (event, value) => say(0, event, value)),
+  crowd(wishes) {
+    const options = choose(load, wishes.transport);
+    crowd(Primus.createSocket(wishes.socket), { ...wishes, options }, (event, value) => say(0, event, value));
+  },
+
+  upgrades: (wishes) => upgrades(Primus.createSocket(wishes.socket), wishes, (event, value) => say(0, event, value)),
 
   async fetch({ url, options }) {
     const answer = await fetch(url, { redirect: 'manual', ...options });
