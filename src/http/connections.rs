@@ -273,10 +273,7 @@ impl Connections {
 
     /// Takes a place: for a connection, or for a session that has no lasting
     /// stream.
-    pub(crate) fn enter(
-        self: &Arc<Self>,
-        stream: Option<Arc<Stream>>,
-    ) -> Result<Place, Refused> {
+    pub(crate) fn enter(self: &Arc<Self>, stream: Option<Arc<Stream>>) -> Result<Place, Refused> {
         let mut table = self.lock();
         if table.closed || table.live.len() >= self.bound {
             self.refused.fetch_add(1, Relaxed);

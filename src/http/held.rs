@@ -28,7 +28,11 @@ impl Held {
         keep_alive: Option<Duration>,
     ) -> Self {
         let mut head = Vec::with_capacity(256);
-        head.extend_from_slice(if http10 { b"HTTP/1.0 200 OK\r\n" } else { b"HTTP/1.1 200 OK\r\n" });
+        head.extend_from_slice(if http10 {
+            b"HTTP/1.0 200 OK\r\n"
+        } else {
+            b"HTTP/1.1 200 OK\r\n"
+        });
         for (name, value) in extra.iter() {
             put(&mut head, &[name, ": ", value, "\r\n"]);
         }

@@ -99,7 +99,6 @@ enum Phase {
     Lost,
 }
 
-
 enum Chunk {
     Own { bytes: Vec<u8>, messages: usize },
     Shared(Arc<Segment>),

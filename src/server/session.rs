@@ -76,8 +76,6 @@ impl Carried for Handle {
 
     fn busy(&self) -> (bool, u64) {
         let spark = self.spark.upgrade();
-        spark.map_or((false, 0), |spark| {
-            (spark.busy.load(Ordering::Acquire), spark.waits.value())
-        })
+        spark.map_or((false, 0), |spark| (spark.busy.load(Ordering::Acquire), spark.waits.value()))
     }
 }

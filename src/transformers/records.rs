@@ -48,7 +48,8 @@ pub(crate) fn records(mut bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
     std::iter::from_fn(move || {
         let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
         let [kind, length @ ..] = *head;
-        let (body, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(length)).ok()?)?;
+        let (body, rest) =
+            rest.split_at_checked(usize::try_from(u64::from_le_bytes(length)).ok()?)?;
         bytes = rest;
         let text = || std::str::from_utf8(body).unwrap_or_default();
         Some(match kind {

@@ -3,11 +3,11 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 
 use super::*;
+use crate::close::Ended;
 use crate::net::Stream;
+use crate::timer::Clock;
 use crate::timer::Task;
 use crate::transformers::Backlog;
-use crate::close::Ended;
-use crate::timer::Clock;
 
 /// Messages as they are, one after the other.
 struct Plain;

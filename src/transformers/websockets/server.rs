@@ -29,7 +29,8 @@ impl Transformer for Websockets {
     }
 
     fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>> {
-        let Accepted { request, extensions, stream, source } = accept(&**host, passed, host.max_length(), b"")?;
+        let Accepted { request, extensions, stream, source } =
+            accept(&**host, passed, host.max_length(), b"")?;
         Some(Box::new(Opening {
             request,
             extensions,

@@ -671,6 +671,6 @@ impl Task for Live {
         self.apply(&mut state, effects, &mut todo);
         drop(state);
         self.settle(todo);
-        None
+        self.lock().due
     }
 }

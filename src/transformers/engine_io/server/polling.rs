@@ -8,9 +8,9 @@ use super::live::Live;
 use super::source::Incoming;
 use super::{EngineIo, answer, wire};
 use crate::http::{self, Connection};
+use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::payload::{Content, Decoder};
-use crate::transformers::engine_io::Format;
 use crate::transformers::{Host, Opening, Passed, Sink};
 
 /// The `Content-Type` of what a JSONP client posts.

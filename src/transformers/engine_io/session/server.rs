@@ -317,7 +317,8 @@ impl Session {
             }
             // What crossed with the end of what it belongs to.
             (_, Input::GetLost | Input::Probe(_))
-            | (Phase::Over, Input::Packet(_) | Input::Tick { .. } | Input::Lost(_) | Input::End) => {}
+            | (Phase::Over, Input::Packet(_) | Input::Tick { .. } | Input::Lost(_) | Input::End) => {
+            }
         }
     }
 
