@@ -1,6 +1,7 @@
 //! Many packets in one HTTP body.
 //!
-//! - Revision 4: their text forms, joined by the byte 1E.
+//! - Revision 4: their text forms, joined by the byte 1E, which no message of
+//!   text may therefore have (none in JSON does).
 //! - Revision 3, text: for each `<length>:<packet>`; the length counts UTF-16
 //!   code units. engine.io 1.x counts and sends something else: it takes the
 //!   UTF-8 bytes of a packet for the code points of a text.

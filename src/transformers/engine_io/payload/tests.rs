@@ -1,6 +1,8 @@
 use super::*;
 use crate::frame::Frame;
 
+mod properties;
+
 fn v3() -> Format {
     Format::new(Revision::V3)
 }

@@ -6,3 +6,6 @@
 
 pub(crate) mod heartbeat;
 pub(crate) mod server;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,6 @@
+//! The server's session: rule by rule, and against every recording.
+
+mod replay;
+mod server;
+mod stand_in;
+mod trace;
