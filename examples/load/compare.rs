@@ -35,7 +35,7 @@ pub fn run(options: &Options) -> Result<()> {
     let chosen = |row: &&Row| options.rows.is_empty() || options.rows.iter().any(|n| n == row.name);
     let mut lines = Vec::new();
     println!(
-        "{:<11} {:<13} {:>9} {:>9} {:>9} {:>9} {:>9}  wanted",
+        "{:<12} {:<13} {:>9} {:>9} {:>9} {:>9} {:>9}  wanted",
         "row", "unit", "ours", "node", "bare/own", "ours/node", "ours/b/o"
     );
     for row in ROWS.iter().filter(chosen) {
@@ -155,7 +155,7 @@ fn line(row: &Row, metric: &Metric, wanted: &str, rounds: &[Round]) -> Value {
     let [ours, node, third] = values.each_ref().map(|values| cell(median(values)));
     let [per_node, per_third] = ratios.map(cell);
     println!(
-        "{:<11} {:<13} {ours:>9} {node:>9} {third:>9} {per_node:>9} {per_third:>9}  {wanted}",
+        "{:<12} {:<13} {ours:>9} {node:>9} {third:>9} {per_node:>9} {per_third:>9}  {wanted}",
         row.name, metric.unit
     );
     let mut json = Map::new();
