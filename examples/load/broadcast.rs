@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::echo;
 use crate::options::Options;
-use crate::pool::{Pool, Traffic};
+use crate::pool::{Out, Pool, Traffic};
 use crate::process;
 use crate::report::{Latencies, Report, Stretch};
 use crate::target::Target;
-use crate::wire;
 
 /// How long a round may take before what has not come counts as lost.
 const ROUND: Duration = Duration::from_secs(20);
@@ -21,7 +20,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let burst = options.burst.unwrap_or(1).max(1);
     let bytes = options.bytes.unwrap_or(128);
     let before = target.pid().and_then(process::rss_kib);
-    let mut pool = Pool::new(bytes + 64)?;
+    let mut pool = Pool::new(options.transport, bytes + 64)?;
     pool.open_many(connections, target.host, options.path())?;
     echo::greet(&mut pool)?;
     let after = target.pid().and_then(process::rss_kib);
@@ -91,7 +90,7 @@ impl Rounds {
         let wanted = self.deliveries.count + self.burst * pool.len() as u64;
         self.deliveries.began = Instant::now();
         let command = self.command.as_bytes();
-        pool.send(0, |out| wire::put_masked(out, wire::TEXT, command));
+        pool.send(0, |out| out.text(command));
         let deadline = Instant::now() + ROUND;
         pool.run(&mut self.deliveries, deadline, |got| got.count >= wanted || got.broken)?;
         self.lost += wanted.saturating_sub(self.deliveries.count);
@@ -134,7 +133,7 @@ impl Deliveries {
 
 impl Traffic for Deliveries {
     #[inline]
-    fn message(&mut self, _: usize, now: Instant, payload: &[u8], _: &mut Vec<u8>) {
+    fn message(&mut self, _: usize, now: Instant, payload: &[u8], _: &mut Out) {
         self.count += 1;
         if payload.len() != self.length || payload.first() != Some(&b'"') {
             self.wrong += 1;

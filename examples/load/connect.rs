@@ -1,7 +1,8 @@
 //! Mode `connect`: connections are opened, shake hands, say goodbye with a
-//! close frame and wait for the server to close; so many at a time.
+//! close frame and wait for the server to close; so many at a time. Over polling
+//! that is a session, with one request that opens it and one that ends it.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -9,17 +10,16 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use crate::Result;
-use crate::options::Options;
+use crate::options::{Options, Transport};
 use crate::pool::PATIENCE;
 use crate::report::{Latencies, Report, Stretch};
 use crate::target::Target;
-use crate::wire;
+use crate::{Result, engine, http, wire};
 
 /// Runs the mode.
 pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let slots = options.connections.unwrap_or(64).max(1);
-    let mut knocks = Knocks::new(target.host, options.path(), slots)?;
+    let mut knocks = Knocks::new(target.host, options, slots)?;
     if options.messages.is_none() {
         let end = Instant::now() + options.warming();
         knocks.run(|_| Instant::now() >= end)?;
@@ -51,11 +51,18 @@ struct Knock {
     accepted: bool,
 }
 
+/// How connections are opened.
+#[derive(Debug)]
+struct Way {
+    host: SocketAddr,
+    path: String,
+    transport: Transport,
+}
+
 /// The connections that are being opened or closed at the moment.
 #[derive(Debug)]
-struct Knocks<'a> {
-    host: SocketAddr,
-    path: &'a str,
+struct Knocks {
+    way: Way,
     epoll: OwnedFd,
     slots: Vec<Option<Knock>>,
     latencies: Latencies,
@@ -65,11 +72,13 @@ struct Knocks<'a> {
     lost: u64,
 }
 
-impl<'a> Knocks<'a> {
-    fn new(host: SocketAddr, path: &'a str, slots: usize) -> Result<Knocks<'a>> {
+impl Knocks {
+    fn new(host: SocketAddr, options: &Options, slots: usize) -> Result<Knocks> {
+        if options.transport == Transport::Upgrade {
+            return Err("mode connect knows the transports websocket and polling".into());
+        }
         Ok(Knocks {
-            host,
-            path,
+            way: Way { host, path: options.path().to_owned(), transport: options.transport },
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             slots: (0..slots).map(|_| None).collect(),
             latencies: Latencies::new(),
@@ -108,8 +117,8 @@ impl<'a> Knocks<'a> {
     /// Opens the connection of a slot.
     fn knock(&mut self, slot: usize) -> Result<()> {
         let began = Instant::now();
-        let mut stream = TcpStream::connect_timeout(&self.host, Duration::from_secs(5))?;
-        wire::send_request(&mut stream, self.host, self.path)?;
+        let mut stream = TcpStream::connect_timeout(&self.way.host, Duration::from_secs(5))?;
+        self.way.send_request(&mut stream)?;
         stream.set_nonblocking(true)?;
         let key = epoll::EventData::new_u64(slot as u64);
         epoll::add(&self.epoll, &stream, key, epoll::EventFlags::IN)?;
@@ -121,7 +130,7 @@ impl<'a> Knocks<'a> {
     fn advance(&mut self, slot: usize) -> bool {
         let Some(knock) = &mut self.slots[slot] else { return false };
         let before = knock.accepted;
-        let over = knock.read();
+        let over = knock.read(&self.way);
         if knock.accepted && !before {
             self.latencies.add(knock.began.elapsed());
         }
@@ -140,25 +149,75 @@ impl<'a> Knocks<'a> {
 
 impl Knock {
     /// `Some` at the end: whether it was the one to be expected.
-    fn read(&mut self) -> Option<bool> {
+    fn read(&mut self, way: &Way) -> Option<bool> {
         let mut chunk = [0; 1024];
         match self.stream.read(&mut chunk) {
-            Ok(0) => return Some(self.accepted),
+            Ok(0) => return Some(self.accepted && way.transport != Transport::Polling),
             Ok(count) => self.received.extend_from_slice(&chunk[..count]),
             Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
             Err(_) => return Some(false),
         }
         if self.accepted {
+            return self.is_over(way);
+        }
+        match way.opened(&self.received) {
+            Err(_) => Some(false),
+            Ok(None) => None,
+            Ok(Some(goodbye)) => {
+                self.accepted = true;
+                self.received.clear();
+                self.stream.write_all(&goodbye).err().map(|_| false)
+            }
+        }
+    }
+
+    /// Whether what has come after the goodbye is the end.
+    fn is_over(&self, way: &Way) -> Option<bool> {
+        if way.transport != Transport::Polling {
             // The server's close frame; the end of the stream follows.
             return None;
         }
-        match wire::accepted(&self.received) {
-            Err(_) => return Some(false),
-            Ok(None) => return None,
-            Ok(Some(_)) => self.accepted = true,
+        match http::answer(&self.received) {
+            Ok(answer) => answer.map(|answer| answer.status == 200),
+            Err(_) => Some(false),
         }
+    }
+}
+
+impl Way {
+    /// Asks for a connection, or a session.
+    fn send_request(&self, stream: &mut TcpStream) -> io::Result<()> {
+        match self.transport {
+            Transport::Websockets => wire::send_request(stream, self.host, &self.path),
+            Transport::Websocket => {
+                let target = engine::target(&self.path, "websocket", None);
+                wire::send_request(stream, self.host, &target)
+            }
+            _ => {
+                let mut request = Vec::new();
+                let target = engine::target(&self.path, "polling", None);
+                http::put_get(&mut request, self.host, &target);
+                stream.write_all(&request)
+            }
+        }
+    }
+
+    /// What to say for goodbye, once all has come that opens it.
+    fn opened(&self, received: &[u8]) -> io::Result<Option<Vec<u8>>> {
         let mut goodbye = Vec::new();
+        if self.transport == Transport::Polling {
+            let Some(answer) = http::answer(received)? else { return Ok(None) };
+            let sid = engine::session_id(&received[answer.body])?;
+            let target = engine::target(&self.path, "polling", Some(&sid));
+            http::put_post(&mut goodbye, self.host, &target, b"1");
+            return Ok(Some(goodbye));
+        }
+        let Some(end) = wire::accepted(received)? else { return Ok(None) };
+        if self.transport == Transport::Websocket {
+            let Some(frame) = wire::frame(&received[end..]) else { return Ok(None) };
+            engine::session_id(&received[end + frame.start..end + frame.end])?;
+        }
         wire::put_masked(&mut goodbye, wire::CLOSE, &[]);
-        self.stream.write_all(&goodbye).err().map(|_| false)
+        Ok(Some(goodbye))
     }
 }

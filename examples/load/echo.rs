@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::options::Options;
-use crate::pool::{Pool, Traffic};
+use crate::pool::{Out, Pool, Traffic};
 use crate::process;
 use crate::report::{Latencies, Report, Stretch, Work};
 use crate::target::Target;
-use crate::wire;
 
 /// How long the last echoes may take.
 const LAST: Duration = Duration::from_secs(5);
@@ -22,7 +21,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let connections = options.connections.unwrap_or(64).max(1);
     let in_flight = options.in_flight.unwrap_or(1).max(1);
     let bytes = options.bytes.unwrap_or(64);
-    let mut pool = Pool::new(bytes + 64)?;
+    let mut pool = Pool::new(options.transport, bytes + 64)?;
     let before = target.pid().and_then(process::rss_kib);
     pool.open_many(connections, target.host, options.path())?;
 
@@ -111,9 +110,9 @@ fn are_served(pool: &mut Pool, connections: Range<usize>) -> Result<bool> {
 }
 
 /// Whether a new connection is accepted and gets an echo.
-pub fn probe(host: SocketAddr, path: &str) -> Result<bool> {
-    let mut pool = Pool::new(DIGITS + 64)?;
-    pool.open(host, path)?;
+pub fn probe(options: &Options, host: SocketAddr) -> Result<bool> {
+    let mut pool = Pool::new(options.transport, DIGITS + 64)?;
+    pool.open(host, options.path())?;
     is_served(&mut pool, 0)
 }
 
@@ -156,7 +155,7 @@ impl Echo {
 
     /// Appends the next message of a connection, unless all were sent.
     #[inline]
-    fn send(&mut self, connection: usize, now: Instant, out: &mut Vec<u8>) {
+    fn send(&mut self, connection: usize, now: Instant, out: &mut Out) {
         if self.left == 0 {
             return;
         }
@@ -165,13 +164,13 @@ impl Echo {
         let lane = &mut self.lanes[connection];
         let number = lane.received + lane.stamps.len() as u64;
         lane.stamps.push_back(now);
-        wire::put_masked(out, wire::TEXT, self.text.of(connection, number));
+        out.text(self.text.of(connection, number));
     }
 }
 
 impl Traffic for Echo {
     #[inline]
-    fn message(&mut self, connection: usize, now: Instant, payload: &[u8], out: &mut Vec<u8>) {
+    fn message(&mut self, connection: usize, now: Instant, payload: &[u8], out: &mut Out) {
         let lane = &mut self.lanes[connection];
         let Some(stamp) = lane.stamps.pop_front() else {
             // More came than was sent.

@@ -37,10 +37,10 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let wanted = options.connections.unwrap_or(5000).max(1);
     // One connection before the first measurement, so that what a server sets
     // up at the first one is not counted.
-    echo::probe(target.host, options.path())?;
+    echo::probe(options, target.host)?;
     thread::sleep(SETTLE);
     let before = Memory::now(target);
-    let mut pool = Pool::new(0)?;
+    let mut pool = Pool::new(options.transport, 0)?;
     let began = Instant::now();
     let refused = open(&mut pool, wanted, target.host, options.path());
     let opening = began.elapsed();
@@ -59,7 +59,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     report.set("refused", refused);
     report.set("closed", closed);
     report.set("serves", serves);
-    report.set("recovers", recovers(target.host, options.path()));
+    report.set("recovers", recovers(options, target.host));
     report.number("opening_seconds", opening.as_secs_f64());
     report.number("threads", threads);
     report.number("wakeups", woken);
@@ -107,10 +107,10 @@ fn open(pool: &mut Pool, wanted: usize, host: SocketAddr, path: &str) -> usize {
     refused
 }
 
-fn recovers(host: SocketAddr, path: &str) -> bool {
+fn recovers(options: &Options, host: SocketAddr) -> bool {
     let deadline = Instant::now() + RECOVERY;
     loop {
-        if matches!(echo::probe(host, path), Ok(true)) {
+        if matches!(echo::probe(options, host), Ok(true)) {
             return true;
         }
         if Instant::now() >= deadline {

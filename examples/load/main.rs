@@ -1,5 +1,5 @@
 //! A load generator for Primus servers, in a process of its own: it speaks
-//! WebSocket and Primus's JSON messages by itself and takes nothing from the
+//! WebSocket, engine.io and Primus's JSON messages by itself and takes nothing from the
 //! crate, so that it measures any server alike. `--help` tells how to use it.
 //!
 //! ```text
@@ -9,8 +9,10 @@
 //!
 //! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`]: the modes; each
 //!   takes a [`target::Target`] and makes a [`report::Report`].
-//! - [`compare`]: runs them by turns against three servers, as a table.
-//! - [`pool`]: the connections, on one thread, over [`wire`].
+//! - [`compare`]: runs them by turns against three servers, as a table of [`rows`].
+//! - [`pool`]: the connections, on one thread: each a [`line`] with the frames of
+//!   [`wire`], or a [`poller`] with the requests of [`http`]; [`engine`] has the
+//!   packets of engine.io, and its handshakes.
 //! - [`bare`]: the least that a server with a thread per connection can do.
 
 #![forbid(unsafe_code)]
@@ -20,11 +22,16 @@ mod broadcast;
 mod compare;
 mod connect;
 mod echo;
+mod engine;
+mod http;
 mod idle;
+mod line;
 mod options;
+mod poller;
 mod pool;
 mod process;
 mod report;
+mod rows;
 mod slow;
 mod target;
 mod wire;

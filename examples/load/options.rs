@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -9,7 +10,8 @@ use crate::Result;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-Load generator for Primus servers over WebSocket with the JSON parser.
+Load generator for Primus servers with the JSON parser, over WebSocket or
+engine.io.
 
 load MODE SERVER [options]          measures, and prints one line of JSON
 load compare --ours CMD --node CMD  prints the table of ours, Node and bare
@@ -35,6 +37,11 @@ SERVER
 
 OPTIONS (defaults in parentheses)
   --pathname PATH     (/primus)
+  --transformer NAME  of the server: websockets or engine.io (websockets)
+  --transport NAME    of engine.io: websocket; upgrade, which is polling until
+                      all is ready and then a websocket; polling, with two
+                      connections for each client, one polls and one posts
+                      (websocket)
   --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50)
   --in-flight N       messages on their way per connection (1)
   --bytes N           characters of a message (64; broadcast 128; slow 16384)
@@ -76,6 +83,40 @@ pub enum Server {
     Bare,
 }
 
+/// How clients talk to the server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// The transformer `websockets`.
+    #[default]
+    Websockets,
+    /// engine.io on a websocket from the start.
+    Websocket,
+    /// engine.io on a websocket that took over from polling.
+    Upgrade,
+    /// engine.io by polling.
+    Polling,
+}
+
+impl FromStr for Transport {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Transport, String> {
+        match name {
+            "websocket" => Ok(Transport::Websocket),
+            "upgrade" => Ok(Transport::Upgrade),
+            "polling" => Ok(Transport::Polling),
+            _ => Err(format!("no transport {name} of engine.io; see --help")),
+        }
+    }
+}
+
+impl Transport {
+    /// The transformer of the server.
+    pub fn transformer(self) -> &'static str {
+        if self == Transport::Websockets { "websockets" } else { "engine.io" }
+    }
+}
+
 /// Everything that the command line may say. What was left out is `None`
 /// where the default depends on the mode.
 #[derive(Clone, Debug, Default)]
@@ -85,6 +126,7 @@ pub struct Options {
     pub server: Server,
     pub pid: Option<u32>,
     pub pathname: Option<String>,
+    pub transport: Transport,
     pub connections: Option<usize>,
     pub in_flight: Option<usize>,
     pub bytes: Option<usize>,
@@ -141,10 +183,23 @@ impl Options {
             "url" => self.server = Server::Url(parser.value()?.string()?),
             "spawn" => self.server = Server::Spawn(parser.value()?.string()?),
             "pathname" => self.pathname = Some(parser.value()?.string()?),
+            "transformer" => self.set_transformer(&parser.value()?.string()?)?,
+            "transport" => self.transport = parser.value()?.parse()?,
             "ours" => self.ours = Some(parser.value()?.string()?),
             "node" => self.node = Some(parser.value()?.string()?),
             "row" => self.rows.push(parser.value()?.string()?),
             _ => return self.take_number(name, parser),
+        }
+        Ok(())
+    }
+
+    fn set_transformer(&mut self, name: &str) -> Result<()> {
+        match (name, self.transport) {
+            ("websockets", Transport::Websockets) => {}
+            ("engine.io", Transport::Websockets) => self.transport = Transport::Websocket,
+            // Which of its transports, was said before.
+            ("engine.io", _) => {}
+            _ => return Err(format!("no transformer {name}; see --help").into()),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! come, hands each message to the [`Traffic`], and sends what that wants to
 //! send in one call per connection and turn.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -10,16 +10,23 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
+use crate::engine::{self, Packet};
+use crate::line::{Came, Line};
+use crate::options::Transport;
+use crate::poller::{self, Lane, Over, Poller};
 use crate::wire;
 
 /// How long one step of opening a connection may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// So many are upgraded at the same time.
+const UPGRADES: usize = 100;
+
 /// What is done with the messages of a pool.
 pub trait Traffic {
     /// A message has come on `connection`, by the read that ended at `now`.
-    /// Frames appended to `out` are sent when all that was read is handled.
-    fn message(&mut self, connection: usize, now: Instant, payload: &[u8], out: &mut Vec<u8>);
+    /// What is put into `out` is sent when all that was read is handled.
+    fn message(&mut self, connection: usize, now: Instant, payload: &[u8], out: &mut Out);
 
     /// The connection is at its end.
     fn closed(&mut self, connection: usize) {
@@ -32,54 +39,131 @@ pub trait Traffic {
 pub struct Quiet;
 
 impl Traffic for Quiet {
-    fn message(&mut self, _: usize, _: Instant, _: &[u8], _: &mut Vec<u8>) {}
+    fn message(&mut self, _: usize, _: Instant, _: &[u8], _: &mut Out) {}
+}
+
+/// What is about to be sent, as the transport wants it.
+#[derive(Debug)]
+pub struct Out {
+    bytes: Vec<u8>,
+    transport: Transport,
+    packet: Vec<u8>,
+}
+
+impl Out {
+    fn new(transport: Transport) -> Out {
+        Out { bytes: Vec::new(), transport, packet: Vec::new() }
+    }
+
+    /// Appends a message.
+    #[inline]
+    pub fn text(&mut self, message: &[u8]) {
+        if self.transport == Transport::Websockets {
+            return wire::put_masked(&mut self.bytes, wire::TEXT, message);
+        }
+        let mut packet = std::mem::take(&mut self.packet);
+        packet.clear();
+        packet.push(b'4');
+        packet.extend_from_slice(message);
+        self.packet(&packet);
+        self.packet = packet;
+    }
+
+    /// Appends a packet of engine.io.
+    pub fn packet(&mut self, packet: &[u8]) {
+        if self.transport != Transport::Polling {
+            return wire::put_masked(&mut self.bytes, wire::TEXT, packet);
+        }
+        if !self.bytes.is_empty() {
+            self.bytes.push(engine::SEPARATOR);
+        }
+        self.bytes.extend_from_slice(packet);
+    }
+
+    /// What was appended.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+}
+
+#[derive(Debug)]
+enum Link {
+    Socket(Line),
+    Poller(Box<Poller>),
 }
 
 #[derive(Debug)]
 struct Connection {
-    stream: TcpStream,
-    /// The beginning of a frame whose end has not come.
-    rest: Vec<u8>,
-    /// What the kernel did not take.
-    unsent: Vec<u8>,
+    link: Link,
     open: bool,
 }
 
 /// A set of open connections.
 pub struct Pool {
+    transport: Transport,
     epoll: OwnedFd,
     connections: Vec<Connection>,
     events: Vec<epoll::Event>,
     scratch: Vec<u8>,
-    out: Vec<u8>,
+    out: Out,
     closed: usize,
 }
 
 impl Pool {
     /// A pool for messages of at most `longest` bytes.
-    pub fn new(longest: usize) -> io::Result<Pool> {
+    pub fn new(transport: Transport, longest: usize) -> io::Result<Pool> {
         Ok(Pool {
+            transport,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             connections: Vec::new(),
             events: Vec::with_capacity(1024),
             scratch: vec![0; 2 * longest + 256 * 1024],
-            out: Vec::new(),
+            out: Out::new(transport),
             closed: 0,
         })
     }
 
     /// Opens one more connection.
     pub fn open(&mut self, host: SocketAddr, path: &str) -> io::Result<()> {
-        let (stream, rest) = wire::open(host, path, PATIENCE)?;
-        let key = epoll::EventData::new_u64(self.connections.len() as u64);
-        epoll::add(&self.epoll, &stream, key, epoll::EventFlags::IN)?;
-        self.connections.push(Connection { stream, rest, unsent: Vec::new(), open: true });
-        Ok(())
+        match self.transport {
+            Transport::Websockets => self.add_socket(wire::open(host, path, PATIENCE)?),
+            Transport::Websocket => self.add_socket(engine::open_websocket(host, path, PATIENCE)?),
+            Transport::Upgrade => self.upgrade(1, host, path),
+            Transport::Polling => {
+                let poller = Poller::open(&self.epoll, self.connections.len(), host, path)?;
+                self.add(Link::Poller(Box::new(poller)));
+                Ok(())
+            }
+        }
     }
 
     /// Opens `count` more connections.
     pub fn open_many(&mut self, count: usize, host: SocketAddr, path: &str) -> io::Result<()> {
-        (0..count).try_for_each(|_| self.open(host, path))
+        if self.transport != Transport::Upgrade {
+            return (0..count).try_for_each(|_| self.open(host, path));
+        }
+        let steps = (0..count).step_by(UPGRADES);
+        steps.into_iter().try_for_each(|at| self.upgrade(UPGRADES.min(count - at), host, path))
+    }
+
+    fn upgrade(&mut self, count: usize, host: SocketAddr, path: &str) -> io::Result<()> {
+        let upgraded = engine::upgrade(host, path, count, PATIENCE)?;
+        upgraded.into_iter().try_for_each(|socket| self.add_socket(socket))
+    }
+
+    fn add_socket(&mut self, (stream, rest): (TcpStream, Vec<u8>)) -> io::Result<()> {
+        let key = poller::key(self.connections.len(), Lane::Poll);
+        self.add(Link::Socket(Line::new(&self.epoll, key, stream, rest)?));
+        Ok(())
+    }
+
+    fn add(&mut self, link: Link) {
+        self.connections.push(Connection { link, open: true });
     }
 
     /// Connections opened so far.
@@ -92,11 +176,15 @@ impl Pool {
         self.closed
     }
 
-    /// Sends frames on a connection, apart from any message.
-    pub fn send(&mut self, connection: usize, fill: impl FnOnce(&mut Vec<u8>)) {
+    /// Sends messages on a connection, apart from any that has come.
+    pub fn send(&mut self, connection: usize, fill: impl FnOnce(&mut Out)) {
         self.out.clear();
         fill(&mut self.out);
-        self.flush_out(connection);
+        match &mut self.connections[connection].link {
+            Link::Socket(line) => line.send(&self.epoll, self.out.bytes()),
+            // If it fails, the messages are missed soon enough.
+            Link::Poller(poller) => drop(poller.write(&self.epoll, self.out.bytes())),
+        }
     }
 
     /// Waits for something to come, for at most `timeout`, and handles it.
@@ -110,12 +198,17 @@ impl Pool {
         };
         let events = std::mem::take(&mut self.events);
         for event in &events {
-            let connection = event.data.u64() as usize;
+            let (connection, lane) = poller::of_key(event.data.u64());
             let flags = event.flags;
             if flags.contains(epoll::EventFlags::OUT) {
-                self.flush_unsent(connection);
+                match &mut self.connections[connection].link {
+                    Link::Socket(line) => line.flush(&self.epoll),
+                    Link::Poller(poller) => poller.flush(&self.epoll, lane),
+                }
             }
-            self.read(connection, traffic);
+            if self.read(connection, lane, traffic).is_err() {
+                self.close(connection, traffic);
+            }
         }
         self.events = events;
         Ok(())
@@ -141,61 +234,37 @@ impl Pool {
         }
     }
 
-    fn read(&mut self, index: usize, traffic: &mut impl Traffic) {
-        let connection = &mut self.connections[index];
-        let kept = connection.rest.len();
-        if !connection.open || kept >= self.scratch.len() {
-            return self.close(index, traffic);
-        }
-        self.scratch[..kept].copy_from_slice(&connection.rest);
-        let filled = match connection.stream.read(&mut self.scratch[kept..]) {
-            Ok(0) => return self.close(index, traffic),
-            Ok(count) => kept + count,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-            Err(error) if error.kind() == ErrorKind::Interrupted => return,
-            Err(_) => return self.close(index, traffic),
+    fn read(&mut self, index: usize, lane: Lane, traffic: &mut impl Traffic) -> Result<(), Over> {
+        let Connection { link, open: true } = &mut self.connections[index] else {
+            return Err(Over);
+        };
+        let line = match link {
+            Link::Socket(line) => line,
+            Link::Poller(poller) => {
+                let (scratch, out) = (&mut self.scratch, &mut self.out);
+                return poller.read(&self.epoll, lane, scratch, traffic, out);
+            }
+        };
+        let bytes = match line.read(&mut self.scratch) {
+            Came::Bytes(count) => &self.scratch[..count],
+            Came::Nothing => return Ok(()),
+            Came::End => return Err(Over),
         };
         self.out.clear();
-        let bytes = &self.scratch[..filled];
         let used = handle_frames(index, bytes, traffic, &mut self.out);
-        connection.rest.clear();
-        connection.rest.extend_from_slice(&bytes[used..]);
-        if !self.out.is_empty() {
-            self.flush_out(index);
+        line.keep(&bytes[used..]);
+        if !self.out.bytes.is_empty() {
+            line.send(&self.epoll, &self.out.bytes);
         }
-    }
-
-    fn flush_out(&mut self, index: usize) {
-        let connection = &mut self.connections[index];
-        if !connection.unsent.is_empty() {
-            connection.unsent.extend_from_slice(&self.out);
-            return;
-        }
-        let sent = connection.stream.write(&self.out).unwrap_or(0);
-        if sent < self.out.len() {
-            connection.unsent.extend_from_slice(&self.out[sent..]);
-            self.watch(index, epoll::EventFlags::IN | epoll::EventFlags::OUT);
-        }
-    }
-
-    fn flush_unsent(&mut self, index: usize) {
-        let connection = &mut self.connections[index];
-        let sent = connection.stream.write(&connection.unsent).unwrap_or(0);
-        connection.unsent.drain(..sent);
-        if connection.unsent.is_empty() {
-            self.watch(index, epoll::EventFlags::IN);
-        }
-    }
-
-    fn watch(&self, index: usize, flags: epoll::EventFlags) {
-        let key = epoll::EventData::new_u64(index as u64);
-        // It fails only for a connection that is closed already.
-        let _ = epoll::modify(&self.epoll, &self.connections[index].stream, key, flags);
+        Ok(())
     }
 
     fn close(&mut self, index: usize, traffic: &mut impl Traffic) {
         let connection = &mut self.connections[index];
-        let _ = epoll::delete(&self.epoll, &connection.stream);
+        match &connection.link {
+            Link::Socket(line) => line.forget(&self.epoll),
+            Link::Poller(poller) => poller.forget(&self.epoll),
+        }
         if std::mem::replace(&mut connection.open, false) {
             self.closed += 1;
             traffic.closed(index);
@@ -205,26 +274,40 @@ impl Pool {
 
 /// Handles all complete frames and returns how many bytes they took. Control
 /// frames and heartbeats are answered here and are no traffic.
-fn handle_frames(
-    index: usize,
-    bytes: &[u8],
-    traffic: &mut impl Traffic,
-    out: &mut Vec<u8>,
-) -> usize {
+fn handle_frames(index: usize, bytes: &[u8], traffic: &mut impl Traffic, out: &mut Out) -> usize {
     let now = Instant::now();
     let mut used = 0;
     while let Some(frame) = wire::frame(&bytes[used..]) {
         let payload = &bytes[used + frame.start..used + frame.end];
         used += frame.end;
         match frame.opcode {
-            wire::PING => wire::put_masked(out, wire::PONG, payload),
+            wire::PING => wire::put_masked(&mut out.bytes, wire::PONG, payload),
             wire::PONG => {}
-            wire::CLOSE => wire::put_masked(out, wire::CLOSE, &[]),
-            _ => match wire::heartbeat_answer(payload) {
-                Some(answer) => wire::put_masked(out, wire::TEXT, &answer),
-                None => traffic.message(index, now, payload, out),
+            wire::CLOSE => wire::put_masked(&mut out.bytes, wire::CLOSE, &[]),
+            _ if out.transport == Transport::Websockets => {
+                handle_message(index, now, payload, traffic, out);
+            }
+            _ => match engine::packet(payload) {
+                Packet::Message(message) => handle_message(index, now, message, traffic, out),
+                Packet::Ping => out.packet(engine::PONG),
+                Packet::Close | Packet::Other => {}
             },
         }
     }
     used
+}
+
+/// A message, or a heartbeat of Primus's.
+#[inline]
+pub fn handle_message(
+    index: usize,
+    now: Instant,
+    message: &[u8],
+    traffic: &mut impl Traffic,
+    out: &mut Out,
+) {
+    match wire::heartbeat_answer(message) {
+        Some(answer) => out.text(&answer),
+        None => traffic.message(index, now, message, out),
+    }
 }

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::Result;
 use crate::broadcast::Rounds;
 use crate::echo;
-use crate::options::Options;
+use crate::options::{Options, Transport};
 use crate::pool::{PATIENCE, Pool};
 use crate::process;
 use crate::report::{Report, Stretch, Work};
@@ -22,6 +22,9 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs the mode: first the others alone, then with the slow ones.
 pub fn run(options: &Options, target: &Target) -> Result<Report> {
+    if options.transport != Transport::Websockets {
+        return Err("mode slow knows no transformer but websockets".into());
+    }
     let slow = options.slow.unwrap_or(5);
     let others = options.connections.unwrap_or(50).saturating_sub(slow).max(1);
     let load = Load::from_options(options, others);
@@ -83,7 +86,7 @@ impl Load {
     }
 
     fn put_on(&self, options: &Options, target: &Target) -> Result<Outcome> {
-        let mut pool = Pool::new(self.bytes + 64)?;
+        let mut pool = Pool::new(options.transport, self.bytes + 64)?;
         pool.open_many(self.others, target.host, options.path())?;
         echo::greet(&mut pool)?;
         let mut rounds = Rounds::new(self.burst, self.bytes);

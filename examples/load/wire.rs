@@ -119,10 +119,10 @@ pub fn heartbeat_answer(payload: &[u8]) -> Option<Vec<u8>> {
     Some([b"\"primus::pong::", time].concat())
 }
 
-/// Sends the upgrade request for `path`.
-pub fn send_request(stream: &mut TcpStream, host: SocketAddr, path: &str) -> io::Result<()> {
+/// Sends the upgrade request for `target`.
+pub fn send_request(stream: &mut TcpStream, host: SocketAddr, target: &str) -> io::Result<()> {
     let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
     );
     stream.write_all(request.as_bytes())
@@ -160,7 +160,8 @@ pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn refusal(why: &str) -> io::Error {
+/// The server does not want it so.
+pub fn refusal(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionRefused, format!("handshake refused: {why}"))
 }
 
@@ -175,26 +176,41 @@ fn no_answer(error: io::Error) -> io::Error {
 }
 
 /// Connects and shakes hands, blocking for at most `patience` at each step.
-/// Returns the socket, non-blocking from here on, and what followed the answer.
-pub fn open(host: SocketAddr, path: &str, patience: Duration) -> io::Result<(TcpStream, Vec<u8>)> {
-    let mut stream = TcpStream::connect_timeout(&host, patience)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(patience))?;
-    send_request(&mut stream, host, path)?;
+/// Returns the socket, still blocking, and what followed the answer.
+pub fn open(
+    host: SocketAddr,
+    target: &str,
+    patience: Duration,
+) -> io::Result<(TcpStream, Vec<u8>)> {
+    let mut stream = connect(host, patience)?;
+    send_request(&mut stream, host, target)?;
     let mut received = Vec::with_capacity(512);
     let end = loop {
-        let mut chunk = [0; 512];
-        let count = stream.read(&mut chunk).map_err(no_answer)?;
-        if count == 0 {
-            return Err(refusal("closed without an answer"));
-        }
-        received.extend_from_slice(&chunk[..count]);
         if let Some(end) = accepted(&received)? {
             break end;
         }
+        read_more(&mut stream, &mut received)?;
     };
-    stream.set_read_timeout(None)?;
-    stream.set_nonblocking(true)?;
     received.drain(..end);
     Ok((stream, received))
+}
+
+/// Connects; each read waits for at most `patience`.
+pub fn connect(host: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&host, patience)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(patience))?;
+    Ok(stream)
+}
+
+/// Reads some more of a handshake.
+pub fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<()> {
+    let mut chunk = [0; 512];
+    match stream.read(&mut chunk).map_err(no_answer)? {
+        0 => Err(refusal("closed without an answer")),
+        count => {
+            received.extend_from_slice(&chunk[..count]);
+            Ok(())
+        }
+    }
 }
