@@ -22,6 +22,7 @@ mod discover;
 mod driver;
 mod events;
 mod inbox;
+pub(crate) mod lane;
 mod machine;
 mod options;
 mod outbox;
