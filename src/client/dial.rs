@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, sock
 
 use super::tell::caught;
 use super::transport::Target;
-use super::wait::{On, Ready, wait};
+use super::wait::{Ready, Wants, on, wait};
 use crate::error::Result;
 use crate::net::{Stream, Waker};
 
@@ -48,12 +48,12 @@ impl Connector {
 
 /// A connection in the making.
 pub(crate) struct Dialler {
-    made: Option<Stream>,
+    made: Option<Arc<Stream>>,
     waker: Arc<Waker>,
     /// Addresses not tried yet, the next at the end.
     addresses: Vec<SocketAddr>,
     names: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
-    attempt: Option<(Stream, Option<Instant>)>,
+    attempt: Option<(Arc<Stream>, Option<Instant>)>,
     failure: Option<io::Error>,
 }
 
@@ -64,7 +64,7 @@ impl Dialler {
         let Target { host, port, waker, connector, .. } = target;
         let (mut addresses, mut names, mut made) = (Vec::new(), None, None);
         if let Some(connector) = connector {
-            made = Some(connector.connect(target)?);
+            made = Some(Arc::new(connector.connect(target)?));
         } else if let Ok(ip) = host.parse::<IpAddr>() {
             addresses.push(SocketAddr::new(ip, *port));
         } else {
@@ -86,26 +86,26 @@ impl Dialler {
 
     /// Goes on until it is connected, the waker wakes or the time is `until`
     /// (both: `None`).
-    pub fn next(&mut self, until: Option<Instant>) -> io::Result<Option<Stream>> {
+    pub fn next(&mut self, until: Option<Instant>) -> io::Result<Option<Arc<Stream>>> {
         if let Some(stream) = self.proceed(Ready::default())? {
             return Ok(Some(stream));
         }
-        let (on, limit) = self.wants();
-        let ready = wait(&self.waker, on, [until, limit].into_iter().flatten().min())?;
+        let (wants, limit) = self.wants();
+        let ready = wait(&self.waker, on(&wants), [until, limit].into_iter().flatten().min())?;
         self.proceed(ready)
     }
 
-    /// What it waits for, beside the waker.
-    pub fn wants(&self) -> (On<'_>, Option<Instant>) {
+    /// What it waits for, beside the waker, and until when.
+    pub fn wants(&self) -> (Wants, Option<Instant>) {
         let want = Ready { write: true, read: false };
         match &self.attempt {
-            Some((stream, limit)) => (Some((stream, want)), *limit),
+            Some((stream, limit)) => (Some((Arc::clone(stream), want)), *limit),
             None => (None, None),
         }
     }
 
     /// Goes on without waiting.
-    pub fn proceed(&mut self, ready: Ready) -> io::Result<Option<Stream>> {
+    pub fn proceed(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
         if let Some(made) = self.made.take() {
             return Ok(Some(made));
         }
@@ -130,7 +130,7 @@ impl Dialler {
     }
 
     /// What has become of the attempt under way.
-    fn judge(&mut self, ready: Ready) -> io::Result<Option<Stream>> {
+    fn judge(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
         let Some((stream, limit)) = self.attempt.take() else { return Ok(None) };
         if ready.write {
             match sockopt::socket_error(&stream)? {
@@ -154,14 +154,14 @@ impl Dialler {
             Ok(stream) => {
                 let others = !self.addresses.is_empty();
                 let limit = others.then(|| Instant::now() + ADDRESS_TIMEOUT);
-                self.attempt = Some((stream, limit));
+                self.attempt = Some((Arc::new(stream), limit));
             }
             Err(error) => self.failure = Some(error),
         }
         Ok(())
     }
 
-    fn connected(&mut self, stream: Stream) -> io::Result<Stream> {
+    fn connected(&mut self, stream: Arc<Stream>) -> io::Result<Arc<Stream>> {
         stream.set_blocking()?;
         stream.set_nodelay();
         Ok(stream)

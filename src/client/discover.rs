@@ -35,7 +35,7 @@ impl ClientBuilder {
         }
         let spec: Spec = String::from_utf8_lossy(&answer.body).parse()?;
         if let Some(transformer) = &spec.transformer {
-            crate::transformers::client(transformer)?;
+            crate::transformers::client_by_name(transformer)?;
         }
         // What the document was found below, a proxy may have renamed.
         Ok(self.options(&Spec { pathname: None, ..spec }))

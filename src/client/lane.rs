@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{Answer, BODY_MAX, Pieces};
 use super::dial::Dialler;
-use super::wait::Ready;
+use super::wait::{Ready, Wants};
 use crate::error::{Error, Result};
 use crate::http::ResponseHead;
 use crate::net::Stream;
@@ -123,18 +123,19 @@ impl Lane {
         }
     }
 
-    /// What it waits for: the stream, which a thread may wait for while others
-    /// use the lane.
-    pub fn wants(&self) -> Option<(Arc<Stream>, Ready)> {
-        let connection = self.connection.as_ref()?;
-        let write = self.unsent() > 0;
+    /// What it waits for, and until when; others may use the lane meanwhile.
+    pub fn wants(&self) -> (Wants, Option<Instant>) {
+        if let Some(dialler) = &self.dialler {
+            return dialler.wants();
+        }
         // A resting connection may be closed at any time.
-        Some((Arc::clone(&connection.stream), Ready { read: true, write }))
+        let want = Ready { read: true, write: self.unsent() > 0 };
+        (self.connection.as_ref().map(|c| (Arc::clone(&c.stream), want)), None)
     }
 
-    /// The connection in the making.
-    pub fn dialler(&self) -> Option<&Dialler> {
-        self.dialler.as_ref()
+    /// The head of the answer that is arriving.
+    pub fn head(&self) -> Option<&Answer> {
+        self.request.as_ref()?.answer.as_ref()
     }
 
     /// Goes on, without waiting. It may have more to tell than one step says:
@@ -236,9 +237,8 @@ impl Request {
 }
 
 impl Connection {
-    fn new(stream: Stream) -> Self {
-        let (stream, pieces) = (Arc::new(stream), Pieces::default());
-        Connection { stream, pieces, rested: None, keep: KEEP }
+    fn new(stream: Arc<Stream>) -> Self {
+        Connection { stream, pieces: Pieces::default(), rested: None, keep: KEEP }
     }
 
     /// Whether it may carry another request.

@@ -30,7 +30,7 @@ mod recovery;
 mod shared;
 mod tell;
 pub(crate) mod transport;
-mod url;
+pub(crate) mod url;
 pub(crate) mod wait;
 
 use std::any::Any;

@@ -409,15 +409,12 @@ impl ClientBuilder {
         for (name, value) in &self.headers {
             check_header(name, value)?;
         }
-        for (name, _) in &self.transport {
-            log::warn!("`{}` has no transport option `{name}`", self.transformer);
-        }
         let slash = if self.pathname.starts_with('/') { "" } else { "/" };
         let pathname = format!("{slash}{}", self.pathname);
         check_path(&pathname)?;
         Ok(Options {
             address,
-            transport: transformers::client(&self.transformer)?,
+            transport: transformers::client(&self.transformer, &self.transport)?,
             parser: self.parser,
             pathname,
             headers: self.headers,

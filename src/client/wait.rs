@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -35,6 +36,14 @@ impl Ready {
 
 /// A stream, and what it is waited for.
 pub(crate) type On<'a> = Option<(&'a Stream, Ready)>;
+
+/// The same for a stream that may be taken away meanwhile.
+pub(crate) type Wants = Option<(Arc<Stream>, Ready)>;
+
+/// What to wait on for that.
+pub(crate) fn on(wants: &Wants) -> On<'_> {
+    wants.as_ref().map(|(stream, want)| (&**stream, *want))
+}
 
 /// Waits until the stream is ready for what is wanted, the waker is woken, or
 /// the time is `until`. A wake-up before the wait ends it at once.

@@ -8,6 +8,7 @@
 use std::io;
 use std::sync::Arc;
 
+use self::engine_io::client::EngineIo;
 use crate::client::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
@@ -24,14 +25,12 @@ pub(crate) mod websockets;
 /// protocol as `websockets` and differ in nothing that a client may rely on.
 const KNOWN: [&str; 4] = ["websockets", "faye", "uws", "lws"];
 
+/// The name of Engine.IO.
+pub(crate) const ENGINE_IO: &str = "engine.io";
+
 /// The canonical form of a transformer's name; case does not matter.
 pub(crate) fn by_name(name: &str) -> Result<&'static str> {
-    KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        Error::Option(format!(
-            "unknown transformer `{name}`; known transformers: {}",
-            KNOWN.join(", ")
-        ))
-    })
+    find(&KNOWN, name)
 }
 
 /// The server side of the transformer with this canonical name.
@@ -40,10 +39,32 @@ pub(crate) fn server(name: &str) -> Box<dyn Transformer> {
     Box::new(websockets::server::Websockets)
 }
 
-/// The client side of a transformer by name; case does not matter.
-pub(crate) fn client(name: &str) -> Result<Arc<dyn Transport>> {
-    by_name(name)?;
+/// The client side of a transformer by name, with its options; case does not
+/// matter in the name.
+pub(crate) fn client(name: &str, options: &[(String, String)]) -> Result<Arc<dyn Transport>> {
+    let name = client_by_name(name)?;
+    if name == ENGINE_IO {
+        return Ok(Arc::new(EngineIo(engine_io::client::Options::parse(options)?)));
+    }
+    for (option, _) in options {
+        log::warn!("`{name}` has no transport option `{option}`");
+    }
     Ok(Arc::new(websockets::client::WebSockets))
+}
+
+/// The canonical form of the name of a transformer that clients have; case
+/// does not matter.
+pub(crate) fn client_by_name(name: &str) -> Result<&'static str> {
+    find(&[&KNOWN[..], &[ENGINE_IO]].concat(), name)
+}
+
+fn find(known: &[&'static str], name: &str) -> Result<&'static str> {
+    known.iter().copied().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
+        Error::Option(format!(
+            "unknown transformer `{name}`; known transformers: {}",
+            known.join(", ")
+        ))
+    })
 }
 
 /// The server side of a transformer.

@@ -11,10 +11,12 @@
 // To be removed when the server and the client use all of it.
 #![allow(dead_code)]
 
+pub(crate) mod client;
 pub(crate) mod handshake;
 pub(crate) mod jsonp;
 pub(crate) mod packet;
 pub(crate) mod payload;
+pub(crate) mod session;
 
 /// The protocol's revision: `EIO` in the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub(in crate::transformers) use self::handshake::Handshake;
-pub(in crate::transformers) use self::link::Link;
+pub(in crate::transformers) use self::link::{Link, mask};
 pub(in crate::transformers) use self::open::Open;
 use crate::client::dial::Dialler;
 use crate::client::transport::{Connection, Sink, Step, Target, Transport};
-use crate::client::wait::wait;
+use crate::client::wait::{on, wait};
 use crate::close::CloseReason;
 use crate::error::Result;
 use crate::net::Waker;
@@ -62,7 +62,7 @@ impl Connection for Session {
 
     fn close(&mut self) {
         match &mut self.stage {
-            Stage::Open(open) => open.close(),
+            Stage::Open(open) => open.close(None),
             _ => self.stage = Stage::Over,
         }
     }
@@ -84,7 +84,7 @@ impl Session {
                 }
             },
             Stage::Handshake(handshake) => {
-                let ready = wait(&self.waker, handshake.wants(), until)?;
+                let ready = wait(&self.waker, on(&handshake.wants()), until)?;
                 let Some(answer) = handshake.proceed(ready)? else { return Ok(Some(Step::Waited)) };
                 let stage = std::mem::replace(&mut self.stage, Stage::Over);
                 let Stage::Handshake(handshake) = stage else { return Ok(None) };

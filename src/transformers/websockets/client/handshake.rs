@@ -7,14 +7,14 @@ use super::open::Open;
 use crate::base64;
 use crate::client::answer::{Answer, Reader};
 use crate::client::transport::Target;
-use crate::client::wait::{On, Ready};
+use crate::client::wait::{Ready, Wants};
 use crate::error::{Error, Result};
 use crate::net::Stream;
 use crate::transformers::websockets::packet::{self, Decoder, Role};
 
 /// A connection that asks to be upgraded.
 pub(in crate::transformers) struct Handshake {
-    stream: Stream,
+    stream: Arc<Stream>,
     key: String,
     /// What is still to be sent.
     request: Vec<u8>,
@@ -23,15 +23,16 @@ pub(in crate::transformers) struct Handshake {
 
 impl Handshake {
     /// Begins on a connection to this target.
-    pub fn new(stream: Stream, target: &Target) -> Self {
+    pub fn new(stream: Arc<Stream>, target: &Target) -> Self {
         let key = base64::encode(&fastrand::u128(..).to_ne_bytes());
         let request = request(target, &key).into_bytes();
         Handshake { stream, key, request, reader: Reader::default() }
     }
 
     /// What it waits for.
-    pub fn wants(&self) -> On<'_> {
-        Some((&self.stream, Ready { read: true, write: !self.request.is_empty() }))
+    pub fn wants(&self) -> Wants {
+        let want = Ready { read: true, write: !self.request.is_empty() };
+        Some((Arc::clone(&self.stream), want))
     }
 
     /// Goes on with what was waited for; the answer, when it is there.

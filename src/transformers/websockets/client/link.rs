@@ -29,7 +29,7 @@ const KEEP: usize = 64 << 10;
 ///
 /// Order: `socket`, then `pending`.
 pub(in crate::transformers) struct Link {
-    stream: Stream,
+    stream: Arc<Stream>,
     waker: Arc<Waker>,
     socket: Mutex<Vec<u8>>,
     pending: Mutex<Pending>,
@@ -75,7 +75,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Link {
     /// The way out through this socket.
-    pub fn new(stream: Stream, waker: Arc<Waker>) -> Self {
+    pub fn new(stream: Arc<Stream>, waker: Arc<Waker>) -> Self {
         Link {
             stream,
             waker,
@@ -87,7 +87,7 @@ impl Link {
     }
 
     /// The socket, for the thread that reads.
-    pub fn stream(&self) -> &Stream {
+    pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
     }
 
@@ -176,9 +176,15 @@ impl Link {
 
     /// Answers a ping.
     pub fn pong(&self, payload: &[u8]) {
+        self.answer(|out| packet::encode_pong(payload, mask(), out));
+    }
+
+    /// Sends what `encode` appends in answer to the peer, unless that does not
+    /// read its answers.
+    pub fn answer(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let mut pending = lock(&self.pending);
         if !pending.closed && pending.left().len() < PONGS_MAX {
-            packet::encode_pong(payload, mask(), &mut pending.bytes);
+            encode(&mut pending.bytes);
         }
         drop(pending);
         // A failure shows at the next read.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::link::Link;
 use crate::client::transport::Step;
-use crate::client::wait::{On, Ready, wait};
+use crate::client::wait::{Ready, Wants, on, wait};
 use crate::close::{CloseReason, Ended};
 use crate::net::Waker;
 use crate::transformers::websockets::packet::{Decoder, Event, Violation};
@@ -42,10 +42,13 @@ impl Open {
         &self.link
     }
 
-    /// Begins to close: what was written goes first.
-    pub fn close(&mut self) {
-        self.phase = Phase::Closing;
-        self.link.say_close(None);
+    /// Begins to close, with a code and a text or without: what was written
+    /// goes first.
+    pub fn close(&mut self, why: Option<(u16, &str)>) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Closing;
+            self.link.say_close(why);
+        }
     }
 
     /// Waits once, and tells what has come; see
@@ -54,17 +57,17 @@ impl Open {
         if !paused && let Some(step) = self.decoded() {
             return step;
         }
-        match wait(waker, self.wants(paused), until) {
+        match wait(waker, on(&self.wants(paused)), until) {
             Ok(ready) => self.proceed(ready, paused).unwrap_or(Step::Waited),
             Err(error) => lost(&error.to_string()),
         }
     }
 
     /// What it waits for.
-    pub fn wants(&self, paused: bool) -> On<'_> {
+    pub fn wants(&self, paused: bool) -> Wants {
         let draining = self.phase == Phase::Draining;
         let write = !draining && self.link.is_waiting();
-        Some((self.link.stream(), Ready { read: draining || !paused, write }))
+        Some((Arc::clone(self.link.stream()), Ready { read: draining || !paused, write }))
     }
 
     /// Goes on with what was waited for; tells the first of what has come.
