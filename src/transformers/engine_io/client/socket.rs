@@ -45,7 +45,11 @@ impl Socket {
     /// Begins to connect; to this address if the server was reached before.
     /// `max_length`: the longest message that is accepted, in bytes.
     pub fn dial(target: Target, address: Option<SocketAddr>, longest: usize) -> Result<Self> {
-        let stage = Stage::Dialling(Dialler::again(&target, address)?);
+        let mut dialler = Dialler::again(&target, address)?;
+        let stage = match dialler.proceed(Ready::default())? {
+            Some(stream) => Stage::Handshake(Handshake::new(stream, &target)),
+            None => Stage::Dialling(dialler),
+        };
         Ok(Socket { target, longest, stage })
     }
 
