@@ -49,9 +49,10 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// The first number of the version, if there is one.
-    pub(crate) fn major(&self) -> Option<u32> {
-        self.version.split('.').next()?.parse().ok()
+    /// The first two numbers of the version, if they are there.
+    pub(crate) fn version(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.version.split('.').map(|number| number.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
     }
 }
 
@@ -170,7 +171,7 @@ mod tests {
         let document = r#"{"pingInterval":30000,"pathname":"/a\"b","version":"8.0.9","parser":"json","transformer":"websockets"}"#;
         assert_eq!(spec.to_string(), document);
         assert_eq!(document.parse::<Spec>().unwrap().to_string(), document);
-        assert_eq!(spec.major(), Some(8));
+        assert_eq!(spec.version(), Some((8, 0)));
     }
 
     #[test]
@@ -189,7 +190,7 @@ mod tests {
     #[test]
     fn what_has_no_name_is_left_open() {
         let spec: Spec = r#"{"parser":"custom","transformer":"custom"}"#.parse().unwrap();
-        assert!(spec.parser.is_none() && spec.transformer.is_none() && spec.major().is_none());
+        assert!(spec.parser.is_none() && spec.transformer.is_none() && spec.version().is_none());
         assert!(matches!(r#"{"parser":"smoke"}"#.parse::<Spec>(), Err(Error::Option(_))));
         assert!(matches!("<html>".parse::<Spec>(), Err(Error::Protocol(_))));
     }

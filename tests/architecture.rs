@@ -26,8 +26,11 @@ const SANS_IO: &[&str] = &[
     "timer/wheel.rs",
     "transformers/engine_io/handshake.rs",
     "transformers/engine_io/jsonp.rs",
+    "transformers/engine_io/options.rs",
     "transformers/engine_io/packet.rs",
     "transformers/engine_io/payload.rs",
+    "transformers/engine_io/request.rs",
+    "transformers/engine_io/session/",
     "transformers/websockets/packet.rs",
 ];
 
@@ -58,8 +61,11 @@ const NEVER: &[(&[&str], &[&str])] = &[
         &[
             "transformers/engine_io/handshake.rs",
             "transformers/engine_io/jsonp.rs",
+            "transformers/engine_io/options.rs",
             "transformers/engine_io/packet.rs",
             "transformers/engine_io/payload.rs",
+            "transformers/engine_io/request.rs",
+            "transformers/engine_io/session/",
             "transformers/websockets/packet.rs",
         ],
         &["parsers", "protocol", "timer", "http", "net", "server", "client", "testing"],

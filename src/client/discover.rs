@@ -46,7 +46,7 @@ impl ClientBuilder {
     /// ([`ping_timeout`] for servers that ping, [`happn`] for older ones) to
     /// what a server asks for; everything else stays as it is. For the
     /// `engine.io` of a server before Primus 8 it also sets the [`transport`]
-    /// option `protocol` to 3, unless it was set before.
+    /// options `protocol` and `doubleEncoding`, unless they were set before.
     ///
     /// ```
     /// use primus::{Client, Primus};
@@ -70,10 +70,8 @@ impl ClientBuilder {
     pub fn options(mut self, of_server: &Spec) -> Self {
         if let Some(transformer) = &of_server.transformer {
             self = self.transformer(transformer);
-            let before_v8 = of_server.major().is_some_and(|major| major < 8);
-            let chosen = ["protocol", "EIO"].iter().any(|name| self.has_transport(name));
-            if before_v8 && !chosen && transformer.eq_ignore_ascii_case(ENGINE_IO) {
-                self = self.transport("protocol", "3");
+            if transformer.eq_ignore_ascii_case(ENGINE_IO) {
+                self = self.engine_of(of_server);
             }
         }
         if let Some(parser) = &of_server.parser {
@@ -86,6 +84,23 @@ impl ClientBuilder {
             Some(ClientMode::ServerPings { timeout }) => self.ping_timeout(timeout),
             Some(ClientMode::ClientPings { interval, timeout }) => self.happn(interval, timeout),
             None => self,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// What a server's Engine.IO speaks, by its version.
+    fn engine_of(mut self, of_server: &Spec) -> Self {
+        let chosen = ["protocol", "EIO"].iter().any(|name| self.has_transport(name));
+        match of_server.version() {
+            Some(version) if version < (8, 0) && !chosen => {
+                self = self.transport("protocol", "3");
+                if version < (6, 1) && !self.has_transport("doubleEncoding") {
+                    self = self.transport("doubleEncoding", "true");
+                }
+                self
+            }
+            _ => self,
         }
     }
 }

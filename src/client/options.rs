@@ -151,7 +151,7 @@ impl ClientBuilder {
     /// `transport`: an option of the transformer, by its name in Primus; may
     /// be called repeatedly. An option that the transformer does not know is
     /// logged and otherwise ignored, as in Primus; a value that cannot be used
-    /// is an error when the client is built.
+    /// is an error when the client is built. Case does not matter in names.
     ///
     /// `websockets` has none. Those of `engine.io`:
     ///
@@ -160,6 +160,7 @@ impl ClientBuilder {
     /// | `transports` | a list of `polling` and `websocket`: the first opens the session, and if that is `polling` and `websocket` is in the list, it goes over to that. `polling` alone is what Primus's `websockets: false` does | `polling,websocket` |
     /// | `upgrade` | `false`: a session that polls keeps polling | `true` |
     /// | `protocol` (or `EIO`) | the revision of Engine.IO: `4` for Primus 8, `3` for Primus 2.4 to 7 | `4`, or what [`discover`](Self::discover) found |
+    /// | `doubleEncoding` | `true` for engine.io 1.x (Primus 2.4 to 6.0), which encodes what is not ASCII twice in polling | `false`, or what [`discover`](Self::discover) found |
     /// | `forceBase64` | `false`: the server may send bytes as bytes | `true`, as Primus sets it |
     pub fn transport(mut self, name: &str, value: &str) -> Self {
         self.transport.push((name.to_owned(), value.to_owned()));
@@ -412,7 +413,7 @@ impl ClientBuilder {
 
     /// Whether a transport option was set.
     pub(crate) fn has_transport(&self, name: &str) -> bool {
-        self.transport.iter().any(|(n, _)| n == name)
+        self.transport.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
     }
 
     pub(crate) fn connect_timeout(&self) -> Option<Duration> {

@@ -28,11 +28,11 @@ use self::link::{Link, encode, lost, refused};
 pub(crate) use self::options::Options;
 use self::requests::Requests;
 use self::socket::{Heard, Socket};
-use super::Format;
 use super::handshake::Handshake;
 use super::packet::Packet;
 use super::payload::Content;
-use super::session::client::{Carrier, Effect, Input, Session, Settings};
+use super::session::client::{Effect, Input, Session, Settings};
+use super::{Carrier, Format};
 use crate::client::dial::Dialler;
 use crate::client::lane::{Lane, Progress};
 use crate::client::transport::{Connection, Sink, Step, Target, Transport};
@@ -102,7 +102,7 @@ impl Polling {
         self.begun = true;
         match self.carrier {
             Carrier::Polling => self.lane.begin(self.requests.poll(), true),
-            Carrier::WebSocket => match Socket::dial(self.requests.upgrade(), None, self.longest) {
+            Carrier::Websocket => match Socket::dial(self.requests.upgrade(), None, self.longest) {
                 Ok(socket) => self.socket = Some(socket),
                 Err(error) => self.failed(error),
             },
@@ -148,7 +148,7 @@ impl Polling {
             Ok(ready) => ready,
             Err(error) => return self.failed(error.into()),
         };
-        let heard = get.read || (socket.read && self.carrier == Carrier::WebSocket);
+        let heard = get.read || (socket.read && self.carrier == Carrier::Websocket);
         if let Some(link) = &self.link {
             link.proceed(post);
         }
@@ -327,7 +327,7 @@ impl Polling {
     fn switch(&mut self) {
         if let (Some(link), Some(to)) = (&self.link, self.socket.as_ref().and_then(Socket::link)) {
             link.switch(to);
-            self.carrier = Carrier::WebSocket;
+            self.carrier = Carrier::Websocket;
             self.lane = Lane::default();
         }
     }
@@ -355,7 +355,7 @@ impl Polling {
             return;
         }
         match &mut self.socket {
-            Some(socket) if self.carrier == Carrier::WebSocket => socket.close(match &step {
+            Some(socket) if self.carrier == Carrier::Websocket => socket.close(match &step {
                 Step::Closed(why) if why.by == Ended::Protocol => Some((why.code, &why.text)),
                 _ => None,
             }),
@@ -395,7 +395,7 @@ impl Connection for Polling {
         match &self.link {
             Some(link) if !self.over => {
                 Sink::close(&**link);
-                if let (Some(socket), Carrier::WebSocket) = (&mut self.socket, self.carrier) {
+                if let (Some(socket), Carrier::Websocket) = (&mut self.socket, self.carrier) {
                     socket.close(None);
                 }
             }

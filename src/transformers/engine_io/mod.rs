@@ -6,7 +6,12 @@
 //! - [`packet`]: one packet, as the text or binary frame of a WebSocket;
 //! - [`payload`]: many packets, as the body of a poll's answer or of a POST;
 //!   [`jsonp`]: the same for browsers that poll with script elements;
-//! - [`handshake`]: what the first packet says.
+//! - [`handshake`]: what the first packet says;
+//! - [`request`]: what a request asks of the server;
+//! - [`options`]: the options of the server;
+//! - [`session`]: what is done with all of it, and when.
+//!
+//! And with sockets: [`client`].
 
 // To be removed when the server and the client use all of it.
 #![allow(dead_code)]
@@ -14,8 +19,10 @@
 pub(crate) mod client;
 pub(crate) mod handshake;
 pub(crate) mod jsonp;
+pub(crate) mod options;
 pub(crate) mod packet;
 pub(crate) mod payload;
+pub(crate) mod request;
 pub(crate) mod session;
 
 /// The protocol's revision: `EIO` in the query.
@@ -40,6 +47,15 @@ impl Revision {
             Revision::V4 => 4,
         }
     }
+}
+
+/// What carries a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// A request for each batch of packets.
+    Polling,
+    /// One lasting connection.
+    Websocket,
 }
 
 /// How the packets of one session look on the wire.

@@ -1,93 +1,117 @@
 //! The options of the client's transport, by their names in engine.io-client.
 
 use crate::error::{Error, Result};
-use crate::transformers::engine_io::session::client::{Carrier, Settings};
-use crate::transformers::engine_io::{Format, Revision};
+use crate::transformers::engine_io::session::client::Settings;
+use crate::transformers::engine_io::{Carrier, Format, Revision};
 
 /// What the application may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// `transports`: what opens a session.
     first: Carrier,
-    /// `transports`, `upgrade`: whether one that polls goes over to a
-    /// WebSocket.
+    /// `transports`: what else is in the list.
+    second: Option<Carrier>,
+    /// `upgrade`: whether a session that polls goes over to a WebSocket.
     upgrade: bool,
     /// `forceBase64`: the server is asked to send text only.
     b64: bool,
-    /// `protocol`.
+    /// `protocol`
     revision: Revision,
+    /// `doubleEncoding`: the server is engine.io 1.x.
+    double: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { first: Carrier::Polling, upgrade: true, b64: true, revision: Revision::V4 }
+        Options {
+            first: Carrier::Polling,
+            second: Some(Carrier::Websocket),
+            upgrade: true,
+            b64: true,
+            revision: Revision::V4,
+            double: false,
+        }
     }
 }
 
 impl Options {
-    /// Reads names and values. An unknown name is logged and passed over.
-    pub fn parse(pairs: &[(String, String)]) -> Result<Self> {
+    /// Reads options; of several with one name the last counts. Case does not
+    /// matter in names. Those that mean nothing here are logged.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a value that cannot be used.
+    pub fn parse(given: &[(String, String)]) -> Result<Self> {
         let mut options = Options::default();
-        let (mut offered, mut upgrade) = (true, true);
-        for (name, value) in pairs {
-            match name.as_str() {
-                "transports" => {
-                    (options.first, offered) = transports(value).ok_or_else(|| {
-                        bad(name, value, "a list of `polling` and `websocket`, in order")
-                    })?;
+        for (name, value) in given {
+            let value = value.trim();
+            let set = match &*name.to_ascii_lowercase() {
+                "transports" => transports(value)
+                    .map(|(first, second)| (options.first, options.second) = (first, second)),
+                "upgrade" => truth(value).map(|on| options.upgrade = on),
+                "forcebase64" => truth(value).map(|on| options.b64 = on),
+                "protocol" | "eio" => revision(value).map(|revision| options.revision = revision),
+                "doubleencoding" => truth(value).map(|on| options.double = on),
+                _ => {
+                    log::warn!("`engine.io` has no transport option `{name}`");
+                    Ok(())
                 }
-                "upgrade" => upgrade = switch(name, value)?,
-                "forceBase64" => options.b64 = switch(name, value)?,
-                "protocol" | "EIO" => {
-                    options.revision = match value.trim() {
-                        "3" => Revision::V3,
-                        "4" => Revision::V4,
-                        _ => return Err(bad(name, value, "3 or 4")),
-                    };
-                }
-                _ => log::warn!("`engine.io` has no transport option `{name}`"),
+            };
+            if let Err(Expected(expected)) = set {
+                let text = format!("`{name}` is `{value}`; expected {expected}");
+                return Err(Error::Option(text));
             }
         }
-        options.upgrade = offered && upgrade;
         Ok(options)
     }
 
     /// What a session must know of them.
     pub fn settings(&self) -> Settings {
-        Settings { revision: self.revision, first: self.first, upgrade: self.upgrade }
+        let upgrade = self.upgrade && self.second == Some(Carrier::Websocket);
+        Settings { revision: self.revision, first: self.first, upgrade }
     }
 
     /// What packets look like.
     pub fn format(&self) -> Format {
-        Format { b64: self.b64, ..Format::new(self.revision) }
+        let double = self.double && self.revision == Revision::V3;
+        Format { revision: self.revision, b64: self.b64, double }
     }
 }
 
-/// The first of the list, and whether it may be left for a WebSocket.
-fn transports(list: &str) -> Option<(Carrier, bool)> {
+/// What a value should have been.
+struct Expected(&'static str);
+
+/// The first of the list, and another one that is in it.
+fn transports(list: &str) -> Result<(Carrier, Option<Carrier>), Expected> {
+    const EXPECTED: Expected = Expected("a list of `polling` and `websocket`, in order");
     // A JavaScript array will do.
     let between = |c: char| c == ',' || c.is_whitespace() || "[]\"'".contains(c);
-    let mut names = list.split(between).filter(|name| !name.is_empty()).map(|name| match name {
-        _ if name.eq_ignore_ascii_case("polling") => Some(Carrier::Polling),
-        _ if name.eq_ignore_ascii_case("websocket") => Some(Carrier::WebSocket),
-        _ => None,
-    });
-    let first = names.next()??;
-    let others: Option<Vec<_>> = names.collect();
-    Some((first, others?.contains(&Carrier::WebSocket)))
+    let names = list.split(between).filter(|name| !name.is_empty());
+    let all: Option<Vec<_>> = names
+        .map(|name| match &*name.to_ascii_lowercase() {
+            "polling" => Some(Carrier::Polling),
+            "websocket" => Some(Carrier::Websocket),
+            _ => None,
+        })
+        .collect();
+    let all = all.ok_or(EXPECTED)?;
+    let first = *all.first().ok_or(EXPECTED)?;
+    Ok((first, all.into_iter().find(|other| *other != first)))
 }
 
-fn switch(name: &str, value: &str) -> Result<bool> {
-    match value.trim() {
+fn truth(value: &str) -> Result<bool, Expected> {
+    match &*value.to_ascii_lowercase() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
-        _ => Err(bad(name, value, "true or false")),
+        _ => Err(Expected("`true` or `false`")),
     }
 }
 
-fn bad(name: &str, value: &str, wanted: &str) -> Error {
-    let value = value.escape_debug();
-    Error::Option(format!("transport option `{name}`: `{value}` is not {wanted}"))
+fn revision(value: &str) -> Result<Revision, Expected> {
+    match value {
+        "3" => Ok(Revision::V3),
+        "4" => Ok(Revision::V4),
+        _ => Err(Expected("`3` or `4`")),
+    }
 }
 
 #[cfg(test)]
@@ -102,13 +126,16 @@ mod tests {
 
     #[test]
     fn transports_in_order() {
-        let of = |list| parse(&[("transports", list)]).map(|o| (o.first, o.upgrade)).unwrap();
+        let of = |list| {
+            let settings = parse(&[("transports", list)]).unwrap().settings();
+            (settings.first, settings.upgrade)
+        };
         assert_eq!(parse(&[]).unwrap(), Options::default());
         assert_eq!(of("polling,websocket"), (Carrier::Polling, true));
         assert_eq!(of("[\"polling\", \"websocket\"]"), (Carrier::Polling, true));
         assert_eq!(of("POLLING"), (Carrier::Polling, false));
-        assert_eq!(of("websocket"), (Carrier::WebSocket, false));
-        assert_eq!(of("websocket polling"), (Carrier::WebSocket, false));
+        assert_eq!(of("websocket"), (Carrier::Websocket, false));
+        assert_eq!(of("websocket polling"), (Carrier::Websocket, false));
         for list in ["", "[]", "pigeons", "polling,pigeons"] {
             assert!(matches!(parse(&[("transports", list)]), Err(Error::Option(_))), "{list}");
         }
@@ -116,16 +143,20 @@ mod tests {
 
     #[test]
     fn the_others() {
-        assert!(!parse(&[("upgrade", "false")]).unwrap().upgrade);
-        assert!(
-            !parse(&[("upgrade", "false"), ("transports", "polling,websocket")]).unwrap().upgrade
-        );
-        assert!(!parse(&[("forceBase64", "0")]).unwrap().b64);
+        let upgrade = |pairs| parse(pairs).unwrap().settings().upgrade;
+        assert!(upgrade(&[]));
+        assert!(!upgrade(&[("upgrade", "false")]));
+        assert!(!upgrade(&[("Upgrade", "false"), ("transports", "polling,websocket")]));
+        assert!(!parse(&[("forceBase64", "0")]).unwrap().format().b64);
         for name in ["protocol", "EIO"] {
-            assert_eq!(parse(&[(name, "3")]).unwrap().revision, Revision::V3);
+            let options = parse(&[(name, "3"), ("doubleEncoding", "true")]).unwrap();
+            assert_eq!(options.format().revision, Revision::V3);
+            assert!(options.format().double);
             assert!(matches!(parse(&[(name, "2")]), Err(Error::Option(_))));
         }
-        assert!(parse(&[("upgrade", "perhaps")]).is_err());
+        assert!(!parse(&[("doubleEncoding", "true")]).unwrap().format().double);
+        let error = parse(&[("upgrade", "perhaps")]).unwrap_err().to_string();
+        assert!(error.contains("upgrade") && error.contains("perhaps"), "{error}");
         assert_eq!(parse(&[("rememberUpgrade", "true")]).unwrap(), Options::default());
     }
 }

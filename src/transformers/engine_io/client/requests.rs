@@ -2,9 +2,8 @@
 
 use crate::client::transport::Target;
 use crate::client::url::encode;
-use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::payload::Content;
-use crate::transformers::engine_io::session::client::Carrier;
+use crate::transformers::engine_io::{Carrier, Format};
 
 /// See the module.
 #[derive(Clone)]
@@ -57,7 +56,7 @@ impl Requests {
 
     /// Where to open a WebSocket.
     pub fn upgrade(&self) -> Target {
-        Target { path: self.path(Carrier::WebSocket), ..self.target.clone() }
+        Target { path: self.path(Carrier::Websocket), ..self.target.clone() }
     }
 
     /// Path and query, in the order of engine.io-client.
@@ -68,7 +67,7 @@ impl Requests {
         let b64 = if self.format.b64 { "&b64=1" } else { "" };
         match carrier {
             Carrier::Polling => format!("{}&transport=polling&t={t}{b64}{sid}", self.path),
-            Carrier::WebSocket => format!("{}&transport=websocket{sid}&t={t}{b64}", self.path),
+            Carrier::Websocket => format!("{}&transport=websocket{sid}&t={t}{b64}", self.path),
         }
     }
 }

@@ -15,20 +15,13 @@ use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
-use crate::transformers::engine_io::Revision;
 use crate::transformers::engine_io::handshake::Handshake;
 use crate::transformers::engine_io::packet::{Invalid, PROBE, Packet};
+use crate::transformers::engine_io::{Carrier, Revision};
 
 /// How long the attempt to go over to a WebSocket may take: as long as servers
 /// give it.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What carries a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Carrier {
-    Polling,
-    WebSocket,
-}
 
 /// What a session needs to know of the options.
 #[derive(Clone, Copy, Debug)]
@@ -190,7 +183,7 @@ impl Session {
             (State::Open(_), Input::Rested) if self.is_pausing() => {
                 self.probe = Probe::None;
                 self.probe_until = None;
-                self.state = State::Open(Carrier::WebSocket);
+                self.state = State::Open(Carrier::Websocket);
                 out.push(Effect::SendProbe(Packet::Upgrade));
                 out.push(Effect::Switch);
             }
