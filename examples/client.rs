@@ -2,8 +2,12 @@
 //! messages are printed, each as one line of JSON; events go to standard error.
 //!
 //! ```text
-//! client <url> [--transformer X] [--parser Y] [--pathname P] [--idle MS]
+//! client <url> [--transformer X] [--transport KEY=VALUE]... [--parser Y] [--pathname P]
+//!        [--idle MS]
 //! ```
+//!
+//! Transformers are `websockets` (the default) and `engine.io`, whose `--transport`
+//! options are those of `ClientBuilder::transport`.
 //!
 //! Parsers are `json` (the default), `ejson`, `binary`, `msgpack` and `raw`.
 //!
@@ -52,7 +56,7 @@ fn args() -> Result<Args, BoxError> {
             Long("idle") => {
                 idle = Duration::from_millis(parser.value()?.to_string_lossy().parse()?);
             }
-            Long(name @ ("transformer" | "parser" | "pathname")) => {
+            Long(name @ ("transformer" | "transport" | "parser" | "pathname")) => {
                 let name = name.to_owned();
                 let value = parser.value()?.into_string().map_err(|_| "not UTF-8")?;
                 options.push((name, value));
@@ -66,6 +70,10 @@ fn args() -> Result<Args, BoxError> {
     for (name, value) in options {
         client = match name.as_str() {
             "transformer" => client.transformer(&value),
+            "transport" => {
+                let (name, value) = value.split_once('=').ok_or("--transport KEY=VALUE")?;
+                client.transport(name, value)
+            }
             "parser" => {
                 raw = value.eq_ignore_ascii_case("raw");
                 client.parser(if raw { Parser::custom(Raw) } else { value.parse()? })

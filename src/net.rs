@@ -36,6 +36,18 @@ impl Stream {
         }
     }
 
+    /// [`read`](Self::read) that never blocks: `None` when there is nothing.
+    pub(crate) fn read_now(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        loop {
+            match rustix::net::recv(self, &mut *buf, RecvFlags::DONTWAIT) {
+                Ok((read, _)) => return Ok(Some(read)),
+                Err(rustix::io::Errno::AGAIN) => return Ok(None),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
     /// Hands as much as the kernel takes at once to the socket; never blocks.
     /// `Ok(0)` says that the socket is full.
     pub(crate) fn offer(&self, bytes: &[u8]) -> io::Result<usize> {

@@ -12,7 +12,7 @@ use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 
 /// The version of Primus whose protocol is spoken.
-const PRIMUS_VERSION: &str = "8.0.9";
+pub(crate) const PRIMUS_VERSION: &str = "8.0.9";
 
 /// What Primus 2 to 6 leave between the client's ping and the server's
 /// time-out.
@@ -44,6 +44,16 @@ pub struct Spec {
     pub(crate) parser: Option<Parser>,
     pub(crate) pathname: Option<String>,
     pub(crate) heartbeat: Heartbeat,
+    /// That of Primus.
+    pub(crate) version: String,
+}
+
+impl Spec {
+    /// The first two numbers of the version, if they are there.
+    pub(crate) fn version(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.version.split('.').map(|number| number.parse().ok());
+        Some((numbers.next()??, numbers.next()??))
+    }
 }
 
 /// What a spec says of the heartbeat.
@@ -97,8 +107,9 @@ impl fmt::Display for Spec {
         }?;
         write!(
             f,
-            r#""pathname":{},"version":"{PRIMUS_VERSION}","parser":{},"transformer":{}}}"#,
+            r#""pathname":{},"version":{},"parser":{},"transformer":{}}}"#,
             text(Some(self.pathname.as_deref().unwrap_or("/primus"))),
+            text(Some(&self.version)),
             text(self.parser.as_ref().map(Parser::name)),
             text(self.transformer.as_deref()),
         )
@@ -131,6 +142,7 @@ impl FromStr for Spec {
             parser: text("parser").filter(known).map(str::parse).transpose()?,
             pathname: text("pathname").map(str::to_owned),
             heartbeat,
+            version: text("version").unwrap_or_default().to_owned(),
         })
     }
 }
@@ -154,10 +166,12 @@ mod tests {
             parser: Some(Parser::JSON),
             pathname: Some("/a\"b".into()),
             heartbeat: Heartbeat::ServerPings(Some(ms(30_000))),
+            version: PRIMUS_VERSION.into(),
         };
         let document = r#"{"pingInterval":30000,"pathname":"/a\"b","version":"8.0.9","parser":"json","transformer":"websockets"}"#;
         assert_eq!(spec.to_string(), document);
         assert_eq!(document.parse::<Spec>().unwrap().to_string(), document);
+        assert_eq!(spec.version(), Some((8, 0)));
     }
 
     #[test]
@@ -176,7 +190,7 @@ mod tests {
     #[test]
     fn what_has_no_name_is_left_open() {
         let spec: Spec = r#"{"parser":"custom","transformer":"custom"}"#.parse().unwrap();
-        assert!(spec.parser.is_none() && spec.transformer.is_none());
+        assert!(spec.parser.is_none() && spec.transformer.is_none() && spec.version().is_none());
         assert!(matches!(r#"{"parser":"smoke"}"#.parse::<Spec>(), Err(Error::Option(_))));
         assert!(matches!("<html>".parse::<Spec>(), Err(Error::Protocol(_))));
     }

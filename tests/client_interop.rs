@@ -2,8 +2,12 @@
 //!
 //! Needs Node.js and npm, see `tests/interop/README.md`.
 
+#[path = "client_interop/engine_io.rs"]
+mod engine_io;
 #[path = "common/node.rs"]
 mod node;
+#[path = "client_interop/tap.rs"]
+mod tap;
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,6 +1,8 @@
-//! Reading one HTTP response, in whatever pieces it arrives.
+//! Reading HTTP responses, in whatever pieces they arrive.
 
 use std::io;
+
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::http::{
@@ -11,7 +13,7 @@ use crate::net::Stream;
 
 /// Longest body in bytes: a spec document or the cause of a refusal. What is
 /// beyond it is not read.
-const BODY_MAX: usize = 64 << 10;
+pub(crate) const BODY_MAX: usize = 64 << 10;
 
 /// A response.
 #[derive(Debug)]
@@ -23,17 +25,23 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Without a body yet.
+    pub fn new(status: u16, fields: Fields) -> Self {
+        Answer { status, fields, body: Vec::new() }
+    }
+
     /// The first header with this name.
     pub fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.fields.all(name).next()
     }
 
-    /// What refused a handshake: the cause is `error` of a JSON body, else the
-    /// text of the body.
+    /// What refused a handshake: the cause is `error` of a JSON body (Primus's)
+    /// or `message` (engine.io's), else the text of the body.
     pub fn refusal(&self) -> Error {
-        let json = serde_json::from_slice::<serde_json::Value>(&self.body).ok();
-        let message = match json.as_ref().and_then(|json| json.get("error")) {
-            Some(serde_json::Value::String(text)) => text.clone(),
+        let json = serde_json::from_slice::<Value>(&self.body).ok();
+        let cause = |json| ["error", "message"].iter().find_map(|name| Value::get(json, *name));
+        let message = match json.as_ref().and_then(cause) {
+            Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
             None => String::from_utf8_lossy(&self.body).trim().chars().take(200).collect(),
         };
@@ -42,14 +50,11 @@ impl Answer {
     }
 }
 
-/// The state between the pieces.
+/// Reads a response that is small: what is beyond the bound is not read.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
-    limits: Limits,
-    scan: Scan,
-    /// What has arrived and was not understood yet.
-    buf: Vec<u8>,
-    begun: Option<(Answer, BodyDecoder)>,
+    pieces: Pieces,
+    begun: Option<Answer>,
 }
 
 impl Reader {
@@ -72,19 +77,14 @@ impl Reader {
     /// # Errors
     /// It is no sound HTTP, or its head is over the limits.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Answer>> {
-        self.buf.extend_from_slice(bytes);
-        while self.begun.is_none() {
-            match parse_response(&mut self.scan, &self.buf, &self.limits) {
-                Parsed::Partial => return Ok(None),
-                Parsed::Bad(bad) => return Err(unsound(bad)),
-                Parsed::Complete { head, consumed } => {
-                    self.buf.drain(..consumed);
-                    self.scan = Scan::default();
-                    self.begin(head);
-                }
-            }
+        self.pieces.push(bytes);
+        if self.begun.is_none() {
+            self.begun = self.pieces.head()?.map(|head| Answer::new(head.status, head.fields));
         }
-        self.body()
+        let Some(answer) = &mut self.begun else { return Ok(None) };
+        let whole = self.pieces.body(&mut answer.body)?;
+        let enough = answer.status == 101 || whole || answer.body.len() >= BODY_MAX;
+        Ok(if enough { self.begun.take() } else { None })
     }
 
     /// The stream ended: the response is what has arrived.
@@ -92,35 +92,99 @@ impl Reader {
     /// # Errors
     /// The head is not whole.
     pub fn finish(&mut self) -> Result<Answer> {
-        let begun = self.begun.take().map(|(answer, _)| answer);
-        begun.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
+        self.begun.take().ok_or_else(early_end)
+    }
+}
+
+/// Takes a response apart as it arrives: bytes in, the head and pieces of the
+/// body out.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    limits: Limits,
+    scan: Scan,
+    /// What has arrived and was not understood yet.
+    buf: Vec<u8>,
+    decoder: Option<BodyDecoder>,
+    until_close: bool,
+}
+
+impl Pieces {
+    /// Takes in more bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buf.extend_from_slice(bytes);
     }
 
-    fn begin(&mut self, head: ResponseHead) {
-        let ResponseHead { status, fields, body, .. } = head;
-        let length = match status {
-            101 => BodyLength::UntilClose,
-            // Other interim answers say nothing.
-            100..=199 => return,
-            204 | 304 => BodyLength::Known(0),
-            _ => body,
-        };
-        let answer = Answer { status, fields, body: Vec::new() };
-        self.begun = Some((answer, BodyDecoder::new(length)));
+    /// The head, once, when it is there. Interim answers are passed over.
+    ///
+    /// # Errors
+    /// It is no sound HTTP, or over the limits.
+    pub fn head(&mut self) -> Result<Option<ResponseHead>> {
+        while self.decoder.is_none() {
+            match parse_response(&mut self.scan, &self.buf, &self.limits) {
+                Parsed::Partial => return Ok(None),
+                Parsed::Bad(bad) => return Err(unsound(bad)),
+                Parsed::Complete { head, consumed } => {
+                    self.buf.drain(..consumed);
+                    self.scan = Scan::default();
+                    let length = match head.status {
+                        101 => BodyLength::UntilClose,
+                        100..=199 => continue,
+                        204 | 304 => BodyLength::Known(0),
+                        _ => head.body,
+                    };
+                    self.until_close = length == BodyLength::UntilClose;
+                    self.decoder = Some(BodyDecoder::new(length));
+                    return Ok(Some(head));
+                }
+            }
+        }
+        Ok(None)
     }
 
-    fn body(&mut self) -> Result<Option<Answer>> {
-        let Some((answer, decoder)) = &mut self.begun else { return Ok(None) };
-        while !self.buf.is_empty() && !decoder.is_done() {
-            let step = decoder.step(&self.buf).map_err(unsound)?;
-            let end = step.skip.saturating_add(step.data);
-            answer.body.extend_from_slice(self.buf.get(step.skip..end).unwrap_or_default());
-            self.buf.drain(..end.min(self.buf.len()));
+    /// Appends what there is of the body; true when that is all of it.
+    ///
+    /// # Errors
+    /// The body's framing is unsound.
+    pub fn body(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+        let Some(decoder) = &mut self.decoder else { return Ok(false) };
+        let mut used = 0;
+        while let Some(rest) = self.buf.get(used..).filter(|rest| !rest.is_empty())
+            && !decoder.is_done()
+        {
+            let step = decoder.step(rest).map_err(unsound)?;
+            let end = step.skip.saturating_add(step.data).min(rest.len());
+            out.extend_from_slice(rest.get(step.skip..end).unwrap_or_default());
+            used += end;
             decoder.took(step.data);
         }
-        let enough = answer.status == 101 || decoder.is_done() || answer.body.len() >= BODY_MAX;
-        Ok(if enough { self.begun.take().map(|(answer, _)| answer) } else { None })
+        self.buf.drain(..used);
+        Ok(decoder.is_done())
     }
+
+    /// The stream has ended, which may be the end of the response too.
+    ///
+    /// # Errors
+    /// It was not whole.
+    pub fn finish(&self) -> Result<()> {
+        if self.until_close { Ok(()) } else { Err(early_end()) }
+    }
+
+    /// Whether nothing of a response has arrived, nor of one behind it.
+    pub fn is_untouched(&self) -> bool {
+        self.decoder.is_none() && self.buf.is_empty()
+    }
+
+    /// Goes on to the next response; false when something has arrived that
+    /// was not asked for.
+    pub fn restart(&mut self) -> bool {
+        self.decoder = None;
+        self.until_close = false;
+        self.buf.is_empty()
+    }
+}
+
+fn early_end() -> Error {
+    io::Error::from(io::ErrorKind::UnexpectedEof).into()
 }
 
 fn unsound(bad: Bad) -> Error {
@@ -175,6 +239,7 @@ mod tests {
             }
         };
         assert_eq!(refusal(r#"{"error":"nope"}"#), "nope");
+        assert_eq!(refusal(r#"{"code":1,"message":"Session ID unknown"}"#), "Session ID unknown");
         assert_eq!(refusal(r#"{"error":{"foo":1}}"#), r#"{"foo":1}"#);
         assert_eq!(refusal("Upgrade Required\n"), "Upgrade Required");
         assert_eq!(refusal(""), "");

@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, sock
 
 use super::tell::caught;
 use super::transport::Target;
-use super::wait::{Ready, wait};
+use super::wait::{Ready, Wants, on, wait};
 use crate::error::Result;
 use crate::net::{Stream, Waker};
 
@@ -48,12 +48,12 @@ impl Connector {
 
 /// A connection in the making.
 pub(crate) struct Dialler {
-    made: Option<Stream>,
+    made: Option<Arc<Stream>>,
     waker: Arc<Waker>,
     /// Addresses not tried yet, the next at the end.
     addresses: Vec<SocketAddr>,
     names: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
-    attempt: Option<(Stream, Option<Instant>)>,
+    attempt: Option<(Arc<Stream>, Option<Instant>)>,
     failure: Option<io::Error>,
 }
 
@@ -64,7 +64,7 @@ impl Dialler {
         let Target { host, port, waker, connector, .. } = target;
         let (mut addresses, mut names, mut made) = (Vec::new(), None, None);
         if let Some(connector) = connector {
-            made = Some(connector.connect(target)?);
+            made = Some(Arc::new(connector.connect(target)?));
         } else if let Ok(ip) = host.parse::<IpAddr>() {
             addresses.push(SocketAddr::new(ip, *port));
         } else {
@@ -74,9 +74,38 @@ impl Dialler {
         Ok(Dialler { made, waker, addresses, names, attempt: None, failure: None })
     }
 
+    /// A connection to a server that was reached before, at this address; or
+    /// as [`new`](Self::new) when there is none.
+    pub fn again(target: &Target, address: Option<SocketAddr>) -> Result<Self> {
+        let Some(address) = address.filter(|_| target.connector.is_none()) else {
+            return Self::new(target);
+        };
+        let (waker, addresses) = (Arc::clone(&target.waker), vec![address]);
+        Ok(Dialler { made: None, waker, addresses, names: None, attempt: None, failure: None })
+    }
+
     /// Goes on until it is connected, the waker wakes or the time is `until`
     /// (both: `None`).
-    pub fn next(&mut self, until: Option<Instant>) -> io::Result<Option<Stream>> {
+    pub fn next(&mut self, until: Option<Instant>) -> io::Result<Option<Arc<Stream>>> {
+        if let Some(stream) = self.proceed(Ready::default())? {
+            return Ok(Some(stream));
+        }
+        let (wants, limit) = self.wants();
+        let ready = wait(&self.waker, on(&wants), [until, limit].into_iter().flatten().min())?;
+        self.proceed(ready)
+    }
+
+    /// What it waits for, beside the waker, and until when.
+    pub fn wants(&self) -> (Wants, Option<Instant>) {
+        let want = Ready { write: true, read: false };
+        match &self.attempt {
+            Some((stream, limit)) => (Some((Arc::clone(stream), want)), *limit),
+            None => (None, None),
+        }
+    }
+
+    /// Goes on without waiting.
+    pub fn proceed(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
         if let Some(made) = self.made.take() {
             return Ok(Some(made));
         }
@@ -87,22 +116,23 @@ impl Dialler {
                     self.addresses.reverse();
                     self.names = None;
                 }
-                Err(TryRecvError::Empty) => return wait(&self.waker, None, until).map(|_| None),
+                Err(TryRecvError::Empty) => return Ok(None),
                 Err(TryRecvError::Disconnected) => return Err(io::ErrorKind::NotFound.into()),
             }
+        }
+        if let Some(stream) = self.judge(ready)? {
+            return Ok(Some(stream));
         }
         while self.attempt.is_none() {
             self.begin()?;
         }
-        self.wait(until)
+        Ok(None)
     }
 
-    /// Waits once for the attempt under way.
-    fn wait(&mut self, until: Option<Instant>) -> io::Result<Option<Stream>> {
+    /// What has become of the attempt under way.
+    fn judge(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
         let Some((stream, limit)) = self.attempt.take() else { return Ok(None) };
-        let sooner = [until, limit].into_iter().flatten().min();
-        let want = Ready { write: true, read: false };
-        if wait(&self.waker, Some((&stream, want)), sooner)?.write {
+        if ready.write {
             match sockopt::socket_error(&stream)? {
                 Ok(()) => return self.connected(stream).map(Some),
                 Err(error) => self.failure = Some(error.into()),
@@ -124,14 +154,14 @@ impl Dialler {
             Ok(stream) => {
                 let others = !self.addresses.is_empty();
                 let limit = others.then(|| Instant::now() + ADDRESS_TIMEOUT);
-                self.attempt = Some((stream, limit));
+                self.attempt = Some((Arc::new(stream), limit));
             }
             Err(error) => self.failure = Some(error),
         }
         Ok(())
     }
 
-    fn connected(&mut self, stream: Stream) -> io::Result<Stream> {
+    fn connected(&mut self, stream: Arc<Stream>) -> io::Result<Arc<Stream>> {
         stream.set_blocking()?;
         stream.set_nodelay();
         Ok(stream)

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::net::Waker;
 use crate::protocol::ClientMode;
 use crate::spec::Spec;
+use crate::transformers::{ENGINE_IO, by_name};
 
 impl ClientBuilder {
     /// Reads the server's spec document, at [`pathname`](Self::pathname), and
@@ -35,7 +36,7 @@ impl ClientBuilder {
         }
         let spec: Spec = String::from_utf8_lossy(&answer.body).parse()?;
         if let Some(transformer) = &spec.transformer {
-            crate::transformers::client(transformer)?;
+            by_name(transformer)?;
         }
         // What the document was found below, a proxy may have renamed.
         Ok(self.options(&Spec { pathname: None, ..spec }))
@@ -43,7 +44,9 @@ impl ClientBuilder {
 
     /// Sets [`transformer`], [`parser`], [`pathname`] and the heartbeat
     /// ([`ping_timeout`] for servers that ping, [`happn`] for older ones) to
-    /// what a server asks for; everything else stays as it is.
+    /// what a server asks for; everything else stays as it is. For the
+    /// `engine.io` of a server before Primus 8 it also sets the [`transport`]
+    /// options `protocol` and `doubleEncoding`, unless they were set before.
     ///
     /// ```
     /// use primus::{Client, Primus};
@@ -63,9 +66,13 @@ impl ClientBuilder {
     /// [`pathname`]: Self::pathname
     /// [`ping_timeout`]: Self::ping_timeout
     /// [`happn`]: Self::happn
+    /// [`transport`]: Self::transport
     pub fn options(mut self, of_server: &Spec) -> Self {
         if let Some(transformer) = &of_server.transformer {
             self = self.transformer(transformer);
+            if transformer.eq_ignore_ascii_case(ENGINE_IO) {
+                self = self.engine_of(of_server);
+            }
         }
         if let Some(parser) = &of_server.parser {
             self = self.parser(parser.clone());
@@ -77,6 +84,23 @@ impl ClientBuilder {
             Some(ClientMode::ServerPings { timeout }) => self.ping_timeout(timeout),
             Some(ClientMode::ClientPings { interval, timeout }) => self.happn(interval, timeout),
             None => self,
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// What a server's Engine.IO speaks, by its version.
+    fn engine_of(mut self, of_server: &Spec) -> Self {
+        let chosen = ["protocol", "EIO"].iter().any(|name| self.has_transport(name));
+        match of_server.version() {
+            Some(version) if version < (8, 0) && !chosen => {
+                self = self.transport("protocol", "3");
+                if version < (6, 1) && !self.has_transport("doubleEncoding") {
+                    self = self.transport("doubleEncoding", "true");
+                }
+                self
+            }
+            _ => self,
         }
     }
 }

@@ -22,6 +22,7 @@ mod discover;
 mod driver;
 mod events;
 mod inbox;
+pub(crate) mod lane;
 mod machine;
 mod options;
 mod outbox;
@@ -29,7 +30,7 @@ mod recovery;
 mod shared;
 mod tell;
 pub(crate) mod transport;
-mod url;
+pub(crate) mod url;
 pub(crate) mod wait;
 
 use std::any::Any;

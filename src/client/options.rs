@@ -109,8 +109,24 @@ impl ClientBuilder {
         }
     }
 
-    /// The wire protocol, by its name in Primus; the same as the server's.
-    /// Default `websockets`, which also serves `faye`, `uws` and `lws`.
+    /// The wire protocol, by its name in Primus; the same as the server's;
+    /// case does not matter. `websockets` (which also serves `faye`, `uws` and
+    /// `lws`) or `engine.io`. Default `websockets`.
+    ///
+    /// # engine.io
+    /// A session polls over HTTP and goes over to a WebSocket if the server
+    /// offers that; [`transport`](Self::transport) says otherwise. While it
+    /// polls:
+    ///
+    /// - [`Client::write`] returns when the message waits for the next POST,
+    ///   or is in it; it waits while more than 256 KiB do. Messages are sent
+    ///   together, as many as the server takes at a time.
+    /// - What is written while a listener runs long may have to wait for its
+    ///   end: the client's thread sends it.
+    /// - After [`Client::end`], [`Client::wait_end`] is worth its while: the
+    ///   goodbye takes a request of its own.
+    /// - No request is sent twice. One that fails loses the connection, and the
+    ///   client reconnects.
     pub fn transformer(mut self, name: &str) -> Self {
         self.transformer = name.to_owned();
         self
@@ -133,8 +149,19 @@ impl ClientBuilder {
     }
 
     /// `transport`: an option of the transformer, by its name in Primus; may
-    /// be called repeatedly. `websockets` has none; an option that the
-    /// transformer does not know is logged and otherwise ignored, as in Primus.
+    /// be called repeatedly. An option that the transformer does not know is
+    /// logged and otherwise ignored, as in Primus; a value that cannot be used
+    /// is an error when the client is built. Case does not matter in names.
+    ///
+    /// `websockets` has none. Those of `engine.io`:
+    ///
+    /// | name | value | default |
+    /// |---|---|---|
+    /// | `transports` | a list of `polling` and `websocket`: the first opens the session, and if that is `polling` and `websocket` is in the list, it goes over to that. `polling` alone is what Primus's `websockets: false` does | `polling,websocket` |
+    /// | `upgrade` | `false`: a session that polls keeps polling | `true` |
+    /// | `protocol` (or `EIO`) | the revision of Engine.IO: `4` for Primus 8, `3` for Primus 2.4 to 7 | `4`, or what [`discover`](Self::discover) found |
+    /// | `doubleEncoding` | `true` for engine.io 1.x (Primus 2.4 to 6.0), which encodes what is not ASCII twice in polling | `false`, or what [`discover`](Self::discover) found |
+    /// | `forceBase64` | `false`: the server may send bytes as bytes | `true`, as Primus sets it |
     pub fn transport(mut self, name: &str, value: &str) -> Self {
         self.transport.push((name.to_owned(), value.to_owned()));
         self
@@ -384,6 +411,11 @@ impl ClientBuilder {
         Ok(client)
     }
 
+    /// Whether a transport option was set.
+    pub(crate) fn has_transport(&self, name: &str) -> bool {
+        self.transport.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+    }
+
     pub(crate) fn connect_timeout(&self) -> Option<Duration> {
         self.timeout.filter(|timeout| !timeout.is_zero())
     }
@@ -409,15 +441,12 @@ impl ClientBuilder {
         for (name, value) in &self.headers {
             check_header(name, value)?;
         }
-        for (name, _) in &self.transport {
-            log::warn!("`{}` has no transport option `{name}`", self.transformer);
-        }
         let slash = if self.pathname.starts_with('/') { "" } else { "/" };
         let pathname = format!("{slash}{}", self.pathname);
         check_path(&pathname)?;
         Ok(Options {
             address,
-            transport: transformers::client(&self.transformer)?,
+            transport: transformers::client(&self.transformer, &self.transport)?,
             parser: self.parser,
             pathname,
             headers: self.headers,

@@ -48,8 +48,12 @@ impl Target {
 
     /// The head of a GET request with these further header lines.
     pub fn request(&self, lines: &str) -> String {
-        let mut head =
-            format!("GET {} HTTP/1.1\r\nHost: {}\r\n{lines}", self.path, self.authority());
+        self.head("GET", &self.path, lines)
+    }
+
+    /// The head of a request for this path and query.
+    pub fn head(&self, method: &str, path: &str, lines: &str) -> String {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{lines}", self.authority());
         for (name, value) in &self.headers {
             head.extend([name, ": ", value, "\r\n"]);
         }

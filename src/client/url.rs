@@ -84,7 +84,8 @@ pub(crate) fn query_string(query: &[(String, String)]) -> String {
     pairs.join("&")
 }
 
-fn encode(text: &str) -> String {
+/// Percent-encodes as `encodeURIComponent` does.
+pub(crate) fn encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -33,27 +34,40 @@ impl Ready {
     }
 }
 
+/// A stream, and what it is waited for.
+pub(crate) type On<'a> = Option<(&'a Stream, Ready)>;
+
+/// The same for a stream that may be taken away meanwhile.
+pub(crate) type Wants = Option<(Arc<Stream>, Ready)>;
+
+/// What to wait on for that.
+pub(crate) fn on(wants: &Wants) -> On<'_> {
+    wants.as_ref().map(|(stream, want)| (&**stream, *want))
+}
+
 /// Waits until the stream is ready for what is wanted, the waker is woken, or
 /// the time is `until`. A wake-up before the wait ends it at once.
-pub(crate) fn wait(
+pub(crate) fn wait(waker: &Waker, on: On<'_>, until: Option<Instant>) -> io::Result<Ready> {
+    wait_any(waker, [on], until).map(|[ready]| ready)
+}
+
+/// [`wait`] for several streams: until one of them is ready. A stream that is
+/// waited for nothing is left out.
+pub(crate) fn wait_any<const N: usize>(
     waker: &Waker,
-    on: Option<(&Stream, Ready)>,
+    on: [On<'_>; N],
     until: Option<Instant>,
-) -> io::Result<Ready> {
-    let woken = PollFd::new(waker, PollFlags::IN);
-    let Some((stream, want)) = on else {
-        if poll_until(&mut [woken], until)? {
-            waker.clear();
-        }
-        return Ok(Ready::default());
-    };
-    let mut fds = [woken, PollFd::from_borrowed_fd(stream.as_fd(), want.flags())];
+) -> io::Result<[Ready; N]> {
+    let on = on.map(|on| on.filter(|(_, want)| *want != Ready::default()));
+    let streams = on.iter().flatten();
+    let fds = streams.map(|(stream, want)| PollFd::from_borrowed_fd(stream.as_fd(), want.flags()));
+    let mut fds: Vec<_> = std::iter::once(PollFd::new(waker, PollFlags::IN)).chain(fds).collect();
     poll_until(&mut fds, until)?;
-    let [woken, stream] = fds;
-    if !woken.revents().is_empty() {
+    let mut found = fds.iter().map(PollFd::revents);
+    if found.next().is_some_and(|woken| !woken.is_empty()) {
         waker.clear();
     }
-    Ok(Ready::found(stream.revents()))
+    Ok(on.map(|on| on.and_then(|_| found.next()).map_or(Ready::default(), Ready::found)))
 }
 
 /// Waits until the stream takes more bytes or fails; false when the time was

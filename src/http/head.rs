@@ -72,6 +72,8 @@ pub(crate) struct RequestHead {
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseHead {
     pub(crate) status: u16,
+    /// Another request may follow on the connection.
+    pub(crate) persistent: bool,
     /// The reason phrase, then the fields.
     pub(crate) fields: Fields,
     /// What the fields say; whether there is a body at all also depends on the
@@ -227,7 +229,12 @@ fn response_head(bytes: &[u8], lines: usize) -> Result<ResponseHead, Bad> {
     let version = HTTPVersion(1, response.version.unwrap_or_default());
     let fields = Fields::new(response.reason.unwrap_or_default().as_bytes(), response.headers)?;
     let body = body_length(&fields, &version)?.unwrap_or(BodyLength::UntilClose);
-    Ok(ResponseHead { status: response.code.unwrap_or_default(), fields, body })
+    let persistent = if version >= (1, 1) {
+        !fields.lists("connection", "close")
+    } else {
+        fields.lists("connection", "keep-alive")
+    };
+    Ok(ResponseHead { status: response.code.unwrap_or_default(), persistent, fields, body })
 }
 
 fn fault(error: httparse::Error) -> &'static str {

@@ -15,7 +15,7 @@ use crate::middleware::{Defaults, Exchange, Middleware};
 use crate::options::Options;
 use crate::protocol::Generation;
 use crate::server::{Fallback, Inner, life, session};
-use crate::spec::{Heartbeat, Spec};
+use crate::spec::{Heartbeat, PRIMUS_VERSION, Spec};
 use crate::timer::Timer;
 use crate::transformers::{Backlog, Host, Opening, Passed};
 
@@ -214,6 +214,7 @@ pub(super) fn spec(options: &Options) -> Spec {
             Generation::ClientPings => Heartbeat::ClientPings(beat.idle_timeout),
             _ => Heartbeat::ServerPings(beat.ping_interval),
         },
+        version: PRIMUS_VERSION.to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use tiny_http::ResponseBox;
 
+use self::engine_io::client::EngineIo;
 use crate::client::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
@@ -27,7 +28,10 @@ pub(crate) mod websockets;
 /// The names under which a transformer may be asked for. `faye`, `uws` and
 /// `lws` are the other WebSocket servers of Primus; they speak the same
 /// protocol as `websockets` and differ in nothing that a client may rely on.
-const KNOWN: [&str; 5] = ["websockets", "faye", "uws", "lws", "engine.io"];
+const KNOWN: [&str; 5] = ["websockets", "faye", "uws", "lws", ENGINE_IO];
+
+/// The name of Engine.IO.
+pub(crate) const ENGINE_IO: &str = "engine.io";
 
 /// The canonical form of a transformer's name; case does not matter.
 pub(crate) fn by_name(name: &str) -> Result<&'static str> {
@@ -49,7 +53,7 @@ pub(crate) fn server<'a>(
     options: &'a [(String, String)],
 ) -> Result<(Box<dyn Transformer>, Vec<&'a str>)> {
     debug_assert!(KNOWN.contains(&name));
-    if name == "engine.io" {
+    if name == ENGINE_IO {
         let (options, unknown) = engine_io::options::Options::parse(options)?;
         return Ok((Box::new(engine_io::server::EngineIo::new(options)), unknown));
     }
@@ -57,9 +61,16 @@ pub(crate) fn server<'a>(
     Ok((Box::new(websockets::server::Websockets), unknown))
 }
 
-/// The client side of a transformer by name; case does not matter.
-pub(crate) fn client(name: &str) -> Result<Arc<dyn Transport>> {
-    by_name(name)?;
+/// The client side of a transformer by name, with its options; case does not
+/// matter in the name.
+pub(crate) fn client(name: &str, options: &[(String, String)]) -> Result<Arc<dyn Transport>> {
+    let name = by_name(name)?;
+    if name == ENGINE_IO {
+        return Ok(Arc::new(EngineIo(engine_io::client::Options::parse(options)?)));
+    }
+    for (option, _) in options {
+        log::warn!("`{name}` has no transport option `{option}`");
+    }
     Ok(Arc::new(websockets::client::WebSockets))
 }
 

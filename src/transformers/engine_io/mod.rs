@@ -10,10 +10,13 @@
 //! - [`request`]: what a request asks of the server;
 //! - [`options`]: the options of the server;
 //! - [`session`]: what is done with all of it, and when.
+//!
+//! And with sockets: [`client`].
 
 // To be removed when the server and the client use all of it.
 #![allow(dead_code)]
 
+pub(crate) mod client;
 pub(crate) mod handshake;
 pub(crate) mod jsonp;
 pub(crate) mod options;

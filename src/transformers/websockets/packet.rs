@@ -439,6 +439,24 @@ pub(crate) fn encode(frame: &Frame, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     write_frame(data_opcode(frame.is_binary()), frame.as_bytes(), mask, out);
 }
 
+/// Appends one message as a single frame whose payload, of this length, is
+/// appended by `fill`.
+pub(crate) fn encode_with(
+    binary: bool,
+    length: usize,
+    mask: Option<[u8; 4]>,
+    out: &mut Vec<u8>,
+    fill: impl FnOnce(&mut Vec<u8>),
+) {
+    write_header(data_opcode(binary), length, mask, out);
+    let body = out.len();
+    fill(out);
+    debug_assert_eq!(out.len() - body, length);
+    if let Some(mask) = mask {
+        apply_mask(&mut out[body..], mask, 0);
+    }
+}
+
 /// Appends only the header of an unmasked message, for payloads that are better
 /// sent from where they lie, or put together in place.
 pub(crate) fn encode_header(binary: bool, length: usize, out: &mut Vec<u8>) {

@@ -8,6 +8,9 @@
 //                [--parser json|ejson|binary|msgpack|raw] [--pathname /primus]
 //                [--authorization user:password] [--ping-interval MS]
 //                [--max-length BYTES] [--compression] [--transport key=value]...
+//                [--modules FOLDER]
+//
+// `--modules` takes another Primus than that of this folder.
 //
 // Prints `listening on http://HOST:PORT` and echoes every message. These
 // strings are commands: close, reconnect, id, query, headers, address,
@@ -16,8 +19,6 @@
 
 const http = require('http');
 const { parseArgs } = require('util');
-const Primus = require('primus');
-
 const { values: args } = parseArgs({
   options: {
     host: { type: 'string', default: '127.0.0.1' },
@@ -29,9 +30,12 @@ const { values: args } = parseArgs({
     'ping-interval': { type: 'string' },
     'max-length': { type: 'string' },
     compression: { type: 'boolean', default: false },
+    modules: { type: 'string', default: __dirname },
     transport: { type: 'string', multiple: true, default: [] }
   }
 });
+
+const Primus = require(require.resolve('primus', { paths: [args.modules] }));
 
 //
 // `--parser raw`: messages pass through unparsed. Only strings and bytes can

@@ -2,8 +2,10 @@
 //! happens goes in, with the time; what is to be done about it comes out.
 //!
 //! - [`server`]: the server's side, over either carrier;
-//! - [`heartbeat`]: its heartbeat, for both revisions.
+//! - [`heartbeat`]: its heartbeat, for both revisions;
+//! - [`client`]: the client's side.
 
+pub(crate) mod client;
 pub(crate) mod heartbeat;
 pub(crate) mod server;
 

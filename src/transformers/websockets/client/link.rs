@@ -28,8 +28,8 @@ const KEEP: usize = 64 << 10;
 /// | `pending` | bytes to be sent before anything else | a system call that may block |
 ///
 /// Order: `socket`, then `pending`.
-pub(super) struct Link {
-    stream: Stream,
+pub(in crate::transformers) struct Link {
+    stream: Arc<Stream>,
     waker: Arc<Waker>,
     socket: Mutex<Vec<u8>>,
     pending: Mutex<Pending>,
@@ -64,7 +64,8 @@ impl Pending {
     }
 }
 
-fn mask() -> Option<[u8; 4]> {
+/// A mask for a frame that is sent.
+pub(in crate::transformers) fn mask() -> Option<[u8; 4]> {
     Some(fastrand::u32(..).to_ne_bytes())
 }
 
@@ -74,7 +75,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Link {
     /// The way out through this socket.
-    pub fn new(stream: Stream, waker: Arc<Waker>) -> Self {
+    pub fn new(stream: Arc<Stream>, waker: Arc<Waker>) -> Self {
         Link {
             stream,
             waker,
@@ -86,7 +87,7 @@ impl Link {
     }
 
     /// The socket, for the thread that reads.
-    pub fn stream(&self) -> &Stream {
+    pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
     }
 
@@ -175,9 +176,15 @@ impl Link {
 
     /// Answers a ping.
     pub fn pong(&self, payload: &[u8]) {
+        self.answer(|out| packet::encode_pong(payload, mask(), out));
+    }
+
+    /// Sends what `encode` appends in answer to the peer, unless that does not
+    /// read its answers.
+    pub fn answer(&self, encode: impl FnOnce(&mut Vec<u8>)) {
         let mut pending = lock(&self.pending);
         if !pending.closed && pending.left().len() < PONGS_MAX {
-            packet::encode_pong(payload, mask(), &mut pending.bytes);
+            encode(&mut pending.bytes);
         }
         drop(pending);
         // A failure shows at the next read.
@@ -196,15 +203,16 @@ impl Link {
     }
 }
 
-impl Sink for Link {
-    fn write(&self, frame: &Frame) -> Result<()> {
+impl Link {
+    /// Sends what `encode` appends, a whole message; see [`Sink::write`].
+    pub fn write_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         let mut scratch = lock(&self.socket);
         if self.is_closed() {
             return Err(Error::Closed);
         }
         self.drain().map_err(|_| Error::Closed)?;
         scratch.clear();
-        packet::encode(frame, mask(), &mut scratch);
+        encode(&mut scratch);
         self.send(&scratch)?;
         scratch.clear();
         scratch.shrink_to(KEEP);
@@ -214,18 +222,29 @@ impl Sink for Link {
         Ok(())
     }
 
-    fn queue(&self, frame: &Frame) -> Result<usize> {
+    /// Queues what `encode` appends, a whole message; see [`Sink::queue`].
+    pub fn queue_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<usize> {
         let mut pending = lock(&self.pending);
         if pending.closed || self.gone.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        packet::encode(frame, mask(), &mut pending.bytes);
+        encode(&mut pending.bytes);
         drop(pending);
         if self.flush().is_err() {
             self.give_up();
             return Err(Error::Closed);
         }
         Ok(lock(&self.pending).left().len())
+    }
+}
+
+impl Sink for Link {
+    fn write(&self, frame: &Frame) -> Result<()> {
+        self.write_encoded(|out| packet::encode(frame, mask(), out))
+    }
+
+    fn queue(&self, frame: &Frame) -> Result<usize> {
+        self.queue_encoded(|out| packet::encode(frame, mask(), out))
     }
 
     fn drain(&self) -> Result<()> {

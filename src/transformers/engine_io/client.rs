@@ -1,0 +1,414 @@
+//! The `engine.io` transport of the client: GETs and POSTs on a connection
+//! each, and a WebSocket that takes over, all looked after by one thread.
+//!
+//! | file | what |
+//! |---|---|
+//! | `options` | what the application may choose |
+//! | `requests` | the requests' paths and heads |
+//! | `incoming` | the answers to polls, taken apart as they arrive |
+//! | `socket` | the WebSocket, from dialling it on |
+//! | `link` | what is written, by many threads: POSTs, or the WebSocket |
+//!
+//! What it all amounts to is decided by
+//! [`session::client`](super::session::client). The heartbeat there runs by the
+//! system's clock, whatever the client's.
+
+mod incoming;
+mod link;
+mod options;
+mod requests;
+mod socket;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use self::incoming::{Incoming, Wrong};
+use self::link::{Link, encode, lost, refused};
+pub(crate) use self::options::Options;
+use self::requests::Requests;
+use self::socket::{Heard, Socket};
+use super::handshake::Handshake;
+use super::packet::Packet;
+use super::payload::Content;
+use super::session::client::{Effect, Input, Session, Settings};
+use super::{Carrier, Format};
+use crate::client::dial::Dialler;
+use crate::client::lane::{Lane, Progress};
+use crate::client::transport::{Connection, Sink, Step, Target, Transport};
+use crate::client::wait::{Ready, Wants, on, wait_any};
+use crate::close::{CloseReason, Ended};
+use crate::error::{Error, Result};
+
+/// Engine.IO, revision 3 or 4.
+pub(crate) struct EngineIo(pub Options);
+
+impl Transport for EngineIo {
+    fn dial(&self, target: Target) -> Box<dyn Connection> {
+        Box::new(Polling::new(target, self.0.settings(), self.0.format()))
+    }
+}
+
+/// One session: what the client's thread has of it.
+struct Polling {
+    session: Session,
+    format: Format,
+    max_length: usize,
+    /// Longest packet in bytes.
+    longest: usize,
+    requests: Requests,
+    /// What the polls go by.
+    lane: Lane,
+    incoming: Incoming,
+    /// The WebSocket that carries the session, or is to.
+    socket: Option<Socket>,
+    carrier: Carrier,
+    /// There once the session is open.
+    link: Option<Arc<Link>>,
+    /// What is still to be told, in order.
+    steps: VecDeque<Step>,
+    begun: bool,
+    /// Polling was asked to come to rest.
+    held: bool,
+    /// The last step is among `steps`, or was told.
+    over: bool,
+}
+
+impl Polling {
+    fn new(target: Target, settings: Settings, format: Format) -> Self {
+        let max_length = target.max_length;
+        // Base 64, and the type.
+        let longest = (max_length / 3).saturating_add(1).saturating_mul(4).saturating_add(8);
+        Polling {
+            session: Session::new(settings),
+            format,
+            max_length,
+            longest,
+            requests: Requests::new(target, format),
+            lane: Lane::default(),
+            incoming: Incoming::new(format, longest),
+            socket: None,
+            carrier: settings.first,
+            link: None,
+            steps: VecDeque::new(),
+            begun: false,
+            held: false,
+            over: false,
+        }
+    }
+
+    /// The first request.
+    fn begin(&mut self) {
+        self.begun = true;
+        match self.carrier {
+            Carrier::Polling => self.lane.begin(self.requests.poll(), true),
+            Carrier::Websocket => match Socket::dial(self.requests.upgrade(), None, self.longest) {
+                Ok(socket) => self.socket = Some(socket),
+                Err(error) => self.failed(error),
+            },
+        }
+    }
+
+    /// The next step to be told; with `paused`, no message.
+    fn told(&mut self, paused: bool) -> Option<Step> {
+        if paused && matches!(self.steps.front(), Some(Step::Message(_))) {
+            return None;
+        }
+        self.steps.pop_front()
+    }
+
+    /// Waits once, and goes on with what there is.
+    fn turn(&mut self, until: Option<Instant>, paused: bool) {
+        if self.lane.is_stranded() {
+            match Dialler::again(self.requests.target(), self.lane.address()) {
+                Ok(dialler) => {
+                    self.lane.dial(dialler);
+                    self.polled(Ready::default());
+                }
+                Err(error) => return self.failed(error),
+            }
+        }
+        let waker = Arc::clone(&self.requests.target().waker);
+        let (mut get, limit) = self.lane.wants();
+        if let Some((_, want)) = get.as_mut().filter(|_| paused) {
+            want.read = false;
+        }
+        let (post, post_limit): (Wants, _) = match &self.link {
+            Some(link) => link.wants(),
+            None => (None, None),
+        };
+        let (socket, socket_limit): (Wants, _) = match &self.socket {
+            Some(socket) => socket.wants(paused),
+            None => (None, None),
+        };
+        let due = self.session.deadline();
+        let sooner = [until, due, limit, post_limit, socket_limit].into_iter().flatten().min();
+        let found = wait_any(&waker, [on(&get), on(&post), on(&socket)], sooner);
+        let [get, post, socket] = match found {
+            Ok(ready) => ready,
+            Err(error) => return self.failed(error.into()),
+        };
+        let heard = get.read || (socket.read && self.carrier == Carrier::Websocket);
+        if let Some(link) = &self.link {
+            link.proceed(post);
+        }
+        self.polled(get);
+        self.heard(socket, paused);
+        let is_due = self.session.deadline().is_some_and(|due| due <= Instant::now());
+        if heard || (is_due && paused) {
+            // While it is not read the server cannot be judged.
+            self.input(Input::Alive);
+        } else if is_due {
+            self.input(Input::Tick);
+        }
+        self.settle();
+    }
+
+    /// What is to be seen to after every turn.
+    fn settle(&mut self) {
+        let Some(link) = self.link.clone() else { return };
+        if self.session.is_pausing() {
+            self.held = true;
+            if link.rest() {
+                self.held = false;
+                self.input(Input::Rested);
+            }
+        } else if std::mem::replace(&mut self.held, false) {
+            link.go_on();
+        }
+        if let Some(failure) = link.failure() {
+            self.ended(failure);
+        }
+        if !self.session.is_open() && self.carrier == Carrier::Polling && link.is_done() {
+            self.ended(CloseReason::new(Ended::Local, 1000, "", false));
+        }
+    }
+
+    /// Goes on with the poll under way.
+    fn polled(&mut self, mut ready: Ready) {
+        while !self.over {
+            match self.lane.proceed(std::mem::take(&mut ready)) {
+                Ok(Progress::Waiting) => return,
+                Ok(Progress::Body(bytes)) => {
+                    let mime = self.lane.head().and_then(|head| head.header("content-type"));
+                    self.incoming.push(Content::of_mime(mime), &bytes);
+                    self.packets();
+                }
+                Ok(Progress::Answer(answer)) if answer.status == 200 => {
+                    let last = self.incoming.finish();
+                    self.packet(last);
+                    self.input(Input::Polled);
+                }
+                Ok(Progress::Answer(answer)) if self.link.is_none() => {
+                    self.failed(answer.refusal());
+                }
+                Ok(Progress::Answer(answer)) => self.ended(refused(&answer)),
+                Err(error) => self.failed(error),
+            }
+        }
+    }
+
+    /// What has arrived of the answer to a poll.
+    fn packets(&mut self) {
+        while !self.over {
+            let next = self.incoming.next();
+            if matches!(next, Ok(None)) {
+                return;
+            }
+            self.packet(next);
+        }
+    }
+
+    fn packet(&mut self, packet: Result<Option<Packet>, Wrong>) {
+        match packet {
+            Ok(None) => {}
+            Ok(Some(packet)) => self.input(Input::Packet(Ok(packet))),
+            Err(Wrong::Invalid(invalid)) => self.input(Input::Packet(Err(invalid))),
+            Err(Wrong::TooLong) => self.too_long(),
+        }
+    }
+
+    /// Goes on with the WebSocket.
+    fn heard(&mut self, mut ready: Ready, paused: bool) {
+        while !self.over
+            && let Some(socket) = &mut self.socket
+        {
+            let probes = self.carrier == Carrier::Polling;
+            match socket.proceed(std::mem::take(&mut ready), paused) {
+                Heard::Nothing => return,
+                Heard::Opened if probes => self.input(Input::ProbeOpened),
+                Heard::Opened => {}
+                Heard::Frame(frame) => {
+                    let packet = Packet::from_frame(frame, self.format.revision);
+                    self.input(if probes { Input::Probe(packet) } else { Input::Packet(packet) });
+                }
+                Heard::Failed(_) | Heard::Closed(_) if probes => {
+                    self.socket = None;
+                    self.input(Input::ProbeLost);
+                }
+                Heard::Failed(error) => self.failed(error),
+                Heard::Closed(reason) if self.link.is_none() => {
+                    let text = format!("no engine.io session: {reason}");
+                    self.failed(Error::Protocol(text));
+                }
+                Heard::Closed(reason) => self.ended(reason),
+            }
+        }
+    }
+
+    /// Feeds the session, and carries out what follows.
+    fn input(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.session.handle(input, Instant::now(), &mut effects);
+        for effect in effects {
+            if !self.over {
+                self.execute(effect);
+            }
+        }
+    }
+
+    fn execute(&mut self, effect: Effect) {
+        match effect {
+            Effect::Open(handshake) => {
+                if let Err(error) = self.open(&handshake) {
+                    self.failed(error);
+                }
+            }
+            Effect::Deliver(frame) if frame.len() > self.max_length => self.too_long(),
+            Effect::Deliver(frame) => self.steps.push_back(Step::Message(frame)),
+            Effect::Poll => self.lane.begin(self.requests.poll(), true),
+            Effect::Send(packet) => {
+                if let Some(link) = &self.link {
+                    link.send_own(packet);
+                }
+            }
+            Effect::Probe => {
+                let (target, address) = (self.requests.upgrade(), self.lane.address());
+                match Socket::dial(target, address, self.longest) {
+                    Ok(socket) => self.socket = Some(socket),
+                    Err(_) => self.input(Input::ProbeLost),
+                }
+            }
+            Effect::SendProbe(packet) => {
+                if let Some(to) = self.socket.as_ref().and_then(Socket::link) {
+                    // A failure shows at the next read.
+                    let _ = to.queue_encoded(|out| encode(packet.as_ref(), self.format, out));
+                }
+            }
+            Effect::DropProbe => {
+                if let Some(mut socket) = self.socket.take() {
+                    socket.close(None);
+                }
+            }
+            Effect::Switch => self.switch(),
+            Effect::Fail(why) => {
+                self.failed(Error::Protocol(format!("no engine.io session: {why}")));
+            }
+            Effect::End(reason) => self.ended(reason),
+        }
+    }
+
+    fn open(&mut self, handshake: &Handshake) -> Result<()> {
+        self.requests.set_sid(&handshake.sid);
+        let requests = self.requests.clone();
+        let link = match self.socket.as_ref().and_then(Socket::link) {
+            Some(to) => Link::websocket(requests, self.format, Arc::clone(to)),
+            None => {
+                let (max, beside) = (handshake.max_payload, self.lane.beside());
+                Link::polling(requests, self.format, max, beside)
+            }
+        }?;
+        let link = Arc::new(link);
+        self.link = Some(Arc::clone(&link));
+        self.steps.push_back(Step::Open(link as Arc<dyn Sink>));
+        Ok(())
+    }
+
+    fn switch(&mut self) {
+        if let (Some(link), Some(to)) = (&self.link, self.socket.as_ref().and_then(Socket::link)) {
+            link.switch(to);
+            self.carrier = Carrier::Websocket;
+            self.lane = Lane::default();
+        }
+    }
+
+    fn too_long(&mut self) {
+        let text = "message over the limit";
+        self.ended(CloseReason::new(Ended::Protocol, 1009, text, true));
+    }
+
+    /// Something failed.
+    fn failed(&mut self, error: Error) {
+        if self.link.is_some() {
+            return self.ended(lost(&error));
+        }
+        self.finish(Step::Failed(error));
+    }
+
+    /// The session has ended.
+    fn ended(&mut self, reason: CloseReason) {
+        self.finish(Step::Closed(reason));
+    }
+
+    fn finish(&mut self, step: Step) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        match &mut self.socket {
+            Some(socket) if self.carrier == Carrier::Websocket => socket.close(match &step {
+                Step::Closed(why) if why.by == Ended::Protocol => Some((why.code, &why.text)),
+                _ => None,
+            }),
+            _ => self.socket = None,
+        }
+        self.steps.push_back(step);
+        self.lane = Lane::default();
+        if let Some(link) = &self.link {
+            link.cut();
+        }
+    }
+}
+
+impl Connection for Polling {
+    fn next(&mut self, until: Option<Instant>, paused: bool) -> Step {
+        if !self.begun {
+            self.begin();
+        }
+        if let Some(step) = self.told(paused) {
+            return step;
+        }
+        if !self.over {
+            self.turn(until, paused);
+            return self.told(paused).unwrap_or(Step::Waited);
+        }
+        let waker = &self.requests.target().waker;
+        match &mut self.socket {
+            // The goodbye of the WebSocket may still be on its way.
+            Some(socket) => socket.last(waker, until),
+            None => Step::Closed(CloseReason::lost("")),
+        }
+    }
+
+    fn close(&mut self) {
+        self.steps.clear();
+        self.input(Input::End);
+        match &self.link {
+            Some(link) if !self.over => {
+                Sink::close(&**link);
+                if let (Some(socket), Carrier::Websocket) = (&mut self.socket, self.carrier) {
+                    socket.close(None);
+                }
+            }
+            _ => self.over = true,
+        }
+    }
+}
+
+impl Drop for Polling {
+    /// Frees whoever is blocked in a write.
+    fn drop(&mut self) {
+        if let Some(link) = &self.link {
+            link.cut();
+        }
+    }
+}

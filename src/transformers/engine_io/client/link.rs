@@ -1,0 +1,477 @@
+//! The way out of an open session: many threads write. While the session
+//! polls, what they write goes out in POSTs, one at a time; whoever comes by
+//! when one is answered begins the next: the client's thread if it waits for
+//! the sockets, else a writer that waits for room. Afterwards they write to the
+//! WebSocket.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::requests::Requests;
+use crate::client::answer::Answer;
+use crate::client::dial::Dialler;
+use crate::client::lane::{Lane, Progress};
+use crate::client::transport::Sink;
+use crate::client::wait::{Ready, Wants, on, wait};
+use crate::close::{CloseReason, Ended};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::net::Waker;
+use crate::transformers::engine_io::packet::{Packet, PacketRef};
+use crate::transformers::engine_io::payload;
+use crate::transformers::engine_io::{Format, Revision};
+use crate::transformers::websockets::client::{Link as WebSocket, mask};
+use crate::transformers::websockets::packet::encode_with;
+
+/// Bytes that may wait for the next POST before writers wait too.
+const AHEAD: usize = 256 << 10;
+
+/// Bytes in one POST to a server that does not say how many it takes. A single
+/// packet may be longer.
+const POST_MAX: usize = 1_000_000;
+
+/// The way out, shared between the session and those who write.
+///
+/// `state` is the only lock; it is never held while anything waits, nor while
+/// application code runs.
+pub(super) struct Link {
+    requests: Requests,
+    format: Format,
+    /// Most bytes in one POST.
+    post_max: usize,
+    /// Wakes those who wait for room.
+    room: Waker,
+    state: Mutex<State>,
+}
+
+struct State {
+    way: Way,
+    /// What the POSTs go by.
+    lane: Lane,
+    queue: VecDeque<Frame>,
+    /// Bytes in the queue.
+    bytes: usize,
+    /// A packet of the protocol's own that is to be sent.
+    own: Option<Packet>,
+    /// The session is about to go over to a WebSocket: no POST is begun that
+    /// can wait for it.
+    hold: bool,
+    goodbye: Goodbye,
+    /// Why nothing can be sent any more.
+    failure: Option<CloseReason>,
+    /// Threads that wait for room.
+    waiters: usize,
+    patience: Option<Instant>,
+}
+
+enum Way {
+    Polling,
+    WebSocket(Arc<WebSocket>),
+    Gone,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goodbye {
+    None,
+    /// It follows what is queued.
+    Due,
+    Sent,
+    Answered,
+}
+
+impl State {
+    /// Bytes of messages, and what goes with them, that no socket has.
+    fn waiting(&self) -> usize {
+        self.bytes + self.lane.unsent()
+    }
+
+    fn has_room(&self, length: usize) -> bool {
+        self.bytes == 0 || self.bytes.saturating_add(length) <= AHEAD
+    }
+
+    fn push(&mut self, frame: Frame) {
+        self.bytes += frame.len();
+        self.queue.push_back(frame);
+    }
+
+    fn pop(&mut self) -> Option<Frame> {
+        let frame = self.queue.pop_front()?;
+        self.bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Compared before and after, tells whether anything has changed for those
+    /// who wait.
+    fn mark(&self) -> (usize, usize, bool) {
+        (self.waiting(), self.queue.len(), matches!(self.way, Way::Polling))
+    }
+}
+
+impl Link {
+    /// The way out of a session that polls, by POSTs on this lane.
+    pub fn polling(
+        requests: Requests,
+        format: Format,
+        max_payload: Option<usize>,
+        lane: Lane,
+    ) -> Result<Self> {
+        let post_max = max_payload.unwrap_or(POST_MAX);
+        Self::new(requests, format, post_max, Way::Polling, lane)
+    }
+
+    /// The way out of a session that was opened by a WebSocket.
+    pub fn websocket(requests: Requests, format: Format, to: Arc<WebSocket>) -> Result<Self> {
+        Self::new(requests, format, POST_MAX, Way::WebSocket(to), Lane::default())
+    }
+
+    fn new(
+        requests: Requests,
+        format: Format,
+        post_max: usize,
+        way: Way,
+        lane: Lane,
+    ) -> Result<Self> {
+        let state = State {
+            way,
+            lane,
+            queue: VecDeque::new(),
+            bytes: 0,
+            own: None,
+            hold: false,
+            goodbye: Goodbye::None,
+            failure: None,
+            waiters: 0,
+            patience: None,
+        };
+        Ok(Link { requests, format, post_max, room: Waker::new()?, state: Mutex::new(state) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a packet of the protocol's own, before what is queued. One that
+    /// still waits makes another of its kind needless.
+    pub fn send_own(&self, packet: Packet) {
+        let mut state = self.lock();
+        match &state.way {
+            Way::Polling if state.goodbye == Goodbye::None => {
+                state.own = Some(packet);
+                self.post(&mut state, false);
+            }
+            Way::WebSocket(to) => to.answer(|out| encode(packet.as_ref(), self.format, out)),
+            Way::Polling | Way::Gone => {}
+        }
+    }
+
+    /// What the client's thread is to wait for, and until when. Begins to
+    /// connect where that is called for.
+    pub fn wants(&self) -> (Wants, Option<Instant>) {
+        let state = self.lock();
+        if state.lane.is_stranded() {
+            return self.dial(state).lane.wants();
+        }
+        state.lane.wants()
+    }
+
+    /// Makes a connection for the lane. This may ask the application, so that
+    /// nothing is locked meanwhile.
+    fn dial<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let address = state.lane.address();
+        drop(state);
+        let dialler = Dialler::again(self.requests.target(), address);
+        let mut state = self.lock();
+        match dialler {
+            Ok(dialler) => {
+                state.lane.dial(dialler);
+                self.advance(&mut state, Ready::default(), false);
+            }
+            Err(error) => self.fail(&mut state, lost(&error)),
+        }
+        state
+    }
+
+    /// Goes on with what was waited for.
+    pub fn proceed(&self, ready: Ready) {
+        self.advance(&mut self.lock(), ready, false);
+    }
+
+    /// Asks that polling come to rest; whether it has.
+    pub fn rest(&self) -> bool {
+        let mut state = self.lock();
+        state.hold = state.goodbye == Goodbye::None && matches!(state.way, Way::Polling);
+        state.hold && !state.lane.is_busy()
+    }
+
+    /// Polling goes on.
+    pub fn go_on(&self) {
+        let mut state = self.lock();
+        state.hold = false;
+        self.post(&mut state, false);
+    }
+
+    /// From now on by this WebSocket, beginning with what is queued.
+    pub fn switch(&self, to: &Arc<WebSocket>) {
+        let mut state = self.lock();
+        state.way = Way::WebSocket(Arc::clone(to));
+        state.lane = Lane::default();
+        to.patience(state.patience);
+        // A failure shows at the next read.
+        if let Some(own) = state.own.take() {
+            let _ = to.queue_encoded(|out| encode(own.as_ref(), self.format, out));
+        }
+        while let Some(frame) = state.pop() {
+            let _ = to.queue_encoded(|out| encode((&frame).into(), self.format, out));
+        }
+        if state.goodbye != Goodbye::None {
+            to.say_close(None);
+        }
+        self.tell(&state);
+    }
+
+    /// Why the session cannot go on, if so.
+    pub fn failure(&self) -> Option<CloseReason> {
+        self.lock().failure.take()
+    }
+
+    /// Whether the goodbye was answered, or never will be.
+    pub fn is_done(&self) -> bool {
+        let state = self.lock();
+        state.goodbye == Goodbye::Answered || matches!(state.way, Way::Gone)
+    }
+
+    /// Nothing is sent any more; frees those who wait.
+    pub fn cut(&self) {
+        let mut state = self.lock();
+        state.way = Way::Gone;
+        state.lane = Lane::default();
+        state.queue.clear();
+        state.bytes = 0;
+        self.tell(&state);
+    }
+
+    fn fail(&self, state: &mut State, reason: CloseReason) {
+        state.way = Way::Gone;
+        state.failure = Some(reason);
+        state.lane = Lane::default();
+        state.queue.clear();
+        state.bytes = 0;
+        self.requests.target().waker.wake();
+        self.tell(state);
+    }
+
+    /// Lets those who wait for room have a look.
+    fn tell(&self, state: &State) {
+        if state.waiters > 0 {
+            self.room.wake();
+        }
+    }
+
+    /// Goes on with the POST under way, and with the next. `helping`: on a
+    /// thread that cannot wait for the WebSocket.
+    fn advance(&self, state: &mut State, ready: Ready, helping: bool) {
+        let before = state.mark();
+        let mut ready = ready;
+        loop {
+            match state.lane.proceed(std::mem::take(&mut ready)) {
+                Ok(Progress::Waiting) => break,
+                Ok(Progress::Body(_)) => {}
+                Ok(Progress::Answer(answer)) if answer.status == 200 => {
+                    if state.goodbye == Goodbye::Sent {
+                        state.goodbye = Goodbye::Answered;
+                    }
+                    if !self.begin(state, helping) {
+                        break;
+                    }
+                }
+                Ok(Progress::Answer(answer)) => self.fail(state, refused(&answer)),
+                Err(error) => self.fail(state, lost(&error)),
+            }
+        }
+        if state.mark() != before {
+            self.tell(state);
+        }
+    }
+
+    /// Begins with a POST if none is under way, and sends of it what goes.
+    fn post(&self, state: &mut State, helping: bool) {
+        if !self.begin(state, helping) {
+            return;
+        }
+        self.advance(state, Ready { read: false, write: true }, helping);
+        if state.lane.is_stranded() || state.lane.unsent() > 0 {
+            // The client's thread sees to it.
+            self.requests.target().waker.wake();
+        }
+    }
+
+    /// Begins with a POST of what waits, as far as one takes it. The goodbye
+    /// goes alone, as JavaScript clients send it.
+    fn begin(&self, state: &mut State, helping: bool) -> bool {
+        let may = matches!(state.way, Way::Polling) && (!state.hold || helping);
+        if !may || state.lane.is_busy() {
+            return false;
+        }
+        let own = state.own.take();
+        let mut length = own.as_ref().map_or(0, |p| payload::item_len(p.as_ref(), self.format));
+        let mut frames = Vec::new();
+        while let Some(next) = state.queue.front() {
+            length += payload::item_len(next.into(), self.format);
+            // The last separator that is counted is not there.
+            let spare = usize::from(self.format.revision == Revision::V4);
+            if (own.is_some() || !frames.is_empty()) && length - spare > self.post_max {
+                break;
+            }
+            frames.extend(state.pop());
+        }
+        let mut body = Vec::with_capacity(length.min(self.post_max));
+        let content = if own.is_some() || !frames.is_empty() {
+            let packets = own.iter().map(Packet::as_ref).chain(frames.iter().map(PacketRef::from));
+            payload::encode(packets, self.format, &mut body)
+        } else if state.goodbye == Goodbye::Due {
+            state.goodbye = Goodbye::Sent;
+            payload::encode([PacketRef::Close], self.format, &mut body)
+        } else {
+            return false;
+        };
+        state.lane.begin(self.requests.post(content, &body), false);
+        true
+    }
+
+    /// Waits until something has changed, and does what there is to do
+    /// meanwhile: the client's thread may be in a listener that waits for the
+    /// writer. `own_thread`: the caller is that listener.
+    fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        own_thread: bool,
+    ) -> Result<MutexGuard<'a, State>> {
+        // The application's connections are made on the client's own thread.
+        let may_dial = own_thread || self.requests.target().connector.is_none();
+        if state.lane.is_stranded() && may_dial {
+            return Ok(self.dial(state));
+        }
+        let (before, until) = (state.mark(), state.patience);
+        let (wants, limit) = state.lane.wants();
+        state.waiters += 1;
+        drop(state);
+        let sooner = [until, limit].into_iter().flatten().min();
+        let ready = wait(&self.room, on(&wants), sooner);
+        let mut state = self.lock();
+        state.waiters -= 1;
+        self.advance(&mut state, ready?, true);
+        let late = until.is_some_and(|until| until <= Instant::now());
+        // A heartbeat may have come meanwhile.
+        if late && state.mark() == before && state.patience == until {
+            self.fail(&mut state, CloseReason::lost("the peer takes nothing"));
+            return Err(Error::Timeout("the peer takes nothing"));
+        }
+        Ok(state)
+    }
+}
+
+impl Sink for Link {
+    fn write(&self, frame: &Frame) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            match &state.way {
+                Way::Gone => return Err(Error::Closed),
+                _ if state.goodbye != Goodbye::None => return Err(Error::Closed),
+                Way::WebSocket(to) => {
+                    let to = Arc::clone(to);
+                    drop(state);
+                    return to.write_encoded(|out| encode(frame.into(), self.format, out));
+                }
+                Way::Polling if state.has_room(frame.len()) => {
+                    state.push(frame.clone());
+                    self.post(&mut state, false);
+                    // There may be room for another one who waits.
+                    self.tell(&state);
+                    return Ok(());
+                }
+                Way::Polling => state = self.wait(state, false)?,
+            }
+        }
+    }
+
+    fn queue(&self, frame: &Frame) -> Result<usize> {
+        let mut state = self.lock();
+        match &state.way {
+            Way::Gone => Err(Error::Closed),
+            _ if state.goodbye != Goodbye::None => Err(Error::Closed),
+            Way::WebSocket(to) => to.queue_encoded(|out| encode(frame.into(), self.format, out)),
+            Way::Polling => {
+                state.push(frame.clone());
+                self.post(&mut state, false);
+                Ok(state.waiting())
+            }
+        }
+    }
+
+    fn drain(&self) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            match &state.way {
+                Way::Gone => return Err(Error::Closed),
+                Way::WebSocket(to) => {
+                    let to = Arc::clone(to);
+                    drop(state);
+                    return Sink::drain(&*to);
+                }
+                Way::Polling if state.waiting() == 0 => return Ok(()),
+                Way::Polling => {
+                    self.post(&mut state, true);
+                    state = self.wait(state, true)?;
+                }
+            }
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        if state.goodbye != Goodbye::None {
+            return;
+        }
+        state.goodbye = Goodbye::Due;
+        state.hold = false;
+        match &state.way {
+            Way::WebSocket(to) => Sink::close(&**to),
+            Way::Polling => self.post(&mut state, false),
+            Way::Gone => {}
+        }
+        self.tell(&state);
+    }
+
+    fn patience(&self, until: Option<Instant>) {
+        let mut state = self.lock();
+        state.patience = until;
+        if let Way::WebSocket(to) = &state.way {
+            to.patience(until);
+        }
+        self.tell(&state);
+    }
+}
+
+/// Appends a packet as a frame of a WebSocket.
+pub(super) fn encode(packet: PacketRef<'_>, format: Format, out: &mut Vec<u8>) {
+    let (binary, length) = (packet.is_binary_frame(format), packet.frame_len(format));
+    encode_with(binary, length, mask(), out, |out| packet.frame_into(format, out));
+}
+
+/// What became of a session of which a request was refused.
+pub(super) fn refused(answer: &Answer) -> CloseReason {
+    if answer.status == 413 {
+        let text = "message over the server's limit";
+        return CloseReason::new(Ended::Remote, 1009, text, true);
+    }
+    lost(&answer.refusal())
+}
+
+/// What became of one of which a request failed.
+pub(super) fn lost(error: &Error) -> CloseReason {
+    match error {
+        Error::Protocol(text) => CloseReason::new(Ended::Protocol, 1002, text.as_str(), true),
+        error => CloseReason::lost(error.to_string()),
+    }
+}

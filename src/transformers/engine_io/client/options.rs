@@ -1,0 +1,162 @@
+//! The options of the client's transport, by their names in engine.io-client.
+
+use crate::error::{Error, Result};
+use crate::transformers::engine_io::session::client::Settings;
+use crate::transformers::engine_io::{Carrier, Format, Revision};
+
+/// What the application may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// `transports`: what opens a session.
+    first: Carrier,
+    /// `transports`: what else is in the list.
+    second: Option<Carrier>,
+    /// `upgrade`: whether a session that polls goes over to a WebSocket.
+    upgrade: bool,
+    /// `forceBase64`: the server is asked to send text only.
+    b64: bool,
+    /// `protocol`
+    revision: Revision,
+    /// `doubleEncoding`: the server is engine.io 1.x.
+    double: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            first: Carrier::Polling,
+            second: Some(Carrier::Websocket),
+            upgrade: true,
+            b64: true,
+            revision: Revision::V4,
+            double: false,
+        }
+    }
+}
+
+impl Options {
+    /// Reads options; of several with one name the last counts. Case does not
+    /// matter in names. Those that mean nothing here are logged.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a value that cannot be used.
+    pub fn parse(given: &[(String, String)]) -> Result<Self> {
+        let mut options = Options::default();
+        for (name, value) in given {
+            let value = value.trim();
+            let set = match &*name.to_ascii_lowercase() {
+                "transports" => transports(value)
+                    .map(|(first, second)| (options.first, options.second) = (first, second)),
+                "upgrade" => truth(value).map(|on| options.upgrade = on),
+                "forcebase64" => truth(value).map(|on| options.b64 = on),
+                "protocol" | "eio" => revision(value).map(|revision| options.revision = revision),
+                "doubleencoding" => truth(value).map(|on| options.double = on),
+                _ => {
+                    log::warn!("`engine.io` has no transport option `{name}`");
+                    Ok(())
+                }
+            };
+            if let Err(Expected(expected)) = set {
+                let text = format!("`{name}` is `{value}`; expected {expected}");
+                return Err(Error::Option(text));
+            }
+        }
+        Ok(options)
+    }
+
+    /// What a session must know of them.
+    pub fn settings(&self) -> Settings {
+        let upgrade = self.upgrade && self.second == Some(Carrier::Websocket);
+        Settings { revision: self.revision, first: self.first, upgrade }
+    }
+
+    /// What packets look like.
+    pub fn format(&self) -> Format {
+        let double = self.double && self.revision == Revision::V3;
+        Format { revision: self.revision, b64: self.b64, double }
+    }
+}
+
+/// What a value should have been.
+struct Expected(&'static str);
+
+/// The first of the list, and another one that is in it.
+fn transports(list: &str) -> Result<(Carrier, Option<Carrier>), Expected> {
+    const EXPECTED: Expected = Expected("a list of `polling` and `websocket`, in order");
+    // A JavaScript array will do.
+    let between = |c: char| c == ',' || c.is_whitespace() || "[]\"'".contains(c);
+    let names = list.split(between).filter(|name| !name.is_empty());
+    let all: Option<Vec<_>> = names
+        .map(|name| match &*name.to_ascii_lowercase() {
+            "polling" => Some(Carrier::Polling),
+            "websocket" => Some(Carrier::Websocket),
+            _ => None,
+        })
+        .collect();
+    let all = all.ok_or(EXPECTED)?;
+    let first = *all.first().ok_or(EXPECTED)?;
+    Ok((first, all.into_iter().find(|other| *other != first)))
+}
+
+fn truth(value: &str) -> Result<bool, Expected> {
+    match &*value.to_ascii_lowercase() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(Expected("`true` or `false`")),
+    }
+}
+
+fn revision(value: &str) -> Result<Revision, Expected> {
+    match value {
+        "3" => Ok(Revision::V3),
+        "4" => Ok(Revision::V4),
+        _ => Err(Expected("`3` or `4`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<Options> {
+        let owned: Vec<_> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Options::parse(&owned)
+    }
+
+    #[test]
+    fn transports_in_order() {
+        let of = |list| {
+            let settings = parse(&[("transports", list)]).unwrap().settings();
+            (settings.first, settings.upgrade)
+        };
+        assert_eq!(parse(&[]).unwrap(), Options::default());
+        assert_eq!(of("polling,websocket"), (Carrier::Polling, true));
+        assert_eq!(of("[\"polling\", \"websocket\"]"), (Carrier::Polling, true));
+        assert_eq!(of("POLLING"), (Carrier::Polling, false));
+        assert_eq!(of("websocket"), (Carrier::Websocket, false));
+        assert_eq!(of("websocket polling"), (Carrier::Websocket, false));
+        for list in ["", "[]", "pigeons", "polling,pigeons"] {
+            assert!(matches!(parse(&[("transports", list)]), Err(Error::Option(_))), "{list}");
+        }
+    }
+
+    #[test]
+    fn the_others() {
+        let upgrade = |pairs| parse(pairs).unwrap().settings().upgrade;
+        assert!(upgrade(&[]));
+        assert!(!upgrade(&[("upgrade", "false")]));
+        assert!(!upgrade(&[("Upgrade", "false"), ("transports", "polling,websocket")]));
+        assert!(!parse(&[("forceBase64", "0")]).unwrap().format().b64);
+        for name in ["protocol", "EIO"] {
+            let options = parse(&[(name, "3"), ("doubleEncoding", "true")]).unwrap();
+            assert_eq!(options.format().revision, Revision::V3);
+            assert!(options.format().double);
+            assert!(matches!(parse(&[(name, "2")]), Err(Error::Option(_))));
+        }
+        assert!(!parse(&[("doubleEncoding", "true")]).unwrap().format().double);
+        let error = parse(&[("upgrade", "perhaps")]).unwrap_err().to_string();
+        assert!(error.contains("upgrade") && error.contains("perhaps"), "{error}");
+        assert_eq!(parse(&[("rememberUpgrade", "true")]).unwrap(), Options::default());
+    }
+}

@@ -1,0 +1,136 @@
+//! The WebSocket of a session, from dialling it on, in steps that never wait.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::client::dial::Dialler;
+use crate::client::transport::{Step, Target};
+use crate::client::wait::{Ready, Wants};
+use crate::close::CloseReason;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::net::Waker;
+use crate::transformers::websockets::client::{Handshake, Link, Open};
+
+/// See the module.
+pub(super) struct Socket {
+    target: Target,
+    /// Longest message in bytes.
+    longest: usize,
+    stage: Stage,
+}
+
+enum Stage {
+    Dialling(Dialler),
+    Handshake(Handshake),
+    Open(Box<Open>),
+    Over,
+}
+
+/// What a step has led to.
+pub(super) enum Heard {
+    Nothing,
+    /// It is open.
+    Opened,
+    /// A message.
+    Frame(Frame),
+    /// It could not be opened. The last step.
+    Failed(Error),
+    /// It was open and has ended. The last step.
+    Closed(CloseReason),
+}
+
+impl Socket {
+    /// Begins to connect; to this address if the server was reached before.
+    /// `max_length`: the longest message that is accepted, in bytes.
+    pub fn dial(target: Target, address: Option<SocketAddr>, longest: usize) -> Result<Self> {
+        let mut dialler = Dialler::again(&target, address)?;
+        let stage = match dialler.proceed(Ready::default())? {
+            Some(stream) => Stage::Handshake(Handshake::new(stream, &target)),
+            None => Stage::Dialling(dialler),
+        };
+        Ok(Socket { target, longest, stage })
+    }
+
+    /// The way out, once it is open.
+    pub fn link(&self) -> Option<&Arc<Link>> {
+        match &self.stage {
+            Stage::Open(open) => Some(open.link()),
+            _ => None,
+        }
+    }
+
+    /// What it waits for, and until when.
+    pub fn wants(&self, paused: bool) -> (Wants, Option<Instant>) {
+        match &self.stage {
+            Stage::Dialling(dialler) => dialler.wants(),
+            Stage::Handshake(handshake) => (handshake.wants(), None),
+            Stage::Open(open) => (open.wants(paused), None),
+            Stage::Over => (None, None),
+        }
+    }
+
+    /// Goes on, without waiting. It may have more to tell than one step says:
+    /// until it tells nothing, it is asked again, with nothing ready.
+    pub fn proceed(&mut self, ready: Ready, paused: bool) -> Heard {
+        match self.step(ready, paused) {
+            Ok(heard) => heard,
+            Err(error) => {
+                self.stage = Stage::Over;
+                Heard::Failed(error)
+            }
+        }
+    }
+
+    fn step(&mut self, ready: Ready, paused: bool) -> Result<Heard> {
+        match &mut self.stage {
+            Stage::Dialling(dialler) => {
+                let Some(stream) = dialler.proceed(ready)? else { return Ok(Heard::Nothing) };
+                self.stage = Stage::Handshake(Handshake::new(stream, &self.target));
+                self.step(Ready { read: false, write: true }, paused)
+            }
+            Stage::Handshake(handshake) => {
+                let Some(answer) = handshake.proceed(ready)? else { return Ok(Heard::Nothing) };
+                let stage = std::mem::replace(&mut self.stage, Stage::Over);
+                let Stage::Handshake(handshake) = stage else { return Ok(Heard::Nothing) };
+                let open = handshake.finish(&answer, &self.target, self.longest)?;
+                self.stage = Stage::Open(Box::new(open));
+                Ok(Heard::Opened)
+            }
+            Stage::Open(open) => {
+                let idle = ready == Ready::default();
+                let step = if idle { open.decoded() } else { open.proceed(ready, paused) };
+                Ok(step.map_or(Heard::Nothing, heard))
+            }
+            Stage::Over => Ok(Heard::Nothing),
+        }
+    }
+
+    /// Begins to close; `why` is told to the server.
+    pub fn close(&mut self, why: Option<(u16, &str)>) {
+        if let Stage::Open(open) = &mut self.stage {
+            open.close(why);
+        }
+    }
+
+    /// What is left to do after the session's end.
+    pub fn last(&mut self, waker: &Waker, until: Option<Instant>) -> Step {
+        let Stage::Open(open) = &mut self.stage else {
+            return Step::Closed(CloseReason::lost(""));
+        };
+        match open.next(waker, until, false) {
+            Step::Message(_) | Step::Waited => Step::Waited,
+            last => last,
+        }
+    }
+}
+
+fn heard(step: Step) -> Heard {
+    match step {
+        Step::Message(frame) => Heard::Frame(frame),
+        Step::Closed(reason) => Heard::Closed(reason),
+        Step::Failed(error) => Heard::Failed(error),
+        Step::Waited | Step::Open(_) => Heard::Nothing,
+    }
+}

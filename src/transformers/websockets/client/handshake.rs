@@ -1,0 +1,95 @@
+//! The handshake of RFC 6455 section 4.1, by the client.
+
+use std::sync::Arc;
+
+use super::link::Link;
+use super::open::Open;
+use crate::base64;
+use crate::client::answer::{Answer, Reader};
+use crate::client::transport::Target;
+use crate::client::wait::{Ready, Wants};
+use crate::error::{Error, Result};
+use crate::net::Stream;
+use crate::transformers::websockets::packet::{self, Decoder, Role};
+
+/// A connection that asks to be upgraded.
+pub(in crate::transformers) struct Handshake {
+    stream: Arc<Stream>,
+    key: String,
+    /// What is still to be sent.
+    request: Vec<u8>,
+    reader: Reader,
+}
+
+impl Handshake {
+    /// Begins on a connection to this target.
+    pub fn new(stream: Arc<Stream>, target: &Target) -> Self {
+        let key = base64::encode(&fastrand::u128(..).to_ne_bytes());
+        let request = request(target, &key).into_bytes();
+        Handshake { stream, key, request, reader: Reader::default() }
+    }
+
+    /// What it waits for.
+    pub fn wants(&self) -> Wants {
+        let want = Ready { read: true, write: !self.request.is_empty() };
+        Some((Arc::clone(&self.stream), want))
+    }
+
+    /// Goes on with what was waited for; the answer, when it is there.
+    pub fn proceed(&mut self, ready: Ready) -> Result<Option<Answer>> {
+        if ready.write && !self.request.is_empty() {
+            match self.stream.offer(&self.request) {
+                Ok(sent) => drop(self.request.drain(..sent)),
+                // A server that refuses without listening is still heard.
+                Err(_) if ready.read => self.request.clear(),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if !ready.read {
+            return Ok(None);
+        }
+        self.reader.read(&self.stream)
+    }
+
+    /// The connection, upgraded. `max_length`: the longest message that is
+    /// accepted, in bytes.
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn finish(self, answer: &Answer, target: &Target, max_length: usize) -> Result<Open> {
+        check(answer, &self.key)?;
+        let mut decoder = Decoder::new(Role::Client, max_length);
+        decoder.feed(&answer.body);
+        Ok(Open::new(Link::new(self.stream, Arc::clone(&target.waker)), decoder))
+    }
+}
+
+/// The request of RFC 6455 section 4.1. No extension is offered.
+fn request(target: &Target, key: &str) -> String {
+    target.request(&format!(
+        "Upgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+    ))
+}
+
+/// The answer must be the one of RFC 6455 section 4.1 to this key.
+fn check(answer: &Answer, key: &str) -> Result<()> {
+    if answer.status != 101 {
+        return Err(answer.refusal());
+    }
+    let bad = |what: &str| Err(Error::Protocol(format!("bad WebSocket handshake: {what}")));
+    let fields = &answer.fields;
+    if !fields.lists("upgrade", "websocket") || !fields.lists("connection", "upgrade") {
+        return bad("no upgrade to websocket");
+    }
+    if answer.header("sec-websocket-accept") != Some(&packet::accept_key(key)) {
+        return bad("wrong Sec-WebSocket-Accept");
+    }
+    if answer.header("sec-websocket-extensions").is_some_and(|e| !e.trim().is_empty()) {
+        return bad("an extension that was not offered");
+    }
+    if answer.header("sec-websocket-protocol").is_some() {
+        return bad("a subprotocol that was not offered");
+    }
+    Ok(())
+}

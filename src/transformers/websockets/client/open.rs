@@ -1,0 +1,176 @@
+//! An open WebSocket, driven by the thread that reads it.
+
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::link::Link;
+use crate::client::transport::Step;
+use crate::client::wait::{Ready, Wants, on, wait};
+use crate::close::{CloseReason, Ended};
+use crate::net::Waker;
+use crate::transformers::websockets::packet::{Decoder, Event, Violation};
+
+/// See the module.
+pub(in crate::transformers) struct Open {
+    link: Arc<Link>,
+    decoder: Decoder,
+    phase: Phase,
+    pings: Pings,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Open,
+    /// We said goodbye and wait for the answer.
+    Closing,
+    /// Both did, or the peer broke the protocol: what still comes is thrown
+    /// away, because closing a socket with something unread in it would
+    /// destroy our goodbye on its way.
+    Draining,
+}
+
+impl Open {
+    /// A connection that was upgraded.
+    pub(super) fn new(link: Link, decoder: Decoder) -> Self {
+        let link = Arc::new(link);
+        Open { link, decoder, phase: Phase::Open, pings: Pings::default() }
+    }
+
+    /// The way out.
+    pub fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// Begins to close, with a code and a text or without: what was written
+    /// goes first.
+    pub fn close(&mut self, why: Option<(u16, &str)>) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Closing;
+            self.link.say_close(why);
+        }
+    }
+
+    /// Waits once, and tells what has come; see
+    /// [`Connection::next`](crate::client::transport::Connection::next).
+    pub fn next(&mut self, waker: &Waker, until: Option<Instant>, paused: bool) -> Step {
+        if !paused && let Some(step) = self.decoded() {
+            return step;
+        }
+        match wait(waker, on(&self.wants(paused)), until) {
+            Ok(ready) => self.proceed(ready, paused).unwrap_or(Step::Waited),
+            Err(error) => lost(&error.to_string()),
+        }
+    }
+
+    /// What it waits for.
+    pub fn wants(&self, paused: bool) -> Wants {
+        let draining = self.phase == Phase::Draining;
+        let write = !draining && self.link.is_waiting();
+        Some((Arc::clone(self.link.stream()), Ready { read: draining || !paused, write }))
+    }
+
+    /// Goes on with what was waited for; tells the first of what has come.
+    pub fn proceed(&mut self, ready: Ready, paused: bool) -> Option<Step> {
+        if self.phase == Phase::Draining {
+            return if ready.read { self.drained() } else { None };
+        }
+        if ready.write && self.link.is_waiting() && self.link.flush().is_err() {
+            self.link.give_up();
+        }
+        if paused || !ready.read {
+            return None;
+        }
+        match self.link.stream().read(self.decoder.space()) {
+            Ok(0) => return Some(lost("end of stream")),
+            Ok(read) => self.decoder.filled(read),
+            Err(error) => return Some(lost(&error.to_string())),
+        }
+        self.decoded()
+    }
+
+    /// What is buffered, as long as there is something whole.
+    pub fn decoded(&mut self) -> Option<Step> {
+        if self.phase == Phase::Draining {
+            return None;
+        }
+        loop {
+            match self.decoder.next() {
+                Ok(None) => return None,
+                Ok(Some(Event::Message(frame))) => return Some(Step::Message(frame)),
+                Ok(Some(Event::Ping(payload))) if self.pings.allow() => self.link.pong(&payload),
+                Ok(Some(Event::Ping(_))) => {
+                    let flood = Violation { code: 1008, text: "too many pings" };
+                    return Some(self.violated(flood));
+                }
+                Ok(Some(Event::Pong(_))) => {}
+                Ok(Some(Event::Close(why))) => return self.closed(why),
+                Err(violation) => return Some(self.violated(violation)),
+            }
+        }
+    }
+
+    /// The peer's close frame: the goodbye, or the answer to ours.
+    fn closed(&mut self, why: Option<(u16, String)>) -> Option<Step> {
+        let (code, text) = why.unwrap_or((1005, String::new()));
+        self.bye((code != 1005).then_some((code, text.as_str())));
+        if self.phase == Phase::Closing {
+            self.phase = Phase::Draining;
+            return None;
+        }
+        self.phase = Phase::Draining;
+        Some(Step::Closed(CloseReason::new(Ended::Remote, code, text, true)))
+    }
+
+    /// Says goodbye for good: a close frame, unless one was sent, and the end
+    /// of the stream.
+    fn bye(&self, why: Option<(u16, &str)>) {
+        self.link.say_close(why);
+        self.link.stream().shutdown(Shutdown::Write);
+    }
+
+    fn drained(&self) -> Option<Step> {
+        let mut waste = [0; 4096];
+        match self.link.stream().read(&mut waste) {
+            Ok(1..) => None,
+            _ => Some(lost("end of stream")),
+        }
+    }
+
+    fn violated(&mut self, violation: Violation) -> Step {
+        self.bye(Some((violation.code, violation.text)));
+        self.phase = Phase::Draining;
+        Step::Closed(CloseReason::new(Ended::Protocol, violation.code, violation.text, true))
+    }
+}
+
+fn lost(text: &str) -> Step {
+    Step::Closed(CloseReason::lost(text))
+}
+
+impl Drop for Open {
+    /// Frees whoever is blocked in a write.
+    fn drop(&mut self) {
+        self.link.cut();
+    }
+}
+
+/// Counts the peer's pings, per second.
+#[derive(Default)]
+struct Pings {
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Pings {
+    const MAX: u32 = 1_000;
+
+    fn allow(&mut self) -> bool {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
+            *self = Pings { since: Some(now), count: 0 };
+        }
+        self.count += 1;
+        self.count <= Self::MAX
+    }
+}
