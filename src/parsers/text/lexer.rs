@@ -37,6 +37,14 @@ impl<'de> Lexer<'de> {
     /// Skips white space and shows the byte after it, without taking it.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
+        match self.byte() {
+            Some(byte) if byte > b' ' => Some(byte),
+            _ => self.peek_far(),
+        }
+    }
+
+    /// As [`peek`](Self::peek), where there may be white space.
+    fn peek_far(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -48,7 +56,7 @@ impl<'de> Lexer<'de> {
     /// Takes the byte if it is next, after white space.
     #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
-        let hit = self.peek() == Some(byte);
+        let hit = self.byte() == Some(byte) || self.peek() == Some(byte);
         self.at += usize::from(hit);
         hit
     }
@@ -79,35 +87,38 @@ impl<'de> Lexer<'de> {
         }
     }
 
-    /// Takes a string, whose quote is next, if it has no escapes.
+    /// Takes a string, whose quote is next, if it has no escapes; else tells
+    /// where its first one is, or whatever does not belong into a string.
     #[inline]
-    pub fn plain_string(&mut self) -> Option<&'de str> {
+    pub fn plain_string(&mut self) -> Result<&'de str, usize> {
         let start = self.at + 1;
         let end = scan::run::<false>(self.bytes(), start);
-        if self.bytes().get(end) != Some(&b'"') {
-            return None;
+        match self.text.get(start..end) {
+            Some(text) if self.bytes().get(end) == Some(&b'"') => {
+                self.at = end + 1;
+                Ok(text)
+            }
+            _ => Err(end),
         }
-        self.at = end + 1;
-        self.text.get(start..end)
     }
 
     /// Takes a string, whose quote is next. A lone surrogate becomes U+FFFD.
     #[inline]
     pub fn string(&mut self) -> Result<Cow<'de, str>, Fault> {
         match self.plain_string() {
-            Some(text) => Ok(Cow::Borrowed(text)),
-            None => self.escaped_string().map(Cow::Owned),
+            Ok(text) => Ok(Cow::Borrowed(text)),
+            Err(special) => self.escaped_string(special).map(Cow::Owned),
         }
     }
 
-    /// Takes a string, whose quote is next, and resolves its escapes.
-    pub fn escaped_string(&mut self) -> Result<String, Fault> {
+    /// Takes a string, whose quote is next and whose first escape is there, and
+    /// resolves its escapes.
+    pub fn escaped_string(&mut self, special: usize) -> Result<String, Fault> {
         let mut start = self.at + 1;
-        let first = scan::run::<false>(self.bytes(), start);
+        self.at = special;
         // Escapes rarely come alone.
-        let mut out = String::with_capacity(first - start + 16);
+        let mut out = String::with_capacity(special - start + 16);
         loop {
-            self.at = scan::run::<false>(self.bytes(), start);
             out.push_str(&self.text[start..self.at]);
             match self.byte() {
                 Some(b'"') => {
@@ -119,6 +130,7 @@ impl<'de> Lexer<'de> {
                 None => return self.fault("a string without an end"),
             }
             start = self.at;
+            self.at = scan::run::<false>(self.bytes(), start);
         }
     }
 
@@ -219,28 +231,43 @@ impl<'de> Lexer<'de> {
         Ok(whole)
     }
 
+    /// Takes a number, if it is a whole one that any 64 bits can hold, written
+    /// in the plainest way and without white space before it.
+    #[inline]
+    pub fn int(&mut self) -> Option<i64> {
+        let negative = self.byte() == Some(b'-');
+        let (mantissa, end) = self.mantissa(self.at + usize::from(negative))?;
+        if matches!(self.bytes().get(end), Some(b'.' | b'e' | b'E')) || (mantissa == 0 && negative)
+        {
+            return None;
+        }
+        self.at = end;
+        Some(if negative { -mantissa } else { mantissa })
+    }
+
+    /// The digits from a place on, as a number, and where they end; if they are
+    /// one to 18 without a leading zero.
+    #[inline]
+    fn mantissa(&self, first: usize) -> Option<(i64, usize)> {
+        let digits = self.bytes().get(first..)?;
+        let (mut n, mut count) = (0i64, 0);
+        while let Some(digit @ b'0'..=b'9') = digits.get(count) {
+            // Beyond 18 digits it is not used.
+            n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            count += 1;
+        }
+        let plain = count == 1 || ((2..=18).contains(&count) && digits[0] != b'0');
+        plain.then_some((n, first + count))
+    }
+
     /// Takes a number. Whole ones keep their digits if 64 bits can hold them;
     /// beyond the range of doubles it is infinite, as in JavaScript.
     #[inline]
     pub fn number(&mut self) -> Result<Number, Fault> {
-        let start = self.at;
-        let negative = self.byte() == Some(b'-');
-        let first = start + usize::from(negative);
-        let mut at = first;
-        let mut n: i64 = 0;
-        while let Some(digit @ b'0'..=b'9') = self.bytes().get(at) {
-            // Beyond 18 digits it is not used.
-            n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
-            at += 1;
+        match self.int() {
+            Some(int) => Ok(int.into()),
+            None => self.other_number(),
         }
-        let count = at - first;
-        let more = matches!(self.bytes().get(at), Some(b'.' | b'e' | b'E'));
-        let leading_zero = count != 1 && self.bytes().get(first) == Some(&b'0');
-        if more || leading_zero || count == 0 || count > 18 || (n == 0 && negative) {
-            return self.other_number();
-        }
-        self.at = at;
-        Ok(if negative { -n } else { n }.into())
     }
 
     /// As [`number`](Self::number), for any.
