@@ -92,7 +92,21 @@ impl<'de> Lexer<'de> {
     #[inline]
     pub fn plain_string(&mut self) -> Result<&'de str, usize> {
         let start = self.at + 1;
-        let end = scan::run::<false>(self.bytes(), start);
+        // Most strings are short.
+        let word = self.bytes().get(start..).and_then(|rest| rest.first_chunk::<8>());
+        match word.and_then(|word| scan::first::<false>(u64::from_le_bytes(*word))) {
+            Some(len) => self.cut(start, start + len),
+            None => self.long_string(start),
+        }
+    }
+
+    fn long_string(&mut self, start: usize) -> Result<&'de str, usize> {
+        self.cut(start, scan::run::<false>(self.bytes(), start))
+    }
+
+    /// Takes the string between two places if it ends there.
+    #[inline]
+    fn cut(&mut self, start: usize, end: usize) -> Result<&'de str, usize> {
         match self.text.get(start..end) {
             Some(text) if self.bytes().get(end) == Some(&b'"') => {
                 self.at = end + 1;
@@ -264,10 +278,36 @@ impl<'de> Lexer<'de> {
     /// beyond the range of doubles it is infinite, as in JavaScript.
     #[inline]
     pub fn number(&mut self) -> Result<Number, Fault> {
-        match self.int() {
-            Some(int) => Ok(int.into()),
+        if let Some(int) = self.int() {
+            return Ok(int.into());
+        }
+        match self.decimal() {
+            Some(float) => Ok(float.into()),
             None => self.other_number(),
         }
+    }
+
+    /// Takes a number with a short fraction and no exponent: the digits and the
+    /// power of ten are exact as doubles, so their quotient is the nearest one.
+    fn decimal(&mut self) -> Option<f64> {
+        const POWERS: [f64; 16] =
+            [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+        let negative = self.byte() == Some(b'-');
+        let first = self.at + usize::from(negative);
+        let (whole, point) = self.mantissa(first)?;
+        let fraction = self.bytes().get(point..)?.strip_prefix(b".")?;
+        let (mut n, mut count) = (whole, 0);
+        while let Some(digit @ b'0'..=b'9') = fraction.get(count) {
+            n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            count += 1;
+        }
+        let short = count > 0 && point - first + count <= 15;
+        if !short || matches!(fraction.get(count), Some(b'e' | b'E')) {
+            return None;
+        }
+        self.at = point + 1 + count;
+        let float = n as f64 / POWERS[count];
+        Some(if negative { -float } else { float })
     }
 
     /// As [`number`](Self::number), for any.

@@ -32,8 +32,14 @@ pub(super) enum Dialect {
 /// Room that a thread keeps for its next message, in bytes.
 const KEPT: usize = 1024;
 
+/// Most room that is made for a message because the one before it was so long,
+/// in bytes.
+const GUESS: usize = 256 * 1024;
+
 thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The length of the last message that did not fit into that.
+    static LAST: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Encodes to a frame; `None` for `undefined`.
@@ -44,7 +50,12 @@ pub(super) fn encode<T: Serialize + ?Sized>(
     // A thread that is ending has none any more.
     let mut out = SCRATCH.try_with(Cell::take).unwrap_or_default();
     out.clear();
+    let last = LAST.try_with(Cell::get).unwrap_or_default();
+    if last > out.capacity() {
+        out = Vec::with_capacity(last)
+    }
     let frame = ser::write(value, dialect, &mut out).and_then(|()| frame(&out));
+    let _ = LAST.try_with(|last| last.set(if out.len() > KEPT { out.len() } else { 0 }.min(GUESS)));
     if out.capacity() <= KEPT {
         let _ = SCRATCH.try_with(|scratch| scratch.set(out));
     }

@@ -124,11 +124,16 @@ fn many<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
 /// marked wrongly (borrows run upwards), so only the lowest counts.
 #[inline(always)]
 fn hits<const WRITING: bool>(word: u64) -> u64 {
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quotes = zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
-    let separators = if WRITING { zero(word ^ (ONES * 0xE2)) } else { 0 };
-    (control | quotes | separators) & HIGHS
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound));
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    // With this bit turned over the quote follows the control characters.
+    let control_or_quote = below(word ^ (ONES * 2), 0x21);
+    let ascii = (control_or_quote | is(b'\\')) & !word;
+    if WRITING {
+        let separator = word ^ (ONES * 0xE2);
+        return (ascii | (below(separator, 1) & !separator)) & HIGHS;
+    }
+    ascii & HIGHS
 }
 
 #[cfg(test)]

@@ -200,12 +200,7 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     }
 
     #[inline]
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        name: &'static str,
-    ) -> Wrote {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Wrote {
         self.serialize_str(name)
     }
 
@@ -267,7 +262,14 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     fn serialize_map(self, _: Option<usize>) -> Result<Object<'a, 'b>, Fault> {
         self.open(b'{')?;
         let start = self.out.len();
-        Ok(Object { writer: self, start, mark: start, first: true, keys: Keys::default(), variant: false })
+        Ok(Object {
+            writer: self,
+            start,
+            mark: start,
+            first: true,
+            keys: Keys::default(),
+            variant: false,
+        })
     }
 
     #[inline]
