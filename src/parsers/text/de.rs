@@ -190,6 +190,15 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     #[inline]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b't') => self.lexer.word("true").and_then(|()| visitor.visit_bool(true)),
+            Some(b'f') => self.lexer.word("false").and_then(|()| visitor.visit_bool(false)),
+            _ => self.any(false, visitor),
+        }
+    }
+
+    #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
         match self.lexer.peek() {
             Some(b'"') => self.string(visitor),
@@ -262,7 +271,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i128 u128 char unit unit_struct identifier
+        i128 u128 char unit unit_struct identifier
     }
 }
 
@@ -294,25 +303,8 @@ struct Entries<'a, 'de> {
 }
 
 impl<'de> Entries<'_, 'de> {
-    #[cold]
-    fn escaped_key<S: DeserializeSeed<'de>>(
-        &mut self,
-        special: usize,
-        seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
-        let key = self.reader.lexer.escaped_string(special)?;
-        seed.deserialize(KeyDeserializer(Cow::Owned(key))).map(Some)
-    }
-}
-
-impl<'de> MapAccess<'de> for Entries<'_, 'de> {
-    type Error = Fault;
-
-    #[inline]
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
+    /// The next key, with its colon, in any way it can be written.
+    fn any_key<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
         let lexer = &mut self.reader.lexer;
         if self.first {
             self.first = false;
@@ -325,15 +317,30 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         if lexer.peek() != Some(b'"') {
             return lexer.fault("expected a key");
         }
-        match lexer.plain_string() {
-            Ok(key) => seed.deserialize(KeyDeserializer(Cow::Borrowed(key))).map(Some),
-            Err(special) => self.escaped_key(special, seed),
+        let key = lexer.string()?;
+        lexer.expect(b':', "expected a colon")?;
+        seed.deserialize(KeyDeserializer(key)).map(Some)
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'_, 'de> {
+    type Error = Fault;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        if !self.first
+            && let Some(key) = self.reader.lexer.short_key()
+        {
+            return seed.deserialize(KeyDeserializer(Cow::Borrowed(key))).map(Some);
         }
+        self.any_key(seed)
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        self.reader.lexer.expect(b':', "expected a colon")?;
         seed.deserialize(&mut *self.reader)
     }
 }

@@ -96,12 +96,13 @@ impl<'de> Lexer<'de> {
         let word = self.bytes().get(start..).and_then(|rest| rest.first_chunk::<8>());
         match word.and_then(|word| scan::first::<false>(u64::from_le_bytes(*word))) {
             Some(len) => self.cut(start, start + len),
-            None => self.long_string(start),
+            None => self.long_string(start, 8 * usize::from(word.is_some())),
         }
     }
 
-    fn long_string(&mut self, start: usize) -> Result<&'de str, usize> {
-        self.cut(start, scan::run::<false>(self.bytes(), start))
+    /// As [`plain_string`](Self::plain_string), when so much of it is plain.
+    fn long_string(&mut self, start: usize, plain: usize) -> Result<&'de str, usize> {
+        self.cut(start, scan::run::<false>(self.bytes(), start + plain))
     }
 
     /// Takes the string between two places if it ends there.
@@ -114,6 +115,22 @@ impl<'de> Lexer<'de> {
             }
             _ => Err(end),
         }
+    }
+
+    /// Takes a comma, a short key and its colon, if they are next in the plainest
+    /// way.
+    #[inline]
+    pub fn short_key(&mut self) -> Option<&'de str> {
+        let window = self.bytes().get(self.at..)?.first_chunk::<16>()?;
+        let [b',', b'"', rest @ ..] = window else { return None };
+        let len = scan::first::<false>(u64::from_le_bytes(*rest.first_chunk()?))?;
+        if rest[len] != b'"' || rest[len + 1] != b':' {
+            return None;
+        }
+        let start = self.at + 2;
+        let key = self.text.get(start..start + len)?;
+        self.at = start + len + 2;
+        Some(key)
     }
 
     /// Takes a string, whose quote is next. A lone surrogate becomes U+FFFD.

@@ -64,41 +64,63 @@ pub(super) fn key(out: &mut Vec<u8>, first: bool, key: &str) {
 }
 
 /// As [`key`], for the names of fields: where they are known to the compiler,
-/// little is left of this.
+/// it does most of this.
 #[inline(always)]
 pub(super) fn field(out: &mut Vec<u8>, first: bool, name: &'static str) {
-    if !scan::is_plain(name.as_bytes()) {
+    let len = name.len();
+    if len > 12 || !scan::is_plain(name.as_bytes()) {
         return key(out, first, name);
     }
-    out.reserve(name.len() + 4);
-    out.extend_from_slice(if first { b"\"" } else { b",\"" });
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
+    let (head, tail) = name.as_bytes().split_at(len.min(8));
+    let (head, tail) = match head.first_chunk::<8>() {
+        Some(word) => (u64::from_le_bytes(*word), scan::few(tail)),
+        None => (scan::few(head), 0),
+    };
+    let name = u128::from(head) | u128::from(tail) << 64;
+    let quoted = u128::from(b'"') | name << 8 | u128::from_le_bytes(ENDED) << (8 * len + 8);
+    let (text, count) = if first { (quoted, len + 3) } else { (quoted << 8 | COMMA, len + 4) };
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(out.len() - 16 + count);
 }
+
+const COMMA: u128 = b',' as u128;
+
+/// What comes after a key.
+const ENDED: [u8; 16] = [b'"', b':', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// The letter behind the backslash for each byte below 0x60 that needs one, and
+/// for some that need none.
+const LETTERS: [u8; 0x60] = {
+    let mut letters = [b'u'; 0x60];
+    letters[0x08] = b'b';
+    letters[0x09] = b't';
+    letters[0x0A] = b'n';
+    letters[0x0C] = b'f';
+    letters[0x0D] = b'r';
+    letters[b'"' as usize] = b'"';
+    letters[b'\\' as usize] = b'\\';
+    letters
+};
 
 /// Writes the byte that is first, which may need an escape, and returns what
 /// comes after it.
+#[inline]
 fn escape<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
-    let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
     let Some((byte, rest)) = bytes.split_first() else { return bytes };
-    let escape: &[u8] = match byte {
-        b'"' => b"\\\"",
-        b'\\' => b"\\\\",
-        0x08 => b"\\b",
-        b'\t' => b"\\t",
-        b'\n' => b"\\n",
-        0x0C => b"\\f",
-        b'\r' => b"\\r",
-        0xE2 => match rest {
-            [0x80, third @ (0xA8 | 0xA9), rest @ ..] => {
+    match LETTERS.get(usize::from(*byte)) {
+        Some(b'u') => {
+            let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(*byte)]);
+        }
+        Some(letter) => out.extend_from_slice(&[b'\\', *letter]),
+        None => match rest {
+            [0x80, third @ (0xA8 | 0xA9), rest @ ..] if *byte == 0xE2 => {
                 out.extend_from_slice(if *third == 0xA8 { b"\\u2028" } else { b"\\u2029" });
                 return rest;
             }
-            _ => &[0xE2],
+            _ => out.push(*byte),
         },
-        _ => &[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(*byte)],
-    };
-    out.extend_from_slice(escape);
+    }
     rest
 }
 
@@ -170,16 +192,29 @@ fn eight(n: u64) -> u64 {
 
 const ZEROS: u64 = u64::from_ne_bytes(*b"00000000");
 
+/// As [`eight`], for numbers below 10^4.
+#[inline]
+fn four(n: u64) -> u64 {
+    let hundreds = n * 5243 >> 19;
+    let twos = hundreds | (n - hundreds * 100) << 16;
+    let tens = (twos * 103 >> 10) & 0x0F_000F;
+    tens | (twos - tens * 10) << 8
+}
+
 #[inline]
 pub(super) fn uint(out: &mut Vec<u8>, n: u64) {
-    if n < 100_000_000 {
+    // Zero has one digit.
+    let (digits, zeros) = if n < 10_000 {
+        let digits = four(n) << 32;
+        (digits, (digits | 1 << 56).trailing_zeros() / 8)
+    } else if n < 100_000_000 {
         let digits = eight(n);
-        // Zero has one digit.
-        let zeros = (digits | 1 << 56).trailing_zeros() / 8;
-        return put(out, (digits | ZEROS) >> (8 * zeros), 8 - zeros as usize);
-    }
-    uint(out, n / 100_000_000);
-    put(out, eight(n % 100_000_000) | ZEROS, 8);
+        (digits, digits.trailing_zeros() / 8)
+    } else {
+        uint(out, n / 100_000_000);
+        (eight(n % 100_000_000), 0)
+    };
+    put(out, (digits | ZEROS) >> (8 * zeros), 8 - zeros as usize);
 }
 
 /// Writes a double as JavaScript does; `null` if it is not finite.
