@@ -179,7 +179,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     hints! {
-        deserialize_seq() deserialize_tuple(len: usize)
+        deserialize_tuple(len: usize)
         deserialize_map() deserialize_tuple_struct(name: &'static str, len: usize)
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
     }
@@ -187,6 +187,14 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
         self.any(false, visitor)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b'[') => self.array(visitor),
+            _ => hinted!(self, visitor, deserialize_seq()),
+        }
     }
 
     #[inline]

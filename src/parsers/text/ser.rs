@@ -369,14 +369,22 @@ impl Object<'_, '_> {
 
     #[inline]
     fn close(&mut self) {
-        if self.writer.ejson() && self.keys.is_wrapper() {
-            let before = self.start - 1;
-            self.writer.out.splice(before..before, *b"{\"$escape\":");
-            self.writer.out.push(b'}');
+        if self.writer.ejson() {
+            self.escape();
         }
         self.writer.close(b'}');
         if self.variant {
             self.writer.close(b'}');
+        }
+    }
+
+    /// What looks like a wrapper of EJSON, but is none, is put into one.
+    #[inline(never)]
+    fn escape(&mut self) {
+        if self.keys.is_wrapper() {
+            let before = self.start - 1;
+            self.writer.out.splice(before..before, *b"{\"$escape\":");
+            self.writer.out.push(b'}');
         }
     }
 }

@@ -222,15 +222,40 @@ pub(super) fn float(out: &mut Vec<u8>, n: f64) {
     match crate::value::whole(n) {
         // Up to 2^53 the digits are exact and JavaScript's.
         Some(int) if int.unsigned_abs() <= 1 << 53 => self::int(out, int),
-        // Within these bounds Rust and JavaScript agree.
-        None if n.fract() != 0.0 && (1e-5..1e15).contains(&n.abs()) => {
-            // Writing to memory does not fail.
-            let _ = serde_json::to_writer(out, &n);
+        // Within these bounds, where only fractions are left, Rust and JavaScript
+        // agree.
+        None if (1e-5..1e15).contains(&n.abs()) => {
+            if !short_fraction(out, n) {
+                // Writing to memory does not fail.
+                let _ = serde_json::to_writer(out, &n);
+            }
         }
         _ if n == 0.0 => out.push(b'0'),
         _ if n.is_finite() => javascript(out, Digits::of(n).as_slice()),
         _ => out.extend_from_slice(b"null"),
     }
+}
+
+/// Writes a number with a fraction if it has up to eight digits in that and 15 in
+/// all. No two such numbers are the same double, so they are also the fewest
+/// digits that make it out.
+#[inline]
+fn short_fraction(out: &mut Vec<u8>, n: f64) -> bool {
+    const SCALE: i64 = 100_000_000;
+    let (size, scale) = (n.abs(), SCALE as f64);
+    let scaled = (size * scale + 0.5) as i64;
+    if size >= 1e7 || scaled as f64 / scale != size {
+        return false;
+    }
+    if n < 0.0 {
+        out.push(b'-');
+    }
+    let scaled = scaled.unsigned_abs();
+    uint(out, scaled / SCALE.unsigned_abs());
+    out.push(b'.');
+    let digits = eight(scaled % SCALE.unsigned_abs());
+    put(out, digits | ZEROS, 8 - digits.leading_zeros() as usize / 8);
+    true
 }
 
 /// As [`float`], with the digits that make out an `f32`.
