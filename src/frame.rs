@@ -1,10 +1,11 @@
 //! The unit that a transformer carries: one encoded message.
 
-use std::borrow::Cow;
+pub(crate) mod room;
+mod shared;
+
 use std::fmt;
-use std::hash::{Hash, Hasher};
-use std::ops::Deref;
-use std::sync::Arc;
+
+pub use shared::{FrameBytes, FrameText};
 
 /// One encoded message: what a parser produces and a transformer carries.
 ///
@@ -24,139 +25,6 @@ pub enum Frame {
     Text(FrameText),
     /// A binary message, as the `binary` and `msgpack` parsers produce.
     Binary(FrameBytes),
-}
-
-/// The text of a [`Frame`]: a shared `str`.
-pub type FrameText = Shared<str, String>;
-
-/// The bytes of a binary [`Frame`]: a shared `[u8]`.
-pub type FrameBytes = Shared<[u8], Vec<u8>>;
-
-/// What a [`Frame`] shares between its clones: a `T`, kept as it was given if it
-/// came as a long `O`.
-pub struct Shared<T: ?Sized, O>(Kept<T, O>);
-
-enum Kept<T: ?Sized, O> {
-    /// In one piece with its reference count.
-    Close(Arc<T>),
-    /// As it was given, without room to spare.
-    Given(Arc<O>),
-}
-
-/// From this length on, in bytes, a `String` or `Vec` is not copied.
-const LONG: usize = 1024;
-
-impl<T: ?Sized, O: Deref<Target = T>> Deref for Shared<T, O> {
-    type Target = T;
-
-    #[inline]
-    fn deref(&self) -> &T {
-        match &self.0 {
-            Kept::Close(kept) => kept,
-            Kept::Given(given) => given,
-        }
-    }
-}
-
-impl<T: ?Sized, O> Clone for Shared<T, O> {
-    fn clone(&self) -> Self {
-        Shared(match &self.0 {
-            Kept::Close(kept) => Kept::Close(kept.clone()),
-            Kept::Given(given) => Kept::Given(given.clone()),
-        })
-    }
-}
-
-impl<T: ?Sized + PartialEq, O: Deref<Target = T>> PartialEq for Shared<T, O> {
-    fn eq(&self, other: &Self) -> bool {
-        **self == **other
-    }
-}
-
-impl<T: ?Sized + Eq, O: Deref<Target = T>> Eq for Shared<T, O> {}
-
-impl<T: ?Sized + Hash, O: Deref<Target = T>> Hash for Shared<T, O> {
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        (**self).hash(hasher);
-    }
-}
-
-impl<T: ?Sized + fmt::Debug, O: Deref<Target = T>> fmt::Debug for Shared<T, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl fmt::Display for FrameText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-/// Everything that copies.
-macro_rules! from {
-    ($($of:ty: $($from:ty)*;)*) => {$($(
-        impl From<$from> for $of {
-            fn from(from: $from) -> Self {
-                Shared(Kept::Close(from.into()))
-            }
-        }
-    )*)*};
-}
-
-from! {
-    FrameText: &str Box<str> Arc<str>;
-    FrameBytes: &[u8] Box<[u8]> Arc<[u8]>;
-}
-
-macro_rules! from_given {
-    ($($of:ty: $given:ty;)*) => {$(
-        impl From<$given> for $of {
-            /// Copies what is short, and keeps what is long.
-            fn from(mut given: $given) -> Self {
-                if given.len() < LONG {
-                    return Shared(Kept::Close(given.into()));
-                }
-                given.shrink_to_fit();
-                Shared(Kept::Given(given.into()))
-            }
-        }
-    )*};
-}
-
-from_given! {
-    FrameText: String;
-    FrameBytes: Vec<u8>;
-}
-
-impl From<Cow<'_, str>> for FrameText {
-    fn from(text: Cow<'_, str>) -> Self {
-        match text {
-            Cow::Borrowed(text) => text.into(),
-            Cow::Owned(text) => text.into(),
-        }
-    }
-}
-
-impl From<Cow<'_, [u8]>> for FrameBytes {
-    fn from(bytes: Cow<'_, [u8]>) -> Self {
-        match bytes {
-            Cow::Borrowed(bytes) => bytes.into(),
-            Cow::Owned(bytes) => bytes.into(),
-        }
-    }
-}
-
-impl<const N: usize> From<[u8; N]> for FrameBytes {
-    fn from(bytes: [u8; N]) -> Self {
-        bytes.as_slice().into()
-    }
-}
-
-impl<const N: usize> From<&[u8; N]> for FrameBytes {
-    fn from(bytes: &[u8; N]) -> Self {
-        bytes.as_slice().into()
-    }
 }
 
 impl Frame {

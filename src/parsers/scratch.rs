@@ -3,17 +3,14 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
+use crate::frame::room;
 use crate::value::Fault;
 
 /// Room for a thread's first message, in bytes.
 const FIRST: usize = 128;
 
 /// Most room that a thread keeps for its next message, in bytes.
-const KEPT: usize = 1024;
-
-/// Most room that is made for a message because the one before it was so long,
-/// in bytes.
-const GUESS: usize = 256 * 1024;
+const KEPT: usize = room::LONG;
 
 struct Scratch {
     kept: Vec<u8>,
@@ -38,12 +35,13 @@ pub(super) fn write<T>(
     // A thread that is ending has none any more.
     let Scratch { kept, guess } =
         SCRATCH.try_with(|scratch| scratch.replace(Scratch::NEW)).unwrap_or(Scratch::NEW);
-    let mut out = if kept.capacity() < guess { Vec::with_capacity(guess) } else { kept };
+    let mut out = if kept.capacity() < guess { room::take(guess) } else { kept };
     out.clear();
     write(&mut out)?;
     let short = out.capacity() <= KEPT;
     // A little more, for the next one may be a little longer.
-    let guess = if out.len() <= KEPT { FIRST } else { GUESS.min(out.len() + out.len() / 8) };
+    let guess =
+        if out.len() <= KEPT { FIRST } else { room::LARGEST.min(out.len() + out.len() / 8) };
     let (kept, done) = match short {
         true => {
             let done = finish(Cow::Borrowed(&out));
