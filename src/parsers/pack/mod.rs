@@ -19,6 +19,8 @@ pub(super) use ser::write;
 
 /// The tags of one of the formats.
 pub(super) trait Tags: Copy + 'static {
+    /// The length of the string that the tag begins, if it has it in itself.
+    fn short_str(tag: u8) -> Option<usize>;
     /// Reads a tag, with the number, or the length of what follows it.
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault>;
 

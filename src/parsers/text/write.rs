@@ -183,11 +183,11 @@ pub(super) fn int(out: &mut Vec<u8>, n: i64) {
 /// lowest: four at a time are split in two, in each half of what held them.
 #[inline]
 fn eight(n: u64) -> u64 {
-    let fours = n / 10_000 | (n % 10_000) << 32;
-    let hundreds = (fours * 5243 >> 19) & 0x7F_0000_007F;
-    let twos = hundreds | (fours - hundreds * 100) << 16;
-    let tens = (twos * 103 >> 10) & 0x0F_000F_000F_000F;
-    tens | (twos - tens * 10) << 8
+    let fours = (n / 10_000) | ((n % 10_000) << 32);
+    let hundreds = ((fours * 5243) >> 19) & 0x7F_0000_007F;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x0F_000F_000F_000F;
+    tens | ((twos - tens * 10) << 8)
 }
 
 const ZEROS: u64 = u64::from_ne_bytes(*b"00000000");
@@ -195,10 +195,10 @@ const ZEROS: u64 = u64::from_ne_bytes(*b"00000000");
 /// As [`eight`], for numbers below 10^4.
 #[inline]
 fn four(n: u64) -> u64 {
-    let hundreds = n * 5243 >> 19;
-    let twos = hundreds | (n - hundreds * 100) << 16;
-    let tens = (twos * 103 >> 10) & 0x0F_000F;
-    tens | (twos - tens * 10) << 8
+    let hundreds = (n * 5243) >> 19;
+    let twos = hundreds | ((n - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x0F_000F;
+    tens | ((twos - tens * 10) << 8)
 }
 
 #[inline]
