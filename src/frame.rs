@@ -1,7 +1,11 @@
 //! The unit that a transformer carries: one encoded message.
 
+pub(crate) mod room;
+mod shared;
+
 use std::fmt;
-use std::sync::Arc;
+
+pub use shared::{FrameBytes, FrameText};
 
 /// One encoded message: what a parser produces and a transformer carries.
 ///
@@ -18,19 +22,21 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Frame {
     /// A text message, as the `json` and `ejson` parsers produce.
-    Text(Arc<str>),
+    Text(FrameText),
     /// A binary message, as the `binary` and `msgpack` parsers produce.
-    Binary(Arc<[u8]>),
+    Binary(FrameBytes),
 }
 
 impl Frame {
-    /// A text frame. Copies the text once.
-    pub fn text(text: impl Into<Arc<str>>) -> Self {
+    /// A text frame. A long `String` is kept as it is, anything else is copied
+    /// once.
+    pub fn text(text: impl Into<FrameText>) -> Self {
         Frame::Text(text.into())
     }
 
-    /// A binary frame. Copies the bytes once.
-    pub fn binary(bytes: impl Into<Arc<[u8]>>) -> Self {
+    /// A binary frame. A long `Vec` is kept as it is, anything else is copied
+    /// once.
+    pub fn binary(bytes: impl Into<FrameBytes>) -> Self {
         Frame::Binary(bytes.into())
     }
 

@@ -90,7 +90,7 @@ pub use client::{Attempt, Client, ClientBuilder, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
 pub use events::ListenerId;
-pub use frame::Frame;
+pub use frame::{Frame, FrameBytes, FrameText};
 pub use http::{Address, Request};
 pub use limits::Limits;
 pub use message::{Message, Written};

@@ -35,6 +35,11 @@ fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
 
 impl Tags for BinaryPack {
     #[inline]
+    fn short_str(tag: u8) -> Option<usize> {
+        matches!(tag, 0xB0..=0xBF).then(|| usize::from(tag - 0xB0))
+    }
+
+    #[inline]
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault> {
         let tag = reader.u8()?;
         Ok(match tag {

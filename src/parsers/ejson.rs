@@ -65,6 +65,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    #[inline(never)]
     pub fn add(&mut self, key: &str) {
         let special = special_key(key);
         match (special, self.first, self.second) {

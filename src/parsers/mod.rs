@@ -8,6 +8,7 @@ mod ejson;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod pack;
+mod scratch;
 mod text;
 
 use std::any::Any;

@@ -105,6 +105,11 @@ fn write_error(out: &mut Vec<u8>, error: JsError) -> Result<(), Fault> {
 
 impl Tags for MsgPack {
     #[inline]
+    fn short_str(tag: u8) -> Option<usize> {
+        matches!(tag, 0xA0..=0xBF).then(|| usize::from(tag - 0xA0))
+    }
+
+    #[inline]
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault> {
         Ok(match Marker::from_u8(reader.u8()?) {
             Marker::FixPos(n) => Head::Number(n.into()),

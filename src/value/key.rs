@@ -119,6 +119,7 @@ macro_rules! parsed_keys {
 impl<'de> Deserializer<'de> for KeyDeserializer<'de> {
     type Error = Fault;
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.0 {
             Cow::Borrowed(key) => visitor.visit_borrowed_str(key),

@@ -93,6 +93,13 @@ impl<'de, F: Tags> Decoder<'de, F> {
     /// A key, as text. JavaScript's objects have no other keys.
     #[inline]
     fn key(&mut self) -> Result<Cow<'de, str>, Fault> {
+        match self.reader.short_str::<F>() {
+            Some(key) => Ok(Cow::Borrowed(key)),
+            None => self.long_key(),
+        }
+    }
+
+    fn long_key(&mut self) -> Result<Cow<'de, str>, Fault> {
         match F::head(&mut self.reader)? {
             Head::Str(len) => self.text(len),
             head => self.other_key(head).map(Cow::Owned),
@@ -144,13 +151,35 @@ macro_rules! hints {
     )*};
 }
 
+macro_rules! numbers {
+    ($($method:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+            if let Some(int) = self.reader.tiny_int() {
+                return visitor.visit_i64(int);
+            }
+            match F::head(&mut self.reader)? {
+                Head::Number(number) => visit_number(number, visitor),
+                head @ (Head::Bin(_) | Head::Ext(..) | Head::Undefined) => {
+                    self.special(head)?.$method(visitor)
+                }
+                head => self.any(head, visitor),
+            }
+        }
+    )*};
+}
+
 impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
     type Error = Fault;
 
+    numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_f32 deserialize_f64
+    }
+
     hints! {
-        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64()
-        deserialize_f32() deserialize_f64() deserialize_seq() deserialize_tuple(len: usize)
+        deserialize_seq() deserialize_tuple(len: usize)
         deserialize_map() deserialize_tuple_struct(name: &'static str, len: usize)
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
     }
@@ -159,6 +188,19 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
         let head = F::head(&mut self.reader)?;
         self.any(head, visitor)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.reader.short_str::<F>() {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => self.deserialize_any(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        self.deserialize_str(visitor)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
@@ -173,11 +215,11 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-        let before = self.reader.place();
+        let before = self.reader;
         match F::head(&mut self.reader)? {
             Head::Null | Head::Undefined => visitor.visit_none(),
             _ => {
-                self.reader.go_to(before);
+                self.reader = before;
                 visitor.visit_some(self)
             }
         }
@@ -229,7 +271,7 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
     }
 
     forward_to_deserialize_any! {
-        bool i128 u128 char str string unit unit_struct identifier
+        bool i128 u128 char unit unit_struct identifier
     }
 }
 
@@ -251,6 +293,7 @@ impl<F: Tags> Rest<'_, '_, F> {
 impl<'de, F: Tags> SeqAccess<'de> for Rest<'_, 'de, F> {
     type Error = Fault;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -270,6 +313,7 @@ impl<'de, F: Tags> SeqAccess<'de> for Rest<'_, 'de, F> {
 impl<'de, F: Tags> MapAccess<'de> for Rest<'_, 'de, F> {
     type Error = Fault;
 
+    #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
@@ -282,6 +326,7 @@ impl<'de, F: Tags> MapAccess<'de> for Rest<'_, 'de, F> {
         seed.deserialize(KeyDeserializer(key)).map(Some)
     }
 
+    #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         seed.deserialize(&mut *self.decoder)
     }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
 
+use super::scratch;
 use crate::frame::Frame;
 use crate::value::{Fault, Value};
 pub(super) use reader::{Head, Reader};
@@ -18,6 +19,8 @@ pub(super) use ser::write;
 
 /// The tags of one of the formats.
 pub(super) trait Tags: Copy + 'static {
+    /// The length of the string that the tag begins, if it has it in itself.
+    fn short_str(tag: u8) -> Option<usize>;
     /// Reads a tag, with the number, or the length of what follows it.
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault>;
 
@@ -47,13 +50,8 @@ pub(super) fn length(len: usize) -> Result<u32, Fault> {
     u32::try_from(len).map_err(|_| Fault::new("longer than the format allows"))
 }
 
-/// Room for a message before its length is known, in bytes.
-const ROOM: usize = 128;
-
 pub(super) fn encode<T: Serialize + ?Sized, F: Tags>(value: &T) -> Result<Option<Frame>, Fault> {
-    let mut out = Vec::with_capacity(ROOM);
-    ser::write::<T, F>(value, &mut out)?;
-    Ok(Some(Frame::binary(out)))
+    scratch::write(|out| ser::write::<T, F>(value, out), |written| Ok(Some(Frame::binary(written))))
 }
 
 pub(super) fn decode_as<T: DeserializeOwned, F: Tags>(bytes: &[u8]) -> Result<T, Fault> {

@@ -23,43 +23,29 @@ pub(in crate::parsers) enum Head {
 }
 
 /// A place in the bytes.
+#[derive(Clone, Copy)]
 pub(in crate::parsers) struct Reader<'de> {
-    bytes: &'de [u8],
-    at: usize,
+    rest: &'de [u8],
+    /// How many bytes there are in all.
+    len: usize,
 }
 
 impl<'de> Reader<'de> {
     #[inline]
     pub fn new(bytes: &'de [u8]) -> Self {
-        Reader { bytes, at: 0 }
+        Reader { rest: bytes, len: bytes.len() }
     }
 
     #[cold]
     pub fn fault<T>(&self, text: &str) -> Result<T, Fault> {
-        Err(Fault::at(text, self.at))
-    }
-
-    /// How many bytes are left.
-    #[inline]
-    pub fn left(&self) -> usize {
-        self.bytes.len() - self.at
-    }
-
-    /// Where the reader is.
-    pub fn place(&self) -> usize {
-        self.at
-    }
-
-    /// Goes back to where it was.
-    pub fn go_to(&mut self, place: usize) {
-        self.at = place.min(self.bytes.len());
+        Err(Fault::at(text, self.len - self.rest.len()))
     }
 
     #[inline]
     pub fn take(&mut self, len: usize) -> Result<&'de [u8], Fault> {
-        match self.bytes[self.at..].get(..len) {
-            Some(bytes) => {
-                self.at += len;
+        match self.rest.split_at_checked(len) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(bytes)
             }
             None => self.fault("the message ends too early"),
@@ -68,13 +54,32 @@ impl<'de> Reader<'de> {
 
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        match self.bytes[self.at..].first_chunk::<N>() {
-            Some(bytes) => {
-                self.at += N;
+        match self.rest.split_first_chunk::<N>() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(*bytes)
             }
             None => self.fault("the message ends too early"),
         }
+    }
+
+    /// Takes a number that is nothing but a tag, if one is next.
+    #[inline]
+    pub fn tiny_int(&mut self) -> Option<i64> {
+        let (tag, rest) = self.rest.split_first().filter(|(tag, _)| **tag < 0x80)?;
+        self.rest = rest;
+        Some((*tag).into())
+    }
+
+    /// Takes a string whose tag has its length, if one is next, and if it is
+    /// UTF-8.
+    #[inline]
+    pub fn short_str<F: Tags>(&mut self) -> Option<&'de str> {
+        let (tag, rest) = self.rest.split_first()?;
+        let (text, rest) = rest.split_at_checked(F::short_str(*tag)?)?;
+        let text = std::str::from_utf8(text).ok()?;
+        self.rest = rest;
+        Some(text)
     }
 
     #[inline]
@@ -101,7 +106,7 @@ impl<'de> Reader<'de> {
     /// one byte.
     #[inline]
     pub fn room_for(&self, count: u32, each: usize) -> Result<(), Fault> {
-        let fits = (count as usize).checked_mul(each).is_some_and(|least| least <= self.left());
+        let fits = (count as usize).checked_mul(each).is_some_and(|least| least <= self.rest.len());
         if fits { Ok(()) } else { self.fault("a count of more than the message has") }
     }
 }

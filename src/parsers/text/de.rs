@@ -1,5 +1,7 @@
 //! serde's `Deserializer` over JSON text.
 
+use std::borrow::Cow;
+
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -120,28 +122,48 @@ impl<'de> Reader<'de> {
     #[inline]
     fn string<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
         match self.lexer.plain_string() {
-            Some(text) => visitor.visit_borrowed_str(text),
-            None => visitor.visit_string(self.lexer.escaped_string()?),
+            Ok(text) => visitor.visit_borrowed_str(text),
+            Err(special) => visitor.visit_string(self.lexer.escaped_string(special)?),
         }
     }
 }
 
-/// Hints that matter only where a special value meets a field of that kind.
+/// What a hint changes: nothing, except where a special value meets a field of
+/// that kind.
+macro_rules! hinted {
+    ($reader:ident, $visitor:ident, $method:ident($($name:ident),*)) => {
+        match $reader.lexer.peek() {
+            Some(b'{') if $reader.dialect == Dialect::Json => $reader.object($visitor),
+            Some(b'{') => match $reader.wrapper()? {
+                None => $reader.object($visitor),
+                Some(Wrapper::Escape(inside, end)) => $reader.escaped(inside, end, $visitor),
+                Some(Wrapper::Value(value, end)) => {
+                    $reader.lexer.at = end;
+                    ValueDeserializer::new(value).$method($($name,)* $visitor)
+                }
+            },
+            _ => $reader.any(false, $visitor),
+        }
+    };
+}
+
 macro_rules! hints {
     ($($method:ident($($name:ident: $type:ty),*))*) => {$(
+        #[inline]
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Outcome<'de, V> {
-            match self.lexer.peek() {
-                Some(b'{') if self.dialect == Dialect::Json => return self.object(visitor),
-                Some(b'{') => {}
-                _ => return self.any(false, visitor),
-            }
-            match self.wrapper()? {
-                None => self.object(visitor),
-                Some(Wrapper::Escape(inside, end)) => self.escaped(inside, end, visitor),
-                Some(Wrapper::Value(value, end)) => {
-                    self.lexer.at = end;
-                    ValueDeserializer::new(value).$method($($name,)* visitor)
-                }
+            hinted!(self, visitor, $method($($name),*))
+        }
+    )*};
+}
+
+/// Most numbers are plain ones.
+macro_rules! numbers {
+    ($($method:ident)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+            match self.lexer.int() {
+                Some(int) => visitor.visit_i64(int),
+                None => hinted!(self, visitor, $method()),
             }
         }
     )*};
@@ -150,16 +172,51 @@ macro_rules! hints {
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Fault;
 
+    numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_f32 deserialize_f64
+    }
+
     hints! {
-        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64()
-        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64()
-        deserialize_f32() deserialize_f64() deserialize_seq() deserialize_tuple(len: usize)
+        deserialize_tuple(len: usize)
         deserialize_map() deserialize_tuple_struct(name: &'static str, len: usize)
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
     }
 
+    #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
         self.any(false, visitor)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b'[') => self.array(visitor),
+            _ => hinted!(self, visitor, deserialize_seq()),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b't') => self.lexer.word("true").and_then(|()| visitor.visit_bool(true)),
+            Some(b'f') => self.lexer.word("false").and_then(|()| visitor.visit_bool(false)),
+            _ => self.any(false, visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        match self.lexer.peek() {
+            Some(b'"') => self.string(visitor),
+            _ => self.any(false, visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
+        self.deserialize_str(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
@@ -222,7 +279,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i128 u128 char str string unit unit_struct identifier
+        i128 u128 char unit unit_struct identifier
     }
 }
 
@@ -235,18 +292,15 @@ struct Elements<'a, 'de> {
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = Fault;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Fault> {
-        if self.reader.lexer.peek() == Some(b']') && self.first {
-            return Ok(None);
-        }
-        if !self.first && !self.reader.lexer.eat(b',') {
-            return Ok(None);
-        }
+        let lexer = &mut self.reader.lexer;
+        let more = if self.first { lexer.peek() != Some(b']') } else { lexer.eat(b',') };
         self.first = false;
-        seed.deserialize(&mut *self.reader).map(Some)
+        if more { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
     }
 }
 
@@ -256,13 +310,9 @@ struct Entries<'a, 'de> {
     first: bool,
 }
 
-impl<'de> MapAccess<'de> for Entries<'_, 'de> {
-    type Error = Fault;
-
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
+impl<'de> Entries<'_, 'de> {
+    /// The next key, with its colon, in any way it can be written.
+    fn any_key<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
         let lexer = &mut self.reader.lexer;
         if self.first {
             self.first = false;
@@ -272,14 +322,33 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         } else if !lexer.eat(b',') {
             return Ok(None);
         }
-        match lexer.peek() {
-            Some(b'"') => seed.deserialize(KeyDeserializer(lexer.string()?)).map(Some),
-            _ => lexer.fault("expected a key"),
+        if lexer.peek() != Some(b'"') {
+            return lexer.fault("expected a key");
         }
+        let key = lexer.string()?;
+        lexer.expect(b':', "expected a colon")?;
+        seed.deserialize(KeyDeserializer(key)).map(Some)
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries<'_, 'de> {
+    type Error = Fault;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        if !self.first
+            && let Some(key) = self.reader.lexer.short_key()
+        {
+            return seed.deserialize(KeyDeserializer(Cow::Borrowed(key))).map(Some);
+        }
+        self.any_key(seed)
     }
 
+    #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        self.reader.lexer.expect(b':', "expected a colon")?;
         seed.deserialize(&mut *self.reader)
     }
 }

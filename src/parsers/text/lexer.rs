@@ -37,6 +37,14 @@ impl<'de> Lexer<'de> {
     /// Skips white space and shows the byte after it, without taking it.
     #[inline]
     pub fn peek(&mut self) -> Option<u8> {
+        match self.byte() {
+            Some(byte) if byte > b' ' => Some(byte),
+            _ => self.peek_far(),
+        }
+    }
+
+    /// As [`peek`](Self::peek), where there may be white space.
+    fn peek_far(&mut self) -> Option<u8> {
         loop {
             match self.byte() {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -48,7 +56,7 @@ impl<'de> Lexer<'de> {
     /// Takes the byte if it is next, after white space.
     #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
-        let hit = self.peek() == Some(byte);
+        let hit = self.byte() == Some(byte) || self.peek() == Some(byte);
         self.at += usize::from(hit);
         hit
     }
@@ -79,35 +87,69 @@ impl<'de> Lexer<'de> {
         }
     }
 
-    /// Takes a string, whose quote is next, if it has no escapes.
+    /// Takes a string, whose quote is next, if it has no escapes; else tells
+    /// where its first one is, or whatever does not belong into a string.
     #[inline]
-    pub fn plain_string(&mut self) -> Option<&'de str> {
+    pub fn plain_string(&mut self) -> Result<&'de str, usize> {
         let start = self.at + 1;
-        let end = scan::run::<false>(self.bytes(), start);
-        if self.bytes().get(end) != Some(&b'"') {
+        // Most strings are short.
+        let word = self.bytes().get(start..).and_then(|rest| rest.first_chunk::<8>());
+        match word.and_then(|word| scan::first::<false>(u64::from_le_bytes(*word))) {
+            Some(len) => self.cut(start, start + len),
+            None => self.long_string(start, 8 * usize::from(word.is_some())),
+        }
+    }
+
+    /// As [`plain_string`](Self::plain_string), when so much of it is plain.
+    fn long_string(&mut self, start: usize, plain: usize) -> Result<&'de str, usize> {
+        self.cut(start, scan::run::<false>(self.bytes(), start + plain))
+    }
+
+    /// Takes the string between two places if it ends there.
+    #[inline]
+    fn cut(&mut self, start: usize, end: usize) -> Result<&'de str, usize> {
+        match self.text.get(start..end) {
+            Some(text) if self.bytes().get(end) == Some(&b'"') => {
+                self.at = end + 1;
+                Ok(text)
+            }
+            _ => Err(end),
+        }
+    }
+
+    /// Takes a comma, a short key and its colon, if they are next in the plainest
+    /// way.
+    #[inline]
+    pub fn short_key(&mut self) -> Option<&'de str> {
+        let window = self.bytes().get(self.at..)?.first_chunk::<16>()?;
+        let [b',', b'"', rest @ ..] = window else { return None };
+        let len = scan::first::<false>(u64::from_le_bytes(*rest.first_chunk()?))?;
+        if rest[len] != b'"' || rest[len + 1] != b':' {
             return None;
         }
-        self.at = end + 1;
-        self.text.get(start..end)
+        let start = self.at + 2;
+        let key = self.text.get(start..start + len)?;
+        self.at = start + len + 2;
+        Some(key)
     }
 
     /// Takes a string, whose quote is next. A lone surrogate becomes U+FFFD.
     #[inline]
     pub fn string(&mut self) -> Result<Cow<'de, str>, Fault> {
         match self.plain_string() {
-            Some(text) => Ok(Cow::Borrowed(text)),
-            None => self.escaped_string().map(Cow::Owned),
+            Ok(text) => Ok(Cow::Borrowed(text)),
+            Err(special) => self.escaped_string(special).map(Cow::Owned),
         }
     }
 
-    /// Takes a string, whose quote is next, and resolves its escapes.
-    pub fn escaped_string(&mut self) -> Result<String, Fault> {
+    /// Takes a string, whose quote is next and whose first escape is there, and
+    /// resolves its escapes.
+    pub fn escaped_string(&mut self, special: usize) -> Result<String, Fault> {
         let mut start = self.at + 1;
-        let first = scan::run::<false>(self.bytes(), start);
+        self.at = special;
         // Escapes rarely come alone.
-        let mut out = String::with_capacity(first - start + 16);
+        let mut out = String::with_capacity(special - start + 16);
         loop {
-            self.at = scan::run::<false>(self.bytes(), start);
             out.push_str(&self.text[start..self.at]);
             match self.byte() {
                 Some(b'"') => {
@@ -119,6 +161,7 @@ impl<'de> Lexer<'de> {
                 None => return self.fault("a string without an end"),
             }
             start = self.at;
+            self.at = scan::run::<false>(self.bytes(), start);
         }
     }
 
@@ -219,28 +262,69 @@ impl<'de> Lexer<'de> {
         Ok(whole)
     }
 
+    /// Takes a number, if it is a whole one that any 64 bits can hold, written
+    /// in the plainest way and without white space before it.
+    #[inline]
+    pub fn int(&mut self) -> Option<i64> {
+        let negative = self.byte() == Some(b'-');
+        let (mantissa, end) = self.mantissa(self.at + usize::from(negative))?;
+        if matches!(self.bytes().get(end), Some(b'.' | b'e' | b'E')) || (mantissa == 0 && negative)
+        {
+            return None;
+        }
+        self.at = end;
+        Some(if negative { -mantissa } else { mantissa })
+    }
+
+    /// The digits from a place on, as a number, and where they end; if they are
+    /// one to 18 without a leading zero.
+    #[inline]
+    fn mantissa(&self, first: usize) -> Option<(i64, usize)> {
+        let digits = self.bytes().get(first..)?;
+        let (mut n, mut count) = (0i64, 0);
+        while let Some(digit @ b'0'..=b'9') = digits.get(count) {
+            // Beyond 18 digits it is not used.
+            n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+            count += 1;
+        }
+        let plain = count == 1 || ((2..=18).contains(&count) && digits[0] != b'0');
+        plain.then_some((n, first + count))
+    }
+
     /// Takes a number. Whole ones keep their digits if 64 bits can hold them;
     /// beyond the range of doubles it is infinite, as in JavaScript.
     #[inline]
     pub fn number(&mut self) -> Result<Number, Fault> {
-        let start = self.at;
+        if let Some(int) = self.int() {
+            return Ok(int.into());
+        }
+        match self.decimal() {
+            Some(float) => Ok(float.into()),
+            None => self.other_number(),
+        }
+    }
+
+    /// Takes a number with a short fraction and no exponent: the digits and the
+    /// power of ten are exact as doubles, so their quotient is the nearest one.
+    fn decimal(&mut self) -> Option<f64> {
+        const POWERS: [f64; 16] =
+            [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
         let negative = self.byte() == Some(b'-');
-        let first = start + usize::from(negative);
-        let mut at = first;
-        let mut n: i64 = 0;
-        while let Some(digit @ b'0'..=b'9') = self.bytes().get(at) {
-            // Beyond 18 digits it is not used.
+        let first = self.at + usize::from(negative);
+        let (whole, point) = self.mantissa(first)?;
+        let fraction = self.bytes().get(point..)?.strip_prefix(b".")?;
+        let (mut n, mut count) = (whole, 0);
+        while let Some(digit @ b'0'..=b'9') = fraction.get(count) {
             n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
-            at += 1;
+            count += 1;
         }
-        let count = at - first;
-        let more = matches!(self.bytes().get(at), Some(b'.' | b'e' | b'E'));
-        let leading_zero = count != 1 && self.bytes().get(first) == Some(&b'0');
-        if more || leading_zero || count == 0 || count > 18 || (n == 0 && negative) {
-            return self.other_number();
+        let short = count > 0 && point - first + count <= 15;
+        if !short || matches!(fraction.get(count), Some(b'e' | b'E')) {
+            return None;
         }
-        self.at = at;
-        Ok(if negative { -n } else { n }.into())
+        self.at = point + 1 + count;
+        let float = n as f64 / POWERS[count];
+        Some(if negative { -float } else { float })
     }
 
     /// As [`number`](Self::number), for any.

@@ -13,11 +13,11 @@ mod ser;
 mod write;
 
 use std::borrow::Cow;
-use std::cell::Cell;
 
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
 
+use super::scratch;
 use crate::frame::Frame;
 use crate::value::{Fault, Value};
 pub(super) use lexer::Lexer;
@@ -29,34 +29,23 @@ pub(super) enum Dialect {
     Ejson,
 }
 
-/// Room that a thread keeps for its next message, in bytes.
-const KEPT: usize = 1024;
-
-thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
 /// Encodes to a frame; `None` for `undefined`.
 pub(super) fn encode<T: Serialize + ?Sized>(
     value: &T,
     dialect: Dialect,
 ) -> Result<Option<Frame>, Fault> {
-    // A thread that is ending has none any more.
-    let mut out = SCRATCH.try_with(Cell::take).unwrap_or_default();
-    out.clear();
-    let frame = ser::write(value, dialect, &mut out).and_then(|()| frame(&out));
-    if out.capacity() <= KEPT {
-        let _ = SCRATCH.try_with(|scratch| scratch.set(out));
-    }
-    frame
+    scratch::write(|out| ser::write(value, dialect, out), frame)
 }
 
-fn frame(written: &[u8]) -> Result<Option<Frame>, Fault> {
+fn frame(written: Cow<'_, [u8]>) -> Result<Option<Frame>, Fault> {
     if written.is_empty() {
         return Ok(None);
     }
-    let text = std::str::from_utf8(written).map_err(|_| Fault::new("not text"))?;
-    Ok(Some(Frame::text(text)))
+    let text = match written {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Frame::text),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Frame::text),
+    };
+    text.map(Some).ok_or_else(|| Fault::new("not text"))
 }
 
 /// Decodes to the application's own type.

@@ -1,10 +1,11 @@
 //! Finding the next byte of a string that needs a closer look.
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const SPACES: u64 = ONES * 0x20;
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 
 /// Bytes that are looked at in one go.
-const BLOCK: usize = 32;
+pub(super) const BLOCK: usize = 32;
 
 /// True for what ends a plain run: a control character, a quote, a backslash,
 /// and when writing also the first byte of U+2028 and U+2029.
@@ -20,7 +21,7 @@ pub(super) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
     let mut at = from;
     for _ in 0..BLOCK / 8 {
         let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
-            return few::<WRITING>(bytes, at);
+            return last::<WRITING>(bytes, at);
         };
         let hits = hits::<WRITING>(u64::from_le_bytes(*word));
         if hits != 0 {
@@ -31,9 +32,49 @@ pub(super) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
     many::<WRITING>(bytes, at)
 }
 
+/// Up to seven bytes as a word, the first one lowest, and nothing above them.
+#[inline]
+pub(super) fn few(bytes: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // The two may overlap.
+        let last = u64::from(u32::from_le_bytes(*last));
+        return u64::from(u32::from_le_bytes(*first)) | last << (8 * (bytes.len() & 7) - 32);
+    }
+    match *bytes {
+        [] => 0,
+        [first, .., last] => {
+            let middle = u64::from(bytes[bytes.len() / 2]) << (8 * (bytes.len() / 2));
+            u64::from(first) | middle | u64::from(last) << (8 * (bytes.len() & 7) - 8)
+        }
+        [only] => only.into(),
+    }
+}
+
+/// The word of so few bytes with harmless ones above them.
+#[inline]
+pub(super) fn filled(word: u64, len: usize) -> u64 {
+    word | SPACES << (8 * len)
+}
+
+/// The place of the first special byte in a word.
+#[inline]
+pub(super) fn first<const WRITING: bool>(word: u64) -> Option<usize> {
+    let hits = hits::<WRITING>(word);
+    (hits != 0).then_some(hits.trailing_zeros() as usize / 8)
+}
+
+/// Whether nothing needs an escape. Of constants the compiler knows it.
+#[inline(always)]
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let plain = |word: u64| hits::<true>(word) == 0;
+    words.iter().all(|word| plain(u64::from_le_bytes(*word)))
+        && plain(filled(few(rest), rest.len()))
+}
+
 /// As [`run`], for the last bytes: fewer than eight.
 #[inline]
-fn few<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
+fn last<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
     if let (Some(first), Some(last)) = (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
         // The two halves may overlap, so a hit only says that there is one.
@@ -52,7 +93,7 @@ fn few<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
 /// Whether any byte of a block is special. Without branches, so that the compiler
 /// can use wide registers.
 #[inline]
-fn any<const WRITING: bool>(block: &[u8; BLOCK]) -> bool {
+pub(super) fn any<const WRITING: bool>(block: &[u8; BLOCK]) -> bool {
     let mut any = 0;
     for byte in block {
         any |= u8::from(*byte < 0x20) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
@@ -76,18 +117,23 @@ fn many<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    few::<WRITING>(bytes, at)
+    last::<WRITING>(bytes, at)
 }
 
 /// The top bit of each byte that is special. Bytes above the lowest hit may be
 /// marked wrongly (borrows run upwards), so only the lowest counts.
-#[inline]
+#[inline(always)]
 fn hits<const WRITING: bool>(word: u64) -> u64 {
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let quotes = zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64));
-    let separators = if WRITING { zero(word ^ (ONES * 0xE2)) } else { 0 };
-    (control | quotes | separators) & HIGHS
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound));
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    // With this bit turned over the quote follows the control characters.
+    let control_or_quote = below(word ^ (ONES * 2), 0x21);
+    let ascii = (control_or_quote | is(b'\\')) & !word;
+    if WRITING {
+        let separator = word ^ (ONES * 0xE2);
+        return (ascii | (below(separator, 1) & !separator)) & HIGHS;
+    }
+    ascii & HIGHS
 }
 
 #[cfg(test)]

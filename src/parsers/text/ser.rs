@@ -10,22 +10,22 @@ use crate::base64;
 use crate::parsers::ejson::Keys;
 use crate::value::{Date, Fault, KeySerializer, MAX_DEPTH, TypedKind, Value, capture, token};
 
+/// Whether anything was written: for `undefined` nothing is.
+type Wrote = Result<bool, Fault>;
+
 /// Writes a message; nothing for `undefined`.
 pub(super) fn write<T: Serialize + ?Sized>(
     value: &T,
     dialect: Dialect,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
-    let mut writer = Writer { out, dialect, depth: 0, undefined: false };
-    value.serialize(&mut writer)
+    value.serialize(&mut Writer { out, dialect, depth: 0 }).map(drop)
 }
 
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
     dialect: Dialect,
     depth: usize,
-    /// The value just serialised was `undefined`; nothing was written for it.
-    undefined: bool,
 }
 
 impl Writer<'_> {
@@ -52,6 +52,7 @@ impl Writer<'_> {
         Ok(())
     }
 
+    #[inline]
     fn ejson(&self) -> bool {
         self.dialect == Dialect::Ejson
     }
@@ -79,9 +80,9 @@ impl Writer<'_> {
     }
 
     /// One of the values that are shown under a token.
-    fn special(&mut self, value: Value) {
+    fn special(&mut self, value: Value) -> bool {
         match value {
-            Value::Undefined => self.undefined = true,
+            Value::Undefined => return false,
             Value::Date(date) => self.date(date),
             Value::RegExp(regexp) if self.ejson() => write::regexp(self.out, &regexp),
             Value::Typed(array) if self.ejson() && array.kind == TypedKind::Uint8 => {
@@ -97,20 +98,22 @@ impl Writer<'_> {
             }
             _ => self.out.extend_from_slice(b"{}"),
         }
+        true
     }
 }
 
 macro_rules! ints {
     ($($method:ident $type:ty)*) => {$(
-        fn $method(self, n: $type) -> Result<(), Fault> {
+        #[inline]
+        fn $method(self, n: $type) -> Wrote {
             write::int(self.out, i64::from(n));
-            Ok(())
+            Ok(true)
         }
     )*};
 }
 
 impl<'a, 'b> Serializer for &'a mut Writer<'b> {
-    type Ok = ();
+    type Ok = bool;
     type Error = Fault;
     type SerializeSeq = List<'a, 'b>;
     type SerializeTuple = List<'a, 'b>;
@@ -125,113 +128,125 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
         serialize_u8 u8 serialize_u16 u16 serialize_u32 u32
     }
 
-    fn serialize_u64(self, n: u64) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_u64(self, n: u64) -> Wrote {
         write::uint(self.out, n);
-        Ok(())
+        Ok(true)
     }
 
-    fn serialize_f32(self, n: f32) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_f32(self, n: f32) -> Wrote {
         if n.is_finite() {
             write::short_float(self.out, n);
-            return Ok(());
+            return Ok(true);
         }
         self.serialize_f64(f64::from(n))
     }
 
-    fn serialize_f64(self, n: f64) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_f64(self, n: f64) -> Wrote {
         match self.ejson() && !n.is_finite() {
             true if n.is_nan() => self.out.extend_from_slice(b"{\"$InfNaN\":0}"),
             true if n > 0.0 => self.out.extend_from_slice(b"{\"$InfNaN\":1}"),
             true => self.out.extend_from_slice(b"{\"$InfNaN\":-1}"),
             false => write::float(self.out, n),
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn serialize_bool(self, bool: bool) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_bool(self, bool: bool) -> Wrote {
         self.out.extend_from_slice(if bool { b"true" } else { b"false" });
-        Ok(())
+        Ok(true)
     }
 
-    fn serialize_char(self, char: char) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_char(self, char: char) -> Wrote {
         write::string(self.out, char.encode_utf8(&mut [0; 4]));
-        Ok(())
+        Ok(true)
     }
 
-    fn serialize_str(self, text: &str) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_str(self, text: &str) -> Wrote {
         write::string(self.out, text);
-        Ok(())
+        Ok(true)
     }
 
-    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_bytes(self, bytes: &[u8]) -> Wrote {
         self.bytes(bytes);
-        Ok(())
+        Ok(true)
     }
 
-    fn serialize_none(self) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_none(self) -> Wrote {
         self.serialize_unit()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Wrote {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_unit(self) -> Wrote {
         self.out.extend_from_slice(b"null");
-        Ok(())
+        Ok(true)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_unit_struct(self, _: &'static str) -> Wrote {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        name: &'static str,
-    ) -> Result<(), Fault> {
+    #[inline]
+    fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Wrote {
         self.serialize_str(name)
     }
 
+    #[inline]
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Fault> {
+    ) -> Wrote {
         if token::is_token(name) {
-            self.special(capture(name, value)?);
-            return Ok(());
+            return Ok(self.special(capture(name, value)?));
         }
         value.serialize(self)
     }
 
+    #[inline]
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
         _: &'static str,
         _: u32,
         name: &'static str,
         value: &T,
-    ) -> Result<(), Fault> {
+    ) -> Wrote {
         let mut object = self.serialize_map(Some(1))?;
         object.entry(name, value)?;
         object.close();
-        Ok(())
+        Ok(true)
     }
 
+    #[inline]
     fn serialize_seq(self, _: Option<usize>) -> Result<List<'a, 'b>, Fault> {
         self.open(b'[')?;
         Ok(List { writer: self, first: true, variant: false })
     }
 
+    #[inline]
     fn serialize_tuple(self, len: usize) -> Result<List<'a, 'b>, Fault> {
         self.serialize_seq(Some(len))
     }
 
+    #[inline]
     fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<List<'a, 'b>, Fault> {
         self.serialize_seq(Some(len))
     }
 
+    #[inline]
     fn serialize_tuple_variant(
         self,
         _: &'static str,
@@ -243,16 +258,26 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
         Ok(List { variant: true, ..self.serialize_seq(Some(len))? })
     }
 
+    #[inline]
     fn serialize_map(self, _: Option<usize>) -> Result<Object<'a, 'b>, Fault> {
         self.open(b'{')?;
         let start = self.out.len();
-        Ok(Object { writer: self, start, mark: start, keys: Keys::default(), variant: false })
+        Ok(Object {
+            writer: self,
+            start,
+            mark: start,
+            first: true,
+            keys: Keys::default(),
+            variant: false,
+        })
     }
 
+    #[inline]
     fn serialize_struct(self, _: &'static str, len: usize) -> Result<Object<'a, 'b>, Fault> {
         self.serialize_map(Some(len))
     }
 
+    #[inline]
     fn serialize_struct_variant(
         self,
         _: &'static str,
@@ -278,8 +303,7 @@ impl List<'_, '_> {
         if !std::mem::take(&mut self.first) {
             self.writer.out.push(b',');
         }
-        value.serialize(&mut *self.writer)?;
-        if std::mem::take(&mut self.writer.undefined) {
+        if !value.serialize(&mut *self.writer)? {
             self.writer.out.extend_from_slice(b"null");
         }
         Ok(())
@@ -301,6 +325,8 @@ struct Object<'a, 'b> {
     start: usize,
     /// Where the present entry begins, its comma included.
     mark: usize,
+    /// Nothing is in it yet.
+    first: bool,
     keys: Keys,
     variant: bool,
 }
@@ -312,13 +338,24 @@ impl Object<'_, '_> {
         if self.writer.ejson() {
             self.keys.add(key);
         }
-        write::key(self.writer.out, self.mark == self.start, key);
+        write::key(self.writer.out, self.first, key);
+    }
+
+    #[inline(always)]
+    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Fault> {
+        self.mark = self.writer.out.len();
+        if self.writer.ejson() {
+            self.keys.add(key);
+        }
+        write::field(self.writer.out, self.first, key);
+        self.value(value)
     }
 
     #[inline]
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        value.serialize(&mut *self.writer)?;
-        if std::mem::take(&mut self.writer.undefined) {
+        if value.serialize(&mut *self.writer)? {
+            self.first = false;
+        } else {
             self.writer.out.truncate(self.mark);
         }
         Ok(())
@@ -332,22 +369,31 @@ impl Object<'_, '_> {
 
     #[inline]
     fn close(&mut self) {
-        if self.writer.ejson() && self.keys.is_wrapper() {
-            let before = self.start - 1;
-            self.writer.out.splice(before..before, *b"{\"$escape\":");
-            self.writer.out.push(b'}');
+        if self.writer.ejson() {
+            self.escape();
         }
         self.writer.close(b'}');
         if self.variant {
             self.writer.close(b'}');
         }
     }
+
+    /// What looks like a wrapper of EJSON, but is none, is put into one.
+    #[inline(never)]
+    fn escape(&mut self) {
+        if self.keys.is_wrapper() {
+            let before = self.start - 1;
+            self.writer.out.splice(before..before, *b"{\"$escape\":");
+            self.writer.out.push(b'}');
+        }
+    }
 }
 
 impl SerializeMap for Object<'_, '_> {
-    type Ok = ();
+    type Ok = bool;
     type Error = Fault;
 
+    #[inline]
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
         key.serialize(KeySerializer(|key: &str| {
             self.key(key);
@@ -359,18 +405,20 @@ impl SerializeMap for Object<'_, '_> {
         self.value(value)
     }
 
-    fn end(mut self) -> Result<(), Fault> {
+    #[inline]
+    fn end(mut self) -> Wrote {
         self.close();
-        Ok(())
+        Ok(true)
     }
 }
 
 macro_rules! builders {
     ($($builder:ident.$add:ident: $($trait:ident $method:ident($($key:ident)?))*;)*) => {$($(
         impl $trait for $builder<'_, '_> {
-            type Ok = ();
+            type Ok = bool;
             type Error = Fault;
 
+            #[inline(always)]
             fn $method<T: Serialize + ?Sized>(
                 &mut self,
                 $($key: &'static str,)?
@@ -379,9 +427,10 @@ macro_rules! builders {
                 self.$add($($key,)? value)
             }
 
-            fn end(mut self) -> Result<(), Fault> {
+            #[inline]
+            fn end(mut self) -> Wrote {
                 self.close();
-                Ok(())
+                Ok(true)
             }
         }
     )*)*};
@@ -393,7 +442,7 @@ builders! {
         SerializeTuple serialize_element()
         SerializeTupleStruct serialize_field()
         SerializeTupleVariant serialize_field();
-    Object.entry:
+    Object.field:
         SerializeStruct serialize_field(key)
         SerializeStructVariant serialize_field(key);
 }

@@ -1,73 +1,127 @@
 //! Writing strings, numbers and bytes as JavaScript does.
 
-use super::scan;
+use super::scan::{self, BLOCK};
 use crate::value::{Number, RegExp, Repr, TypedArray};
+
+/// Appends the lowest `count` bytes of a word. Whole words are stored quicker
+/// than bytes are counted out.
+#[inline(always)]
+fn put(out: &mut Vec<u8>, word: u64, count: usize) {
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(out.len() - 8 + count);
+}
 
 /// Writes a string with its quotes. U+2028 and U+2029 are escaped, as Primus
 /// does with every text it sends.
-#[inline]
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let plain = scan::run::<true>(bytes, 0);
-    out.reserve(bytes.len() + 2);
     out.push(b'"');
-    out.extend_from_slice(&bytes[..plain]);
-    if plain < bytes.len() {
-        escaped(out, bytes, plain);
+    inside(out, text.as_bytes());
+}
+
+/// Writes what is between the quotes, and the quote at the end.
+#[inline]
+fn inside(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut rest = bytes;
+    loop {
+        while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
+            if scan::any::<true>(block) {
+                break;
+            }
+            out.extend_from_slice(block);
+            rest = after;
+        }
+        let special = loop {
+            let Some((word, after)) = rest.split_first_chunk::<8>() else {
+                let word = scan::few(rest);
+                match scan::first::<true>(scan::filled(word, rest.len())) {
+                    Some(special) => break (word, special),
+                    None => {
+                        return put(out, word | (b'"' as u64) << (8 * rest.len()), rest.len() + 1);
+                    }
+                }
+            };
+            let word = u64::from_le_bytes(*word);
+            match scan::first::<true>(word) {
+                Some(special) => break (word, special),
+                None => put(out, word, 8),
+            }
+            rest = after;
+        };
+        let (word, plain) = special;
+        put(out, word, plain);
+        rest = escape(out, &rest[plain..]);
     }
-    out.push(b'"');
 }
 
 /// Writes a key with its colon, after a comma unless it is the first.
 #[inline]
 pub(super) fn key(out: &mut Vec<u8>, first: bool, key: &str) {
-    let bytes = key.as_bytes();
-    let plain = scan::run::<true>(bytes, 0);
-    out.reserve(bytes.len() + 4);
     if !first {
         out.push(b',');
     }
-    out.push(b'"');
-    out.extend_from_slice(&bytes[..plain]);
-    if plain < bytes.len() {
-        escaped(out, bytes, plain);
-    }
-    out.extend_from_slice(b"\":");
+    string(out, key);
+    out.push(b':');
 }
 
-/// Writes what is left of a string from a byte that may need an escape.
-fn escaped(out: &mut Vec<u8>, bytes: &[u8], from: usize) {
-    let (mut start, mut at) = (from, from);
-    while let Some(&byte) = bytes.get(at) {
-        if byte == 0xE2 && !matches!(bytes.get(at + 1..at + 3), Some([0x80, 0xA8 | 0xA9])) {
-            at += 1;
-        } else {
-            out.extend_from_slice(&bytes[start..at]);
-            at += escape(out, byte, bytes.get(at + 2));
-            start = at;
-        }
-        at = scan::run::<true>(bytes, at);
+/// As [`key`], for the names of fields: where they are known to the compiler,
+/// it does most of this.
+#[inline(always)]
+pub(super) fn field(out: &mut Vec<u8>, first: bool, name: &'static str) {
+    let len = name.len();
+    if len > 12 || !scan::is_plain(name.as_bytes()) {
+        return key(out, first, name);
     }
-    out.extend_from_slice(&bytes[start..]);
-}
-
-/// Writes the escape of a byte and returns how many bytes it stands for.
-fn escape(out: &mut Vec<u8>, byte: u8, third: Option<&u8>) -> usize {
-    let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
-    let escape: &[u8] = match byte {
-        b'"' => b"\\\"",
-        b'\\' => b"\\\\",
-        0x08 => b"\\b",
-        b'\t' => b"\\t",
-        b'\n' => b"\\n",
-        0x0C => b"\\f",
-        b'\r' => b"\\r",
-        0xE2 if third == Some(&0xA8) => b"\\u2028",
-        0xE2 => b"\\u2029",
-        _ => &[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)],
+    let (head, tail) = name.as_bytes().split_at(len.min(8));
+    let (head, tail) = match head.first_chunk::<8>() {
+        Some(word) => (u64::from_le_bytes(*word), scan::few(tail)),
+        None => (scan::few(head), 0),
     };
-    out.extend_from_slice(escape);
-    if byte == 0xE2 { 3 } else { 1 }
+    let name = u128::from(head) | u128::from(tail) << 64;
+    let quoted = u128::from(b'"') | name << 8 | u128::from_le_bytes(ENDED) << (8 * len + 8);
+    let (text, count) = if first { (quoted, len + 3) } else { (quoted << 8 | COMMA, len + 4) };
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(out.len() - 16 + count);
+}
+
+const COMMA: u128 = b',' as u128;
+
+/// What comes after a key.
+const ENDED: [u8; 16] = [b'"', b':', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// The letter behind the backslash for each byte below 0x60 that needs one, and
+/// for some that need none.
+const LETTERS: [u8; 0x60] = {
+    let mut letters = [b'u'; 0x60];
+    letters[0x08] = b'b';
+    letters[0x09] = b't';
+    letters[0x0A] = b'n';
+    letters[0x0C] = b'f';
+    letters[0x0D] = b'r';
+    letters[b'"' as usize] = b'"';
+    letters[b'\\' as usize] = b'\\';
+    letters
+};
+
+/// Writes the byte that is first, which may need an escape, and returns what
+/// comes after it.
+#[inline]
+fn escape<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
+    let Some((byte, rest)) = bytes.split_first() else { return bytes };
+    match LETTERS.get(usize::from(*byte)) {
+        Some(b'u') => {
+            let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit & 15)];
+            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(*byte)]);
+        }
+        Some(letter) => out.extend_from_slice(&[b'\\', *letter]),
+        None => match rest {
+            [0x80, third @ (0xA8 | 0xA9), rest @ ..] if *byte == 0xE2 => {
+                out.extend_from_slice(if *third == 0xA8 { b"\\u2028" } else { b"\\u2029" });
+                return rest;
+            }
+            _ => out.push(*byte),
+        },
+    }
+    rest
 }
 
 /// A small buffer for the digits of a number.
@@ -125,34 +179,42 @@ pub(super) fn int(out: &mut Vec<u8>, n: i64) {
     uint(out, n.unsigned_abs());
 }
 
-/// The numbers from 0 to 99 in two digits each.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut n = 0;
-    while n < 100 {
-        pairs[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
-        n += 1;
-    }
-    pairs
-};
+/// The eight digits of a number below 10^8 in the bytes of a word, the first one
+/// lowest: four at a time are split in two, in each half of what held them.
+#[inline]
+fn eight(n: u64) -> u64 {
+    let fours = (n / 10_000) | ((n % 10_000) << 32);
+    let hundreds = ((fours * 5243) >> 19) & 0x7F_0000_007F;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x0F_000F_000F_000F;
+    tens | ((twos - tens * 10) << 8)
+}
+
+const ZEROS: u64 = u64::from_ne_bytes(*b"00000000");
+
+/// As [`eight`], for numbers below 10^4.
+#[inline]
+fn four(n: u64) -> u64 {
+    let hundreds = (n * 5243) >> 19;
+    let twos = hundreds | ((n - hundreds * 100) << 16);
+    let tens = ((twos * 103) >> 10) & 0x0F_000F;
+    tens | ((twos - tens * 10) << 8)
+}
 
 #[inline]
-pub(super) fn uint(out: &mut Vec<u8>, mut n: u64) {
-    if n < 10 {
-        return out.push(b'0' + n as u8);
-    }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    while n >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[(n % 100) as usize]);
-        n /= 100;
-    }
-    if n > 0 {
-        at -= 1;
-        digits[at] = b'0' + n as u8;
-    }
-    out.extend_from_slice(&digits[at..]);
+pub(super) fn uint(out: &mut Vec<u8>, n: u64) {
+    // Zero has one digit.
+    let (digits, zeros) = if n < 10_000 {
+        let digits = four(n) << 32;
+        (digits, (digits | 1 << 56).trailing_zeros() / 8)
+    } else if n < 100_000_000 {
+        let digits = eight(n);
+        (digits, digits.trailing_zeros() / 8)
+    } else {
+        uint(out, n / 100_000_000);
+        (eight(n % 100_000_000), 0)
+    };
+    put(out, (digits | ZEROS) >> (8 * zeros), 8 - zeros as usize);
 }
 
 /// Writes a double as JavaScript does; `null` if it is not finite.
@@ -160,15 +222,40 @@ pub(super) fn float(out: &mut Vec<u8>, n: f64) {
     match crate::value::whole(n) {
         // Up to 2^53 the digits are exact and JavaScript's.
         Some(int) if int.unsigned_abs() <= 1 << 53 => self::int(out, int),
-        // Within these bounds Rust and JavaScript agree.
-        None if n.fract() != 0.0 && (1e-5..1e15).contains(&n.abs()) => {
-            // Writing to memory does not fail.
-            let _ = serde_json::to_writer(out, &n);
+        // Within these bounds, where only fractions are left, Rust and JavaScript
+        // agree.
+        None if (1e-5..1e15).contains(&n.abs()) => {
+            if !short_fraction(out, n) {
+                // Writing to memory does not fail.
+                let _ = serde_json::to_writer(out, &n);
+            }
         }
         _ if n == 0.0 => out.push(b'0'),
         _ if n.is_finite() => javascript(out, Digits::of(n).as_slice()),
         _ => out.extend_from_slice(b"null"),
     }
+}
+
+/// Writes a number with a fraction if it has up to eight digits in that and 15 in
+/// all. No two such numbers are the same double, so they are also the fewest
+/// digits that make it out.
+#[inline]
+fn short_fraction(out: &mut Vec<u8>, n: f64) -> bool {
+    const SCALE: i64 = 100_000_000;
+    let (size, scale) = (n.abs(), SCALE as f64);
+    let scaled = (size * scale + 0.5) as i64;
+    if size >= 1e7 || scaled as f64 / scale != size {
+        return false;
+    }
+    if n < 0.0 {
+        out.push(b'-');
+    }
+    let scaled = scaled.unsigned_abs();
+    uint(out, scaled / SCALE.unsigned_abs());
+    out.push(b'.');
+    let digits = eight(scaled % SCALE.unsigned_abs());
+    put(out, digits | ZEROS, 8 - digits.leading_zeros() as usize / 8);
+    true
 }
 
 /// As [`float`], with the digits that make out an `f32`.
