@@ -181,11 +181,6 @@ impl Connection {
         }
     }
 
-    /// No request is read after the present one; its answer says so.
-    pub(crate) fn close_after(&mut self) {
-        self.exchange.keep_alive = false;
-    }
-
     /// Answers the present request. The fields of `extra` win over those of
     /// the response where they are locked.
     ///

@@ -184,13 +184,14 @@ pub(crate) struct Opening {
 }
 
 /// Where an outbox writes to.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) enum Sink {
     /// A lasting socket.
     Socket(Arc<Stream>),
     /// A session whose client polls; a socket may take its place.
     Poll(Arc<dyn Polled>),
     /// Nowhere any more.
+    #[default]
     Nowhere,
 }
 

@@ -7,12 +7,6 @@ use std::sync::Arc;
 use crate::net::Stream;
 use crate::transformers::Sink;
 
-impl Default for Sink {
-    fn default() -> Self {
-        Sink::Nowhere
-    }
-}
-
 impl Sink {
     pub fn is_poll(&self) -> bool {
         matches!(self, Sink::Poll(_))

@@ -6,8 +6,6 @@ use super::*;
 use crate::close::Ended;
 use crate::net::Stream;
 use crate::timer::Clock;
-use crate::timer::Task;
-use crate::transformers::Backlog;
 
 /// Messages as they are, one after the other.
 struct Plain;

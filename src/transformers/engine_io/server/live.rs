@@ -564,7 +564,8 @@ impl Polled for Live {
         let mut todo = Todo::default();
         let mut effects = Vec::new();
         let polls = state.machine.carrier() == Some(Carrier::Polling);
-        if !packets.is_empty() && !(polls && state.machine.offer(true, &mut effects)) {
+        let taken = packets.is_empty() || (polls && state.machine.offer(true, &mut effects));
+        if !taken {
             return Ok(false);
         }
         let now = self.host.timer().now();
