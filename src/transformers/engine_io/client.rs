@@ -40,6 +40,9 @@ use crate::client::wait::{Ready, Wants, on, wait_any};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 
+/// Longest handshake in bytes, at least.
+const HANDSHAKE_MAX: usize = 4 << 10;
+
 /// Engine.IO, revision 3 or 4.
 pub(crate) struct EngineIo(pub Options);
 
@@ -77,8 +80,9 @@ struct Polling {
 impl Polling {
     fn new(target: Target, settings: Settings, format: Format) -> Self {
         let max_length = target.max_length;
-        // Base 64, and the type.
+        // Base 64, and the type; a handshake must fit whatever the messages do.
         let longest = (max_length / 3).saturating_add(1).saturating_mul(4).saturating_add(8);
+        let longest = longest.max(HANDSHAKE_MAX);
         Polling {
             session: Session::new(settings),
             format,

@@ -194,3 +194,130 @@ impl Incoming {
         Packet::from_text(once.as_deref().unwrap_or(text), self.format.revision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Frame;
+    use crate::transformers::engine_io::packet::PacketRef;
+    use crate::transformers::engine_io::payload;
+
+    /// Everything in a body that arrives in pieces of this length.
+    fn all(
+        format: Format,
+        content: Content,
+        body: &[u8],
+        step: usize,
+    ) -> Result<Vec<Packet>, Wrong> {
+        let mut incoming = Incoming::new(format, 100);
+        let mut found = Vec::new();
+        for piece in body.chunks(step) {
+            incoming.push(content, piece);
+            while let Some(packet) = incoming.next()? {
+                found.push(packet);
+            }
+        }
+        found.extend(incoming.finish()?);
+        Ok(found)
+    }
+
+    fn formats() -> impl Iterator<Item = Format> {
+        let v3 = Format::new(Revision::V3);
+        [Format::new(Revision::V4), v3, Format { b64: true, ..v3 }].into_iter().chain([Format {
+            double: true,
+            b64: true,
+            ..v3
+        }])
+    }
+
+    #[test]
+    fn what_is_encoded_arrives_in_any_pieces() {
+        let packets = [
+            Packet::Open("{}".into()),
+            Packet::Message(Frame::text("é€😀\u{2028}:1:4")),
+            Packet::Message(Frame::text("")),
+            Packet::Message(Frame::binary([0, 255, 0x1e, 4])),
+            Packet::Message(Frame::text("plain")),
+            Packet::Ping(String::new()),
+            Packet::Noop,
+            Packet::Message(Frame::text("last 😀")),
+        ];
+        for format in formats() {
+            for count in 1..=packets.len() {
+                let packets = &packets[..count];
+                let mut body = Vec::new();
+                let refs = packets.iter().map(Packet::as_ref);
+                let content = payload::encode(refs, format, &mut body);
+                for step in [1, 2, 3, 7, 1000] {
+                    let found = all(format, content, &body, step);
+                    assert_eq!(found.as_deref(), Ok(packets), "{format:?}, {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_answer_after_another() {
+        for format in formats() {
+            let mut incoming = Incoming::new(format, 100);
+            for text in ["one", "two"] {
+                let mut body = Vec::new();
+                let content = payload::encode([PacketRef::Text(text)], format, &mut body);
+                incoming.push(content, &body);
+                let mut found = Vec::new();
+                while let Some(packet) = incoming.next().unwrap() {
+                    found.push(packet);
+                }
+                found.extend(incoming.finish().unwrap());
+                assert_eq!(found, [Packet::Message(Frame::text(text))]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_payload() {
+        let v4 = Format::new(Revision::V4);
+        let v3 = Format::new(Revision::V3);
+        let bodies: [(Format, Content, &[u8]); 17] = [
+            (v4, Content::Text, b""),
+            (v4, Content::Text, b"9"),
+            (v4, Content::Text, b"4a\x1e"),
+            (v4, Content::Text, b"\x1e4a"),
+            (v4, Content::Text, b"4\xff"),
+            (v4, Content::Text, b"b!"),
+            (v3, Content::Text, b""),
+            (v3, Content::Text, b"0:"),
+            (v3, Content::Text, b"4a"),
+            (v3, Content::Text, b":4a"),
+            (v3, Content::Text, b"-1:4"),
+            (v3, Content::Text, b"3:4a"),
+            (v3, Content::Text, b"1:4a"),
+            (v3, Content::Text, b"00000000000000000000001:4"),
+            (v3, Content::Text, "2:4😀".as_bytes()),
+            (v3, Content::Binary, &[2, 1, 255, 4]),
+            (v3, Content::Binary, &[1, 2, 255, 4]),
+        ];
+        for (format, content, body) in bodies {
+            for step in [1, 1000] {
+                let found = all(format, content, body, step);
+                assert!(matches!(found, Err(Wrong::Invalid(_))), "{body:?}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_packet_that_is_too_long_is_not_waited_for() {
+        let v3 = Format::new(Revision::V3);
+        let long = vec![b'4'; 200];
+        for (format, content, body) in [
+            (Format::new(Revision::V4), Content::Text, &long[..]),
+            (v3, Content::Text, b"101:"),
+            (v3, Content::Text, b"99999999999999999"),
+            (v3, Content::Binary, &[1, 1, 0, 1]),
+        ] {
+            for step in [1, 1000] {
+                assert_eq!(all(format, content, body, step), Err(Wrong::TooLong));
+            }
+        }
+    }
+}

@@ -309,3 +309,6 @@ impl Heartbeat {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
