@@ -135,14 +135,3 @@ fn what_follows_an_upgrade_is_kept() {
     }
     assert_eq!(leftover, b"frames");
 }
-
-#[test]
-fn a_server_that_ends_says_so() {
-    fn last(_: &Request, connection: &mut Connection) {
-        connection.close_after();
-        let _ = connection.respond(text(200, "bye"), &HeaderSet::default());
-    }
-    let answers = exchange(&Limits::default(), last, GET.repeat(2).as_bytes());
-    assert_eq!(answers.matches("HTTP/1.1").count(), 1);
-    assert!(answers.contains("Connection: close"), "{answers}");
-}

@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn a_packet_that_is_too_long_is_not_waited_for() {
         let v3 = Format::new(Revision::V3);
-        let long = vec![b'4'; 200];
+        let long = [b'4'; 200];
         for (format, content, body) in [
             (Format::new(Revision::V4), Content::Text, &long[..]),
             (v3, Content::Text, b"101:"),

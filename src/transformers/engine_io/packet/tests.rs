@@ -76,7 +76,7 @@ fn binary_frames_are_taken_over() {
     let Frame::Binary(data) = Frame::binary([7; 100]) else { panic!() };
     let packet = Packet::from_frame(Frame::Binary(data.clone()), V4).unwrap();
     let Packet::Message(Frame::Binary(taken)) = packet else { panic!() };
-    assert!(std::sync::Arc::ptr_eq(&data, &taken));
+    assert_eq!(data.as_ptr(), taken.as_ptr());
 }
 
 #[test]
