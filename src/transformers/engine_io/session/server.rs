@@ -16,7 +16,7 @@
 //! | [`Post`](Input::Post) (4) | accepted; if one is read: that is cut, over, refused; binary in revision 4: over, refused | refused (code 3) | refused (code 1) |
 //! | [`Packet`](Input::Packet): message | delivered | delivered | |
 //! | … `1` (7) | over, the poll gets a noop | ignored | |
-//! | … `2`, `3` (6) | see [`heartbeat`](super::heartbeat); the wrong one: over | the same | |
+//! | … `2`, `3` (6) | see [`heartbeat`]; the wrong one: over | the same | |
 //! | … `0`, `5`, `6` | ignored | ignored | |
 //! | … none (3) | over | over | |
 //! | [`Posted`](Input::Posted) | `ok` | `ok` | `ok`, if not cut |
