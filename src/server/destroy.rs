@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
-use crate::server::{Inner, Primus, connection, lock};
+use crate::server::{Inner, Primus, Spark, connection, life, lock};
 use crate::transformers::Backlog;
 
 /// How [`Primus::destroy`] ends a server.
@@ -81,13 +81,13 @@ impl Primus {
         let server = &self.0;
         let first = !server.closing.swap(true, Ordering::AcqRel);
         server.reconnect_at_end.store(options.reconnect, Ordering::Release);
-        if options.close {
-            server.stop_accepting();
-            server.connections.close();
-        }
+        let deadline = Instant::now() + options.timeout;
         let sparks = server.registry.snapshot();
         let mut destroyed = Destroyed { sparks: sparks.len(), ..Destroyed::default() };
         if options.close {
+            self.part_with_those_who_poll(&sparks, deadline);
+            server.stop_accepting();
+            server.connections.close();
             let sockets: Vec<_> =
                 sparks.iter().filter_map(|spark| spark.outbox().stream()).collect();
             let sockets: HashSet<_> = sockets.iter().map(Arc::as_ptr).collect();
@@ -96,7 +96,7 @@ impl Primus {
         sparks.iter().for_each(|spark| spark.close_behind(server.shutdown_reason()));
         drop(sparks);
         if options.close {
-            self.join(options.timeout, &mut destroyed);
+            self.join(deadline, &mut destroyed);
         }
         if first {
             for listener in server.events.close.snapshot().iter() {
@@ -109,12 +109,24 @@ impl Primus {
         destroyed
     }
 
+    /// Ends the sparks whose clients poll: a client that is between two polls
+    /// must still be able to come and ask. Nobody else is let in meanwhile.
+    fn part_with_those_who_poll(&self, sparks: &[Spark], deadline: Instant) {
+        let server = &self.0;
+        let polls = |spark: &&Spark| spark.outbox().is_poll();
+        let sparks: Vec<_> = sparks.iter().filter(polls).collect();
+        sparks.iter().for_each(|spark| spark.close_behind(server.shutdown_reason()));
+        let others = sparks.iter().filter(|spark| !life::is_own_thread(spark));
+        let outboxes: Vec<_> = others.map(|spark| spark.outbox().clone()).collect();
+        server.registry.wait_forgotten(&outboxes, deadline);
+    }
+
     /// Waits for the connections, cuts those that do not end, stops the
     /// server's own threads.
-    fn join(&self, timeout: Duration, destroyed: &mut Destroyed) {
+    fn join(&self, deadline: Instant, destroyed: &mut Destroyed) {
         let server = &self.0;
         let own = connection::is_thread_of(server);
-        destroyed.cut = server.connections.wait(Instant::now() + timeout, own);
+        destroyed.cut = server.connections.wait(deadline, own);
         if destroyed.cut > 0 {
             server.connections.abort();
             server.registry.all_outboxes().iter().for_each(|outbox| outbox.cut());

@@ -334,6 +334,11 @@ impl Outbox {
         self.abort(&mut state);
     }
 
+    /// Whether its client polls.
+    pub fn is_poll(&self) -> bool {
+        self.lock().sink.is_poll()
+    }
+
     /// Wakes the spark's thread, if it waits for its session and not for a
     /// socket.
     pub fn wake_session(&self) {

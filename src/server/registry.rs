@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::server::lock;
 use crate::server::metrics::Traffic;
@@ -13,6 +14,8 @@ use crate::server::spark::Spark;
 #[derive(Default)]
 pub(crate) struct Registry {
     table: Mutex<Table>,
+    /// A spark was forgotten.
+    forgotten: Condvar,
 }
 
 #[derive(Default)]
@@ -61,7 +64,25 @@ impl Registry {
         let left = table.leaving.remove(&(Arc::as_ptr(spark.outbox()) as usize));
         absorb();
         drop(table);
+        self.forgotten.notify_all();
         drop(left);
+    }
+
+    /// Waits until all of these are forgotten, or until the deadline.
+    pub fn wait_forgotten(&self, outboxes: &[Arc<Outbox>], deadline: Instant) {
+        let mut table = lock(&self.table);
+        loop {
+            let is_there = |outbox: &Arc<Outbox>| {
+                table.leaving.contains_key(&(Arc::as_ptr(outbox) as usize))
+                    || table.sparks.values().any(|known| Arc::ptr_eq(&known.outbox, outbox))
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || !outboxes.iter().any(is_there) {
+                return;
+            }
+            let waited = self.forgotten.wait_timeout(table, left);
+            table = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     /// Looks at the traffic of all sparks, those included that are still
