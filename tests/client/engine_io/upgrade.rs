@@ -99,7 +99,7 @@ fn an_upgrade_that_fails_leaves_polling_alone() {
         |peer| peer.send(&frame(CLOSE, b"")),
         |peer| peer.text("3wrong"),
         |peer| peer.text("?"),
-        |peer| peer.send(&[0xff; 10]),
+        |peer| peer.send(&[0xff; 20]),
     ];
     for fail in fail {
         for late in [false, true] {
