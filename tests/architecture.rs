@@ -24,6 +24,8 @@ const SANS_IO: &[&str] = &[
     "parsers/",
     "protocol/",
     "timer/wheel.rs",
+    "transformers/engine_io/client/incoming.rs",
+    "transformers/engine_io/client/options.rs",
     "transformers/engine_io/handshake.rs",
     "transformers/engine_io/jsonp.rs",
     "transformers/engine_io/options.rs",
@@ -79,6 +81,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (&["client/"], &["server", "middleware", "options", "plugins", "testing"]),
     (&["transformers/websockets/server.rs"], &["server", "client", "testing"]),
     (&["transformers/websockets/client"], &["server", "middleware", "testing"]),
+    (&["transformers/engine_io/client"], &["server", "middleware", "testing"]),
 ];
 
 /// Crates that only one part names.

@@ -11,6 +11,7 @@ use primus::{Client, ClientBuilder};
 pub const SOON: Duration = Duration::from_secs(20);
 
 pub const TEXT: u8 = 1;
+pub const BINARY: u8 = 2;
 pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;

@@ -67,6 +67,8 @@ struct State {
 
 enum Way {
     Polling,
+    /// Polling is at rest, and the WebSocket about to be told so.
+    Switching,
     WebSocket(Arc<WebSocket>),
     Gone,
 }
@@ -161,7 +163,8 @@ impl Link {
                 self.post(&mut state, false);
             }
             Way::WebSocket(to) => to.answer(|out| encode(packet.as_ref(), self.format, out)),
-            Way::Polling | Way::Gone => {}
+            // At the worst another ping follows.
+            Way::Polling | Way::Switching | Way::Gone => {}
         }
     }
 
@@ -197,11 +200,16 @@ impl Link {
         self.advance(&mut self.lock(), ready, false);
     }
 
-    /// Asks that polling come to rest; whether it has.
+    /// Asks that polling come to rest. If it has, [`switch`](Self::switch)
+    /// must follow: until then, what is written waits.
     pub fn rest(&self) -> bool {
         let mut state = self.lock();
         state.hold = state.goodbye == Goodbye::None && matches!(state.way, Way::Polling);
-        state.hold && !state.lane.is_busy()
+        let rests = state.hold && !state.lane.is_busy();
+        if rests {
+            state.way = Way::Switching;
+        }
+        rests
     }
 
     /// Polling goes on.
@@ -383,14 +391,14 @@ impl Sink for Link {
                     drop(state);
                     return to.write_encoded(|out| encode(frame.into(), self.format, out));
                 }
-                Way::Polling if state.has_room(frame.len()) => {
+                Way::Polling | Way::Switching if state.has_room(frame.len()) => {
                     state.push(frame.clone());
                     self.post(&mut state, false);
                     // There may be room for another one who waits.
                     self.tell(&state);
                     return Ok(());
                 }
-                Way::Polling => state = self.wait(state, false)?,
+                Way::Polling | Way::Switching => state = self.wait(state, false)?,
             }
         }
     }
@@ -401,7 +409,7 @@ impl Sink for Link {
             Way::Gone => Err(Error::Closed),
             _ if state.goodbye != Goodbye::None => Err(Error::Closed),
             Way::WebSocket(to) => to.queue_encoded(|out| encode(frame.into(), self.format, out)),
-            Way::Polling => {
+            Way::Polling | Way::Switching => {
                 state.push(frame.clone());
                 self.post(&mut state, false);
                 Ok(state.waiting())
@@ -419,8 +427,8 @@ impl Sink for Link {
                     drop(state);
                     return Sink::drain(&*to);
                 }
-                Way::Polling if state.waiting() == 0 => return Ok(()),
-                Way::Polling => {
+                Way::Polling | Way::Switching if state.waiting() == 0 => return Ok(()),
+                Way::Polling | Way::Switching => {
                     self.post(&mut state, true);
                     state = self.wait(state, true)?;
                 }
@@ -438,7 +446,7 @@ impl Sink for Link {
         match &state.way {
             Way::WebSocket(to) => Sink::close(&**to),
             Way::Polling => self.post(&mut state, false),
-            Way::Gone => {}
+            Way::Switching | Way::Gone => {}
         }
         self.tell(&state);
     }

@@ -1,0 +1,9 @@
+//! The client's `engine.io` against a scripted server.
+
+mod ends;
+mod errors;
+mod http;
+mod polling;
+mod pressure;
+mod server;
+mod upgrade;
