@@ -35,8 +35,12 @@ fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
 
 impl Tags for BinaryPack {
     #[inline]
-    fn short_str(tag: u8) -> Option<usize> {
-        matches!(tag, 0xB0..=0xBF).then(|| usize::from(tag - 0xB0))
+    fn short_str(bytes: &[u8]) -> Option<(usize, &[u8])> {
+        match bytes {
+            [tag @ 0xB0..=0xBF, rest @ ..] => Some((usize::from(tag - 0xB0), rest)),
+            [0xD8, a, b, rest @ ..] => Some((u16::from_be_bytes([*a, *b]).into(), rest)),
+            _ => None,
+        }
     }
 
     #[inline]

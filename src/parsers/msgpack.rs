@@ -105,8 +105,12 @@ fn write_error(out: &mut Vec<u8>, error: JsError) -> Result<(), Fault> {
 
 impl Tags for MsgPack {
     #[inline]
-    fn short_str(tag: u8) -> Option<usize> {
-        matches!(tag, 0xA0..=0xBF).then(|| usize::from(tag - 0xA0))
+    fn short_str(bytes: &[u8]) -> Option<(usize, &[u8])> {
+        match bytes {
+            [tag @ 0xA0..=0xBF, rest @ ..] => Some((usize::from(tag - 0xA0), rest)),
+            [0xD9, len, rest @ ..] => Some((usize::from(*len), rest)),
+            _ => None,
+        }
     }
 
     #[inline]

@@ -139,8 +139,12 @@ fn key_text(value: &Value) -> String {
 /// Hints that matter only where bytes or a special value meet a field of that
 /// kind.
 macro_rules! hints {
-    ($($method:ident($($name:ident: $type:ty),*))*) => {$(
+    ($($few:ident $tag:literal: $($method:ident($($name:ident: $type:ty),*))*;)*) => {$($(
+        #[inline]
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Outcome<'de, V> {
+            if let Some(count) = self.reader.few($tag) {
+                return self.$few(count, visitor);
+            }
             match F::head(&mut self.reader)? {
                 head @ (Head::Bin(_) | Head::Ext(..) | Head::Undefined) => {
                     self.special(head)?.$method($($name,)* visitor)
@@ -148,14 +152,14 @@ macro_rules! hints {
                 head => self.any(head, visitor),
             }
         }
-    )*};
+    )*)*};
 }
 
 macro_rules! numbers {
     ($($method:ident)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-            if let Some(int) = self.reader.tiny_int() {
+            if let Some(int) = self.reader.small_int() {
                 return visitor.visit_i64(int);
             }
             match F::head(&mut self.reader)? {
@@ -179,9 +183,10 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
     }
 
     hints! {
-        deserialize_seq() deserialize_tuple(len: usize)
-        deserialize_map() deserialize_tuple_struct(name: &'static str, len: usize)
-        deserialize_struct(name: &'static str, fields: &'static [&'static str])
+        array 0x90: deserialize_seq() deserialize_tuple(len: usize)
+            deserialize_tuple_struct(name: &'static str, len: usize);
+        map 0x80: deserialize_map()
+            deserialize_struct(name: &'static str, fields: &'static [&'static str]);
     }
 
     #[inline]

@@ -19,8 +19,9 @@ pub(super) use ser::write;
 
 /// The tags of one of the formats.
 pub(super) trait Tags: Copy + 'static {
-    /// The length of the string that the tag begins, if it has it in itself.
-    fn short_str(tag: u8) -> Option<usize>;
+    /// The length of the string that is next, if that is one and has it in a tag or
+    /// one of the shorter ways behind it; and what follows that.
+    fn short_str(bytes: &[u8]) -> Option<(usize, &[u8])>;
     /// Reads a tag, with the number, or the length of what follows it.
     fn head(reader: &mut Reader<'_>) -> Result<Head, Fault>;
 

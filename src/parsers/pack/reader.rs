@@ -63,20 +63,34 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Takes a number that is nothing but a tag, if one is next.
+    /// Takes a positive number of up to 32 bits, if one is next. Both formats have
+    /// the same tags for these, and for what is [`few`](Self::few).
     #[inline]
-    pub fn tiny_int(&mut self) -> Option<i64> {
-        let (tag, rest) = self.rest.split_first().filter(|(tag, _)| **tag < 0x80)?;
+    pub fn small_int(&mut self) -> Option<i64> {
+        let (n, rest) = match self.rest {
+            [n @ 0..=0x7F, rest @ ..] | [0xCC, n, rest @ ..] => (i64::from(*n), rest),
+            [0xCD, a, b, rest @ ..] => (u16::from_be_bytes([*a, *b]).into(), rest),
+            [0xCE, a, b, c, d, rest @ ..] => (u32::from_be_bytes([*a, *b, *c, *d]).into(), rest),
+            _ => return None,
+        };
         self.rest = rest;
-        Some((*tag).into())
+        Some(n)
     }
 
-    /// Takes a string whose tag has its length, if one is next, and if it is
-    /// UTF-8.
+    /// Takes the head of up to 15 entries (behind the tag 0x80) or elements (0x90),
+    /// if it is next.
+    #[inline]
+    pub fn few(&mut self, tag: u8) -> Option<u32> {
+        let (head, rest) = self.rest.split_first().filter(|(head, _)| **head & 0xF0 == tag)?;
+        self.rest = rest;
+        Some(u32::from(*head - tag))
+    }
+
+    /// Takes a string that is not long, if one is next, and if it is UTF-8.
     #[inline]
     pub fn short_str<F: Tags>(&mut self) -> Option<&'de str> {
-        let (tag, rest) = self.rest.split_first()?;
-        let (text, rest) = rest.split_at_checked(F::short_str(*tag)?)?;
+        let (len, rest) = F::short_str(self.rest)?;
+        let (text, rest) = rest.split_at_checked(len)?;
         let text = std::str::from_utf8(text).ok()?;
         self.rest = rest;
         Some(text)
