@@ -268,7 +268,37 @@ impl Peer {
             let wanted = length.map_or(self.buf.len(), |length| length - body.len());
             body.extend(self.buf.drain(..wanted.min(self.buf.len())));
         }
-        Response { status, head, body: String::from_utf8_lossy(&body).into_owned() }
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Response { status, head, body: text, bytes: body }
+    }
+
+    /// [`read_response`](Self::read_response), if its head comes within `time`.
+    pub fn response_within(&mut self, time: Duration) -> Option<Response> {
+        let deadline = Instant::now() + time;
+        while !self.buf.windows(4).any(|four| four == b"\r\n\r\n") {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            self.stream.set_read_timeout(Some(left)).unwrap();
+            let filled = self.fill();
+            self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            match filled {
+                Ok(more) => assert!(more, "end of stream in a head"),
+                Err(error) if is_time_out(&error) => return None,
+                Err(error) => panic!("no head: {error}"),
+            }
+        }
+        Some(self.read_response())
+    }
+
+    /// Whether the stream ends, or was reset, before anything else comes.
+    pub fn ends(&mut self) -> bool {
+        match self.fill() {
+            Ok(more) => !more && self.buf.is_empty(),
+            Err(error) if is_time_out(&error) => panic!("no end in time"),
+            Err(_) => true,
+        }
     }
 
     /// Sends a request and reads the answer.
@@ -405,7 +435,10 @@ pub fn is_time_out(error: &io::Error) -> bool {
 pub struct Response {
     pub status: u16,
     pub head: String,
+    /// The body as text.
     pub body: String,
+    /// The body as it is.
+    pub bytes: Vec<u8>,
 }
 
 impl Response {

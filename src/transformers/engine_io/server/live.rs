@@ -60,8 +60,8 @@ struct State {
     held: Option<(u64, Held)>,
     /// The rest of an answer that its socket did not take.
     unsent: Option<(u64, Unsent)>,
-    /// The connection that was polled by last.
-    polled_by: Option<Arc<Stream>>,
+    /// The connection that was polled by last, while it is there.
+    polled_by: Weak<Stream>,
     /// The connection of the POST.
     post: Option<Arc<Stream>>,
     /// The WebSocket that probes.
@@ -166,7 +166,7 @@ impl Live {
                 polls: 0,
                 held: None,
                 unsent: None,
-                polled_by: None,
+                polled_by: Weak::new(),
                 post: None,
                 probe: None,
                 timer: None,
@@ -381,7 +381,7 @@ impl Live {
         let poll = state.polls;
         if todo.accepted {
             state.polls += 1;
-            state.polled_by = Some(held.stream().clone());
+            state.polled_by = Arc::downgrade(held.stream());
             state.held = Some((poll, held));
         }
         drop(state);
@@ -590,7 +590,7 @@ impl Polled for Live {
     }
 
     fn stream(&self) -> Option<Arc<Stream>> {
-        self.lock().polled_by.clone()
+        self.lock().polled_by.upgrade()
     }
 
     fn wake(&self) {

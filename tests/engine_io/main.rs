@@ -1,0 +1,10 @@
+//! The engine.io server over real sockets, by clients that write every byte
+//! themselves: picky ones, slow ones and hostile ones.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod client;
+mod handshake;
+mod polling;
+mod upgrade;

@@ -1,0 +1,424 @@
+//! From polls to a WebSocket.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use primus::{EndOptions, Ended, ManualClock, Primus};
+
+use crate::client::*;
+use crate::common::*;
+use crate::polling::begin_post;
+
+const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
+const MISMATCH: &str = r#"{"code":3,"message":"Bad request"}"#;
+
+#[test]
+fn the_websocket_takes_over() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let baseline = Baseline::of(&server);
+    for revision in [3, 4] {
+        let mut client = Client::open_with(server.addr, revision, "");
+        let spark = server.spark();
+        client.say("4\"by polling\"");
+        assert_eq!(client.poll(), ["4\"by polling\""]);
+        let polling = get(&client.query("polling"));
+        let posting = post(&client.query("polling"), "", b"4\"x\"");
+        let again = format!("/primus/?{}", client.query("websocket"));
+        let (mut socket, brought) = client.go_over();
+        assert!(brought.is_empty(), "{brought:?}");
+        socket.text("4\"by websocket\"");
+        assert_eq!(socket.expect_text(), "4\"by websocket\"");
+        spark.write("written").unwrap();
+        assert_eq!(socket.expect_text(), "4\"written\"");
+        // It is the same spark, and polls are over.
+        assert_eq!(server.spark(), spark);
+        for request in [polling.as_bytes(), &posting] {
+            let answer = ask(server.addr, request);
+            assert_eq!((answer.status, &*answer.body), (400, MISMATCH));
+        }
+        // No second one.
+        Peer::open_with(server.addr, &again, "").expect_close(None);
+        socket.close();
+        server.wait_empty();
+        assert_eq!(spark.close_reason().unwrap().by, Ended::Remote);
+        assert_eq!(ask(server.addr, &polling).body, UNKNOWN);
+    }
+    baseline.wait();
+}
+
+#[test]
+fn an_upgraded_session_costs_what_a_websocket_costs() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let baseline = Baseline::of(&server);
+    let before = descriptors();
+    let mut sockets: Vec<_> = (0..10).map(|_| Client::open(server.addr).go_over().0).collect();
+    // Both ends of each are in this process.
+    wait_for("descriptors", before + 20, descriptors);
+    wait_for("threads", 4 + 10, || server_threads().len());
+    for socket in &mut sockets {
+        socket.text("41");
+        assert_eq!(socket.expect_text(), "41");
+    }
+    sockets.into_iter().for_each(Peer::close);
+    baseline.wait();
+}
+
+#[test]
+fn the_session_ends_when_its_websocket_does() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let (socket, _) = Client::open(server.addr).go_over();
+    server.spark();
+    socket.reset();
+    server.wait_empty();
+    let (mut socket, _) = Client::open(server.addr).go_over();
+    let spark = server.spark();
+    spark.write("last").unwrap();
+    spark.end();
+    let before = socket.expect_ended(None);
+    let texts: Vec<_> = before.iter().map(WireFrame::text).collect();
+    assert_eq!(texts, ["4\"last\"", "4\"primus::server::close\""]);
+    server.wait_empty();
+}
+
+/// Numbers go both ways without a pause while the client goes over.
+#[test]
+fn no_message_is_lost_or_overtaken_on_the_way_over() {
+    let _turn = shared();
+    let server = Server::start(engine(Primus::builder()));
+    for revision in [3, 4] {
+        for round in 0..10 {
+            let (tell, told) = mpsc::channel();
+            let listener = server.primus.on_connection(move |spark| {
+                let tell = tell.clone();
+                spark.on_data(move |_, message| {
+                    let _ = tell.send(message.parse::<u32>().unwrap());
+                });
+            });
+            let mut client = Client::open_with(server.addr, revision, "");
+            let spark = server.spark();
+            const COUNT: u32 = 400;
+            let written = Arc::new(AtomicU32::new(0));
+            let so_far = written.clone();
+            let writer = std::thread::spawn(move || {
+                for n in 0..COUNT {
+                    spark.write(&n).unwrap();
+                    so_far.store(n, Ordering::Relaxed);
+                    if n % 8 == 0 {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            let mut came: Vec<String> = Vec::new();
+            let mut said = 0;
+            let mut next = || {
+                said += 1;
+                format!("4{}", said - 1)
+            };
+            while written.load(Ordering::Relaxed) < 10 * round {
+                client.say(&next());
+                came.extend(client.poll());
+            }
+            client.ask_poll();
+            let mut socket = client.socket();
+            socket.text("2probe");
+            client.say(&next());
+            // Polls on until the server has answered the probe.
+            loop {
+                came.extend(client.packets());
+                if socket.read_frame_within(Duration::from_millis(1)).is_some() {
+                    break;
+                }
+                client.say(&next());
+                client.ask_poll();
+            }
+            let mut burst = masked(FIN | TEXT, b"5");
+            for _ in 0..20 {
+                burst.extend(masked(FIN | TEXT, next().as_bytes()));
+            }
+            socket.send(&burst);
+            came.retain(|packet| packet != "6");
+            let mut over: Vec<String> = Vec::new();
+            while came.len() + over.len() < COUNT as usize {
+                over.push(socket.expect_text());
+            }
+            came.extend(over);
+            let expected: Vec<String> = (0..COUNT).map(|n| format!("4{n}")).collect();
+            assert_eq!(came, expected);
+            writer.join().unwrap();
+            let told: Vec<u32> =
+                (0..said).map(|_| told.recv_timeout(PATIENCE).expect("a message")).collect();
+            assert_eq!(told, (0..said).collect::<Vec<_>>());
+            socket.close();
+            server.wait_empty();
+            server.primus.off(listener);
+        }
+    }
+}
+
+/// What waits when the WebSocket takes over goes first.
+#[test]
+fn what_waits_goes_over_too() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    for (revision, more) in [(3, ""), (4, "&b64=1"), (4, "")] {
+        let client = Client::open_with(server.addr, revision, more);
+        let spark = server.spark();
+        let mut socket = client.probe();
+        for n in 0..200 {
+            spark.write(&n).unwrap();
+        }
+        spark.write_frame(&primus::Frame::binary(*b"\"x\"")).unwrap();
+        assert!(spark.buffered() > 0);
+        socket.text("5");
+        for n in 0..200 {
+            assert_eq!(socket.expect_text(), format!("4{n}"));
+        }
+        let frame = socket.expect_frame();
+        let expected: &[u8] = match (revision, more) {
+            (3, _) => b"\x04\"x\"",
+            (_, "") => b"\"x\"",
+            _ => b"bIngi",
+        };
+        assert_eq!(frame.payload, expected);
+        assert_eq!(frame.opcode(), if more.is_empty() { BINARY } else { TEXT });
+        wait_for("bytes that wait", 0, || spark.buffered());
+        client.post.shutdown(std::net::Shutdown::Both);
+        socket.close();
+        server.wait_empty();
+    }
+}
+
+#[test]
+fn what_a_probe_may_not_say() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let mut client = Client::open(server.addr);
+    for wrong in ["2", "2prob", "2probex", "3probe", "4\"x\"", "1", "6", "", "x", "0{}"] {
+        let mut socket = client.socket();
+        socket.text(wrong);
+        socket.expect_close(None);
+        let mut socket = client.probe();
+        socket.text(wrong);
+        socket.expect_close(None);
+    }
+    let mut socket = client.probe();
+    socket.frame(FIN | BINARY, b"5");
+    socket.expect_close(None);
+    for violation in [masked(FIN | 0x70 | TEXT, b"5"), masked(FIN | 3, b""), vec![0x81, 0x01, b'5']]
+    {
+        let mut socket = client.probe();
+        socket.send(&violation);
+        while socket.read_frame().is_some() {}
+    }
+    // A client that leaves, politely or not.
+    client.probe().close();
+    client.probe().reset();
+    drop(client.probe());
+    // It polls on, and may try again.
+    client.say("4\"x\"");
+    assert_eq!(client.poll(), ["4\"x\""]);
+    wait_until("the last one is gone", || {
+        let mut socket = client.socket();
+        socket.text("2probe");
+        socket.expect_frame().payload == b"3probe"
+    });
+}
+
+#[test]
+fn one_probe_at_a_time() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let client = Client::open(server.addr);
+    let mut first = client.probe();
+    let mut second = client.socket();
+    second.expect_close(None);
+    first.text("2probe");
+    assert_eq!(first.expect_text(), "3probe");
+    first.text("5");
+    first.text("4\"x\"");
+    assert_eq!(first.expect_text(), "4\"x\"");
+    first.close();
+}
+
+#[test]
+fn polls_are_released_while_a_websocket_probes() {
+    let _turn = shared();
+    let clock = ManualClock::new();
+    let server = echo(Primus::builder().clock(&clock).ping_interval(None));
+    let mut client = Client::open(server.addr);
+    let spark = server.spark();
+    let mut socket = client.socket();
+    client.ask_poll();
+    clock.advance(Duration::from_secs(1));
+    // Not before the probe. It is still held, and takes a message.
+    spark.write(&1).unwrap();
+    assert_eq!(client.packets(), ["41"]);
+    socket.text("2probe");
+    assert_eq!(socket.expect_text(), "3probe");
+    for _ in 0..3 {
+        client.ask_poll();
+        // However late it comes.
+        let (mut released, mut passed) = (None, 0);
+        while released.is_none() {
+            assert!(passed < 3_000, "not released");
+            clock.advance(Duration::from_millis(1));
+            passed += 1;
+            released = client.get.response_within(Duration::from_millis(1));
+        }
+        assert_eq!(released.unwrap().body, "6");
+    }
+    socket.text("5");
+    spark.write(&2).unwrap();
+    assert_eq!(socket.expect_text(), "42");
+    // A poll that still waits is released by the switch.
+    let mut client = Client::open(server.addr);
+    client.ask_poll();
+    let mut socket = client.probe();
+    socket.text("5");
+    let answer = client.get.read_response();
+    assert!(answer.body == "6" || answer.body == MISMATCH, "{answer:?}");
+}
+
+#[test]
+fn an_upgrade_that_takes_too_long_is_given_up() {
+    let _turn = shared();
+    let clock = ManualClock::new();
+    let builder = Primus::builder().clock(&clock).transport("upgradeTimeout", "3000");
+    let server = echo(builder);
+    let mut client = Client::open(server.addr);
+    let mut silent = client.socket();
+    clock.advance(Duration::from_millis(2_999));
+    assert!(client.socket().expect_close(None).is_empty());
+    clock.advance(Duration::from_millis(1));
+    silent.expect_close(None);
+    let mut slow = client.probe();
+    clock.advance(Duration::from_millis(3_000));
+    slow.text("5");
+    slow.expect_close(None);
+    client.say("4\"x\"");
+    assert_eq!(client.poll(), ["4\"x\""]);
+    client.probe().close();
+}
+
+#[test]
+fn a_session_that_ends_takes_its_probe_along() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let baseline = Baseline::of(&server);
+    // The client closes.
+    let mut client = Client::open(server.addr);
+    let mut socket = client.probe();
+    client.say("1");
+    socket.expect_close(None);
+    // Its poll is lost.
+    let mut client = Client::open(server.addr);
+    let mut socket = client.probe();
+    client.ask_poll();
+    client.get.shutdown(std::net::Shutdown::Both);
+    socket.expect_close(None);
+    server.wait_empty();
+    // The server ends, and the client polls for it.
+    for reconnect in [false, true] {
+        let mut client = Client::open(server.addr);
+        let mut socket = client.probe();
+        server.spark().end_options(ending(reconnect));
+        let mut packets = Vec::new();
+        while packets.last().is_none_or(|last| last != "1") {
+            packets.extend(client.poll());
+        }
+        packets.retain(|packet| packet != "6");
+        let goodbye: &[&str] = if reconnect { &[] } else { &["4\"primus::server::close\""] };
+        assert_eq!(packets[..packets.len() - 1], *goodbye);
+        socket.expect_close(None);
+        server.wait_empty();
+    }
+    drop((client, socket));
+    baseline.wait();
+}
+
+fn ending(reconnect: bool) -> EndOptions {
+    let mut options = EndOptions::default();
+    options.reconnect = reconnect;
+    options
+}
+
+/// The spark ends when the client has stopped polling and is about to say `5`.
+#[test]
+fn a_session_that_ends_on_the_way_over_closes_the_websocket() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    for reconnect in [false, true] {
+        for taken in [false, true] {
+            let mut client = Client::open(server.addr);
+            let mut socket = client.probe();
+            let spark = server.spark();
+            spark.end_options(ending(reconnect));
+            let goodbye = vec!["4\"primus::server::close\"".to_owned()];
+            if taken && !reconnect {
+                // The last poll brings the goodbye, not yet the end.
+                assert_eq!(client.poll(), goodbye);
+            }
+            socket.text("5");
+            let before = socket.expect_ended(None);
+            let texts: Vec<_> = before.iter().map(WireFrame::text).collect();
+            assert_eq!(texts, if reconnect || taken { vec![] } else { goodbye });
+            server.wait_empty();
+        }
+    }
+}
+
+/// A listener that reads all messages itself, and never returns.
+#[test]
+fn a_reader_goes_over_with_its_session() {
+    let _turn = shared();
+    let server = Server::start(engine(Primus::builder()));
+    let (done, ended) = mpsc::channel();
+    server.primus.on_connection(move |spark| -> primus::Result<()> {
+        for message in spark.messages() {
+            spark.write(&message)?;
+        }
+        let _ = done.send(());
+        Ok(())
+    });
+    for revision in [3, 4] {
+        let mut client = Client::open_with(server.addr, revision, "");
+        for n in 0..10 {
+            client.say(&format!("4{n}"));
+            assert_eq!(client.poll(), [format!("4{n}")]);
+        }
+        let (mut socket, _) = client.go_over();
+        for n in 0..10 {
+            socket.text(&format!("4{n}"));
+            assert_eq!(socket.expect_text(), format!("4{n}"));
+        }
+        socket.close();
+        ended.recv_timeout(PATIENCE).unwrap();
+    }
+}
+
+/// No client does that; whatever becomes of the message, nothing is stuck.
+#[test]
+fn a_post_on_the_way_over() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let baseline = Baseline::of(&server);
+    let client = Client::open(server.addr);
+    let mut posting = begin_post(&client, 4);
+    let mut socket = client.probe();
+    socket.text("5");
+    socket.text("4\"x\"");
+    assert_eq!(socket.expect_text(), "4\"x\"");
+    posting.send(b"4\"y\"");
+    let answer = posting.read_response();
+    assert!([200, 400].contains(&answer.status), "{answer:?}");
+    if answer.status == 200 {
+        assert_eq!(socket.expect_text(), "4\"y\"");
+    }
+    socket.close();
+    drop((client, posting));
+    baseline.wait();
+}
