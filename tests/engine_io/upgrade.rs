@@ -4,11 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use primus::{EndOptions, Ended, ManualClock, Primus};
+use primus::{Ended, ManualClock, Primus};
 
 use crate::client::*;
 use crate::common::*;
-use crate::polling::begin_post;
 
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 const MISMATCH: &str = r#"{"code":3,"message":"Bad request"}"#;
@@ -304,73 +303,6 @@ fn an_upgrade_that_takes_too_long_is_given_up() {
     client.probe().close();
 }
 
-#[test]
-fn a_session_that_ends_takes_its_probe_along() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    // The client closes.
-    let mut client = Client::open(server.addr);
-    let mut socket = client.probe();
-    client.say("1");
-    socket.expect_close(None);
-    // Its poll is lost.
-    let mut client = Client::open(server.addr);
-    let mut socket = client.probe();
-    client.ask_poll();
-    client.get.shutdown(std::net::Shutdown::Both);
-    socket.expect_close(None);
-    server.wait_empty();
-    // The server ends, and the client polls for it.
-    for reconnect in [false, true] {
-        let mut client = Client::open(server.addr);
-        let mut socket = client.probe();
-        server.spark().end_options(ending(reconnect));
-        let mut packets = Vec::new();
-        while packets.last().is_none_or(|last| last != "1") {
-            packets.extend(client.poll());
-        }
-        packets.retain(|packet| packet != "6");
-        let goodbye: &[&str] = if reconnect { &[] } else { &["4\"primus::server::close\""] };
-        assert_eq!(packets[..packets.len() - 1], *goodbye);
-        socket.expect_close(None);
-        server.wait_empty();
-    }
-    drop((client, socket));
-    baseline.wait();
-}
-
-fn ending(reconnect: bool) -> EndOptions {
-    let mut options = EndOptions::default();
-    options.reconnect = reconnect;
-    options
-}
-
-/// The spark ends when the client has stopped polling and is about to say `5`.
-#[test]
-fn a_session_that_ends_on_the_way_over_closes_the_websocket() {
-    let _turn = shared();
-    let server = echo(Primus::builder());
-    for reconnect in [false, true] {
-        for taken in [false, true] {
-            let mut client = Client::open(server.addr);
-            let mut socket = client.probe();
-            let spark = server.spark();
-            spark.end_options(ending(reconnect));
-            let goodbye = vec!["4\"primus::server::close\"".to_owned()];
-            if taken && !reconnect {
-                // The last poll brings the goodbye, not yet the end.
-                assert_eq!(client.poll(), goodbye);
-            }
-            socket.text("5");
-            let before = socket.expect_ended(None);
-            let texts: Vec<_> = before.iter().map(WireFrame::text).collect();
-            assert_eq!(texts, if reconnect || taken { vec![] } else { goodbye });
-            server.wait_empty();
-        }
-    }
-}
-
 /// A listener that reads all messages itself, and never returns.
 #[test]
 fn a_reader_goes_over_with_its_session() {
@@ -398,27 +330,4 @@ fn a_reader_goes_over_with_its_session() {
         socket.close();
         ended.recv_timeout(PATIENCE).unwrap();
     }
-}
-
-/// No client does that; whatever becomes of the message, nothing is stuck.
-#[test]
-fn a_post_on_the_way_over() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    let client = Client::open(server.addr);
-    let mut posting = begin_post(&client, 4);
-    let mut socket = client.probe();
-    socket.text("5");
-    socket.text("4\"x\"");
-    assert_eq!(socket.expect_text(), "4\"x\"");
-    posting.send(b"4\"y\"");
-    let answer = posting.read_response();
-    assert!([200, 400].contains(&answer.status), "{answer:?}");
-    if answer.status == 200 {
-        assert_eq!(socket.expect_text(), "4\"y\"");
-    }
-    socket.close();
-    drop((client, posting));
-    baseline.wait();
 }
