@@ -323,13 +323,13 @@ fn discovered() {
 #[test]
 fn heartbeats() {
     for version in VERSIONS {
-        let beats = ["--transport", "pingInterval=300", "--transport", "pingTimeout=600"];
+        let beats = ["--transport", "pingInterval=300", "--transport", "pingTimeout=1500"];
         let Some(node) = start(version, &beats) else { return };
         let clients = WAYS.map(|way| client(version, node.port, way).build().unwrap());
         let told = clients.each_ref().map(words);
         told.iter().for_each(|told| expect(told, &["open"]));
         // Long enough to be killed for an answer that is not understood.
-        thread::sleep(Duration::from_millis(2_000));
+        thread::sleep(Duration::from_millis(2_500));
         for (client, told) in clients.iter().zip(told) {
             echoed(client, &Value::from("alive"));
             assert!(told.is_empty(), "{version}: {:?}", told.try_recv());

@@ -146,7 +146,11 @@ impl Polling {
             None => (None, None),
         };
         let due = self.session.deadline();
-        let sooner = [until, due, limit, post_limit, socket_limit].into_iter().flatten().min();
+        // Nothing more comes from a session whose POST has failed.
+        let failed = self.link.as_ref().is_some_and(|link| link.has_failed()) && !paused;
+        let now = failed.then(Instant::now);
+        let limits = [until, due, limit, post_limit, socket_limit, now];
+        let sooner = limits.into_iter().flatten().min();
         let found = wait_any(&waker, [on(&get), on(&post), on(&socket)], sooner);
         let [get, post, socket] = match found {
             Ok(ready) => ready,
@@ -158,18 +162,19 @@ impl Polling {
         }
         self.polled(get);
         self.heard(socket, paused);
-        let is_due = self.session.deadline().is_some_and(|due| due <= Instant::now());
-        if heard || (is_due && paused) {
-            // While it is not read the server cannot be judged.
+        if heard {
             self.input(Input::Alive);
-        } else if is_due {
-            self.input(Input::Tick);
         }
-        self.settle();
+        if self.session.deadline().is_some_and(|due| due <= Instant::now()) {
+            self.input(Input::Tick { busy: paused || heard });
+        }
+        // What the server has said before is heard first.
+        self.settle(!heard && !paused);
     }
 
-    /// What is to be seen to after every turn.
-    fn settle(&mut self) {
+    /// What is to be seen to after every turn. `failure`: whether that of a
+    /// POST counts now.
+    fn settle(&mut self, failure: bool) {
         let Some(link) = self.link.clone() else { return };
         if self.session.is_pausing() {
             self.held = true;
@@ -180,7 +185,7 @@ impl Polling {
         } else if std::mem::replace(&mut self.held, false) {
             link.go_on();
         }
-        if let Some(failure) = link.failure() {
+        if let Some(failure) = link.failure(failure) {
             self.ended(failure);
         }
         if !self.session.is_open() && self.carrier == Carrier::Polling && link.is_done() {
@@ -191,8 +196,11 @@ impl Polling {
     /// Goes on with the poll under way.
     fn polled(&mut self, mut ready: Ready) {
         while !self.over {
+            let is_open = self.session.is_open();
             match self.lane.proceed(std::mem::take(&mut ready)) {
                 Ok(Progress::Waiting) => return,
+                // The goodbye is on its way, and nobody listens any more.
+                Ok(_) | Err(_) if !is_open => {}
                 Ok(Progress::Body(bytes)) => {
                     let mime = self.lane.head().and_then(|head| head.header("content-type"));
                     self.incoming.push(Content::of_mime(mime), &bytes);
@@ -201,6 +209,9 @@ impl Polling {
                 Ok(Progress::Answer(answer)) if answer.status == 200 => {
                     let last = self.incoming.finish();
                     self.packet(last);
+                    if let Some(failure) = self.link.as_ref().and_then(|link| link.failure(true)) {
+                        self.ended(failure);
+                    }
                     self.input(Input::Polled);
                 }
                 Ok(Progress::Answer(answer)) if self.link.is_none() => {

@@ -162,3 +162,45 @@ fn the_goodbye_on_a_kept_connection() {
     goodbye.answer("ok");
     assert!(client.wait_end(SOON));
 }
+
+/// A server that has closed knows nothing of the session any more; what it
+/// said before counts all the same.
+#[test]
+fn a_post_that_comes_too_late_does_not_hide_the_close() {
+    let server = Server::new();
+    let (client, poll) = server.open(server.client().transport("transports", "polling"));
+    let log = Log::of(&client);
+    client.write(&1).unwrap();
+    let post = server.post();
+    let long = format!("4\"{}\"", "x".repeat(10_000));
+    let body = format!("{}\x1e4\"primus::server::close\"\x1e1", [&*long; 50].join("\x1e"));
+    poll.answer(&body);
+    post.refuse("400 Bad Request", r#"{"code":1,"message":"Session ID unknown"}"#);
+    for _ in 0..50 {
+        assert_eq!(client.recv_timeout(SOON).unwrap().as_str().map(str::len), Some(10_000));
+    }
+    log.expect(&["close 1005", "end"]);
+}
+
+#[test]
+fn a_poll_that_fails_while_the_client_ends_keeps_nothing_back() {
+    for answer in ["", "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", "nonsense\r\n\r\n"]
+    {
+        let server = Server::new();
+        let (client, poll) = server.polled();
+        client.write(&1).unwrap();
+        let post = server.post();
+        client.write(&2).unwrap();
+        client.end();
+        poll.send(answer);
+        poll.cut();
+        post.answer("ok");
+        let post = server.post();
+        assert_eq!(post.body, "42");
+        post.answer("ok");
+        let goodbye = server.post();
+        assert_eq!(goodbye.body, "1");
+        goodbye.answer("ok");
+        assert!(client.wait_end(SOON));
+    }
+}

@@ -166,7 +166,7 @@ fn heartbeats_of_revision_4() {
 fn beating(server: &Server, revision: &str) -> Client {
     let client = server.client().transport("protocol", revision).strategy("off");
     let client = client.transport("transports", "polling").build().unwrap();
-    let open = r#"0{"sid":"a","pingInterval":200,"pingTimeout":300}"#;
+    let open = r#"0{"sid":"a","pingInterval":200,"pingTimeout":1000}"#;
     let framed = if revision == "3" { format!("{}:{open}", open.len()) } else { open.to_owned() };
     server.get().answer(&framed);
     client.wait_open(SOON).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use primus::Client;
 
 use super::server::{OFFER, OPEN, Request, Server};
-use crate::server::{BINARY, CLOSE, Log, Peer, SOON, frame};
+use crate::server::{BINARY, CLOSE, Log, PING, PONG, Peer, SOON, frame};
 
 /// A client whose session may go over: its first poll is held, its WebSocket
 /// open.
@@ -20,12 +20,17 @@ fn probing(server: &Server) -> (Client, Request, Peer) {
 /// One whose session has gone over.
 fn upgraded(server: &Server) -> (Client, Peer) {
     let (client, poll, mut peer) = probing(server);
-    peer.text("3probe");
-    // So that it has been read.
-    std::thread::sleep(Duration::from_millis(20));
+    probed(&mut peer);
     poll.answer("6");
     assert_eq!(peer.read_text(), "5");
     (client, peer)
+}
+
+/// Answers the probe, and waits until that was read.
+fn probed(peer: &mut Peer) {
+    peer.text("3probe");
+    peer.send(&frame(PING, b""));
+    assert_eq!(peer.frame(), (PONG, Vec::new()));
 }
 
 fn got(client: &Client) -> String {
@@ -54,8 +59,7 @@ fn polling_goes_on_beside_the_probe() {
     poll.answer("4\"polled\"");
     assert_eq!(got(&client), "polled");
     let poll = server.get();
-    peer.text("3probe");
-    std::thread::sleep(Duration::from_millis(50));
+    probed(&mut peer);
     poll.answer("4\"last\"");
     assert_eq!(peer.read_text(), "5");
     assert_eq!(got(&client), "last");
@@ -75,10 +79,9 @@ fn the_pause_waits_for_the_post() {
     client.write(&1).unwrap();
     let post = server.post();
     client.write(&2).unwrap();
-    peer.text("3probe");
-    std::thread::sleep(Duration::from_millis(50));
+    probed(&mut peer);
     poll.answer("6");
-    std::thread::sleep(Duration::from_millis(50));
+    std::thread::sleep(Duration::from_millis(20));
     client.write(&3).unwrap();
     peer.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     assert!(std::io::Read::read(&mut peer.stream, &mut [0]).is_err(), "not before the answer");
@@ -107,10 +110,9 @@ fn an_upgrade_that_fails_leaves_polling_alone() {
             let (client, poll, mut peer) = probing(&server);
             let log = Log::of(&client);
             if late {
-                peer.text("3probe");
+                probed(&mut peer);
                 client.write(&1).unwrap();
                 let post = server.post();
-                std::thread::sleep(Duration::from_millis(20));
                 poll.answer("6");
                 std::thread::sleep(Duration::from_millis(20));
                 fail(&mut peer);

@@ -238,9 +238,14 @@ impl Link {
         self.tell(&state);
     }
 
-    /// Why the session cannot go on, if so.
-    pub fn failure(&self) -> Option<CloseReason> {
-        self.lock().failure.take()
+    /// Why the session cannot go on, if so and if that counts now.
+    pub fn failure(&self, counts: bool) -> Option<CloseReason> {
+        self.lock().failure.take_if(|_| counts)
+    }
+
+    /// Whether there is a [`failure`](Self::failure).
+    pub fn has_failed(&self) -> bool {
+        self.lock().failure.is_some()
     }
 
     /// Whether the goodbye was answered, or never will be.

@@ -23,6 +23,9 @@ use crate::transformers::engine_io::{Carrier, Revision};
 /// give it.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a server may at least be silent that could not be listened to.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// What a session needs to know of the options.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
@@ -50,11 +53,11 @@ pub(crate) enum Input {
     Probe(Result<Packet, Invalid>),
     /// It could not be opened, or has ended.
     ProbeLost,
-    /// Bytes have come from the server, or may lie unread.
+    /// Bytes have come from the server.
     Alive,
-    /// The time of [`deadline`](Session::deadline) has come, and nothing lies
-    /// unread.
-    Tick,
+    /// The time of [`deadline`](Session::deadline) has come. `busy`: the
+    /// server's words may lie unread.
+    Tick { busy: bool },
     /// The application ends the session.
     End,
 }
@@ -206,12 +209,8 @@ impl Session {
                 self.probe_until = None;
                 self.poll(out);
             }
-            (State::Open(_), Input::Alive) => {
-                if let Some(beat) = &mut self.heartbeat {
-                    beat.alive(self.settings.revision, now);
-                }
-            }
-            (State::Open(_), Input::Tick) => self.tick(now, out),
+            (State::Open(_), Input::Alive) => self.alive(now),
+            (State::Open(_), Input::Tick { busy }) => self.tick(now, busy, out),
         }
     }
 
@@ -272,7 +271,15 @@ impl Session {
         }
     }
 
-    fn tick(&mut self, now: Instant, out: &mut Vec<Effect>) {
+    /// A server that sends lives, be it in the midst of a long message.
+    fn alive(&mut self, now: Instant) {
+        let waits = |beat: &&mut Heartbeat| self.settings.revision == Revision::V4 || beat.asked;
+        if let Some(beat) = self.heartbeat.as_mut().filter(waits) {
+            beat.due = beat.due.max(now + beat.timeout);
+        }
+    }
+
+    fn tick(&mut self, now: Instant, busy: bool, out: &mut Vec<Effect>) {
         if self.probe_until.is_some_and(|until| until <= now) {
             self.drop_probe(out);
             self.poll(out);
@@ -282,6 +289,9 @@ impl Session {
             beat.asked = true;
             beat.due = now + beat.timeout;
             out.push(Effect::Send(Packet::Ping(String::new())));
+        } else if busy {
+            // Not for ever without a look at it, whatever the server says.
+            beat.due = now + beat.timeout.max(BUSY);
         } else {
             let text = "no engine.io heartbeat in time";
             self.end(CloseReason::new(Ended::Heartbeat, 1006, text, true), out);
@@ -297,16 +307,6 @@ impl Session {
         self.drop_probe(out);
         self.state = State::Over;
         out.push(Effect::End(reason));
-    }
-}
-
-impl Heartbeat {
-    /// A server that sends lives, be it in the midst of a long message. It is
-    /// not yet excused from its pings.
-    fn alive(&mut self, revision: Revision, now: Instant) {
-        if revision == Revision::V4 || self.asked {
-            self.due = self.due.max(now + self.timeout);
-        }
     }
 }
 

@@ -57,7 +57,7 @@ impl World {
     fn pass(&mut self, time: Duration) -> Vec<Effect> {
         self.now += time;
         if self.session.deadline().is_some_and(|due| due <= self.now) {
-            self.input(Input::Tick)
+            self.input(Input::Tick { busy: false })
         } else {
             Vec::new()
         }
@@ -161,7 +161,7 @@ fn a_probe_that_fails_leaves_polling_alone() {
         || Input::Probe(Ok(message("a"))),
         || Input::Probe(Ok(pong("robe"))),
         || Input::Probe(Err(Invalid("unknown packet type"))),
-        || Input::Tick,
+        || Input::Tick { busy: false },
     ];
     for (stage, wrong) in (0..4).flat_map(|stage| wrong.map(|wrong| (stage, wrong))) {
         let mut world = World::polling(SETTINGS);
@@ -233,6 +233,29 @@ fn bytes_are_a_sign_of_life() {
         }
         assert!(is_end(&world.pass(TIMEOUT), Ended::Heartbeat));
     }
+}
+
+/// Who does not listen cannot tell that there is silence.
+#[test]
+fn a_server_that_was_not_listened_to_is_not_judged() {
+    for settings in [SETTINGS, OLD] {
+        let mut world = World::polling(settings);
+        world.input(Input::ProbeLost);
+        if settings.revision == Revision::V3 {
+            world.now += INTERVAL;
+            assert_eq!(world.input(Input::Tick { busy: true }), [Effect::Send(ping(""))]);
+        }
+        for _ in 0..3 {
+            world.now = world.session.deadline().unwrap();
+            assert_eq!(world.input(Input::Tick { busy: true }), []);
+            assert!(world.session.deadline().unwrap() > world.now);
+        }
+        assert!(is_end(&world.pass(TIMEOUT), Ended::Heartbeat));
+    }
+    // Nor is a probe given more time than it has.
+    let mut world = World::polling(SETTINGS);
+    world.now += PROBE_TIMEOUT;
+    assert_eq!(world.input(Input::Tick { busy: true }), [Effect::DropProbe]);
 }
 
 #[test]
