@@ -23,8 +23,8 @@ pub(super) struct Socket {
 
 enum Stage {
     Dialling(Dialler),
-    Handshake(Handshake),
-    Open(Open),
+    Handshake(Box<Handshake>),
+    Open(Box<Open>),
     Over,
 }
 
@@ -47,7 +47,7 @@ impl Socket {
     pub fn dial(target: Target, address: Option<SocketAddr>, longest: usize) -> Result<Self> {
         let mut dialler = Dialler::again(&target, address)?;
         let stage = match dialler.proceed(Ready::default())? {
-            Some(stream) => Stage::Handshake(Handshake::new(stream, &target)),
+            Some(stream) => Stage::Handshake(Box::new(Handshake::new(stream, &target))),
             None => Stage::Dialling(dialler),
         };
         Ok(Socket { target, longest, stage })
@@ -87,7 +87,7 @@ impl Socket {
         match &mut self.stage {
             Stage::Dialling(dialler) => {
                 let Some(stream) = dialler.proceed(ready)? else { return Ok(Heard::Nothing) };
-                self.stage = Stage::Handshake(Handshake::new(stream, &self.target));
+                self.stage = Stage::Handshake(Box::new(Handshake::new(stream, &self.target)));
                 self.step(Ready { read: false, write: true }, paused)
             }
             Stage::Handshake(handshake) => {
@@ -95,7 +95,7 @@ impl Socket {
                 let stage = std::mem::replace(&mut self.stage, Stage::Over);
                 let Stage::Handshake(handshake) = stage else { return Ok(Heard::Nothing) };
                 let open = handshake.finish(&answer, &self.target, self.longest)?;
-                self.stage = Stage::Open(open);
+                self.stage = Stage::Open(Box::new(open));
                 Ok(Heard::Opened)
             }
             Stage::Open(open) => {
