@@ -196,11 +196,11 @@ impl Polling {
     /// Goes on with the poll under way.
     fn polled(&mut self, mut ready: Ready) {
         while !self.over {
-            let is_open = self.session.is_open();
+            let listens = self.session.is_open();
+            let leaves = self.link.as_ref().is_some_and(|link| link.is_leaving());
             match self.lane.proceed(std::mem::take(&mut ready)) {
                 Ok(Progress::Waiting) => return,
-                // The goodbye is on its way, and nobody listens any more.
-                Ok(_) | Err(_) if !is_open => {}
+                Ok(_) | Err(_) if !listens => {}
                 Ok(Progress::Body(bytes)) => {
                     let mime = self.lane.head().and_then(|head| head.header("content-type"));
                     self.incoming.push(Content::of_mime(mime), &bytes);
@@ -214,6 +214,8 @@ impl Polling {
                     }
                     self.input(Input::Polled);
                 }
+                // The goodbye is on its way, and does not need the poll.
+                Ok(Progress::Answer(_)) | Err(_) if leaves => {}
                 Ok(Progress::Answer(answer)) if self.link.is_none() => {
                     self.failed(answer.refusal());
                 }

@@ -248,6 +248,11 @@ impl Link {
         self.lock().failure.is_some()
     }
 
+    /// Whether the application has ended the session.
+    pub fn is_leaving(&self) -> bool {
+        self.lock().goodbye != Goodbye::None
+    }
+
     /// Whether the goodbye was answered, or never will be.
     pub fn is_done(&self) -> bool {
         let state = self.lock();
