@@ -73,7 +73,8 @@ fn refused(kind: Kind) -> &'static str {
 #[test]
 fn foreign_origins_are_refused_by_engine_io() {
     need_node!();
-    for kind in ENGINES {
+    // Not over websockets: Primus's clients have an origin of their own there.
+    for kind in [V8_POLLING, Kind::engine("client-v7", "polling")] {
         let server = Server::start(kind.builder().origins(["http://page.example"]));
         let mut node = Driver::start(kind);
         // Such a client names an origin of its own when it begins with a websocket.
@@ -88,7 +89,6 @@ fn foreign_origins_are_refused_by_engine_io() {
         assert_eq!(server.primus.metrics().refusals.get(&403), Some(&1));
         node.options = json!({"transport": from("http://page.example")});
         let client = node.open(&server.url());
-        node.upgraded(client);
         node.write(client, "at home");
         assert_eq!(node.data(client), "at home");
     }
