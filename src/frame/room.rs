@@ -21,9 +21,9 @@ pub(crate) fn take(bytes: usize) -> Vec<u8> {
     if bytes >= LONG
         && let Ok(mut free) = FREE.try_lock()
     {
-        let fits = free.iter().position(|room| room.capacity() >= bytes);
-        if let Some(at) = fits {
-            std::mem::swap(&mut free[at], &mut room);
+        let fits = free.iter_mut().filter(|room| room.capacity() >= bytes);
+        if let Some(least) = fits.min_by_key(|room| room.capacity()) {
+            std::mem::swap(least, &mut room);
         }
     }
     room.reserve(bytes);

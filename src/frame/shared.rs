@@ -38,6 +38,23 @@ struct Text(String);
 /// Long bytes, whose buffer is used again.
 struct Bytes(Vec<u8>);
 
+impl Text {
+    fn copy(text: &str) -> String {
+        // Of no bytes at all, that is.
+        let mut room = String::from_utf8(room::take(text.len())).unwrap_or_default();
+        room.push_str(text);
+        room
+    }
+}
+
+impl Bytes {
+    fn copy(bytes: &[u8]) -> Vec<u8> {
+        let mut room = room::take(bytes.len());
+        room.extend_from_slice(bytes);
+        room
+    }
+}
+
 impl Drop for Text {
     fn drop(&mut self) {
         room::give(std::mem::take(&mut self.0).into_bytes());
@@ -92,7 +109,10 @@ macro_rules! shared {
 
         impl From<&$target> for $shared {
             fn from(from: &$target) -> Self {
-                $shared(Kept::Close(from.into()))
+                match from.len() < room::LONG {
+                    true => $shared(Kept::Close(from.into())),
+                    false => $apart::copy(from).into(),
+                }
             }
         }
 
@@ -100,9 +120,10 @@ macro_rules! shared {
             /// Copies what is short, and keeps what is long.
             fn from(mut owned: $owned) -> Self {
                 if owned.len() < room::LONG {
-                    return (&*owned).into();
+                    return $shared(Kept::Close(owned.into()));
                 }
-                if owned.capacity() / 2 > owned.len() {
+                // Only its length counts as memory that it takes.
+                if owned.capacity() - owned.len() > owned.len() / 4 {
                     owned.shrink_to_fit();
                 }
                 $shared(Kept::Apart(Arc::new($apart(owned))))
@@ -146,5 +167,65 @@ impl<const N: usize> From<[u8; N]> for FrameBytes {
 impl<const N: usize> From<&[u8; N]> for FrameBytes {
     fn from(bytes: &[u8; N]) -> Self {
         bytes.as_slice().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_however_they_are_kept() {
+        for len in [0, 1, room::LONG - 1, room::LONG, 3 * room::LONG, 2 * room::LARGEST] {
+            let text = "x".repeat(len);
+            let mut roomy = String::with_capacity(2 * len + 100);
+            roomy.push_str(&text);
+            let ways: [FrameText; 6] = [
+                text.as_str().into(),
+                text.clone().into(),
+                roomy.into(),
+                Arc::<str>::from(text.as_str()).into(),
+                text.clone().into_boxed_str().into(),
+                Cow::Borrowed(text.as_str()).into(),
+            ];
+            let hasher = std::hash::RandomState::new();
+            let hash = |text: &FrameText| std::hash::BuildHasher::hash_one(&hasher, text);
+            for way in &ways {
+                assert_eq!(**way, *text);
+                assert_eq!(way.to_string(), text);
+                assert_eq!(way, &ways[0].clone());
+                assert_eq!(hash(way), hash(&ways[0]));
+                assert_ne!(*way, FrameText::from("y"));
+            }
+            let bytes = FrameBytes::from(text.as_bytes());
+            assert_eq!(bytes, FrameBytes::from(text.into_bytes()));
+        }
+    }
+
+    #[test]
+    fn no_room_to_spare_waits_in_a_queue() {
+        let mut roomy = Vec::with_capacity(64 * room::LONG);
+        roomy.resize(2 * room::LONG, 7);
+        let Kept::Apart(kept) = FrameBytes::from(roomy).0 else { panic!("it is long") };
+        assert!(kept.0.capacity() <= 3 * room::LONG);
+    }
+
+    #[test]
+    fn a_buffer_in_use_is_nobody_elses() {
+        let threads: Vec<_> = (0..4u8)
+            .map(|mark| {
+                std::thread::spawn(move || {
+                    for round in 0..2_000usize {
+                        let long = vec![mark; room::LONG + round % 5_000];
+                        let first = FrameBytes::from(long.as_slice());
+                        let second = FrameBytes::from(long);
+                        assert!(first.iter().all(|byte| *byte == mark));
+                        drop(first);
+                        assert!(second.iter().all(|byte| *byte == mark));
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
     }
 }

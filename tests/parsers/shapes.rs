@@ -242,3 +242,51 @@ fn lengths_that_are_not_known_before() {
         assert_eq!((numbers.len(), end.as_str()), (count, "end"));
     }
 }
+
+#[derive(Deserialize, Debug, PartialEq)]
+struct Named {
+    a: u8,
+    seven77: u8,
+    eight888: u8,
+    ninety_nine_and_more: u8,
+    #[serde(rename = "q\"b\\")]
+    odd: u8,
+    é: u8,
+}
+
+#[test]
+fn keys_are_found_however_they_are_written() {
+    let keys = [
+        ["a", r"\u0061"],
+        ["seven77", r"seve\u006e77"],
+        ["eight888", r"\u0065ight888"],
+        ["ninety_nine_and_more", r"ninety_nine_and_mor\u0065"],
+        [r#"q\"b\\"#, r"q\u0022b\u005c"],
+        ["é", r"\u00e9"],
+    ];
+    let wanted = Named { a: 0, seven77: 1, eight888: 2, ninety_nine_and_more: 3, odd: 4, é: 5 };
+    for spaces in ["", " ", "\t\r\n "] {
+        for written in 0..2 {
+            for first in 0..keys.len() {
+                let entry = |at: usize| {
+                    let at = (first + at) % keys.len();
+                    format!("{spaces}\"{}\"{spaces}:{spaces}{at}{spaces}", keys[at][written])
+                };
+                let entries: Vec<String> = (0..keys.len()).map(entry).collect();
+                let text = format!("{{{}}}", entries.join(","));
+                let frame = Frame::text(text.as_str());
+                Parser::JSON.check(&frame, PEER).unwrap();
+                let named: Named = Parser::JSON.decode_as(&frame, PEER).unwrap();
+                assert_eq!(named, wanted, "{text}");
+                let map: HashMap<String, u8> = Parser::JSON.decode_as(&frame, PEER).unwrap();
+                assert_eq!((map.len(), map["q\"b\\"], map["é"]), (6, 4, 5));
+            }
+        }
+    }
+    // What is no key to JSON is none to a struct that has it.
+    for text in [r#"{"a":0,"q"b\":1}"#, r#"{"a":0,"seven77" 1}"#, r#"{"a":0,"a"#, r#"{"a":0,}"#] {
+        let frame = Frame::text(format!("{text}                "));
+        assert!(Parser::JSON.check(&frame, PEER).is_err(), "{text}");
+        assert!(Parser::JSON.decode_as::<HashMap<String, u8>>(&frame, PEER).is_err(), "{text}");
+    }
+}

@@ -7,7 +7,10 @@
 //! formatting is used.
 
 mod de;
+mod digits;
+mod group;
 mod lexer;
+mod number;
 mod scan;
 mod ser;
 mod write;

@@ -1,17 +1,14 @@
 //! serde's `Serializer` over JSON text.
 
-use serde::ser::{
-    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
-    SerializeTupleStruct, SerializeTupleVariant, Serializer,
-};
+use serde::ser::{Serialize, Serializer};
 
-use super::{Dialect, write};
+use super::group::{List, Object};
+use super::{Dialect, digits, write};
 use crate::base64;
-use crate::parsers::ejson::Keys;
-use crate::value::{Date, Fault, KeySerializer, MAX_DEPTH, TypedKind, Value, capture, token};
+use crate::value::{Date, Fault, MAX_DEPTH, TypedKind, Value, capture, token};
 
 /// Whether anything was written: for `undefined` nothing is.
-type Wrote = Result<bool, Fault>;
+pub(super) type Wrote = Result<bool, Fault>;
 
 /// Writes a message; nothing for `undefined`.
 pub(super) fn write<T: Serialize + ?Sized>(
@@ -22,8 +19,8 @@ pub(super) fn write<T: Serialize + ?Sized>(
     value.serialize(&mut Writer { out, dialect, depth: 0 }).map(drop)
 }
 
-struct Writer<'a> {
-    out: &'a mut Vec<u8>,
+pub(super) struct Writer<'a> {
+    pub out: &'a mut Vec<u8>,
     dialect: Dialect,
     depth: usize,
 }
@@ -40,7 +37,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    fn close(&mut self, bracket: u8) {
+    pub fn close(&mut self, bracket: u8) {
         self.depth -= 1;
         self.out.push(bracket);
     }
@@ -53,7 +50,7 @@ impl Writer<'_> {
     }
 
     #[inline]
-    fn ejson(&self) -> bool {
+    pub fn ejson(&self) -> bool {
         self.dialect == Dialect::Ejson
     }
 
@@ -61,7 +58,7 @@ impl Writer<'_> {
         match (self.ejson(), date.to_iso()) {
             (true, _) => {
                 self.out.extend_from_slice(b"{\"$date\":");
-                write::float(self.out, date.ms());
+                digits::float(self.out, date.ms());
                 self.out.push(b'}');
             }
             (false, Some(iso)) => write::string(self.out, &iso),
@@ -93,7 +90,7 @@ impl Writer<'_> {
                 self.out.extend_from_slice(b"{\"buffer\":");
                 self.bytes(&ext.data);
                 self.out.extend_from_slice(b",\"type\":");
-                write::uint(self.out, ext.kind.into());
+                digits::uint(self.out, ext.kind.into());
                 self.out.push(b'}');
             }
             _ => self.out.extend_from_slice(b"{}"),
@@ -106,7 +103,7 @@ macro_rules! ints {
     ($($method:ident $type:ty)*) => {$(
         #[inline]
         fn $method(self, n: $type) -> Wrote {
-            write::int(self.out, i64::from(n));
+            digits::int(self.out, i64::from(n));
             Ok(true)
         }
     )*};
@@ -130,14 +127,14 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
 
     #[inline]
     fn serialize_u64(self, n: u64) -> Wrote {
-        write::uint(self.out, n);
+        digits::uint(self.out, n);
         Ok(true)
     }
 
     #[inline]
     fn serialize_f32(self, n: f32) -> Wrote {
         if n.is_finite() {
-            write::short_float(self.out, n);
+            digits::short_float(self.out, n);
             return Ok(true);
         }
         self.serialize_f64(f64::from(n))
@@ -149,7 +146,7 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
             true if n.is_nan() => self.out.extend_from_slice(b"{\"$InfNaN\":0}"),
             true if n > 0.0 => self.out.extend_from_slice(b"{\"$InfNaN\":1}"),
             true => self.out.extend_from_slice(b"{\"$InfNaN\":-1}"),
-            false => write::float(self.out, n),
+            false => digits::float(self.out, n),
         }
         Ok(true)
     }
@@ -233,7 +230,7 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     #[inline]
     fn serialize_seq(self, _: Option<usize>) -> Result<List<'a, 'b>, Fault> {
         self.open(b'[')?;
-        Ok(List { writer: self, first: true, variant: false })
+        Ok(List::new(self, false))
     }
 
     #[inline]
@@ -252,24 +249,17 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
         _: &'static str,
         _: u32,
         name: &'static str,
-        len: usize,
+        _: usize,
     ) -> Result<List<'a, 'b>, Fault> {
         self.variant(name)?;
-        Ok(List { variant: true, ..self.serialize_seq(Some(len))? })
+        self.open(b'[')?;
+        Ok(List::new(self, true))
     }
 
     #[inline]
     fn serialize_map(self, _: Option<usize>) -> Result<Object<'a, 'b>, Fault> {
         self.open(b'{')?;
-        let start = self.out.len();
-        Ok(Object {
-            writer: self,
-            start,
-            mark: start,
-            first: true,
-            keys: Keys::default(),
-            variant: false,
-        })
+        Ok(Object::new(self, false))
     }
 
     #[inline]
@@ -283,166 +273,10 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
         _: &'static str,
         _: u32,
         name: &'static str,
-        len: usize,
+        _: usize,
     ) -> Result<Object<'a, 'b>, Fault> {
         self.variant(name)?;
-        Ok(Object { variant: true, ..self.serialize_map(Some(len))? })
+        self.open(b'{')?;
+        Ok(Object::new(self, true))
     }
-}
-
-/// An array in the making.
-struct List<'a, 'b> {
-    writer: &'a mut Writer<'b>,
-    first: bool,
-    variant: bool,
-}
-
-impl List<'_, '_> {
-    #[inline]
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        if !std::mem::take(&mut self.first) {
-            self.writer.out.push(b',');
-        }
-        if !value.serialize(&mut *self.writer)? {
-            self.writer.out.extend_from_slice(b"null");
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn close(&mut self) {
-        self.writer.close(b']');
-        if self.variant {
-            self.writer.close(b'}');
-        }
-    }
-}
-
-/// An object in the making.
-struct Object<'a, 'b> {
-    writer: &'a mut Writer<'b>,
-    /// Where the first entry begins.
-    start: usize,
-    /// Where the present entry begins, its comma included.
-    mark: usize,
-    /// Nothing is in it yet.
-    first: bool,
-    keys: Keys,
-    variant: bool,
-}
-
-impl Object<'_, '_> {
-    #[inline]
-    fn key(&mut self, key: &str) {
-        self.mark = self.writer.out.len();
-        if self.writer.ejson() {
-            self.keys.add(key);
-        }
-        write::key(self.writer.out, self.first, key);
-    }
-
-    #[inline(always)]
-    fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Fault> {
-        self.mark = self.writer.out.len();
-        if self.writer.ejson() {
-            self.keys.add(key);
-        }
-        write::field(self.writer.out, self.first, key);
-        self.value(value)
-    }
-
-    #[inline]
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        if value.serialize(&mut *self.writer)? {
-            self.first = false;
-        } else {
-            self.writer.out.truncate(self.mark);
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn entry<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Fault> {
-        self.key(key);
-        self.value(value)
-    }
-
-    #[inline]
-    fn close(&mut self) {
-        if self.writer.ejson() {
-            self.escape();
-        }
-        self.writer.close(b'}');
-        if self.variant {
-            self.writer.close(b'}');
-        }
-    }
-
-    /// What looks like a wrapper of EJSON, but is none, is put into one.
-    #[inline(never)]
-    fn escape(&mut self) {
-        if self.keys.is_wrapper() {
-            let before = self.start - 1;
-            self.writer.out.splice(before..before, *b"{\"$escape\":");
-            self.writer.out.push(b'}');
-        }
-    }
-}
-
-impl SerializeMap for Object<'_, '_> {
-    type Ok = bool;
-    type Error = Fault;
-
-    #[inline]
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Fault> {
-        key.serialize(KeySerializer(|key: &str| {
-            self.key(key);
-            Ok(())
-        }))
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        self.value(value)
-    }
-
-    #[inline]
-    fn end(mut self) -> Wrote {
-        self.close();
-        Ok(true)
-    }
-}
-
-macro_rules! builders {
-    ($($builder:ident.$add:ident: $($trait:ident $method:ident($($key:ident)?))*;)*) => {$($(
-        impl $trait for $builder<'_, '_> {
-            type Ok = bool;
-            type Error = Fault;
-
-            #[inline(always)]
-            fn $method<T: Serialize + ?Sized>(
-                &mut self,
-                $($key: &'static str,)?
-                value: &T,
-            ) -> Result<(), Fault> {
-                self.$add($($key,)? value)
-            }
-
-            #[inline]
-            fn end(mut self) -> Wrote {
-                self.close();
-                Ok(true)
-            }
-        }
-    )*)*};
-}
-
-builders! {
-    List.push:
-        SerializeSeq serialize_element()
-        SerializeTuple serialize_element()
-        SerializeTupleStruct serialize_field()
-        SerializeTupleVariant serialize_field();
-    Object.field:
-        SerializeStruct serialize_field(key)
-        SerializeStructVariant serialize_field(key);
 }
