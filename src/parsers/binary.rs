@@ -34,6 +34,8 @@ fn tagged<const N: usize>(out: &mut Vec<u8>, tag: u8, bytes: [u8; N]) {
 }
 
 impl Tags for BinaryPack {
+    const STR: u8 = 0xB0;
+
     #[inline]
     fn short_str(bytes: &[u8]) -> Option<(usize, &[u8])> {
         match bytes {

@@ -10,6 +10,7 @@ mod msgpack;
 mod pack;
 mod scratch;
 mod text;
+mod words;
 
 use std::any::Any;
 use std::borrow::Cow;

@@ -104,6 +104,8 @@ fn write_error(out: &mut Vec<u8>, error: JsError) -> Result<(), Fault> {
 }
 
 impl Tags for MsgPack {
+    const STR: u8 = 0xA0;
+
     #[inline]
     fn short_str(bytes: &[u8]) -> Option<(usize, &[u8])> {
         match bytes {
@@ -162,7 +164,12 @@ impl Tags for MsgPack {
         if i32::try_from(n).is_err() && exact() {
             return written(encode::write_f64(out, n as f64));
         }
-        written(encode::write_sint(out, n))
+        match n {
+            -0x20..0x80 => out.push(n as u8),
+            0x80..0x100 => out.extend_from_slice(&[Marker::U8.to_u8(), n as u8]),
+            _ => return written(encode::write_sint(out, n)),
+        }
+        Ok(())
     }
 
     fn uint(out: &mut Vec<u8>, n: u64) -> Result<(), Fault> {
@@ -181,6 +188,9 @@ impl Tags for MsgPack {
 
     #[inline]
     fn str_head(out: &mut Vec<u8>, len: u32) {
+        if len < 0x20 {
+            return out.push(Self::STR + len as u8);
+        }
         let _ = written(encode::write_str_len(out, len));
     }
 

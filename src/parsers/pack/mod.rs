@@ -19,6 +19,9 @@ pub(super) use ser::write;
 
 /// The tags of one of the formats.
 pub(super) trait Tags: Copy + 'static {
+    /// The tag of an empty string. Those up to 15 bytes have their length added.
+    const STR: u8;
+
     /// The length of the string that is next, if that is one and has it in a tag or
     /// one of the shorter ways behind it; and what follows that.
     fn short_str(bytes: &[u8]) -> Option<(usize, &[u8])>;

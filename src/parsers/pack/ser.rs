@@ -8,6 +8,7 @@ use serde::ser::{
 };
 
 use super::{Tags, length};
+use crate::parsers::words::{few, put, put_wide, several};
 use crate::value::{Fault, KeySerializer, MAX_DEPTH, capture, token};
 
 pub(in crate::parsers) fn write<T: Serialize + ?Sized, F: Tags>(
@@ -24,9 +25,31 @@ pub(super) struct Writer<'a, F> {
 }
 
 impl<'b, F: Tags> Writer<'b, F> {
+    #[inline]
     fn text(&mut self, text: &str) -> Result<(), Fault> {
+        if text.len() < 8 {
+            let tag = u64::from(F::STR) + text.len() as u64;
+            put(self.out, tag | few(text.as_bytes()) << 8, text.len() + 1);
+            return Ok(());
+        }
+        self.long_text(text)
+    }
+
+    fn long_text(&mut self, text: &str) -> Result<(), Fault> {
         F::str_head(self.out, length(text.len())?);
         self.out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+
+    /// As [`text`](Self::text), for the names of fields: where they are known to
+    /// the compiler, it does most of this.
+    #[inline(always)]
+    fn name(&mut self, name: &'static str) -> Result<(), Fault> {
+        if name.len() > 15 {
+            return self.long_text(name);
+        }
+        let tag = u128::from(F::STR) + name.len() as u128;
+        put_wide(self.out, tag | several(name.as_bytes()) << 8, name.len() + 1);
         Ok(())
     }
 
@@ -36,11 +59,13 @@ impl<'b, F: Tags> Writer<'b, F> {
         self.text(name)
     }
 
+    #[inline]
     fn deeper(&mut self) -> Result<(), Fault> {
         self.depth += 1;
         if self.depth > MAX_DEPTH { Err(Fault::new("nested too deeply")) } else { Ok(()) }
     }
 
+    #[inline]
     fn group<'a>(
         &'a mut self,
         len: Option<usize>,
@@ -223,23 +248,31 @@ pub(super) struct Group<'a, 'b, F> {
 }
 
 impl<F: Tags> Group<'_, '_, F> {
+    #[inline]
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
         self.count += 1;
         value.serialize(&mut *self.writer)
     }
 
-    fn entry<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Fault> {
-        self.writer.text(key)?;
+    #[inline(always)]
+    fn entry<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Fault> {
+        self.writer.name(key)?;
         self.push(value)
     }
 
     /// Puts the head right if the count was not known before.
-    fn close(self) -> Result<(), Fault> {
-        let count = length(self.count)?;
-        if count != self.announced {
-            let mut head = Vec::with_capacity(5);
-            (self.head)(&mut head, count);
-            self.writer.out.splice(self.start..self.body, head);
+    #[cold]
+    fn correct(&mut self) -> Result<(), Fault> {
+        let mut head = Vec::with_capacity(5);
+        (self.head)(&mut head, length(self.count)?);
+        self.writer.out.splice(self.start..self.body, head);
+        Ok(())
+    }
+
+    #[inline]
+    fn close(mut self) -> Result<(), Fault> {
+        if self.count != self.announced as usize {
+            self.correct()?;
         }
         self.writer.depth -= 1 + usize::from(self.variant);
         Ok(())
@@ -269,6 +302,7 @@ macro_rules! builders {
             type Ok = ();
             type Error = Fault;
 
+            #[inline(always)]
             fn $method<T: Serialize + ?Sized>(
                 &mut self,
                 $($key: &'static str,)?
@@ -277,6 +311,7 @@ macro_rules! builders {
                 self.$add($($key,)? value)
             }
 
+            #[inline]
             fn end(self) -> Result<(), Fault> {
                 self.close()
             }

@@ -1,6 +1,6 @@
 //! Writing numbers as JavaScript does.
 
-use super::write::put;
+use crate::parsers::words::put;
 use crate::value::{Number, Repr};
 
 pub(super) fn number(out: &mut Vec<u8>, number: Number) {

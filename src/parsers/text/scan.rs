@@ -1,5 +1,7 @@
 //! Finding the next byte of a string that needs a closer look.
 
+use crate::parsers::words::few;
+
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const SPACES: u64 = ONES * 0x20;
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -30,24 +32,6 @@ pub(super) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
         at += 8;
     }
     many::<WRITING>(bytes, at)
-}
-
-/// Up to seven bytes as a word, the first one lowest, and nothing above them.
-#[inline]
-pub(super) fn few(bytes: &[u8]) -> u64 {
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        // The two may overlap.
-        let last = u64::from(u32::from_le_bytes(*last));
-        return u64::from(u32::from_le_bytes(*first)) | last << (8 * (bytes.len() & 7) - 32);
-    }
-    match *bytes {
-        [] => 0,
-        [first, .., last] => {
-            let middle = u64::from(bytes[bytes.len() / 2]) << (8 * (bytes.len() / 2));
-            u64::from(first) | middle | u64::from(last) << (8 * (bytes.len() & 7) - 8)
-        }
-        [only] => only.into(),
-    }
 }
 
 /// The word of so few bytes with harmless ones above them.

@@ -2,15 +2,8 @@
 
 use super::digits;
 use super::scan::{self, BLOCK};
+use crate::parsers::words::{few, put, put_wide, several};
 use crate::value::{RegExp, TypedArray};
-
-/// Appends the lowest `count` bytes of a word. Whole words are stored quicker
-/// than bytes are counted out.
-#[inline(always)]
-pub(super) fn put(out: &mut Vec<u8>, word: u64, count: usize) {
-    out.extend_from_slice(&word.to_le_bytes());
-    out.truncate(out.len() - 8 + count);
-}
 
 /// Writes a string with its quotes. U+2028 and U+2029 are escaped, as Primus
 /// does with every text it sends.
@@ -33,7 +26,7 @@ fn inside(out: &mut Vec<u8>, bytes: &[u8]) {
         }
         let special = loop {
             let Some((word, after)) = rest.split_first_chunk::<8>() else {
-                let word = scan::few(rest);
+                let word = few(rest);
                 match scan::first::<true>(scan::filled(word, rest.len())) {
                     Some(special) => break (word, special),
                     None => {
@@ -72,16 +65,10 @@ pub(super) fn field(out: &mut Vec<u8>, first: bool, name: &'static str) {
     if len > 12 || !scan::is_plain(name.as_bytes()) {
         return key(out, first, name);
     }
-    let (head, tail) = name.as_bytes().split_at(len.min(8));
-    let (head, tail) = match head.first_chunk::<8>() {
-        Some(word) => (u64::from_le_bytes(*word), scan::few(tail)),
-        None => (scan::few(head), 0),
-    };
-    let name = u128::from(head) | u128::from(tail) << 64;
+    let name = several(name.as_bytes());
     let quoted = u128::from(b'"') | name << 8 | u128::from_le_bytes(ENDED) << (8 * len + 8);
     let (text, count) = if first { (quoted, len + 3) } else { (quoted << 8 | COMMA, len + 4) };
-    out.extend_from_slice(&text.to_le_bytes());
-    out.truncate(out.len() - 16 + count);
+    put_wide(out, text, count);
 }
 
 const COMMA: u128 = b',' as u128;
