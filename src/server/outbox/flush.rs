@@ -40,31 +40,41 @@ impl Outbox {
         let waiting = std::mem::take(&mut state.backlog);
         let unsent = std::mem::take(&mut state.cork);
         state.sink = Sink::Socket(stream);
-        self.encode_again(&unsent, &mut state.cork);
+        let mut ends = self.encode_again(&unsent, &mut state.cork);
         self.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
         let had = !waiting.is_empty();
         for chunk in waiting {
             let mut bytes = Vec::with_capacity(chunk.bytes().len());
-            self.encode_again(chunk.bytes(), &mut bytes);
+            ends |= self.encode_again(chunk.bytes(), &mut bytes);
             self.push(&mut state, Chunk::Own { bytes, messages: chunk.messages() });
         }
         if had {
             self.send_backlog(&mut state);
+        }
+        if state.phase == Phase::Closing && !ends {
+            // The session has taken the end for its next poll, which will not
+            // come.
+            let mut packet = Vec::new();
+            self.wire.close(&CloseReason::new(Ended::Local, 1000, "", true), &mut packet);
+            self.append(&mut state, &packet);
         }
         if state.fin && state.backlog.is_empty() {
             state.sink.shutdown(Shutdown::Write);
         }
     }
 
-    /// Encodes records for the socket.
-    fn encode_again(&self, bytes: &[u8], out: &mut Vec<u8>) {
+    /// Encodes records for the socket; tells whether the end is among them.
+    fn encode_again(&self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        let mut ends = false;
         for record in records(bytes) {
+            ends |= matches!(record, Record::Close { .. });
             match (record.frame(), record) {
                 (Some(frame), _) => self.wire.encode(&frame, out),
                 (None, Record::Packet(packet)) => self.wire.packet(packet, out),
                 (None, _) => self.wire.close(&CloseReason::new(Ended::Local, 1000, "", true), out),
             }
         }
+        ends
     }
 
     fn send_backlog(&self, state: &mut State) {

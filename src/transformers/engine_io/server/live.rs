@@ -80,6 +80,14 @@ struct State {
     last: bool,
 }
 
+impl State {
+    /// Whether a poll is still to be answered, or its answer to be sent.
+    fn holds(&self, poll: u64) -> bool {
+        let held = self.held.as_ref().map(|(held, _)| *held);
+        held == Some(poll) || self.unsent.as_ref().is_some_and(|(unsent, _)| *unsent == poll)
+    }
+}
+
 /// What became of a frame on the WebSocket.
 pub(super) enum Received {
     /// A message of the application's.
@@ -407,17 +415,15 @@ impl Live {
 
     /// Whether a poll is still to be answered, or its answer to be sent.
     pub fn holds(&self, poll: u64) -> bool {
-        let state = self.lock();
-        let held = state.held.as_ref().map(|(held, _)| *held);
-        held == Some(poll) || state.unsent.as_ref().is_some_and(|(unsent, _)| *unsent == poll)
+        self.lock().holds(poll)
     }
 
     /// The connection of a poll was lost.
     pub fn get_lost(&self, poll: u64) {
-        if !self.holds(poll) {
+        let mut state = self.lock();
+        if !state.holds(poll) {
             return;
         }
-        let mut state = self.lock();
         state.held = None;
         state.unsent = None;
         let todo = self.handle_locked(&mut state, Input::GetLost);
@@ -438,11 +444,21 @@ impl Live {
         self.settle(todo).refused.map_or(Ok(()), Err)
     }
 
-    /// The body of the POST has come whole: its packets are handled, in order.
-    pub fn posted(&self, packets: Decoder) {
+    /// The body of the POST has come whole: its packets are handled, in order,
+    /// and no faster than the spark's thread takes the messages among them once
+    /// more than `most` bytes wait for it.
+    pub fn posted(&self, packets: Decoder, most: usize) {
         for packet in packets {
             // An answer to it may go out before the next is handled.
-            self.handle(Input::Packet(packet));
+            let mut state = self.lock();
+            if state.post.is_none() {
+                // It was cut.
+                return;
+            }
+            let todo = self.handle_locked(&mut state, Input::Packet(packet));
+            drop(state);
+            self.settle(todo);
+            self.inlet.wait(most);
         }
     }
 

@@ -102,11 +102,11 @@ pub(super) fn post(
             return passed.respond(host, Response::empty(bad.status).boxed());
         }
     };
-    live.posted(match field(&body).filter(|_| is_form && live.is_jsonp()) {
+    let packets = match field(&body).filter(|_| is_form && live.is_jsonp()) {
         Some(field) => Decoder::field(&field, live.format()),
         None => Decoder::new(body, content, live.format()),
-    });
-    live.inlet().wait(host.limits().inbox);
+    };
+    live.posted(packets, host.limits().inbox);
     live.post_answered();
     passed.reply("text/html", b"ok".to_vec())
 }

@@ -20,6 +20,9 @@ use crate::net::Waker;
 use crate::transformers::websockets::server::Connection;
 use crate::transformers::{Inbound, Replies, Source};
 
+/// Bytes that a message counts besides its own: an empty one takes room too.
+const COST: usize = 128;
+
 /// What happens to a session while it polls, in order.
 enum Event {
     /// A message came.
@@ -45,7 +48,7 @@ pub(super) struct Inlet {
 
 #[derive(Default)]
 struct Waiting {
-    /// Bytes of messages in the channel.
+    /// Bytes of messages in the channel, and [`COST`] for each.
     bytes: usize,
     /// Nobody will take them any more.
     over: bool,
@@ -70,7 +73,7 @@ impl Inlet {
 
     /// A message.
     pub fn message(&self, frame: Frame) {
-        self.waiting().bytes += frame.len();
+        self.waiting().bytes += frame.len() + COST;
         self.send(Event::Frame(frame));
     }
 
@@ -105,8 +108,8 @@ impl Inlet {
         drop(self.changed.wait_while(self.waiting(), behind));
     }
 
-    fn took(&self, bytes: usize) {
-        self.waiting().bytes -= bytes;
+    fn took(&self, frame: &Frame) {
+        self.waiting().bytes -= frame.len() + COST;
         self.changed.notify_all();
     }
 
@@ -154,7 +157,7 @@ impl Source for Incoming {
                 Way::Polls { over: true, .. } => return None,
                 Way::Polls { events, next, over } => match take(next, events)? {
                     Event::Frame(frame) => {
-                        self.session.inlet().took(frame.len());
+                        self.session.inlet().took(&frame);
                         return Some(Inbound::Frame(frame));
                     }
                     Event::Closed(reason) => return Some(Inbound::Closed(reason)),

@@ -24,7 +24,7 @@
 //! | [`PostTooLarge`](Input::PostTooLarge) (4) | 413, nothing else | 413 | |
 //! | [`Upgrade`](Input::Upgrade) (5) | accepted, the time-out begins; if one probes: 101 and closed | 101 and closed | refused (code 1) |
 //! | [`Probe`](Input::Probe) (5): `2probe` | `3probe`; from now on a held poll gets a noop every 100 ms | | |
-//! | … `5` | a held poll gets a noop; the WebSocket takes over | | |
+//! | … `5` | a held poll gets a noop, and a POST that is not answered is cut; the WebSocket takes over | | |
 //! | … other | the probe is closed | | |
 //! | [`ProbeLost`](Input::ProbeLost) (5) | polls on | | |
 //! | [`Lost`](Input::Lost) (7) | over | over | |
@@ -359,6 +359,9 @@ impl Session {
             Ok(Packet::Upgrade) => {
                 (self.probe, self.phase) = (None, WEBSOCKET);
                 out.extend(self.poll.take().map(|_| Effect::Answer(NOOP)));
+                // No client does that. Its messages could come behind those of
+                // the WebSocket, or not at all; this one it can tell.
+                out.extend(self.post.take().map(|_| Effect::CutPost));
                 out.push(Effect::Switch);
             }
             _ => {

@@ -289,10 +289,10 @@ fn the_websocket_takes_over() {
     run.feed(Input::Get);
     run.feed(POST);
     // The client should not have a poll open, nor a POST.
-    assert_eq!(run.probe(Packet::Upgrade), [NOOP, Switch]);
+    assert_eq!(run.probe(Packet::Upgrade), [NOOP, CutPost, Switch]);
     assert_eq!(run.session.carrier(), Some(Carrier::Websocket));
     assert_eq!(run.packet(message()), [Deliver(Frame::text("x"))]);
-    assert_eq!(run.feed(Input::Posted), [Answered]);
+    assert_eq!(run.feed(Input::PostLost), []);
     assert_eq!(run.feed(Input::GetLost), []);
     assert_eq!(run.feed(Input::ProbeLost), []);
     assert_eq!(run.offer(true), (false, vec![]));
