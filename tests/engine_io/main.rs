@@ -5,6 +5,8 @@
 mod common;
 
 mod client;
+mod ending;
 mod handshake;
+mod heartbeat;
 mod polling;
 mod upgrade;

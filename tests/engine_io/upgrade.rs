@@ -8,6 +8,8 @@ use primus::{Ended, ManualClock, Primus};
 
 use crate::client::*;
 use crate::common::*;
+use crate::ending::ending;
+use crate::polling::begin_post;
 
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 const MISMATCH: &str = r#"{"code":3,"message":"Bad request"}"#;
@@ -42,7 +44,7 @@ fn the_websocket_takes_over() {
         socket.close();
         server.wait_empty();
         assert_eq!(spark.close_reason().unwrap().by, Ended::Remote);
-        assert_eq!(ask(server.addr, &polling).body, UNKNOWN);
+        wait_until("it is forgotten", || ask(server.addr, &polling).body == UNKNOWN);
     }
     baseline.wait();
 }
@@ -215,16 +217,22 @@ fn what_a_probe_may_not_say() {
     }
     // A client that leaves, politely or not.
     client.probe().close();
-    client.probe().reset();
-    drop(client.probe());
-    // It polls on, and may try again.
+    for leave in [|socket: Peer| socket.reset(), |socket: Peer| drop(socket)] {
+        leave(client.probe());
+        // It may try again as soon as that is noticed.
+        wait_until("the last one is gone", || {
+            let mut socket = client.socket();
+            socket.text("2probe");
+            if socket.expect_frame().payload != b"3probe" {
+                return false;
+            }
+            socket.close();
+            true
+        });
+    }
+    // It polls on.
     client.say("4\"x\"");
     assert_eq!(client.poll(), ["4\"x\""]);
-    wait_until("the last one is gone", || {
-        let mut socket = client.socket();
-        socket.text("2probe");
-        socket.expect_frame().payload == b"3probe"
-    });
 }
 
 #[test]
@@ -303,6 +311,67 @@ fn an_upgrade_that_takes_too_long_is_given_up() {
     client.probe().close();
 }
 
+#[test]
+fn a_session_that_ends_takes_its_probe_along() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let baseline = Baseline::of(&server);
+    // The client closes.
+    let mut client = Client::open(server.addr);
+    let mut socket = client.probe();
+    client.say("1");
+    socket.expect_close(None);
+    // Its poll is lost.
+    client = Client::open(server.addr);
+    socket = client.probe();
+    client.ask_poll();
+    client.get.shutdown(std::net::Shutdown::Both);
+    socket.expect_close(None);
+    server.wait_empty();
+    // The server ends, and the client polls for it.
+    for reconnect in [false, true] {
+        let mut client = Client::open(server.addr);
+        let mut socket = client.probe();
+        server.spark().end_options(ending(reconnect));
+        let mut packets = Vec::new();
+        while packets.last().is_none_or(|last| last != "1") {
+            packets.extend(client.poll());
+        }
+        packets.retain(|packet| packet != "6");
+        let goodbye: &[&str] = if reconnect { &[] } else { &["4\"primus::server::close\""] };
+        assert_eq!(packets[..packets.len() - 1], *goodbye);
+        socket.expect_close(None);
+        server.wait_empty();
+    }
+    drop((client, socket));
+    baseline.wait();
+}
+
+/// The spark ends when the client has stopped polling and is about to say `5`.
+#[test]
+fn a_session_that_ends_on_the_way_over_closes_the_websocket() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    for reconnect in [false, true] {
+        for taken in [false, true] {
+            let mut client = Client::open(server.addr);
+            let mut socket = client.probe();
+            let spark = server.spark();
+            spark.end_options(ending(reconnect));
+            let goodbye = vec!["4\"primus::server::close\"".to_owned()];
+            if taken && !reconnect {
+                // The last poll brings the goodbye, not yet the end.
+                assert_eq!(client.poll(), goodbye);
+            }
+            socket.text("5");
+            let before = socket.expect_ended(None);
+            let texts: Vec<_> = before.iter().map(WireFrame::text).collect();
+            assert_eq!(texts, if reconnect || taken { vec![] } else { goodbye });
+            server.wait_empty();
+        }
+    }
+}
+
 /// A listener that reads all messages itself, and never returns.
 #[test]
 fn a_reader_goes_over_with_its_session() {
@@ -330,4 +399,26 @@ fn a_reader_goes_over_with_its_session() {
         socket.close();
         ended.recv_timeout(PATIENCE).unwrap();
     }
+}
+
+/// No client does that. The order of its messages is lost, so the POST is not
+/// taken, and the client can tell.
+#[test]
+fn a_post_on_the_way_over() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let baseline = Baseline::of(&server);
+    let client = Client::open(server.addr);
+    let mut posting = begin_post(&client, 4);
+    let mut socket = client.probe();
+    socket.text("5");
+    socket.text("4\"x\"");
+    assert_eq!(socket.expect_text(), "4\"x\"");
+    posting.try_send(b"4\"y\"");
+    assert!(posting.ends());
+    socket.text("4\"z\"");
+    assert_eq!(socket.expect_text(), "4\"z\"");
+    socket.close();
+    drop((client, posting));
+    baseline.wait();
 }

@@ -76,6 +76,8 @@ struct State {
     moves: u64,
     /// The client was excused at the last tick.
     excused: bool,
+    /// When it ended.
+    over_since: Option<Instant>,
     /// The server shuts down: the next answer ends its connection.
     last: bool,
 }
@@ -183,6 +185,7 @@ impl Live {
                 moves: 0,
                 last: false,
                 excused: false,
+                over_since: None,
             }),
         });
         live.sessions.insert(&live);
@@ -291,7 +294,10 @@ impl Live {
                     todo.switch = true;
                     state.probe = None;
                 }
-                Effect::Over(reason) => todo.over = Some(reason),
+                Effect::Over(reason) => {
+                    todo.over = Some(reason);
+                    state.over_since = Some(self.host.timer().now());
+                }
             }
         }
         self.watch_clock(state);
@@ -564,8 +570,12 @@ impl Session for Live {
 impl Polled for Live {
     fn offer(&self, pieces: &[IoSlice<'_>]) -> io::Result<bool> {
         let mut state = self.lock();
-        if state.machine.carrier().is_none() {
-            return Err(io::ErrorKind::NotConnected.into());
+        if let Some(since) = state.over_since {
+            // The spark hears of it behind the messages that came before, which
+            // no failure is to overtake; but a listener that does nothing but
+            // write must be told some day.
+            let late = self.host.timer().now() > since + self.options.timing.ping_timeout;
+            return if late { Err(io::ErrorKind::NotConnected.into()) } else { Ok(true) };
         }
         let mut packets = Vec::new();
         let mut close = None;

@@ -1,0 +1,278 @@
+//! The end of sessions and servers.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use primus::{Destroy, Destroyed, EndOptions, Ended, ManualClock, Primus};
+
+use crate::client::*;
+use crate::common::*;
+
+const GOODBYE: &str = "4\"primus::server::close\"";
+
+pub fn ending(reconnect: bool) -> EndOptions {
+    let mut options = EndOptions::default();
+    options.reconnect = reconnect;
+    options
+}
+
+/// Polls until the close packet comes; tells what came before.
+fn poll_to_the_end(client: &mut Client) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    while all.last().is_none_or(|last| last != "1") {
+        all.extend(client.poll());
+    }
+    all.pop();
+    all
+}
+
+#[test]
+fn the_server_ends_a_session_between_polls() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    for revision in [3, 4] {
+        let mut client = Client::open_with(server.addr, revision, "");
+        let spark = server.spark();
+        spark.write("last").unwrap();
+        spark.end();
+        // What waits, then the end.
+        assert_eq!(client.poll(), ["4\"last\"", GOODBYE]);
+        assert_eq!(client.poll(), ["6", "1"]);
+        server.wait_empty();
+        client.wait_forgotten();
+        assert_eq!(spark.close_reason().unwrap().by, Ended::Local);
+
+        let mut client = Client::open_with(server.addr, revision, "");
+        server.spark().end_options(ending(true));
+        assert_eq!(client.poll(), ["6", "1"]);
+        server.wait_empty();
+    }
+}
+
+#[test]
+fn the_server_ends_a_session_whose_poll_waits() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let mut at_once = 0;
+    for round in 0..20 {
+        let mut client = Client::open(server.addr);
+        let spark = server.spark();
+        client.ask_poll();
+        if round % 2 == 0 {
+            spark.end();
+            assert_eq!(client.packets(), [GOODBYE]);
+            assert_eq!(client.poll(), ["6", "1"]);
+        } else {
+            // Where the poll comes too late, the end has waited for it.
+            thread::sleep(Duration::from_millis(round));
+            spark.end_options(ending(true));
+            let packets = client.packets();
+            at_once += usize::from(packets == ["1"]);
+            assert!(packets == ["1"] || packets == ["6", "1"], "{packets:?}");
+        }
+        server.wait_empty();
+        client.wait_forgotten();
+    }
+    assert!(at_once > 0);
+}
+
+#[test]
+fn what_a_client_says_after_the_end_is_not_heard() {
+    let _turn = shared();
+    let (server, heard) = crate::polling::engine_server_that_collects();
+    let mut client = Client::open(server.addr);
+    client.say("4\"before\"");
+    assert_eq!(heard.recv_timeout(PATIENCE).unwrap(), "before");
+    server.spark().end();
+    client.say("4\"after\"");
+    assert_eq!(client.poll(), [GOODBYE]);
+    client.say("4\"after\"");
+    assert_eq!(client.poll(), ["6", "1"]);
+    client.wait_forgotten();
+    assert_eq!(heard.try_iter().count(), 0);
+}
+
+/// Nobody comes for the close packet.
+#[test]
+fn a_client_that_stays_away_is_cut() {
+    let _turn = alone();
+    let clock = ManualClock::new();
+    let server = echo(Primus::builder().clock(&clock));
+    let baseline = Baseline::of(&server);
+    let client = Client::open(server.addr);
+    server.spark().end();
+    wait_for("sparks", 0, || server.primus.connected());
+    assert!(client.is_known());
+    clock.advance(Duration::from_secs(10));
+    client.wait_forgotten();
+    drop(client);
+    baseline.wait();
+}
+
+/// Destroys a server with this time-out while the clients do something.
+fn destroy<T: Send>(
+    server: &Server,
+    timeout: u64,
+    clients: impl FnOnce() -> T + Send,
+) -> (Destroyed, T) {
+    let primus = server.primus.clone();
+    let options = Destroy::default().timeout(Duration::from_secs(timeout));
+    let start = Instant::now();
+    let (destroyed, result) = thread::scope(|scope| {
+        let clients = scope.spawn(clients);
+        (primus.destroy(options), clients.join().unwrap())
+    });
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(timeout + 5), "took {took:?}");
+    assert_eq!(destroyed.stuck, 0, "{destroyed:?}");
+    wait_for("threads", 0, || server_threads().len());
+    (destroyed, result)
+}
+
+#[test]
+fn a_server_that_ends_tells_those_whose_polls_wait() {
+    let _turn = alone();
+    for reconnect in [false, true] {
+        let server = echo(Primus::builder());
+        let mut clients: Vec<_> = (0..10).map(|_| Client::open(server.addr)).collect();
+        for client in &mut clients {
+            client.say("41");
+            assert_eq!(client.poll(), ["41"]);
+            client.ask_poll();
+        }
+        let primus = server.primus.clone();
+        let options = Destroy::default().timeout(PATIENCE).reconnect(reconnect);
+        let start = Instant::now();
+        let ending = thread::spawn(move || primus.destroy(options));
+        for client in &mut clients {
+            let answer = client.get.read_response();
+            assert_eq!(answer.status, 200);
+            let packets = packets(4, &answer.body);
+            if reconnect {
+                assert!(packets == ["1"] || packets == ["6", "1"], "{packets:?}");
+            } else {
+                assert_eq!(packets, [GOODBYE, "1"]);
+            }
+            assert_eq!(answer.header("connection"), Some("close"));
+            client.get.expect_end();
+        }
+        drop(clients);
+        let destroyed = ending.join().unwrap();
+        assert!(start.elapsed() < PATIENCE);
+        assert_eq!((destroyed.sparks, destroyed.cut, destroyed.stuck), (10, 0, 0));
+        wait_for("threads", 0, || server_threads().len());
+    }
+}
+
+/// On the connection that it polls by; a new one is not accepted any more.
+#[test]
+fn a_server_that_ends_tells_those_between_polls() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let mut client = Client::open(server.addr);
+    client.say("41");
+    assert_eq!(client.poll(), ["41"]);
+    let spark = server.spark();
+    let (destroyed, last) = destroy(&server, 20, move || {
+        wait_until("it ends", || spark.close_reason().is_some());
+        let last = poll_to_the_end(&mut client);
+        client.get.expect_end();
+        last
+    });
+    assert_eq!(last, [GOODBYE]);
+    assert_eq!(destroyed.cut, 0);
+}
+
+#[test]
+fn a_server_that_ends_does_not_wait_for_those_who_stay_away() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let clients: Vec<_> = (0..5).map(|_| Client::open(server.addr)).collect();
+    let (destroyed, _clients) = destroy(&server, 1, || clients);
+    assert_eq!(destroyed.sparks, 5);
+    assert!(destroyed.cut >= 5, "{destroyed:?}");
+}
+
+#[test]
+fn a_server_that_ends_ends_upgrades_that_are_under_way() {
+    let _turn = alone();
+    for polls in [true, false] {
+        let server = echo(Primus::builder());
+        let mut client = Client::open(server.addr);
+        client.say("41");
+        assert_eq!(client.poll(), ["41"]);
+        let mut socket = client.probe();
+        let spark = server.spark();
+        destroy(&server, 20, move || {
+            wait_until("it ends", || spark.close_reason().is_some());
+            if polls {
+                let mut before = poll_to_the_end(&mut client);
+                before.retain(|packet| packet != "6");
+                assert_eq!(before, [GOODBYE]);
+                socket.expect_close(None);
+            } else {
+                // One that is about to go over: it may be too late for that,
+                // but it is told.
+                socket.try_send(&masked(FIN | TEXT, b"5"));
+                let mut last = None;
+                while let Some(frame) = socket.read_frame() {
+                    last = Some(frame);
+                }
+                assert_eq!(last.expect("a close frame").opcode(), CLOSE);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_server_that_ends_ends_upgraded_sessions() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let mut sockets: Vec<_> = (0..5).map(|_| Client::open(server.addr).go_over().0).collect();
+    for socket in &mut sockets {
+        socket.text("41");
+        assert_eq!(socket.expect_text(), "41");
+    }
+    let (destroyed, ()) = destroy(&server, 20, move || {
+        for mut socket in sockets {
+            let before = socket.expect_ended(None);
+            assert_eq!(before.iter().map(WireFrame::text).collect::<Vec<_>>(), [GOODBYE]);
+        }
+    });
+    assert_eq!((destroyed.sparks, destroyed.cut), (5, 0));
+}
+
+#[test]
+fn no_session_begins_while_a_server_ends() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let mut kept = server.connect();
+    assert_eq!(kept.ask(&get("EIO=4")).status, 400);
+    let _ = server.primus.destroy(Destroy::default().close(false));
+    let answer = kept.ask(&get("EIO=4&transport=polling"));
+    assert_eq!(answer.status, 503);
+    assert_eq!(ask(server.addr, get("EIO=4&transport=polling")).status, 503);
+    assert_eq!(server.primus.connected(), 0);
+}
+
+#[test]
+fn a_listener_that_ends_its_own_spark() {
+    let _turn = shared();
+    let server = Server::start(engine(Primus::builder()));
+    server.primus.on_connection(|spark| {
+        spark.on_data(|spark, message| -> primus::Result<()> {
+            spark.write(message.value())?;
+            spark.end();
+            Ok(())
+        });
+    });
+    let mut client = Client::open(server.addr);
+    client.say("41");
+    assert_eq!(poll_to_the_end(&mut client)[..2], ["41", GOODBYE]);
+    client.wait_forgotten();
+    let (mut socket, _) = Client::open(server.addr).go_over();
+    socket.text("41");
+    let before = socket.expect_ended(None);
+    assert_eq!(before[0].text(), "41");
+    server.wait_empty();
+}
