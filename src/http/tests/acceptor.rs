@@ -231,6 +231,11 @@ fn fd_exhaustion_spends_the_reserve() {
     let flaky = Flaky { listener, faults, ready };
     let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), http).unwrap();
     assert_eq!(get(client), 503);
+    // One that comes while newcomers are still turned away is turned away too.
+    let deadline = later();
+    while get(TcpStream::connect(address).unwrap()) == 503 {
+        assert!(Instant::now() < deadline, "the reserve is spent once");
+    }
     assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
     acceptor.stop();
 }
