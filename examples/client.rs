@@ -20,7 +20,8 @@
 //!
 //! At the end of the input everything written is sent; then the client waits for
 //! answers until none has come for `--idle` milliseconds (300 by default), or
-//! the server ends the connection, and ends.
+//! the server ends the connection, and ends. The exit status is 1 when no
+//! connection was made or something could not be sent.
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lexopt::Arg::{Long, Value};
+use lexopt::Arg::{Long, Short, Value};
 use primus::{BoxError, Client, ClientBuilder, Error, Parser};
 
 use crate::raw::Raw;
@@ -43,13 +44,25 @@ struct Args {
     idle: Duration,
 }
 
-fn args() -> Result<Args, BoxError> {
+const HELP: &str = "\
+Usage: client URL [options]
+  --transformer NAME          websockets or engine.io (websockets)
+  --transport KEY=VALUE       option of the transformer, may be repeated; those of
+                              engine.io: transports, upgrade, protocol,
+                              doubleEncoding, forceBase64
+  --parser NAME               json, ejson, binary, msgpack or raw (json)
+  --pathname PATH             path of the server (/primus)
+  --idle MS                   how long to wait for answers at the end (300)";
+
+/// `None` when only help was asked for.
+fn args() -> Result<Option<Args>, BoxError> {
     let mut url = None;
     let mut options = Vec::new();
     let mut idle = Duration::from_millis(300);
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
+            Short('h') | Long("help") => return Ok(None),
             Value(value) if url.is_none() => {
                 url = Some(value.into_string().map_err(|_| "bad url")?)
             }
@@ -64,7 +77,7 @@ fn args() -> Result<Args, BoxError> {
             _ => return Err(arg.unexpected().into()),
         }
     }
-    let url = url.ok_or("usage: client <url> [--transformer X] [--parser Y] [--pathname P]")?;
+    let url = url.ok_or("no URL; see --help")?;
     let mut client = Client::builder(&url);
     let mut raw = false;
     for (name, value) in options {
@@ -81,12 +94,16 @@ fn args() -> Result<Args, BoxError> {
             _ => client.pathname(&value),
         };
     }
-    Ok(Args { client, raw, idle })
+    Ok(Some(Args { client, raw, idle }))
 }
 
 /// Prints the events; every message and event is one line.
-fn listen(client: &Client) {
-    client.on_open(|_| eprintln!("open"));
+fn listen(client: &Client, opened: &Arc<AtomicBool>) {
+    let opened = Arc::clone(opened);
+    client.on_open(move |_| {
+        opened.store(true, Ordering::Release);
+        eprintln!("open");
+    });
     client.on_reconnect_scheduled(|_, attempt| {
         let ms = attempt.delay.as_millis();
         eprintln!("reconnect scheduled (attempt {}, in {ms} ms)", attempt.attempt);
@@ -142,8 +159,12 @@ fn print_messages(client: &Client, input_over: &AtomicBool, idle: Duration) -> i
 }
 
 fn run() -> Result<(), BoxError> {
-    let Args { client, raw, idle } = args()?;
-    let client = client.build_with(listen)?;
+    let Some(Args { client, raw, idle }) = args()? else {
+        println!("{HELP}");
+        return Ok(());
+    };
+    let opened = Arc::new(AtomicBool::new(false));
+    let client = client.build_with(|client| listen(client, &opened))?;
     let input_over = Arc::new(AtomicBool::new(false));
     let (reader, over) = (client.clone(), Arc::clone(&input_over));
     // A blocking read of standard input cannot be broken off; the process ends
@@ -158,7 +179,8 @@ fn run() -> Result<(), BoxError> {
     client.end();
     client.wait_end(Duration::from_secs(5));
     match client.queued().0 {
-        0 => Ok(()),
+        0 if opened.load(Ordering::Acquire) => Ok(()),
+        0 => Err("no connection was made".into()),
         left => Err(format!("{left} messages could not be sent").into()),
     }
 }

@@ -27,14 +27,17 @@ const HELP: &str = "\
 Usage: echo [options]
   --host HOST                 address to listen on (127.0.0.1)
   --port PORT                 port, 0 for any (8080)
-  --transformer NAME          wire protocol (websockets)
+  --transformer NAME          wire protocol: websockets or engine.io (websockets)
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --authorization USER:PASS   ask for basic authentication
   --ping-interval MS          heartbeat, 0 for off (30000)
   --max-length BYTES          longest message accepted (10485760)
   --compression               permessage-deflate
-  --transport KEY=VALUE       option of the transformer, may be repeated";
+  --transport KEY=VALUE       option of the transformer, may be repeated; those of
+                              engine.io: pingInterval, pingTimeout,
+                              upgradeTimeout, maxHttpBufferSize, transports,
+                              allowUpgrades, allowEIO3, cookie, doubleEncoding";
 
 fn main() -> ExitCode {
     match run() {
