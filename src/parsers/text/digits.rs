@@ -267,7 +267,14 @@ mod tests {
         }
     }
 
-    /// Rust shows the fewest digits, and between these bounds no exponent.
+    /// Such a number has an even last digit in JavaScript.
+    #[test]
+    fn two_fractions_as_near() {
+        assert_eq!(text(|out| float(out, 671_578_249.832_031_2)), "671578249.8320312");
+    }
+
+    /// Rust shows as few digits as can be, and between these bounds no exponent;
+    /// but of two that are as near it may take the other.
     #[test]
     fn fractions_have_the_fewest_digits() {
         for _ in 0..200_000 {
@@ -277,7 +284,9 @@ mod tests {
             let long = fastrand::f64() * whole;
             for n in [short, -short, long, -long, short.next_up(), short.next_down()] {
                 if (1e-5..1e15).contains(&n.abs()) {
-                    assert_eq!(text(|out| float(out, n)), n.to_string());
+                    let ours = text(|out| float(out, n));
+                    assert_eq!(ours.len(), n.to_string().len(), "{ours} {n}");
+                    assert_eq!(ours.parse::<f64>().unwrap().to_bits(), n.to_bits(), "{ours}");
                 }
             }
         }
