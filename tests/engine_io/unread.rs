@@ -143,12 +143,8 @@ fn a_client_that_polls_too_slowly_is_called_slow() {
 fn a_client_that_goes_over_without_its_answer_loses_the_session() {
     let _turn = shared();
     let server = echo(Primus::builder());
-    let mut client = Client::open(server.addr);
-    let spark = server.spark();
+    let (client, spark) = unread(&server);
     let mut socket = client.probe();
-    client.ask_poll();
-    spark.write(&"x".repeat(LONG)).unwrap();
-    wait_for("bytes that wait", 0, || spark.buffered());
     socket.text("5");
     socket.expect_close(None);
     wait_until("it has ended", || spark.close_reason().is_some());
