@@ -55,7 +55,6 @@ fn an_answer_that_is_lost_on_its_way_ends_the_session() {
     }
 }
 
-
 /// The socket stayed open for as long as nothing else happened: the flusher
 /// waited for room in it.
 #[test]

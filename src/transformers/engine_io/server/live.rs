@@ -510,3 +510,6 @@ impl Task for Live {
         self.lock().due
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,12 +119,7 @@ impl Live {
     }
 
     /// Gives the held poll its answer.
-    pub(super) fn answer(
-        &self,
-        state: &mut State,
-        packets: &[PacketRef<'_>],
-        todo: &mut Todo,
-    ) {
+    pub(super) fn answer(&self, state: &mut State, packets: &[PacketRef<'_>], todo: &mut Todo) {
         let Some((poll, mut held)) = state.held.take() else { return };
         if state.last {
             held.close_after();
