@@ -5,6 +5,7 @@
 mod common;
 
 mod client;
+mod crowd;
 mod ending;
 mod handshake;
 mod heartbeat;
