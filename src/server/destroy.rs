@@ -85,11 +85,12 @@ impl Primus {
         let sparks = server.registry.snapshot();
         let mut destroyed = Destroyed { sparks: sparks.len(), ..Destroyed::default() };
         if options.close {
-            self.part_with_those_who_poll(&sparks, deadline);
+            // The end of some may be under way already.
+            let all = server.registry.snapshot_all();
+            self.part_with_those_who_poll(&all, deadline);
             server.stop_accepting();
             server.connections.close();
-            let sockets: Vec<_> =
-                sparks.iter().filter_map(|spark| spark.outbox().stream()).collect();
+            let sockets: Vec<_> = all.iter().filter_map(|spark| spark.outbox().stream()).collect();
             let sockets: HashSet<_> = sockets.iter().map(Arc::as_ptr).collect();
             server.connections.end_reading(|stream| !sockets.contains(&Arc::as_ptr(stream)));
         }
@@ -129,7 +130,7 @@ impl Primus {
         destroyed.cut = server.connections.wait(deadline, own);
         if destroyed.cut > 0 {
             server.connections.abort();
-            server.registry.all_outboxes().iter().for_each(|outbox| outbox.cut());
+            server.registry.snapshot_all().iter().for_each(|spark| spark.outbox().cut());
         }
         // Also where nothing is cut: a thread may have left its connection and
         // not be gone yet.

@@ -22,7 +22,7 @@ pub(crate) struct Registry {
 struct Table {
     sparks: HashMap<String, Connected>,
     /// Removed, and still closing; by address.
-    leaving: HashMap<usize, Arc<Outbox>>,
+    leaving: HashMap<usize, Connected>,
 }
 
 /// The outbox stands beside the spark that it belongs to, so that a broadcast
@@ -52,7 +52,7 @@ impl Registry {
         if table.sparks.get(spark.id()).is_some_and(|connected| connected.spark == *spark)
             && let Some(removed) = table.sparks.remove(spark.id())
         {
-            table.leaving.insert(Arc::as_ptr(&removed.outbox) as usize, removed.outbox);
+            table.leaving.insert(Arc::as_ptr(&removed.outbox) as usize, removed);
         }
     }
 
@@ -89,8 +89,8 @@ impl Registry {
     /// closing, while none of them is forgotten.
     pub fn count<R>(&self, count: impl FnOnce(&mut dyn Iterator<Item = &Traffic>) -> R) -> R {
         let table = lock(&self.table);
-        let connected = table.sparks.values().map(|connected| &connected.outbox);
-        count(&mut connected.chain(table.leaving.values()).map(|outbox| &outbox.traffic))
+        let all = table.sparks.values().chain(table.leaving.values());
+        count(&mut all.map(|connected| &connected.outbox.traffic))
     }
 
     /// The spark with this id.
@@ -108,11 +108,11 @@ impl Registry {
         lock(&self.table).sparks.values().map(|connected| connected.spark.clone()).collect()
     }
 
-    /// The outboxes of all sparks, those included that are still closing.
-    pub fn all_outboxes(&self) -> Vec<Arc<Outbox>> {
+    /// [`snapshot`](Self::snapshot), those included that are still closing.
+    pub fn snapshot_all(&self) -> Vec<Spark> {
         let table = lock(&self.table);
-        let connected = table.sparks.values().map(|connected| &connected.outbox);
-        connected.chain(table.leaving.values()).cloned().collect()
+        let all = table.sparks.values().chain(table.leaving.values());
+        all.map(|connected| connected.spark.clone()).collect()
     }
 
     /// The outboxes of all of them, at this moment.

@@ -181,6 +181,36 @@ fn a_server_that_ends_tells_those_between_polls() {
     assert_eq!(destroyed.cut, 0);
 }
 
+/// Those that were ended just before were cut off.
+#[test]
+fn a_server_that_ends_waits_for_those_whose_end_is_under_way() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let mut client = Client::open(server.addr);
+    let (mut socket, _) = Client::open(server.addr).go_over();
+    client.say("41");
+    assert_eq!(client.poll(), ["41"]);
+    socket.text("41");
+    assert_eq!(socket.expect_text(), "41");
+    let long = "x".repeat(12 << 20);
+    server.primus.for_each(|spark| {
+        spark.write(&long).unwrap();
+        spark.end();
+    });
+    let (destroyed, last) = destroy(&server, 20, move || {
+        thread::sleep(Duration::from_millis(200));
+        assert_eq!(socket.expect_text().len(), long.len() + 3);
+        let before = socket.expect_ended(None);
+        assert_eq!(before.iter().map(WireFrame::text).collect::<Vec<_>>(), [GOODBYE]);
+        let mut last = poll_to_the_end(&mut client);
+        assert_eq!(last.remove(0).len(), long.len() + 3);
+        last.retain(|packet| packet != "6");
+        last
+    });
+    assert_eq!(last, [GOODBYE]);
+    assert_eq!(destroyed.cut, 0);
+}
+
 #[test]
 fn a_server_that_ends_does_not_wait_for_those_who_stay_away() {
     let _turn = alone();

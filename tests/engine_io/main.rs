@@ -5,8 +5,10 @@
 mod common;
 
 mod client;
+mod crowd;
 mod ending;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod unread;
 mod upgrade;

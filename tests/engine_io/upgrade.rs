@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use primus::{Ended, ManualClock, Primus};
@@ -157,6 +158,38 @@ fn no_message_is_lost_or_overtaken_on_the_way_over() {
             server.wait_empty();
             server.primus.off(listener);
         }
+    }
+}
+
+/// What must be answered at once comes right behind the packet that switches,
+/// while others write.
+#[test]
+fn a_ping_of_the_websocket_behind_the_switch_is_answered() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    for _ in 0..50 {
+        let client = Client::open(server.addr);
+        let spark = server.primus.spark(&client.sid).unwrap();
+        let mut socket = client.probe();
+        const COUNT: usize = 1_000;
+        let writers: Vec<_> = (0..2)
+            .map(|_| {
+                let spark = spark.clone();
+                thread::spawn(move || (0..COUNT).try_for_each(|n| spark.write(&n).map(drop)))
+            })
+            .collect();
+        let ping = masked(FIN | PING, b"ping");
+        socket.send(&[masked(FIN | TEXT, b"5"), ping].concat());
+        let (mut texts, mut pongs) = (0, 0);
+        while texts < 2 * COUNT || pongs < 1 {
+            match socket.expect_frame().opcode() {
+                PONG => pongs += 1,
+                _ => texts += 1,
+            }
+        }
+        assert_eq!((texts, pongs), (2 * COUNT, 1));
+        writers.into_iter().for_each(|writer| writer.join().unwrap().unwrap());
+        socket.close();
     }
 }
 

@@ -8,6 +8,7 @@
 //! and `\\n` for the two characters `\n`, with as many backslashes before them
 //! as there were.
 
+#[cfg(test)]
 use super::packet::Invalid;
 
 /// Digits of a number that are used; clients count from 0.
@@ -55,7 +56,8 @@ fn unicode_escape(control: u8) -> [u8; 6] {
     [b'\\', b'u', b'0', b'0', digit(control >> 4), digit(control)]
 }
 
-/// The payload in a call, whatever its number.
+/// The payload in a call, whatever its number: what the browser does.
+#[cfg(test)]
 pub(crate) fn from_call(body: &[u8]) -> Result<String, Invalid> {
     let call = std::str::from_utf8(body).ok().map(str::trim_ascii);
     let literal = call.and_then(|call| {
@@ -80,7 +82,8 @@ pub(crate) fn from_field(value: &str) -> String {
     out
 }
 
-/// Appends the form that carries a payload.
+/// Appends the form that carries a payload: what the browser does.
+#[cfg(test)]
 pub(crate) fn form_into(payload: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"d=");
     let escaped = payload.replace("\\n", "\\\\n").replace('\n', "\\n");

@@ -11,10 +11,7 @@
 //! - [`options`]: the options of the server;
 //! - [`session`]: what is done with all of it, and when.
 //!
-//! And with sockets: [`client`].
-
-// To be removed when the server and the client use all of it.
-#![allow(dead_code)]
+//! And with sockets: [`client`] and [`server`].
 
 pub(crate) mod client;
 pub(crate) mod handshake;
@@ -74,6 +71,7 @@ pub(crate) struct Format {
 
 impl Format {
     /// The usual format of a revision.
+    #[cfg(test)]
     pub fn new(revision: Revision) -> Self {
         Format { revision, b64: false, double: false }
     }

@@ -181,18 +181,10 @@ impl Decoder {
     }
 
     /// The answer to a poll by JSONP: a call.
+    #[cfg(test)]
     pub fn call(body: &[u8], format: Format) -> Self {
         let body = jsonp::from_call(body).map_or_else(Body::Bad, Body::Text);
         Decoder { body: body.or_empty(), at: 0, format }
-    }
-
-    /// The bytes that are not decoded yet.
-    pub fn left(&self) -> usize {
-        match &self.body {
-            Body::Text(text) => text.len().saturating_sub(self.at),
-            Body::Bytes(bytes) => bytes.len().saturating_sub(self.at),
-            Body::Bad(_) | Body::Done => 0,
-        }
     }
 
     fn step(&mut self) -> Result<Option<Packet>, Invalid> {

@@ -1,7 +1,9 @@
 //! A session that is open: between the HTTP connections, which tell it what its
 //! client does, and the spark that it carries.
 
-use std::io::{self, IoSlice};
+mod polls;
+
+use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -10,7 +12,7 @@ use std::time::Instant;
 use super::EngineIo;
 use super::sessions::Sessions;
 use super::source::{Inlet, Outlet};
-use super::wire;
+use super::{upgrade, wire};
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
 use crate::http::{Held, Unsent};
@@ -19,19 +21,18 @@ use crate::net::Stream;
 use crate::timer::{Key, Task};
 use crate::transformers::engine_io::options::Options;
 use crate::transformers::engine_io::packet::{Packet, PacketRef};
-use crate::transformers::engine_io::payload::{self, Content, Decoder};
+use crate::transformers::engine_io::payload::Decoder;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::engine_io::session::server::{Effect, Input, Session as Machine};
 use crate::transformers::engine_io::{Carrier, Format, Revision};
-use crate::transformers::records::{Record, records};
 use crate::transformers::websockets::server::Connection;
-use crate::transformers::{Backlog, Carried, Host, Polled, Session};
+use crate::transformers::{Carried, Host, Session};
 
 /// A session and what belongs to it.
 ///
 /// | lock | guards | may take while held |
 /// |---|---|---|
-/// | `state` | the state machine, who is to be answered; answers are sent under it, without blocking | the inlet's |
+/// | `state` | the state machine, who is to be answered; answers are sent under it, without blocking | the inlet's, the timer's |
 ///
 /// The spark's outbox calls with its own lock held, so the spark is called
 /// only without `state`.
@@ -80,14 +81,9 @@ struct State {
     over_since: Option<Instant>,
     /// The server shuts down: the next answer ends its connection.
     last: bool,
-}
-
-impl State {
-    /// Whether a poll is still to be answered, or its answer to be sent.
-    fn holds(&self, poll: u64) -> bool {
-        let held = self.held.as_ref().map(|(held, _)| *held);
-        held == Some(poll) || self.unsent.as_ref().is_some_and(|(unsent, _)| *unsent == poll)
-    }
+    /// The client has been told of the end, or is being told, and is not waited
+    /// for any more.
+    parting: bool,
 }
 
 /// What became of a frame on the WebSocket.
@@ -184,6 +180,7 @@ impl Live {
                 posts: 0,
                 moves: 0,
                 last: false,
+                parting: false,
                 excused: false,
                 over_since: None,
             }),
@@ -238,20 +235,6 @@ impl Live {
         self.options.handshake(self.sid.clone(), polls, max_length).to_json()
     }
 
-    /// The body of an answer with these packets.
-    pub fn payload(&self, packets: &[PacketRef<'_>]) -> (Content, Vec<u8>) {
-        let mut body = Vec::new();
-        let packets = packets.iter().copied();
-        let content = match &self.jsonp {
-            Some(number) => {
-                payload::encode_jsonp(packets, self.format, number, &mut body);
-                Content::Text
-            }
-            None => payload::encode(packets, self.format, &mut body),
-        };
-        (content, body)
-    }
-
     /// Feeds the state machine, does what can be done under its lock, then the
     /// rest.
     fn handle(&self, input: Input) -> Todo {
@@ -286,8 +269,7 @@ impl Live {
                 Effect::SendProbe(packet) => {
                     let mut frame = Vec::new();
                     wire::wire(self.format).put(packet, &mut frame);
-                    // It is the first that is sent there: there is room.
-                    state.probe.iter().for_each(|stream| drop(stream.offer(&frame)));
+                    state.probe.iter().for_each(|stream| upgrade::say(stream, &frame));
                 }
                 Effect::CloseProbe => todo.close_probe = state.probe.take(),
                 Effect::Switch => {
@@ -297,37 +279,11 @@ impl Live {
                 Effect::Over(reason) => {
                     todo.over = Some(reason);
                     state.over_since = Some(self.host.timer().now());
+                    self.limit_unsent(state);
                 }
             }
         }
         self.watch_clock(state);
-    }
-
-    /// Gives the held poll its answer.
-    fn answer(&self, state: &mut State, packets: &[PacketRef<'_>], todo: &mut Todo) {
-        let Some((poll, mut held)) = state.held.take() else { return };
-        if state.last {
-            held.close_after();
-        }
-        let (content, body) = self.payload(packets);
-        let mut unsent = held.answer(content.mime(), body);
-        match unsent.send() {
-            Ok(true) => {}
-            Ok(false) => {
-                state.unsent = Some((poll, unsent));
-                todo.unsent = true;
-            }
-            Err(_) => self.poll_broken(state, todo),
-        }
-    }
-
-    /// The answer to a poll could not be sent: as good as a lost connection.
-    fn poll_broken(&self, state: &mut State, todo: &mut Todo) {
-        let text = "the answer to a poll could not be sent";
-        let mut effects = Vec::new();
-        let lost = Input::Lost(CloseReason::lost(text));
-        state.machine.handle(lost, self.host.timer().now(), &mut effects);
-        self.apply(state, effects, todo);
     }
 
     /// Does what must not be done under the lock.
@@ -379,64 +335,6 @@ impl Live {
         }
     }
 
-    /// A poll; its number, unless it is refused.
-    pub fn get(&self, held: Held) -> Result<u64, Refusal> {
-        self.fresh.store(false, Ordering::Relaxed);
-        let mut state = self.lock();
-        if state.unsent.is_some() {
-            // It asks again without having read the answer.
-            let mut todo = Todo::default();
-            self.poll_broken(&mut state, &mut todo);
-            drop(state);
-            self.settle(todo);
-            return Err(Refusal::Overlap);
-        }
-        let todo = self.handle_locked(&mut state, Input::Get);
-        let poll = state.polls;
-        if todo.accepted {
-            state.polls += 1;
-            state.polled_by = Arc::downgrade(held.stream());
-            state.held = Some((poll, held));
-        }
-        drop(state);
-        let todo = self.settle(todo);
-        if let Some(refusal) = todo.refused {
-            return Err(refusal);
-        }
-        if let Some(spark) = self.spark.get() {
-            spark.writable();
-        }
-        // Nothing was waiting: there may still be a close packet to be sent.
-        let mut state = self.lock();
-        let mut todo = Todo::default();
-        if state.held.is_some() {
-            let mut effects = Vec::new();
-            state.machine.offer(false, &mut effects);
-            self.apply(&mut state, effects, &mut todo);
-        }
-        drop(state);
-        self.settle(todo);
-        Ok(poll)
-    }
-
-    /// Whether a poll is still to be answered, or its answer to be sent.
-    pub fn holds(&self, poll: u64) -> bool {
-        self.lock().holds(poll)
-    }
-
-    /// The connection of a poll was lost.
-    pub fn get_lost(&self, poll: u64) {
-        let mut state = self.lock();
-        if !state.holds(poll) {
-            return;
-        }
-        state.held = None;
-        state.unsent = None;
-        let todo = self.handle_locked(&mut state, Input::GetLost);
-        drop(state);
-        self.settle(todo);
-    }
-
     /// A POST begins, on this connection.
     pub fn post(&self, stream: &Arc<Stream>, binary: bool) -> Result<(), Refusal> {
         self.fresh.store(false, Ordering::Relaxed);
@@ -475,8 +373,12 @@ impl Live {
 
     /// The body of the POST did not come whole.
     pub fn post_failed(&self, too_large: bool) {
-        self.handle(if too_large { Input::PostTooLarge } else { Input::PostLost });
-        self.lock().post = None;
+        let mut state = self.lock();
+        let failed = if too_large { Input::PostTooLarge } else { Input::PostLost };
+        let todo = self.handle_locked(&mut state, failed);
+        state.post = None;
+        drop(state);
+        self.settle(todo);
     }
 
     /// A WebSocket is to take the polls' place.
@@ -497,8 +399,15 @@ impl Live {
         if !state.probe.as_ref().is_some_and(|probe| Arc::ptr_eq(probe, stream)) {
             return Probed::Over;
         }
-        let packet = Packet::from_frame(frame, self.format.revision);
-        let mut todo = self.handle_locked(&mut state, Input::Probe(packet));
+        let mut todo = match Packet::from_frame(frame, self.format.revision) {
+            Ok(Packet::Upgrade) if state.unsent.is_some() => {
+                // Clients wait for the answer to their last poll.
+                let mut todo = Todo::default();
+                self.poll_broken(&mut state, &mut todo);
+                todo
+            }
+            packet => self.handle_locked(&mut state, Input::Probe(packet)),
+        };
         drop(state);
         // The caller, which reads it, closes it.
         let closed = todo.close_probe.take().is_some();
@@ -509,24 +418,24 @@ impl Live {
         }
     }
 
-    fn is_probe(&self, stream: &Arc<Stream>) -> bool {
-        self.lock().probe.as_ref().is_some_and(|probe| Arc::ptr_eq(probe, stream))
-    }
-
     /// The WebSocket that probes is gone.
     pub fn probe_lost(&self, stream: &Arc<Stream>) {
-        if self.is_probe(stream) {
-            self.lock().probe = None;
-            self.handle(Input::ProbeLost);
+        let mut state = self.lock();
+        if state.probe.take_if(|probe| Arc::ptr_eq(probe, stream)).is_some() {
+            let todo = self.handle_locked(&mut state, Input::ProbeLost);
+            drop(state);
+            self.settle(todo);
         }
     }
 
     /// The session goes on over this WebSocket.
     pub fn switch(&self, stream: Arc<Stream>, socket: Box<Connection>) {
-        self.inlet.switch(socket);
+        // The spark writes there before its thread reads from there: what comes
+        // may have to be answered at once.
         if let Some(spark) = self.spark.get() {
             spark.switch(stream);
         }
+        self.inlet.switch(socket);
     }
 
     /// A frame came on the WebSocket that carries the session. On the spark's
@@ -546,14 +455,21 @@ impl Live {
         }
     }
 
-    /// Ends the session, as one whose client is gone.
-    pub fn give_up(&self, text: &str) {
-        self.handle(Input::Lost(CloseReason::lost(text)));
+    /// Ends the session if its client has still not come back.
+    pub fn give_up_fresh(&self) {
+        let mut state = self.lock();
+        // Who comes from now on needs the lock to be served.
+        if self.is_fresh() {
+            let gone = CloseReason::lost("too many sessions that nobody polls");
+            let todo = self.handle_locked(&mut state, Input::Lost(gone));
+            drop(state);
+            self.settle(todo);
+        }
     }
 
     /// The spark is done with it.
     pub fn over(&self) {
-        self.give_up("the spark has ended");
+        self.handle(Input::Lost(CloseReason::lost("the spark has ended")));
         if let Some(key) = self.lock().timer.take() {
             self.host.timer().cancel(key);
         }
@@ -564,113 +480,6 @@ impl Session for Live {
     fn opened(&self, spark: Arc<dyn Carried>) {
         // Once only.
         let _ = self.spark.set(spark);
-    }
-}
-
-impl Polled for Live {
-    fn offer(&self, pieces: &[IoSlice<'_>]) -> io::Result<bool> {
-        let mut state = self.lock();
-        if let Some(since) = state.over_since {
-            // The spark hears of it behind the messages that came before, which
-            // no failure is to overtake; but a listener that does nothing but
-            // write must be told some day.
-            let late = self.host.timer().now() > since + self.options.timing.ping_timeout;
-            return if late { Err(io::ErrorKind::NotConnected.into()) } else { Ok(true) };
-        }
-        let mut packets = Vec::new();
-        let mut close = None;
-        for record in pieces.iter().flat_map(|piece| records(piece)) {
-            match record {
-                Record::Text(text) => packets.push(PacketRef::Text(text)),
-                Record::Binary(bytes) => packets.push(PacketRef::Binary(bytes)),
-                Record::Packet(text) => packets.extend(own(text)),
-                Record::Close { shutdown } => close = Some(shutdown),
-            }
-        }
-        let mut todo = Todo::default();
-        let mut effects = Vec::new();
-        let polls = state.machine.carrier() == Some(Carrier::Polling);
-        let taken = packets.is_empty() || (polls && state.machine.offer(true, &mut effects));
-        if !taken {
-            return Ok(false);
-        }
-        let now = self.host.timer().now();
-        if let Some(shutdown) = close {
-            state.last |= shutdown;
-            // Who shuts down does not wait for another poll.
-            let at_once = shutdown && !packets.is_empty();
-            packets.extend(at_once.then_some(PacketRef::Close));
-            state.machine.handle(Input::End, now, &mut effects);
-            if at_once {
-                let gone = CloseReason::lost("the server shuts down");
-                state.machine.handle(Input::Lost(gone), now, &mut effects);
-            }
-        }
-        if !packets.is_empty() {
-            self.answer(&mut state, &packets, &mut todo);
-        }
-        self.apply(&mut state, effects, &mut todo);
-        drop(state);
-        self.settle(todo);
-        Ok(true)
-    }
-
-    fn stream(&self) -> Option<Arc<Stream>> {
-        self.lock().polled_by.upgrade()
-    }
-
-    fn wake(&self) {
-        self.inlet.wake();
-    }
-
-    fn end(&self, cut: bool) {
-        let mut state = self.lock();
-        if cut {
-            let held = state.held.take();
-            let unsent = state.unsent.take();
-            held.iter().for_each(|(_, held)| held.stream().abort());
-            unsent.iter().for_each(|(_, unsent)| unsent.stream().abort());
-        }
-        let gone = Input::Lost(CloseReason::lost("the session has ended"));
-        let todo = self.handle_locked(&mut state, gone);
-        drop(state);
-        self.settle(todo);
-        self.inlet.end();
-    }
-}
-
-/// A packet of ours that has waited as text.
-fn own(text: &str) -> Option<PacketRef<'_>> {
-    let (kind, data) = text.split_at_checked(1)?;
-    match kind {
-        "2" => Some(PacketRef::Ping(data)),
-        "3" => Some(PacketRef::Pong(data)),
-        _ => None,
-    }
-}
-
-impl Backlog for Live {
-    fn stream(&self) -> Option<Arc<Stream>> {
-        self.lock().unsent.as_ref().map(|(_, unsent)| unsent.stream().clone())
-    }
-
-    fn flush_backlog(&self) -> bool {
-        let mut state = self.lock();
-        let sent = match &mut state.unsent {
-            Some((_, unsent)) => unsent.send(),
-            None => return false,
-        };
-        if matches!(sent, Ok(false)) {
-            return true;
-        }
-        state.unsent = None;
-        let mut todo = Todo::default();
-        if sent.is_err() {
-            self.poll_broken(&mut state, &mut todo);
-        }
-        drop(state);
-        self.settle(todo);
-        false
     }
 }
 
@@ -701,3 +510,6 @@ impl Task for Live {
         self.lock().due
     }
 }
+
+#[cfg(test)]
+mod tests;

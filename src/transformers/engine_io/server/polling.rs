@@ -55,7 +55,7 @@ pub(super) fn open(
         return Some(connection);
     }
     if let Some(oldest) = engine.sessions.count_fresh(&live, host.limits().fresh_sessions) {
-        oldest.give_up("too many sessions that nobody polls");
+        oldest.give_up_fresh();
     }
     let (content, body) = live.payload(&[PacketRef::Open(&live.handshake(true))]);
     connection.reply(content.mime(), body, &headers).ok()?;

@@ -162,7 +162,8 @@ impl Source for Incoming {
                     }
                     Event::Closed(reason) => return Some(Inbound::Closed(reason)),
                     Event::Wake => {
-                        self.session.inlet().woken.store(false, Ordering::Release);
+                        // Sees what whoever wants it to look up did before.
+                        self.session.inlet().woken.swap(false, Ordering::AcqRel);
                         continue;
                     }
                     Event::End => {

@@ -95,14 +95,19 @@ fn goodbye() -> Vec<u8> {
     frame
 }
 
+/// Sends a short frame on a WebSocket that is no spark's yet. A client that does
+/// not even read this little is not what we wait for.
+pub(super) fn say(stream: &Stream, frame: &[u8]) {
+    if !stream.offer(frame).is_ok_and(|sent| sent == frame.len()) {
+        stream.shutdown(Shutdown::Both);
+    }
+}
+
 /// Answers pings of the WebSocket's own while it is no spark's.
 struct Direct<'a>(&'a Stream);
 
 impl Replies for Direct<'_> {
     fn control(&self, bytes: &[u8]) {
-        // One that does not even read this little is not what we wait for.
-        if !self.0.offer(bytes).is_ok_and(|sent| sent == bytes.len()) {
-            self.0.shutdown(Shutdown::Both);
-        }
+        say(self.0, bytes);
     }
 }

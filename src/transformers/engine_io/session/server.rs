@@ -201,6 +201,7 @@ impl Session {
     }
 
     /// Which revision its client speaks.
+    #[cfg(test)]
     pub fn revision(&self) -> Revision {
         self.revision
     }
@@ -214,6 +215,7 @@ impl Session {
     }
 
     /// Whether a poll is held.
+    #[cfg(test)]
     pub fn is_polled(&self) -> bool {
         self.poll.is_some()
     }

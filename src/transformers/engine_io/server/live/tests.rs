@@ -1,0 +1,60 @@
+use std::os::unix::net::UnixStream;
+
+use super::*;
+use crate::http::Refused;
+use crate::limits::Limits;
+use crate::timer::{Clock, Timer};
+use crate::transformers::{Backlog, Opening};
+
+/// A server that serves nothing.
+struct Nobody {
+    limits: Limits,
+    timer: Timer,
+}
+
+impl Host for Nobody {
+    fn refused(&self, _: u16) {}
+    fn max_length(&self) -> usize {
+        1 << 20
+    }
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+    fn is_closing(&self) -> bool {
+        false
+    }
+    fn timer(&self) -> &Timer {
+        &self.timer
+    }
+    fn send_later(&self, _: Arc<dyn Backlog>) {}
+    fn open(self: Arc<Self>, _: Box<Opening>) -> Result<(), Refused> {
+        Err(Refused::Closed)
+    }
+}
+
+/// A client that came back after it was found to be the oldest of those who had
+/// not, and before it was dealt with, lost its session.
+#[test]
+fn who_has_come_back_is_not_given_up() {
+    let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
+    let host: Arc<dyn Host> = Arc::new(Nobody { limits: Limits::default(), timer });
+    let engine = EngineIo::new(Options::default());
+    let format = Format { revision: Revision::V4, b64: false, double: false };
+    let open = || Live::open(&engine, &host, format, None).unwrap();
+    let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
+    for comes in [true, false] {
+        let ((first, _first), (second, _second)) = (open(), open());
+        assert!(engine.sessions.count_fresh(&first, 1).is_none());
+        let oldest = engine.sessions.count_fresh(&second, 1).unwrap();
+        assert!(Arc::ptr_eq(&oldest, &first));
+        if comes {
+            first.post(&stream, false).unwrap();
+        }
+        oldest.give_up_fresh();
+        assert_eq!(first.carrier().is_some(), comes);
+        assert_eq!(engine.sessions.find(first.sid()).is_some(), comes);
+        assert!(second.carrier().is_some());
+        // Room for the next round.
+        second.post(&stream, false).unwrap();
+    }
+}
