@@ -161,8 +161,8 @@ macro_rules! numbers {
     ($($method:ident)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-            match self.lexer.int() {
-                Some(int) => visitor.visit_i64(int),
+            match self.lexer.plain_number() {
+                Some(number) => visit_number(number, visitor),
                 None => hinted!(self, visitor, $method()),
             }
         }
