@@ -327,8 +327,10 @@ impl<'de, F: Tags> MapAccess<'de> for Rest<'_, 'de, F> {
             return Ok(None);
         }
         self.left -= 1;
-        let key = self.decoder.key()?;
-        seed.deserialize(KeyDeserializer(key)).map(Some)
+        match self.decoder.reader.short_str::<F>() {
+            Some(key) => seed.deserialize(KeyDeserializer(key)).map(Some),
+            None => seed.deserialize(KeyDeserializer(self.decoder.long_key()?)).map(Some),
+        }
     }
 
     #[inline]

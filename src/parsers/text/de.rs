@@ -1,7 +1,5 @@
 //! serde's `Deserializer` over JSON text.
 
-use std::borrow::Cow;
-
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -342,7 +340,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         if !self.first
             && let Some(key) = self.reader.lexer.short_key()
         {
-            return seed.deserialize(KeyDeserializer(Cow::Borrowed(key))).map(Some);
+            return seed.deserialize(KeyDeserializer(key)).map(Some);
         }
         self.any_key(seed)
     }

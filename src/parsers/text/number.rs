@@ -67,8 +67,6 @@ impl Lexer<'_> {
             _ if n == 0 && negative => None,
             _ => {
                 self.at = first + count;
-                // Within 18 digits nothing is lost.
-                let n = n as i64;
                 Some(Number::from(if negative { -n } else { n }))
             }
         }
@@ -98,32 +96,30 @@ impl Lexer<'_> {
 /// nothing if they are more than 18. Byte by byte, for the processor guesses well
 /// where a number ends and goes on reading there.
 #[inline]
-fn leading_digits(bytes: &[u8]) -> (u64, usize) {
-    let (mut n, mut count) = (0u64, 0);
+fn leading_digits(bytes: &[u8]) -> (i64, usize) {
+    let (mut n, mut count) = (0i64, 0);
     while let Some(digit @ b'0'..=b'9') = bytes.get(count) {
-        n = n.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
         count += 1;
     }
     (n, count)
 }
-
-/// As many powers of ten as doubles and 64 bits have in common, and more.
-const POWERS: [u64; 16] = {
-    let mut powers = [1; 16];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
 
 /// The number of the bytes that are first, and how many they are: whole digits,
 /// already read, a point, and a fraction, if they are 15 digits together and there
 /// is no exponent. As doubles they and the power of ten are exact, so the quotient
 /// is the nearest one.
 #[inline]
-fn decimal(whole: u64, point: usize, bytes: &[u8]) -> Option<(f64, usize)> {
+fn decimal(whole: i64, point: usize, bytes: &[u8]) -> Option<(f64, usize)> {
+    const POWERS: [i64; 16] = {
+        let mut powers = [1; 16];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
     let behind = bytes.get(point + 1..)?;
     let (fraction, count) = leading_digits(behind);
     if count == 0 || point + count > 15 || matches!(behind.get(count), Some(b'e' | b'E')) {
