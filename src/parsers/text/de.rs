@@ -298,7 +298,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         let lexer = &mut self.reader.lexer;
         let more = if self.first { lexer.peek() != Some(b']') } else { lexer.eat(b',') };
         self.first = false;
-        if more { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
+        if more { Ok(Some(seed.deserialize(&mut *self.reader)?)) } else { Ok(None) }
     }
 }
 
@@ -340,7 +340,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         if !self.first
             && let Some(key) = self.reader.lexer.short_key()
         {
-            return seed.deserialize(KeyDeserializer(key)).map(Some);
+            return Ok(Some(seed.deserialize(KeyDeserializer(key))?));
         }
         self.any_key(seed)
     }
