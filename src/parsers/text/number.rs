@@ -63,7 +63,7 @@ impl Lexer<'_> {
                 Some(Number::from(if negative { -float } else { float }))
             }
             Some(b'e' | b'E') => None,
-            // This is a double.
+            // `-0` is a double.
             _ if n == 0 && negative => None,
             _ => {
                 self.at = first + count;
@@ -93,8 +93,8 @@ impl Lexer<'_> {
 }
 
 /// The digits that are first, as a number, and how many they are. The number means
-/// nothing if they are more than 18. Byte by byte, for the processor guesses well
-/// where a number ends and goes on reading there.
+/// nothing if they are more than 18. Byte by byte, because most numbers are short:
+/// these take longer in words of eight.
 #[inline]
 fn leading_digits(bytes: &[u8]) -> (i64, usize) {
     let (mut n, mut count) = (0i64, 0);
