@@ -2,6 +2,8 @@
 //! other special things through here too, so what a field of some Rust type
 //! makes of them is decided in one place.
 
+use std::borrow::Cow;
+
 use serde::de::value::{MapDeserializer, SeqDeserializer, StringDeserializer};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor,
@@ -283,9 +285,9 @@ impl<'de> IntoDeserializer<'de, Fault> for ValueDeserializer {
 struct Key(String);
 
 impl<'de> IntoDeserializer<'de, Fault> for Key {
-    type Deserializer = KeyDeserializer<'de>;
+    type Deserializer = KeyDeserializer<Cow<'de, str>>;
 
-    fn into_deserializer(self) -> KeyDeserializer<'de> {
+    fn into_deserializer(self) -> Self::Deserializer {
         KeyDeserializer(self.0.into())
     }
 }

@@ -103,12 +103,35 @@ impl<T, F: FnOnce(&str) -> Result<T, Fault>> Serializer for KeySerializer<F> {
 
 /// A key for serde: a string, or whatever type the application's map has for
 /// its keys.
-pub(crate) struct KeyDeserializer<'de>(pub Cow<'de, str>);
+pub(crate) struct KeyDeserializer<K>(pub K);
+
+/// The text of a key. Most are plain and stay where they are: for these the compiler
+/// then makes code that knows of nothing else.
+pub(crate) trait Key<'de>: AsRef<str> {
+    fn show<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault>;
+}
+
+impl<'de> Key<'de> for &'de str {
+    #[inline]
+    fn show<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_borrowed_str(self)
+    }
+}
+
+impl<'de> Key<'de> for Cow<'de, str> {
+    #[inline]
+    fn show<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self {
+            Cow::Borrowed(key) => visitor.visit_borrowed_str(key),
+            Cow::Owned(key) => visitor.visit_string(key),
+        }
+    }
+}
 
 macro_rules! parsed_keys {
     ($($method:ident $visit:ident $type:ty)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            match self.0.parse::<$type>() {
+            match self.0.as_ref().parse::<$type>() {
                 Ok(key) => visitor.$visit(key),
                 Err(_) => self.deserialize_any(visitor),
             }
@@ -116,15 +139,12 @@ macro_rules! parsed_keys {
     )*};
 }
 
-impl<'de> Deserializer<'de> for KeyDeserializer<'de> {
+impl<'de, K: Key<'de>> Deserializer<'de> for KeyDeserializer<K> {
     type Error = Fault;
 
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.0 {
-            Cow::Borrowed(key) => visitor.visit_borrowed_str(key),
-            Cow::Owned(key) => visitor.visit_string(key),
-        }
+        self.0.show(visitor)
     }
 
     parsed_keys! {
@@ -163,7 +183,7 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'de> {
     }
 }
 
-impl<'de> EnumAccess<'de> for KeyDeserializer<'de> {
+impl<'de, K: Key<'de>> EnumAccess<'de> for KeyDeserializer<K> {
     type Error = Fault;
     type Variant = <serde::de::value::StrDeserializer<'de, Fault> as EnumAccess<'de>>::Variant;
 
@@ -171,7 +191,7 @@ impl<'de> EnumAccess<'de> for KeyDeserializer<'de> {
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), Fault> {
-        let name: &str = &self.0;
+        let name: &str = self.0.as_ref();
         // The variant that follows a bare name carries nothing of its lifetime.
         let (_, rest) = "".into_deserializer().variant_seed(std::marker::PhantomData::<String>)?;
         Ok((seed.deserialize(IntoDeserializer::<Fault>::into_deserializer(name))?, rest))

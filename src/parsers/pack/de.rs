@@ -307,7 +307,7 @@ impl<'de, F: Tags> SeqAccess<'de> for Rest<'_, 'de, F> {
             return Ok(None);
         }
         self.left -= 1;
-        seed.deserialize(&mut *self.decoder).map(Some)
+        Ok(Some(seed.deserialize(&mut *self.decoder)?))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -327,8 +327,10 @@ impl<'de, F: Tags> MapAccess<'de> for Rest<'_, 'de, F> {
             return Ok(None);
         }
         self.left -= 1;
-        let key = self.decoder.key()?;
-        seed.deserialize(KeyDeserializer(key)).map(Some)
+        match self.decoder.reader.short_str::<F>() {
+            Some(key) => Ok(Some(seed.deserialize(KeyDeserializer(key))?)),
+            None => Ok(Some(seed.deserialize(KeyDeserializer(self.decoder.long_key()?))?)),
+        }
     }
 
     #[inline]

@@ -1,7 +1,5 @@
 //! serde's `Deserializer` over JSON text.
 
-use std::borrow::Cow;
-
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
@@ -161,8 +159,8 @@ macro_rules! numbers {
     ($($method:ident)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-            match self.lexer.int() {
-                Some(int) => visitor.visit_i64(int),
+            match self.lexer.plain_number() {
+                Some(number) => visit_number(number, visitor),
                 None => hinted!(self, visitor, $method()),
             }
         }
@@ -300,7 +298,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
         let lexer = &mut self.reader.lexer;
         let more = if self.first { lexer.peek() != Some(b']') } else { lexer.eat(b',') };
         self.first = false;
-        if more { seed.deserialize(&mut *self.reader).map(Some) } else { Ok(None) }
+        if more { Ok(Some(seed.deserialize(&mut *self.reader)?)) } else { Ok(None) }
     }
 }
 
@@ -342,7 +340,7 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         if !self.first
             && let Some(key) = self.reader.lexer.short_key()
         {
-            return seed.deserialize(KeyDeserializer(Cow::Borrowed(key))).map(Some);
+            return Ok(Some(seed.deserialize(KeyDeserializer(key))?));
         }
         self.any_key(seed)
     }

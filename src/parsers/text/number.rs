@@ -35,69 +35,41 @@ impl Lexer<'_> {
         Ok(whole)
     }
 
-    /// Takes a number, if it is a whole one that any 64 bits can hold, written
-    /// in the plainest way and without white space before it.
-    #[inline]
-    pub fn int(&mut self) -> Option<i64> {
-        let negative = self.byte() == Some(b'-');
-        let (mantissa, end) = self.mantissa(self.at + usize::from(negative))?;
-        if matches!(self.bytes().get(end), Some(b'.' | b'e' | b'E')) || (mantissa == 0 && negative)
-        {
-            return None;
-        }
-        self.at = end;
-        Some(if negative { -mantissa } else { mantissa })
-    }
-
-    /// The digits from a place on, as a number, and where they end; if they are
-    /// one to 18 without a leading zero.
-    #[inline]
-    fn mantissa(&self, first: usize) -> Option<(i64, usize)> {
-        let digits = self.bytes().get(first..)?;
-        let (mut n, mut count) = (0i64, 0);
-        while let Some(digit @ b'0'..=b'9') = digits.get(count) {
-            // Beyond 18 digits it is not used.
-            n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
-            count += 1;
-        }
-        let plain = count == 1 || ((2..=18).contains(&count) && digits[0] != b'0');
-        plain.then_some((n, first + count))
-    }
-
     /// Takes a number. Whole ones keep their digits if 64 bits can hold them;
     /// beyond the range of doubles it is infinite, as in JavaScript.
     #[inline]
     pub fn number(&mut self) -> Result<Number, Fault> {
-        if let Some(int) = self.int() {
-            return Ok(int.into());
-        }
-        match self.decimal() {
-            Some(float) => Ok(float.into()),
+        match self.plain_number() {
+            Some(number) => Ok(number),
             None => self.other_number(),
         }
     }
 
-    /// Takes a number with a short fraction and no exponent: the digits and the
-    /// power of ten are exact as doubles, so their quotient is the nearest one.
-    fn decimal(&mut self) -> Option<f64> {
-        const POWERS: [f64; 16] =
-            [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    /// Takes a number, if it is one of up to 18 digits, or 15 with a fraction, that
+    /// has no exponent and no white space before it.
+    #[inline]
+    pub fn plain_number(&mut self) -> Option<Number> {
         let negative = self.byte() == Some(b'-');
         let first = self.at + usize::from(negative);
-        let (whole, point) = self.mantissa(first)?;
-        let fraction = self.bytes().get(point..)?.strip_prefix(b".")?;
-        let (mut n, mut count) = (whole, 0);
-        while let Some(digit @ b'0'..=b'9') = fraction.get(count) {
-            n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
-            count += 1;
-        }
-        let short = count > 0 && point - first + count <= 15;
-        if !short || matches!(fraction.get(count), Some(b'e' | b'E')) {
+        let digits = self.bytes().get(first..)?;
+        let (n, count) = leading_digits(digits);
+        if count != 1 && (digits.first() == Some(&b'0') || !(2..=18).contains(&count)) {
             return None;
         }
-        self.at = point + 1 + count;
-        let float = n as f64 / POWERS[count];
-        Some(if negative { -float } else { float })
+        match digits.get(count) {
+            Some(b'.') => {
+                let (float, count) = decimal(n, count, digits)?;
+                self.at = first + count;
+                Some(Number::from(if negative { -float } else { float }))
+            }
+            Some(b'e' | b'E') => None,
+            // `-0` is a double.
+            _ if n == 0 && negative => None,
+            _ => {
+                self.at = first + count;
+                Some(Number::from(if negative { -n } else { n }))
+            }
+        }
     }
 
     /// As [`number`](Self::number), for any.
@@ -118,6 +90,43 @@ impl Lexer<'_> {
             Err(_) => self.fault("not a number"),
         }
     }
+}
+
+/// The digits that are first, as a number, and how many they are. The number means
+/// nothing if they are more than 18. Byte by byte, because most numbers are short:
+/// these take longer in words of eight.
+#[inline]
+fn leading_digits(bytes: &[u8]) -> (i64, usize) {
+    let (mut n, mut count) = (0i64, 0);
+    while let Some(digit @ b'0'..=b'9') = bytes.get(count) {
+        n = n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
+        count += 1;
+    }
+    (n, count)
+}
+
+/// The number of the bytes that are first, and how many they are: whole digits,
+/// already read, a point, and a fraction, if they are 15 digits together and there
+/// is no exponent. As doubles they and the power of ten are exact, so the quotient
+/// is the nearest one.
+#[inline]
+fn decimal(whole: i64, point: usize, bytes: &[u8]) -> Option<(f64, usize)> {
+    const POWERS: [i64; 16] = {
+        let mut powers = [1; 16];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
+    let behind = bytes.get(point + 1..)?;
+    let (fraction, count) = leading_digits(behind);
+    if count == 0 || point + count > 15 || matches!(behind.get(count), Some(b'e' | b'E')) {
+        return None;
+    }
+    let power = POWERS[count];
+    Some(((whole * power + fraction) as f64 / power as f64, point + 1 + count))
 }
 
 #[cfg(test)]

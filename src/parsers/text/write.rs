@@ -7,14 +7,23 @@ use crate::value::{RegExp, TypedArray};
 
 /// Writes a string with its quotes. U+2028 and U+2029 are escaped, as Primus
 /// does with every text it sends.
+#[inline]
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    inside(out, text.as_bytes());
+    let bytes = text.as_bytes();
+    // Together with its quotes it may be one word.
+    if bytes.len() <= 6 {
+        let (word, bits) = (few(bytes), 8 * bytes.len());
+        if scan::first::<true>(scan::filled(word, bytes.len())).is_none() {
+            let quote = u64::from(b'"');
+            return put(out, quote | word << 8 | quote << (bits + 8), bytes.len() + 2);
+        }
+    }
+    any_string(out, bytes);
 }
 
-/// Writes what is between the quotes, and the quote at the end.
-#[inline]
-fn inside(out: &mut Vec<u8>, bytes: &[u8]) {
+/// As [`string`], for any.
+fn any_string(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
     let mut rest = bytes;
     loop {
         while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
