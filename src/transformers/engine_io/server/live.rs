@@ -523,10 +523,12 @@ impl Live {
 
     /// The session goes on over this WebSocket.
     pub fn switch(&self, stream: Arc<Stream>, socket: Box<Connection>) {
-        self.inlet.switch(socket);
+        // The answers' way first: what comes on the socket may end the spark at
+        // once, and say there why.
         if let Some(spark) = self.spark.get() {
             spark.switch(stream);
         }
+        self.inlet.switch(socket);
     }
 
     /// A frame came on the WebSocket that carries the session. On the spark's

@@ -51,6 +51,9 @@ const RELEASE: Duration = Duration::from_millis(100);
 /// Time in which the client must come back after the handshake.
 const CLAIM: Duration = Duration::from_secs(15);
 
+/// How the reason begins of a session that ended for a breach of engine.io.
+const BREACH: &str = "engine.io: ";
+
 const CLOSE: &[PacketRef<'static>] = &[PacketRef::Close];
 const NOOP: &[PacketRef<'static>] = &[PacketRef::Noop];
 const NOOP_CLOSE: &[PacketRef<'static>] = &[PacketRef::Noop, PacketRef::Close];
@@ -413,9 +416,14 @@ impl Session {
     }
 }
 
-/// The client broke the protocol.
+/// The client broke engine.io's own protocol.
 fn breach(text: &str) -> Option<CloseReason> {
-    Some(CloseReason::new(Ended::Protocol, 1002, text, true))
+    Some(CloseReason::new(Ended::Protocol, 1002, format!("{BREACH}{text}"), true))
+}
+
+/// Whether it ended for that, and not for a breach of what carries it.
+pub(crate) fn is_breach(reason: &CloseReason) -> bool {
+    reason.by == Ended::Protocol && reason.text.starts_with(BREACH)
 }
 
 fn lost(text: &str) -> Option<CloseReason> {
