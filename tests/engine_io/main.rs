@@ -9,4 +9,5 @@ mod ending;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod slow;
 mod upgrade;

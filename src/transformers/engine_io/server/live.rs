@@ -25,7 +25,9 @@ use crate::transformers::engine_io::session::server::{Effect, Input, Session as 
 use crate::transformers::engine_io::{Carrier, Format, Revision};
 use crate::transformers::records::{Record, records};
 use crate::transformers::websockets::server::Connection;
-use crate::transformers::{Backlog, Carried, Host, Polled, Session};
+use crate::transformers::{Carried, Host, Polled, Session};
+
+mod answers;
 
 /// A session and what belongs to it.
 ///
@@ -297,37 +299,11 @@ impl Live {
                 Effect::Over(reason) => {
                     todo.over = Some(reason);
                     state.over_since = Some(self.host.timer().now());
+                    self.limit_unsent(state);
                 }
             }
         }
         self.watch_clock(state);
-    }
-
-    /// Gives the held poll its answer.
-    fn answer(&self, state: &mut State, packets: &[PacketRef<'_>], todo: &mut Todo) {
-        let Some((poll, mut held)) = state.held.take() else { return };
-        if state.last {
-            held.close_after();
-        }
-        let (content, body) = self.payload(packets);
-        let mut unsent = held.answer(content.mime(), body);
-        match unsent.send() {
-            Ok(true) => {}
-            Ok(false) => {
-                state.unsent = Some((poll, unsent));
-                todo.unsent = true;
-            }
-            Err(_) => self.poll_broken(state, todo),
-        }
-    }
-
-    /// The answer to a poll could not be sent: as good as a lost connection.
-    fn poll_broken(&self, state: &mut State, todo: &mut Todo) {
-        let text = "the answer to a poll could not be sent";
-        let mut effects = Vec::new();
-        let lost = Input::Lost(CloseReason::lost(text));
-        state.machine.handle(lost, self.host.timer().now(), &mut effects);
-        self.apply(state, effects, todo);
     }
 
     /// Does what must not be done under the lock.
@@ -648,31 +624,6 @@ fn own(text: &str) -> Option<PacketRef<'_>> {
         "2" => Some(PacketRef::Ping(data)),
         "3" => Some(PacketRef::Pong(data)),
         _ => None,
-    }
-}
-
-impl Backlog for Live {
-    fn stream(&self) -> Option<Arc<Stream>> {
-        self.lock().unsent.as_ref().map(|(_, unsent)| unsent.stream().clone())
-    }
-
-    fn flush_backlog(&self) -> bool {
-        let mut state = self.lock();
-        let sent = match &mut state.unsent {
-            Some((_, unsent)) => unsent.send(),
-            None => return false,
-        };
-        if matches!(sent, Ok(false)) {
-            return true;
-        }
-        state.unsent = None;
-        let mut todo = Todo::default();
-        if sent.is_err() {
-            self.poll_broken(&mut state, &mut todo);
-        }
-        drop(state);
-        self.settle(todo);
-        false
     }
 }
 

@@ -1,0 +1,296 @@
+//! Clients that do not take what is written to them.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use primus::{Ended, Error, ManualClock, Primus, SlowConsumer, Spark};
+
+use crate::client::*;
+use crate::common::*;
+
+const BOUND: usize = 1 << 20;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The numbers at the beginning of messages `4[number,…]`.
+fn numbers(packets: &[String]) -> Vec<u32> {
+    let number = |packet: &String| {
+        let (number, _) = packet.strip_prefix("4[").unwrap().split_once(',').unwrap();
+        number.parse().unwrap()
+    };
+    packets.iter().map(number).collect()
+}
+
+/// Polls until a message that is `"end"`.
+fn poll_to_end(client: &mut Client) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    while all.last().is_none_or(|last| last != "4\"end\"") {
+        all.extend(client.poll());
+    }
+    all.pop();
+    all
+}
+
+/// Writes, to the spark or to all, four times what may wait, while nobody
+/// polls.
+fn overfill(policy: SlowConsumer, broadcasts: bool, check: impl Fn(&Server, Client, &Spark)) {
+    let _turn = alone();
+    let server = echo(Primus::builder().backlog(BOUND).slow_consumer(policy));
+    let baseline = Baseline::of(&server);
+    for revision in [3, 4] {
+        let client = Client::open_with(server.addr, revision, "");
+        let spark = server.spark();
+        let text = "x".repeat(10_000);
+        let before = resident();
+        for n in 0..400 {
+            if broadcasts {
+                server.primus.write(&(n, &text)).unwrap();
+            } else {
+                let _ = spark.write(&(n, &text));
+            }
+            assert!(spark.buffered() <= BOUND);
+        }
+        let done = || {
+            let metrics = server.primus.metrics();
+            metrics.messages_out + metrics.messages_dropped >= 400
+        };
+        wait_until("all are written", || done() || spark.close_reason().is_some());
+        let grown = resident().saturating_sub(before);
+        assert!(grown < BOUND + (4 << 20), "grew by {grown}");
+        check(&server, client, &spark);
+        server.wait_empty();
+        wait_for("bytes that wait", 0, || server.primus.metrics().backlog_bytes);
+        still_serves(&server);
+        server.wait_empty();
+    }
+    baseline.wait();
+}
+
+fn is_cut_at_the_bound(broadcasts: bool) {
+    overfill(SlowConsumer::default(), broadcasts, |server, mut client, spark| {
+        wait_until("it has ended", || spark.close_reason().is_some());
+        assert_eq!(spark.close_reason().unwrap().by, Ended::SlowConsumer);
+        assert_eq!(spark.buffered(), 0);
+        assert!(matches!(spark.write("late"), Err(Error::Closed)));
+        client.wait_forgotten();
+        assert_eq!(client.send(&["4\"late\""]).status, 400);
+        assert!(server.primus.metrics().slow_consumers_cut > 0);
+    });
+}
+
+#[test]
+fn a_client_that_does_not_poll_is_cut_at_the_bound() {
+    is_cut_at_the_bound(false);
+}
+
+#[test]
+fn a_client_that_does_not_poll_is_cut_at_the_bound_by_broadcasts() {
+    is_cut_at_the_bound(true);
+}
+
+fn misses_the_newest(broadcasts: bool) {
+    overfill(SlowConsumer::DropNewest, broadcasts, |server, mut client, spark| {
+        assert!(spark.close_reason().is_none());
+        assert!(spark.buffered() > BOUND / 2);
+        assert!(server.primus.metrics().messages_dropped > 250);
+        let mut came = client.poll();
+        spark.write("end").unwrap();
+        came.extend(poll_to_end(&mut client));
+        let came = numbers(&came);
+        assert!((50..=110).contains(&came.len()), "{}", came.len());
+        assert!(came.is_sorted() && came[0] == 0, "{came:?}");
+        // Broadcasts may be dropped together, and leave room for a smaller one.
+        assert!(broadcasts || came.iter().copied().eq(0..came.len() as u32));
+        client.close();
+    });
+}
+
+#[test]
+fn a_client_that_does_not_poll_misses_the_newest() {
+    misses_the_newest(false);
+}
+
+#[test]
+fn a_client_that_does_not_poll_misses_the_newest_broadcasts() {
+    misses_the_newest(true);
+}
+
+fn misses_the_oldest(broadcasts: bool) {
+    overfill(SlowConsumer::DropOldest, broadcasts, |server, mut client, spark| {
+        assert!(spark.close_reason().is_none());
+        assert!(spark.buffered() > BOUND / 2);
+        assert!(server.primus.metrics().messages_dropped > 250);
+        let mut came = client.poll();
+        spark.write("end").unwrap();
+        came.extend(poll_to_end(&mut client));
+        let came = numbers(&came);
+        assert!(came.len() > 50, "{}", came.len());
+        assert!(came.iter().copied().eq(400 - came.len() as u32..400), "{came:?}");
+        client.close();
+    });
+}
+
+#[test]
+fn a_client_that_does_not_poll_misses_the_oldest() {
+    misses_the_oldest(false);
+}
+
+#[test]
+fn a_client_that_does_not_poll_misses_the_oldest_broadcasts() {
+    misses_the_oldest(true);
+}
+
+#[test]
+fn a_client_that_polls_too_slowly_is_cut_after_the_grace_period() {
+    let _turn = shared();
+    let clock = ManualClock::new();
+    let grace = 5 * SECOND;
+    let builder = Primus::builder().clock(&clock).ping_interval(None).backlog(BOUND);
+    let server = echo(builder.slow_consumer(SlowConsumer::Close { grace }));
+    let mut client = Client::open(server.addr);
+    let spark = server.spark();
+    let fill = || {
+        while spark.buffered() <= BOUND / 2 {
+            spark.write(&"x".repeat(10_000)).unwrap();
+        }
+    };
+    fill();
+    clock.advance(grace - Duration::from_millis(1));
+    // In time.
+    client.poll();
+    wait_for("bytes that wait", 0, || spark.buffered());
+    clock.advance(grace);
+    fill();
+    clock.advance(grace - Duration::from_millis(1));
+    assert!(spark.close_reason().is_none());
+    clock.advance(Duration::from_millis(1));
+    server.wait_empty();
+    wait_until("it has ended", || spark.close_reason().is_some());
+    assert_eq!(spark.close_reason().unwrap().by, Ended::SlowConsumer);
+    client.wait_forgotten();
+}
+
+#[test]
+fn a_poll_that_takes_all_that_waits_drains_the_spark() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let (tell, drained) = mpsc::channel();
+    server.primus.on_connection(move |spark| {
+        let tell = tell.clone();
+        spark.on_drain(move |spark| {
+            let _ = tell.send(spark.buffered());
+        });
+    });
+    for revision in [3, 4] {
+        let mut client = Client::open_with(server.addr, revision, "");
+        let spark = server.spark();
+        for _ in 0..3 {
+            for n in 0..100 {
+                spark.write(&n).unwrap();
+            }
+            assert!(!spark.wait_drain(Duration::from_millis(5)));
+            assert!(drained.try_recv().is_err());
+            client.poll_for(100);
+            assert!(spark.wait_drain(PATIENCE));
+            assert_eq!(drained.recv_timeout(PATIENCE), Ok(0));
+        }
+        // As does the WebSocket that takes over.
+        spark.write("waits").unwrap();
+        let mut socket = client.probe();
+        socket.text("5");
+        assert_eq!(socket.expect_text(), "4\"waits\"");
+        assert_eq!(drained.recv_timeout(PATIENCE), Ok(0));
+        socket.close();
+        server.wait_empty();
+    }
+}
+
+/// Who waits for the drain of a session that ends waits no longer.
+#[test]
+fn nobody_waits_for_the_drain_of_a_session_that_is_over() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let mut client = Client::open(server.addr);
+    let spark = server.spark();
+    spark.write("waits").unwrap();
+    let waiting = std::thread::spawn(move || spark.wait_drain(PATIENCE));
+    client.say("1");
+    assert!(!waiting.join().unwrap());
+}
+
+/// One whose connection takes no more of the answer.
+fn stuck_answer(server: &Server) -> (Client, Spark) {
+    let mut client = Client::open(server.addr);
+    let spark = server.primus.spark(&client.sid).unwrap();
+    client.ask_poll();
+    // Held: the first answers come, and are read.
+    spark.write("held?").unwrap();
+    client.packets();
+    client.ask_poll();
+    spark.write(&"x".repeat(12 << 20)).unwrap();
+    (client, spark)
+}
+
+#[test]
+fn slow_read_of_a_poll() {
+    let _turn = alone();
+    let clock = ManualClock::new();
+    let builder = Primus::builder().clock(&clock).ping_interval(None);
+    let server = echo(builder.backlog(BOUND).send_buffer(16 << 10));
+    let baseline = Baseline::of(&server);
+    // It reads in the end.
+    let (mut client, spark) = stuck_answer(&server);
+    spark.write("behind").unwrap();
+    wait_until("it waits behind the answer", || spark.buffered() > 0);
+    still_serves_beside(&server);
+    assert_eq!(client.packets()[0].len(), (12 << 20) + 3);
+    assert_eq!(client.poll(), ["4\"behind\""]);
+    client.close();
+    // It does not, and more is written.
+    let (client, spark) = stuck_answer(&server);
+    while spark.write(&"x".repeat(10_000)).is_ok() {}
+    wait_until("it has ended", || spark.close_reason().is_some());
+    assert_eq!(spark.close_reason().unwrap().by, Ended::SlowConsumer);
+    client.wait_forgotten();
+    wait_for("threads", 4, || server_threads().len());
+    drop(client);
+    // It does not, and the heartbeat stops.
+    let (client, spark) = stuck_answer(&server);
+    clock.advance(25 * SECOND);
+    clock.advance(20 * SECOND);
+    wait_until("it has ended", || spark.close_reason().is_some());
+    assert_eq!(spark.close_reason().unwrap().by, Ended::Heartbeat);
+    client.wait_forgotten();
+    server.wait_empty();
+    // What was not sent is not kept for ever, nor is the thread.
+    pass_until(&clock, "threads", || server_threads().len() == 4);
+    drop(client);
+    // It asks for its end, and does not read the answer.
+    let (mut client, _) = stuck_answer(&server);
+    client.say("1");
+    client.wait_forgotten();
+    pass_until(&clock, "threads", || server_threads().len() == 4);
+    drop(client);
+    // It asks again instead.
+    let (client, _) = stuck_answer(&server);
+    assert_eq!(ask(server.addr, get(&client.query("polling"))).status, 400);
+    client.wait_forgotten();
+    pass_until(&clock, "threads", || server_threads().len() == 4);
+    drop(client);
+    still_serves(&server);
+    baseline.wait();
+}
+
+fn still_serves_beside(server: &Server) {
+    let mut client = Client::open(server.addr);
+    client.say("4\"x\"");
+    assert_eq!(client.poll(), ["4\"x\""]);
+    client.close();
+}
+
+/// Lets time pass until something has come about.
+fn pass_until(clock: &ManualClock, what: &str, done: impl Fn() -> bool) {
+    wait_until(what, || {
+        clock.advance(SECOND);
+        done()
+    });
+}
