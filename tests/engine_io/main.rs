@@ -4,10 +4,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod attacks;
 mod client;
 mod ending;
 mod handshake;
 mod heartbeat;
 mod polling;
 mod slow;
+mod soak;
 mod upgrade;
