@@ -125,6 +125,7 @@ fn a_listener_that_never_returns() {
         assert_eq!(other.poll(), ["4\"x\""]);
     }
     other.close();
+    wait_for("sparks", 1, || server.primus.connected());
     // Broadcasts reach it, for they do not need its thread.
     server.primus.write("to all").unwrap();
     assert_eq!(stuck.poll(), ["4\"to all\""]);
