@@ -11,9 +11,7 @@ use crate::common::*;
 const GOODBYE: &str = "4\"primus::server::close\"";
 
 pub fn ending(reconnect: bool) -> EndOptions {
-    let mut options = EndOptions::default();
-    options.reconnect = reconnect;
-    options
+    EndOptions { reconnect }
 }
 
 /// Polls until the close packet comes; tells what came before.
