@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use primus::{Primus, SlowConsumer};
+use primus::SlowConsumer;
 
 use crate::client::*;
 use crate::common::*;
@@ -13,7 +13,7 @@ const LIMIT: usize = 4 << 20;
 
 /// An echo server that takes bodies up to [`LIMIT`].
 fn server() -> Server {
-    echo(Primus::builder().transport("maxHttpBufferSize", LIMIT.to_string()))
+    echo(patient().transport("maxHttpBufferSize", LIMIT.to_string()))
 }
 
 /// How much more memory was in use at a time while something ran. What an
@@ -158,7 +158,7 @@ fn cve_2020_36049_large_packets() {
     client.close();
     // Base 64, in both revisions.
     for (revision, head) in [(3, "b4"), (4, "b")] {
-        let builder = Primus::builder().transport("maxHttpBufferSize", LIMIT.to_string());
+        let builder = patient().transport("maxHttpBufferSize", LIMIT.to_string());
         let server = Server::start(engine(builder));
         let mut client = Client::open_with(server.addr, revision, "");
         let long = format!("{head}{}", "AAAA".repeat(LIMIT / 16));
@@ -173,7 +173,7 @@ fn cve_2020_36049_large_packets() {
 #[test]
 fn cve_2020_36049_large_answers() {
     let _turn = alone();
-    let builder = Primus::builder().slow_consumer(SlowConsumer::DropNewest).backlog(64 << 20);
+    let builder = patient().slow_consumer(SlowConsumer::DropNewest).backlog(64 << 20);
     let server = echo(builder);
     for revision in [3, 4] {
         let mut client = Client::open_with(server.addr, revision, "");

@@ -34,7 +34,7 @@ fn poll_to_end(client: &mut Client) -> Vec<String> {
 /// polls.
 fn overfill(policy: SlowConsumer, broadcasts: bool, check: impl Fn(&Server, Client, &Spark)) {
     let _turn = alone();
-    let server = echo(Primus::builder().backlog(BOUND).slow_consumer(policy));
+    let server = echo(patient().backlog(BOUND).slow_consumer(policy));
     let baseline = Baseline::of(&server);
     for revision in [3, 4] {
         let client = Client::open_with(server.addr, revision, "");
@@ -239,7 +239,7 @@ fn stuck_answer(server: &Server) -> (Client, Spark) {
 fn slow_read_of_a_poll() {
     let _turn = alone();
     let clock = ManualClock::new();
-    let builder = Primus::builder().clock(&clock).ping_interval(None);
+    let builder = patient().clock(&clock).ping_interval(None);
     let server = echo(builder.backlog(BOUND).send_buffer(16 << 10));
     let baseline = Baseline::of(&server);
     // It reads in the end.
@@ -310,7 +310,7 @@ fn broadcasts_reach_everybody_else() {
     const COUNT: usize = 300;
     let _turn = alone();
     for policy in [SlowConsumer::default(), SlowConsumer::DropNewest, SlowConsumer::DropOldest] {
-        let server = echo(Primus::builder().backlog(BOUND).slow_consumer(policy));
+        let server = echo(patient().backlog(BOUND).slow_consumer(policy));
         let mute = Client::open(server.addr);
         let mute_spark = server.spark();
         let mut pollers = [3, 4].map(|revision| Client::open_with(server.addr, revision, ""));

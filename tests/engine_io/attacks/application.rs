@@ -173,25 +173,20 @@ fn every_call_is_allowed_in_every_listener() {
             if place == "disconnection" {
                 server.primus.on_disconnection(disconnected);
             }
-            // The server may be gone before each of these.
-            let opened = ask(server.addr, get("EIO=4&transport=polling"));
-            if opened.status == 200 {
+            let (mut poll, mut peer) = (server.connect(), server.connect());
+            poll.send(get("EIO=4&transport=polling").as_bytes());
+            // Destroyed by its first listener the server may not even answer.
+            if place != "connection" {
+                let opened = poll.read_response();
                 let query = format!("EIO=4&transport=polling&sid={}", sid_of(&opened.body));
-                let mut poll = server.connect();
-                poll.try_send(get(&query).as_bytes());
-                if place == "drain" {
-                    let came = result.recv_timeout(PATIENCE);
-                    assert!(came.is_ok(), "hangs in {place}, destroys: {destroys}");
-                    continue;
+                poll.send(get(&query).as_bytes());
+                if place != "drain" {
+                    let all = ["4not json", "4\"x\"", "1"].join("\x1e");
+                    peer.send(&post(&query, "", all.as_bytes()));
                 }
-                let mut peer = server.connect();
-                let all = ["4not json", "4\"x\"", "1"].join("\x1e");
-                peer.try_send(&post(&query, "", all.as_bytes()));
-                let came = result.recv_timeout(PATIENCE);
-                assert!(came.is_ok(), "hangs in {place}, destroys: {destroys}");
             }
-            // However it was answered.
-            assert!([200, 503].contains(&opened.status), "{opened:?}");
+            let came = result.recv_timeout(PATIENCE);
+            assert!(came.is_ok(), "hangs in {place}, destroys: {destroys}");
         }
     }
 }

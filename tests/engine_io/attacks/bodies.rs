@@ -163,7 +163,7 @@ fn million_empty_packets() {
     const MILLION: usize = 1_000_000;
     // For what is only another form of the same.
     const SOME: usize = MILLION / 10;
-    let server = echo(Primus::builder());
+    let server = echo(patient());
     let baseline = Baseline::of(&server);
     let binary = "Content-Type: application/octet-stream\r\n";
     let before = resident();
