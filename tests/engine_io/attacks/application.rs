@@ -179,6 +179,9 @@ fn every_call_is_allowed_in_every_listener() {
             if place != "connection" {
                 let opened = poll.read_response();
                 let query = format!("EIO=4&transport=polling&sid={}", sid_of(&opened.body));
+                if place == "drain" {
+                    wait_until("something waits", || server.spark().buffered() > 0);
+                }
                 poll.send(get(&query).as_bytes());
                 if place != "drain" {
                     let all = ["4not json", "4\"x\"", "1"].join("\x1e");
