@@ -37,7 +37,7 @@ pub enum Ended {
 /// | 1000 | normal end |
 /// | 1001 | the server goes away |
 /// | 1002 | protocol error |
-/// | 1005 | the peer closed without a code |
+/// | 1005 | the peer closed without a code; or broke the rules of engine.io, which has no codes |
 /// | 1006 | the connection was lost without a closing handshake |
 /// | 1007 | text that is not UTF-8 |
 /// | 1008 | policy: flood of control frames, slow consumer |

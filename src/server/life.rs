@@ -180,6 +180,10 @@ pub(super) fn turn(spark: &Spark) -> bool {
             spark.alive();
             guarded(spark, || heartbeat(spark));
         }
+        // A session that was cut because its client is too slow is lost too.
+        Some(Inbound::Closed(reason)) if reason.by == Ended::Lost => {
+            return lost(spark, &reason.text);
+        }
         Some(Inbound::Closed(reason)) => {
             spark.0.shut(reason);
             return false;

@@ -11,6 +11,15 @@ pub fn engine(builder: Builder) -> Builder {
     builder.transformer("engine.io")
 }
 
+/// Connections that nobody speaks on may stay for as long as a test that does
+/// much else may need.
+pub fn patient() -> Builder {
+    limited(|limits| {
+        limits.keep_alive = 10 * PATIENCE;
+        limits.head_timeout = 10 * PATIENCE;
+    })
+}
+
 /// An engine.io server that echoes every message.
 pub fn echo(builder: Builder) -> Server {
     Server::echo(engine(builder))

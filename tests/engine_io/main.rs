@@ -4,11 +4,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod attacks;
 mod client;
 mod crowd;
 mod ending;
 mod handshake;
 mod heartbeat;
 mod polling;
+mod slow;
+mod soak;
 mod unread;
 mod upgrade;

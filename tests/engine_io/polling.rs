@@ -99,7 +99,7 @@ fn revision_4_posts_no_binary() {
 }
 
 #[test]
-fn jsonp() {
+fn jsonp_and_what_scripts_could_be_smuggled_by_it() {
     let _turn = shared();
     let server = echo(Primus::builder());
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
@@ -150,7 +150,7 @@ fn double_encoding() {
 }
 
 #[test]
-fn two_polls_at_a_time_end_the_session() {
+fn two_polls_at_once_end_the_session() {
     let _turn = shared();
     let server = echo(Primus::builder());
     for (revision, close) in [(4, "1"), (3, "1:1")] {
@@ -181,7 +181,7 @@ pub fn begin_post(client: &Client, length: usize) -> Peer {
 }
 
 #[test]
-fn two_posts_at_a_time_end_the_session() {
+fn two_posts_at_once_end_the_session() {
     let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);

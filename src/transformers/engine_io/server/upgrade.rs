@@ -13,8 +13,8 @@ use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::websockets::packet::encode_close;
-use crate::transformers::websockets::server::{Accepted, accept, turn_away};
-use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source};
+use crate::transformers::websockets::server::{Accepted, Rfc6455, accept, turn_away};
+use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
 
 /// Opens a session on a WebSocket.
 pub(super) fn open(
@@ -59,21 +59,26 @@ pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
     };
     let mut source = accepted.source;
     let replies = Direct(&stream);
-    loop {
+    let reason = loop {
         match source.buffered(&replies) {
             Some(Inbound::Frame(frame)) => match live.probe(frame, &stream) {
                 Probed::Open => {}
                 Probed::Switch => return live.switch(stream.clone(), source),
-                Probed::Over => break,
+                Probed::Over => break None,
             },
             Some(Inbound::Alive) => {}
-            Some(Inbound::Closed(_)) => break,
+            Some(Inbound::Closed(reason)) => break Some(reason),
             None if matches!(source.wait(None), Ok(true)) => {}
-            None => break,
+            None => break None,
         }
-    }
+    };
     live.probe_lost(&stream);
-    let _ = stream.offer(&goodbye());
+    let mut last = goodbye();
+    if let Some(reason) = reason {
+        last.clear();
+        Rfc6455.close(&reason, &mut last);
+    }
+    let _ = stream.offer(&last);
     stream.shutdown(Shutdown::Write);
     // The client ends it; until then what it sends is thrown away.
     http::drain(&stream);

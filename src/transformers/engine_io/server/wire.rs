@@ -1,11 +1,12 @@
 //! How messages are written on the WebSocket of a session.
 
-use crate::close::CloseReason;
+use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
 use crate::transformers::Wire;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::{Format, Revision};
 use crate::transformers::websockets::packet::{encode_close, encode_header, encode_ping};
+use crate::transformers::websockets::server::Rfc6455;
 
 /// Packets as WebSocket messages, unmasked.
 pub(super) struct Packets {
@@ -67,9 +68,14 @@ impl Wire for Packets {
         out.extend_from_slice(packet.as_bytes());
     }
 
-    /// An empty close frame, whatever the reason, as engine.io.
-    fn close(&self, _: &CloseReason, out: &mut Vec<u8>) {
-        encode_close(None, None, out);
+    /// A close frame is echoed, and what breaks the WebSocket's own protocol is
+    /// named, as ws does, on which engine.io is built; that itself closes with an
+    /// empty frame, whatever the reason.
+    fn close(&self, reason: &CloseReason, out: &mut Vec<u8>) {
+        match reason.by {
+            Ended::Remote | Ended::Protocol => Rfc6455.close(reason, out),
+            _ => encode_close(None, None, out),
+        }
     }
 
     fn nudge(&self, out: &mut Vec<u8>) {

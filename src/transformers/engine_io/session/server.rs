@@ -415,9 +415,10 @@ impl Session {
     }
 }
 
-/// The client broke the protocol.
+/// The client broke engine.io's own protocol, which has no codes for that: a
+/// WebSocket is closed with an empty frame (1005).
 fn breach(text: &str) -> Option<CloseReason> {
-    Some(CloseReason::new(Ended::Protocol, 1002, text, true))
+    Some(CloseReason::new(Ended::Protocol, 1005, text, true))
 }
 
 fn lost(text: &str) -> Option<CloseReason> {

@@ -1,0 +1,216 @@
+//! Those who want what is another's.
+
+use std::collections::HashSet;
+
+use primus::Primus;
+
+use crate::client::*;
+use crate::common::*;
+
+const OPEN: &str = "EIO=4&transport=polling";
+const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
+
+/// What a stranger learns by asking for a session: all there is of the answer
+/// but the time.
+fn asked_for(server: &Server, sid: &str) -> Vec<String> {
+    let query = format!("{OPEN}&sid={sid}");
+    let mut learnt = Vec::new();
+    for bytes in [get(&query).into_bytes(), post(&query, "", b"4\"stranger\"")] {
+        let answer = ask(server.addr, bytes);
+        assert_eq!((answer.status, &*answer.body), (400, UNKNOWN), "{sid}");
+        let head = answer.head.lines().filter(|line| !line.to_lowercase().starts_with("date"));
+        learnt.extend(head.map(str::to_owned));
+    }
+    let mut peer = server.connect();
+    let query = query.replace("polling", "websocket");
+    peer.send(&upgrade(&format!("/primus/?{query}"), ""));
+    let answer = peer.read_response();
+    assert_eq!((answer.status, &*answer.body), (400, "Session ID unknown"), "{sid}");
+    learnt.push(answer.head);
+    learnt
+}
+
+#[test]
+fn session_id_guessing() {
+    let _turn = alone();
+    let server = echo(Primus::builder());
+    let other = echo(Primus::builder());
+    let mut client = Client::open(server.addr);
+    let foreign = Client::open(other.addr);
+    let expired = Client::open(server.addr);
+    let ended = expired.sid.clone();
+    expired.close();
+    wait_for("sparks", 1, || server.primus.connected());
+    let (upgraded, _) = {
+        let upgraded = Client::open(server.addr);
+        let sid = upgraded.sid.clone();
+        let (mut socket, _) = upgraded.go_over();
+        socket.text("4\"x\"");
+        assert_eq!(socket.expect_text(), "4\"x\"");
+        socket.close();
+        (sid, ())
+    };
+    wait_for("sparks", 1, || server.primus.connected());
+    let expected = asked_for(&server, "AAAAAAAAAAAAAAAAAAAA");
+    // One letter away from one that is open, in each place.
+    let near = (0..20).map(|at| {
+        let mut near = client.sid.clone().into_bytes();
+        near[at] = if near[at] == b'A' { b'B' } else { b'A' };
+        String::from_utf8(near).unwrap()
+    });
+    let mut guesses: Vec<String> = near.collect();
+    guesses.extend([ended, upgraded, foreign.sid.clone()]);
+    guesses.extend([
+        client.sid[..19].to_owned(),
+        format!("{}A", client.sid),
+        client.sid.to_lowercase() + "x",
+        format!("{}%00", client.sid),
+        format!("%20{}", client.sid),
+        "..".into(),
+        "*".into(),
+        "a".into(),
+    ]);
+    for guess in guesses {
+        assert_eq!(asked_for(&server, &guess), expected, "{guess}");
+    }
+    // None of the sessions has noticed.
+    client.say("4\"x\"");
+    assert_eq!(client.poll(), ["4\"x\""]);
+    assert!(foreign.is_known());
+    // The ids vary freely in each of their letters.
+    let mut positions = vec![HashSet::new(); 20];
+    let mut peer = server.connect();
+    let mut sids = HashSet::new();
+    for _ in 0..500 {
+        let sid = sid_of(&peer.ask(&get(OPEN)).body);
+        for (byte, seen) in sid.bytes().zip(&mut positions) {
+            seen.insert(byte);
+        }
+        let query = format!("{OPEN}&sid={sid}");
+        peer.send(&post(&query, "", b"1"));
+        assert_eq!(peer.read_response().body, "ok");
+        assert!(sids.insert(sid));
+    }
+    // 64 letters, 6 bits each: 120 in all.
+    assert!(positions.iter().all(|seen| seen.len() > 55));
+}
+
+/// The server picks the id, whatever the client asks for.
+#[test]
+fn session_fixation() {
+    let _turn = shared();
+    let server = echo(Primus::builder().transport("cookie", "io"));
+    let chosen = "AAAAAAAAAAAAAAAAAAAA";
+    for query in [format!("{OPEN}&sid={chosen}"), format!("{OPEN}&sid=&sid={chosen}")] {
+        assert_eq!(ask(server.addr, get(&query)).body, UNKNOWN);
+    }
+    let cookie = format!("Cookie: io={chosen}\r\n");
+    let answer = ask(server.addr, request("GET", &format!("{OPEN}&sid="), &cookie));
+    assert_eq!(answer.status, 200);
+    let sid = sid_of(&answer.body);
+    assert_ne!(sid, chosen);
+    // The cookie is nobody's key: neither without the id, nor against it.
+    let query = format!("{OPEN}&sid={chosen}");
+    let cookie = format!("Cookie: io={sid}\r\n");
+    assert_eq!(ask(server.addr, request("GET", &query, &cookie)).body, UNKNOWN);
+    let second = ask(server.addr, request("GET", OPEN, &cookie));
+    assert_ne!(sid_of(&second.body), sid);
+    assert_eq!(server.primus.connected(), 2);
+}
+
+#[test]
+fn cross_site_websocket_hijacking() {
+    let _turn = shared();
+    let server = echo(Primus::builder().origins(["https://good.example"]));
+    let client = Client::open(server.addr); // no browser, no origin
+    let (mine, over) = (client.query("polling"), client.query("websocket"));
+    for (origin, allowed) in [
+        ("https://good.example", true),
+        ("http://good.example", false),
+        ("https://good.example:8443", false),
+        ("https://good.example.evil.com", false),
+        ("https://evil.com", false),
+        ("null", false),
+        ("", false),
+    ] {
+        let header = format!("Origin: {origin}\r\n");
+        let status = |request: String| ask(server.addr, request).status;
+        let expected = |status| if allowed { status } else { 403 };
+        assert_eq!(status(request("GET", OPEN, &header)), expected(200), "{origin}");
+        let jsonp = format!("{OPEN}&j=0");
+        assert_eq!(status(request("GET", &jsonp, &header)), expected(200), "{origin}");
+        // On a session that is another's.
+        let say = String::from_utf8(post(&mine, &header, b"6")).unwrap();
+        assert_eq!(status(say), expected(200), "{origin}");
+        assert_eq!(status(request("PUT", &mine, &header)), expected(500), "{origin}");
+        if !allowed {
+            assert_eq!(status(request("GET", &mine, &header)), 403, "{origin}");
+        }
+        for query in ["EIO=4&transport=websocket", &over] {
+            let mut peer = server.connect();
+            peer.send(&upgrade(&format!("/primus/?{query}"), &header));
+            let head = peer.read_head();
+            let expected = format!("HTTP/1.1 {} ", expected(101));
+            assert!(head.starts_with(&expected), "{origin}: {head}");
+        }
+    }
+    assert!(client.is_known());
+}
+
+#[test]
+fn cors_with_credentials() {
+    let _turn = shared();
+    let listed = echo(Primus::builder().origins(["https://good.example"]));
+    let client = Client::open(listed.addr);
+    listed.spark().write(&1).unwrap();
+    let query = client.query("polling");
+    let good = "Origin: https://good.example\r\n";
+    let preflight = format!("{good}Access-Control-Request-Method: POST\r\n");
+    for (status, bytes) in [
+        (200, request("GET", OPEN, good).into_bytes()),
+        (200, request("GET", &query, good).into_bytes()),
+        (200, post(&query, good, b"6")),
+        (400, request("GET", "EIO=4", good).into_bytes()),
+        (200, request("OPTIONS", &query, &preflight).into_bytes()),
+    ] {
+        let answer = ask(listed.addr, bytes);
+        assert_eq!(answer.status, status);
+        let header = |name| answer.header(name).map(str::to_owned);
+        assert_eq!(header("access-control-allow-origin").as_deref(), Some("https://good.example"));
+        assert_eq!(header("access-control-allow-credentials").as_deref(), Some("true"));
+        assert_eq!(header("vary").as_deref(), Some("Origin"));
+        let age = header("access-control-max-age").map_or(0, |age| age.parse().unwrap());
+        assert!(age <= 30 * 24 * 3600, "{age}");
+    }
+    let anybody = echo(Primus::builder().credentials(false));
+    let answer = ask(anybody.addr, request("GET", OPEN, "Origin: https://evil.com\r\n"));
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(answer.header("access-control-allow-credentials"), None);
+}
+
+/// Whatever a stranger sends, a line of the log is a line.
+#[test]
+fn log_injection() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let (tell, lines) = crossbeam_channel::unbounded();
+    server.primus.on_log(move |_, line| drop(tell.send(line.to_owned())));
+    server.primus.on_connection(|spark| {
+        spark.on_data(|_, message| Err::<(), _>(message.as_str().unwrap_or_default().to_owned()));
+    });
+    let evil = "%0d%0aERROR:%20not%20so%1b%5b2J";
+    ask(server.addr, get(&format!("{OPEN}&sid={evil}")));
+    ask(server.addr, get(&format!("EIO=4&transport={evil}")));
+    let mut client = Client::open_with(server.addr, 4, &format!("&t={evil}"));
+    client.say("4\"\\r\\nERROR: not so\\u0085\\u001b\"");
+    server.wait_empty();
+    let mut client = Client::open(server.addr);
+    client.say("4not\r\nERROR: json\u{1b}");
+    client.say("4\"\"");
+    server.wait_empty();
+    let lines: Vec<String> = lines.try_iter().collect();
+    assert!(lines.iter().any(|line| line.contains("ERROR")), "{lines:?}");
+    for line in lines {
+        assert!(!line.contains(char::is_control), "{line:?}");
+    }
+}
