@@ -42,6 +42,11 @@ pub struct Limits {
     /// Sessions of a polling protocol whose client has not come back since the
     /// handshake. Beyond it: the oldest of them is ended. Default 1,000.
     pub fresh_sessions: usize,
+    /// Requests in a minute, from one address (or one /64 network of IPv6), for
+    /// sessions of a polling protocol that do not exist: guesses, or clients that
+    /// come back too late. Beyond it: 429 in place of the protocol's own status.
+    /// Default 1,000.
+    pub unknown_sessions: u32,
     /// Bytes of received messages, and 128 for each, that may wait for a
     /// listener or a reader. Beyond it: a spark that has a reader is read no
     /// further until that has caught up; one that has neither is closed with
@@ -73,6 +78,7 @@ impl Default for Limits {
             body: 1 << 20,
             connections: None,
             fresh_sessions: 1_000,
+            unknown_sessions: 1_000,
             inbox: 1 << 20,
             broadcast_queue: 64 << 20,
             control_frames: 1_000,

@@ -23,7 +23,7 @@ use crate::net::Stream;
 const READ: usize = 2 << 10;
 
 /// Bytes of an unread body that are read away to keep a connection.
-const DRAIN: u64 = 64 << 10;
+const DRAIN: u64 = 4 << 10;
 
 /// For so long, and for so many bytes, a connection that is being closed is
 /// read on: a socket closed with unread bytes is reset, and the reset may

@@ -22,6 +22,7 @@ use crate::net::{Stream, Waker};
 use crate::timer::Timer;
 
 pub(crate) mod engine_io;
+pub(crate) mod misses;
 pub(crate) mod records;
 pub(crate) mod websockets;
 

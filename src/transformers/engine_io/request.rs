@@ -74,6 +74,8 @@ pub(crate) enum Refusal {
     UnknownTransport,
     /// Code 1.
     UnknownSession,
+    /// The same, of which there were too many.
+    Guesses,
     /// Code 2: a session begins with GET.
     Method,
     /// Code 3: it does not suit the session, or itself.
@@ -196,6 +198,7 @@ impl Refusal {
             Refusal::NotImplemented => 500,
             Refusal::TooLarge => 413,
             Refusal::Close => 101,
+            Refusal::Guesses => 429,
             _ => 400,
         }
     }
@@ -205,7 +208,7 @@ impl Refusal {
     fn error(self) -> Option<(u8, &'static str)> {
         Some(match self {
             Refusal::UnknownTransport => (0, "Transport unknown"),
-            Refusal::UnknownSession => (1, "Session ID unknown"),
+            Refusal::UnknownSession | Refusal::Guesses => (1, "Session ID unknown"),
             Refusal::Method => (2, "Bad handshake method"),
             Refusal::Mismatch => (3, "Bad request"),
             Refusal::Version => (5, "Unsupported protocol version"),

@@ -1,8 +1,9 @@
 //! Those who want what is another's.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
-use primus::Primus;
+use primus::{Limits, ManualClock, Primus};
 
 use crate::client::*;
 use crate::common::*;
@@ -93,6 +94,36 @@ fn session_id_guessing() {
     }
     // 64 letters, 6 bits each: 120 in all.
     assert!(positions.iter().all(|seen| seen.len() > 55));
+}
+
+/// Who tries on is told so, and nobody else; sessions are served all the same.
+#[test]
+fn session_id_guessing_at_a_rate() {
+    let _turn = shared();
+    let clock = ManualClock::new();
+    let mut limits = Limits::default();
+    limits.unknown_sessions = 10;
+    let builder = Primus::builder().limits(limits).clock(&clock).ping_interval(None);
+    let server = echo(builder);
+    let mut client = Client::open(server.addr);
+    let from = |address: &str| {
+        let header = format!("X-Forwarded-For: {address}\r\n");
+        let query = format!("{OPEN}&sid=nobody");
+        let answer = ask(server.addr, request("GET", &query, &header));
+        assert_eq!(answer.body, UNKNOWN);
+        answer.status
+    };
+    let statuses: Vec<u16> = (0..12).map(|_| from("192.0.2.1")).collect();
+    assert_eq!(statuses, [[400; 10].as_slice(), &[429; 2]].concat());
+    let mut peer = server.connect();
+    let target = "/primus/?EIO=4&transport=websocket&sid=nobody";
+    peer.send(&upgrade(target, "X-Forwarded-For: 192.0.2.1\r\n"));
+    assert_eq!(peer.read_response().status, 429);
+    assert_eq!(from("192.0.2.2"), 400);
+    client.say("4\"x\"");
+    assert_eq!(client.poll(), ["4\"x\""]);
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(from("192.0.2.1"), 400);
 }
 
 /// The server picks the id, whatever the client asks for.

@@ -23,34 +23,53 @@ use self::sessions::Sessions;
 use super::options::Options;
 use super::request::{Ask, Head, Query, Refusal};
 use crate::http::{self, Connection, Request};
+use crate::transformers::misses::Misses;
 use crate::transformers::{Host, Opening, Passed, Transformer};
 
 /// Serves `engine.io` clients.
 pub(crate) struct EngineIo {
     options: Arc<Options>,
     sessions: Arc<Sessions>,
+    misses: Misses,
 }
 
 impl EngineIo {
     /// A server with these options, and no sessions yet.
     pub(crate) fn new(options: Options) -> Self {
-        EngineIo { options: Arc::new(options), sessions: Arc::default() }
+        EngineIo { options: Arc::new(options), sessions: Arc::default(), misses: Misses::default() }
     }
 
     /// What a request is, and the session that it is for.
-    fn ask(&self, request: &Request, upgrade: bool) -> Result<(Ask, Option<Arc<Live>>), Refusal> {
+    fn ask(
+        &self,
+        host: &dyn Host,
+        request: &Request,
+        upgrade: bool,
+    ) -> Result<(Ask, Option<Arc<Live>>), Refusal> {
         let query = Query::of(request.query_pairs());
         let live = query.sid().and_then(|sid| self.sessions.find(sid));
         let method = request.method().to_string();
         let head = Head { method: &method, upgrade, origin: request.header("origin") };
         let session = live.as_ref().and_then(|live| Some((live.carrier()?, live.revision())));
-        Ok((query.ask(head, self.options.allowed, session)?, live))
+        match query.ask(head, self.options.allowed, session) {
+            Ok(ask) => Ok((ask, live)),
+            Err(Refusal::UnknownSession) if self.is_guessing(host, request) => {
+                Err(Refusal::Guesses)
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// Counts a request for a session that is unknown.
+    fn is_guessing(&self, host: &dyn Host, request: &Request) -> bool {
+        let most = host.limits().unknown_sessions;
+        self.misses.count(request.address().ip, most, host.timer().now())
     }
 }
 
 impl Transformer for EngineIo {
     fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Connection>> {
-        match self.ask(&passed.request, false) {
+        match self.ask(&**host, &passed.request, false) {
             Ok((Ask::Open { format, jsonp, .. }, _)) => {
                 polling::open(self, host, passed, format, jsonp)
             }
@@ -62,7 +81,7 @@ impl Transformer for EngineIo {
     }
 
     fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>> {
-        match self.ask(&passed.request, true) {
+        match self.ask(&**host, &passed.request, true) {
             Ok((Ask::Open { format, .. }, _)) => return upgrade::open(self, host, passed, format),
             Ok((Ask::Upgrade, Some(live))) => upgrade::probe(&live, &**host, passed),
             Ok(_) => upgrade::refuse(&**host, passed, Refusal::Mismatch),

@@ -89,8 +89,9 @@ pub(super) fn refuse(host: &dyn Host, passed: Box<Passed>, refusal: Refusal) {
     if refusal == Refusal::Close {
         return turn_away(host, passed, &goodbye());
     }
-    // Whatever is wrong, an upgrade is told 400.
-    passed.refuse(host, http::typed(400, "text/html", refusal.text()));
+    // Whatever else is wrong, an upgrade is told 400.
+    let status = if refusal == Refusal::Guesses { refusal.status() } else { 400 };
+    passed.refuse(host, http::typed(status, "text/html", refusal.text()));
 }
 
 /// An empty close frame.

@@ -1,0 +1,106 @@
+//! Requests for sessions that do not exist, counted by where they come from.
+//!
+//! Ids cannot be guessed; this tells those who try, and tools that watch the
+//! answers, that the attempt is seen (429), while clients whose session has
+//! just ended are far from the bound.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The time for which misses count.
+const SPAN: Duration = Duration::from_secs(60);
+
+/// Most addresses that are remembered.
+const ADDRESSES: usize = 1_024;
+
+/// The counters. The lock is held for a look at the table; nothing else is
+/// taken meanwhile.
+#[derive(Default)]
+pub(crate) struct Misses {
+    table: Mutex<HashMap<IpAddr, Count>>,
+}
+
+struct Count {
+    since: Instant,
+    misses: u32,
+}
+
+impl Misses {
+    /// Counts a miss; true if there were more than `most` from this address
+    /// within a minute.
+    pub fn count(&self, from: IpAddr, most: u32, now: Instant) -> bool {
+        let from = network(from);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.len() >= ADDRESSES && !table.contains_key(&from) {
+            make_room(&mut table, now);
+        }
+        let count = table.entry(from).or_insert(Count { since: now, misses: 0 });
+        if now.saturating_duration_since(count.since) >= SPAN {
+            *count = Count { since: now, misses: 0 };
+        }
+        count.misses = count.misses.saturating_add(1);
+        count.misses > most
+    }
+}
+
+/// Forgets those whose minute is over, or else who came first.
+fn make_room(table: &mut HashMap<IpAddr, Count>, now: Instant) {
+    table.retain(|_, count| now.saturating_duration_since(count.since) < SPAN);
+    if table.len() >= ADDRESSES {
+        let first = table.iter().min_by_key(|(_, count)| count.since).map(|(from, _)| *from);
+        first.and_then(|from| table.remove(&from));
+    }
+}
+
+/// Who has an IPv6 address has all of its network's.
+fn network(from: IpAddr) -> IpAddr {
+    match from {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
+        ip => ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(n: u32) -> IpAddr {
+        IpAddr::V4(n.into())
+    }
+
+    #[test]
+    fn each_address_has_so_many_in_a_minute() {
+        let (misses, start) = (Misses::default(), Instant::now());
+        for _ in 0..3 {
+            assert!(!misses.count(ip(1), 3, start));
+        }
+        assert!(misses.count(ip(1), 3, start + SPAN / 2));
+        assert!(!misses.count(ip(2), 3, start));
+        assert!(!misses.count(ip(1), 3, start + SPAN));
+        assert!(misses.count(ip(3), 0, start));
+    }
+
+    #[test]
+    fn a_network_of_addresses_is_one() {
+        let (misses, now) = (Misses::default(), Instant::now());
+        assert!(!misses.count("2001:db8::1".parse().unwrap(), 1, now));
+        assert!(misses.count("2001:db8::ffff:2".parse().unwrap(), 1, now));
+        assert!(!misses.count("2001:db8:0:1::1".parse().unwrap(), 1, now));
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let (misses, start) = (Misses::default(), Instant::now());
+        for n in 0..5_000 {
+            misses.count(ip(n), 1, start + Duration::from_micros(n.into()));
+            assert!(misses.table.lock().unwrap().len() <= ADDRESSES);
+        }
+        // The latest are remembered, the first forgotten.
+        assert!(misses.count(ip(4_999), 1, start + SPAN / 2));
+        assert!(!misses.count(ip(0), 1, start + SPAN / 2));
+        misses.count(ip(7), 1, start + 2 * SPAN);
+        assert_eq!(misses.table.lock().unwrap().len(), 1);
+    }
+}
