@@ -24,6 +24,12 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
 /// As [`string`], for any.
 fn any_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
+    inside(out, bytes);
+}
+
+/// Writes what is between the quotes, and the quote at the end.
+#[inline]
+fn inside(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut rest = bytes;
     loop {
         while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
