@@ -28,6 +28,7 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     connection: Option<Box<dyn Connection>>,
     sink: Option<Arc<dyn Sink>>,
+    own: Own,
     /// A connection that was ended, and until when it is looked after.
     closing: Option<(Box<dyn Connection>, Instant)>,
     yeast: Yeast,
@@ -37,12 +38,39 @@ pub(crate) struct Driver {
     patience: Option<Instant>,
 }
 
+/// Messages of Primus's own that the peer has not taken. They answer to what it
+/// says, so one that says much and takes nothing gets no more of them.
+#[derive(Default)]
+struct Own {
+    /// Bytes of them, as far as can be told.
+    bytes: usize,
+    /// Bytes that waited in all when the last was queued.
+    waiting: usize,
+}
+
+impl Own {
+    /// Beyond so many bytes they are dropped.
+    const MAX: usize = 64 << 10;
+
+    fn queue(&mut self, sink: &dyn Sink, frame: &Frame) {
+        let taken = self.waiting.saturating_sub(sink.waiting());
+        self.bytes = self.bytes.saturating_sub(taken);
+        if self.bytes < Self::MAX
+            && let Ok(waiting) = sink.queue(frame)
+        {
+            self.bytes = (self.bytes + frame.len()).min(waiting);
+            self.waiting = waiting;
+        }
+    }
+}
+
 impl Driver {
     pub fn new(shared: Arc<Shared>) -> Self {
         Driver {
             shared,
             connection: None,
             sink: None,
+            own: Own::default(),
             closing: None,
             yeast: Yeast::default(),
             quiet: true,
@@ -137,6 +165,7 @@ impl Driver {
             Step::Waited => {}
             Step::Open(sink) => {
                 self.sink = Some(sink);
+                self.own = Own::default();
                 self.report(Input::Opened);
             }
             Step::Message(frame) => self.message(frame),
@@ -244,7 +273,7 @@ impl Driver {
         let encode = || self.shared.options.parser.encode(text, &client);
         match caught(encode).and_then(|encoded| Ok(encoded?)) {
             // Without a connection the reader will know it.
-            Ok(Some(frame)) => drop(sink.queue(&frame)),
+            Ok(Some(frame)) => self.own.queue(&**sink, &frame),
             Ok(None) => {}
             Err(error) => self.shared.error(&client, &error),
         }

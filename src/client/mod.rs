@@ -478,10 +478,12 @@ impl OutgoingUrl {
     /// around it.
     pub(crate) fn target(mut self, options: &Options, waker: Arc<Waker>) -> Result<Target> {
         options::check_path(&self.pathname)?;
+        url::check_host(&self.host)?;
         for (name, value) in &self.headers {
             options::check_header(name, value)?;
         }
-        if let Some(auth) = self.auth {
+        let has = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
+        if let Some(auth) = self.auth.take_if(|_| !has("authorization")) {
             self.headers.push(("Authorization".into(), url::basic(&auth)));
         }
         let question = if self.query.is_empty() { "" } else { "?" };

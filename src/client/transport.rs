@@ -96,6 +96,8 @@ pub(crate) trait Sink: Send + Sync {
     /// Sends a message, never waits, and says how many bytes now wait; the
     /// session sends those as the peer reads.
     fn queue(&self, frame: &Frame) -> Result<usize>;
+    /// How many bytes of messages wait.
+    fn waiting(&self) -> usize;
     /// Waits until everything queued is sent.
     fn drain(&self) -> Result<()>;
     /// Sends the protocol's goodbye behind what was written; never waits.

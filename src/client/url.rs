@@ -62,6 +62,14 @@ fn host_and_port(place: &str) -> Option<(&str, Option<u16>)> {
     if port.is_empty() { Some((host, None)) } else { Some((host, Some(port.parse().ok()?))) }
 }
 
+/// Refuses what is no host, and what would change the request around it.
+pub(crate) fn check_host(host: &str) -> Result<()> {
+    if is_host(host) {
+        return Ok(());
+    }
+    Err(Error::Option(format!("host `{}` cannot stand in a URL", host.escape_debug())))
+}
+
 fn is_host(host: &str) -> bool {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80 || b"-._~:%".contains(&b);
     !host.is_empty() && host.bytes().all(legal)

@@ -252,6 +252,10 @@ fn an_attempt_fails_with_its_hook() {
         client.on_outgoing_url(|_, url| url.set_header("X-A", "b\r\nX-C: d"));
     });
     assert!(matches!(result, Err(Error::Option(_))));
+    let result = server.client().connect_with(|client| {
+        client.on_outgoing_url(|_, url| url.host = "h\r\nX-Evil: 1".into());
+    });
+    assert!(matches!(result, Err(Error::Option(_))));
 }
 
 #[test]

@@ -36,7 +36,7 @@ use super::{Carrier, Format};
 use crate::client::dial::Dialler;
 use crate::client::lane::{Lane, Progress};
 use crate::client::transport::{Connection, Sink, Step, Target, Transport};
-use crate::client::wait::{Ready, Wants, on, wait_any};
+use crate::client::wait::{Ready, Wants, on, wait, wait_any};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 
@@ -362,9 +362,12 @@ impl Polling {
         self.finish(Step::Failed(error));
     }
 
-    /// The session has ended.
+    /// The session has ended, or does not even begin.
     fn ended(&mut self, reason: CloseReason) {
-        self.finish(Step::Closed(reason));
+        self.finish(match self.link {
+            Some(_) => Step::Closed(reason),
+            None => Step::Failed(Error::Protocol(format!("no engine.io session: {}", reason.text))),
+        });
     }
 
     fn finish(&mut self, step: Step) {
@@ -399,6 +402,11 @@ impl Connection for Polling {
             return self.told(paused).unwrap_or(Step::Waited);
         }
         let waker = &self.requests.target().waker;
+        if !self.steps.is_empty() {
+            // What came before the end waits for room.
+            let _ = wait(waker, None, until);
+            return Step::Waited;
+        }
         match &mut self.socket {
             // The goodbye of the WebSocket may still be on its way.
             Some(socket) => socket.last(waker, until),

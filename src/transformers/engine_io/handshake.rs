@@ -22,6 +22,9 @@ pub(crate) struct Handshake {
     pub max_payload: Option<usize>,
 }
 
+/// Longest handshake in bytes that is accepted: the id stands in every request.
+const LONGEST: usize = 16 << 10;
+
 /// A server cannot make its clients wait longer than that.
 const LONGEST_MS: f64 = 1e9;
 
@@ -43,6 +46,9 @@ impl Handshake {
 
     /// Reads the JSON text. A session without a heartbeat there is not.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
+        if text.len() > LONGEST {
+            return Err(Invalid("handshake: too long"));
+        }
         let json: Value = serde_json::from_str(text).map_err(|_| Invalid("handshake: no JSON"))?;
         let sid = json.get("sid").and_then(Value::as_str).filter(|sid| !sid.is_empty());
         let upgrades = json.get("upgrades").and_then(Value::as_array);

@@ -61,6 +61,25 @@ fn the_query_of_the_application_comes_first() {
 }
 
 #[test]
+fn the_query_of_the_application_does_not_replace_that_of_the_protocol() {
+    let server = Server::new();
+    let client = server
+        .client()
+        .build_with(|client| {
+            client.on_outgoing_url(|_, url| {
+                for name in ["EIO", "sid", "transport", "j", "b64", "t"] {
+                    url.set_query(name, "mine");
+                }
+            });
+        })
+        .unwrap();
+    let handshake = server.get();
+    assert_eq!(handshake.names(), ["_primuscb", "EIO", "transport", "t", "b64"]);
+    assert!(!handshake.target().contains("mine"));
+    drop(client);
+}
+
+#[test]
 fn messages_both_ways() {
     let server = Server::new();
     let (client, poll) = server.polled();
@@ -239,6 +258,36 @@ fn the_id_is_asked_for() {
     ask.answer("ok");
     poll.answer("4\"primus::id::mine\"");
     assert_eq!(asking.join().unwrap(), "mine");
+}
+
+/// What came before the end is delivered, however full the inbox is then.
+#[test]
+fn a_full_inbox_loses_nothing_at_the_end() {
+    let server = Server::new();
+    let client = server.client().inbox(10).transport("transports", "polling").strategy("off");
+    let (client, poll) = server.open(client);
+    let log = Log::of(&client);
+    let mut packets: Vec<String> = (0..20).map(|n| format!("4{n}")).collect();
+    packets.push("1".into());
+    poll.answer(&packets.join("\x1e"));
+    for n in 0..20 {
+        assert_eq!(client.recv_timeout(SOON).unwrap().parse::<u32>().unwrap(), n);
+    }
+    log.expect(&["close 1005", "end"]);
+}
+
+/// Nobody waits for the time-out to be told of it.
+#[test]
+fn a_handshake_that_is_too_long_is_refused() {
+    let server = Server::new();
+    let client = server.client().timeout(SOON * 10).strategy("off").build().unwrap();
+    let log = Log::of(&client);
+    let sid = "x".repeat(20 << 10);
+    server.get().answer(&format!(
+        r#"0{{"sid":"{sid}","upgrades":[],"pingInterval":25000,"pingTimeout":20000}}"#
+    ));
+    let error = log.next();
+    assert!(error.contains("handshake: too long"), "{error}");
 }
 
 /// A client that is not read by its application reads no further itself.

@@ -84,6 +84,39 @@ fn end_frees_a_blocked_writer() {
 }
 
 #[test]
+fn a_lost_session_frees_all_blocked_writers() {
+    let server = Server::new();
+    let (client, poll) = server.polled();
+    let writers: Vec<_> = (0..10).map(|_| writer(&client, &Arc::default())).collect();
+    let _post = server.post();
+    thread::sleep(Duration::from_millis(50));
+    poll.answer("1");
+    for writer in writers {
+        assert!(matches!(writer.join().unwrap(), Error::Closed));
+    }
+}
+
+/// The answers to a server that says much and takes nothing do not pile up.
+#[test]
+fn a_flood_of_primus_pings_is_not_answered_for_ever() {
+    let server = Server::new();
+    let (client, mut poll) = server.polled();
+    let ping = format!("4\"primus::ping::{}\"", "1".repeat(1_000));
+    client.write(&"first").unwrap();
+    let post = server.post();
+    for _ in 0..20 {
+        poll.answer(&vec![ping.as_str(); 50].join("\x1e"));
+        poll = server.get();
+    }
+    poll.answer("41");
+    assert_eq!(client.recv_timeout(SOON).unwrap().parse::<u32>().unwrap(), 1);
+    post.answer("ok");
+    let answers = server.post().body.len();
+    assert!((1_000..128 << 10).contains(&answers), "{answers} bytes of answers");
+    client.destroy();
+}
+
+#[test]
 fn a_lost_session_frees_a_blocked_writer() {
     let server = Server::new();
     let (client, poll) = server.polled();

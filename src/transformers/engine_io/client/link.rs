@@ -103,6 +103,11 @@ impl State {
         Some(frame)
     }
 
+    /// Whether nobody has reason to wait for a POST any more.
+    fn is_settled(&self) -> bool {
+        matches!(self.way, Way::WebSocket(_) | Way::Gone) || self.goodbye != Goodbye::None
+    }
+
     /// Compared before and after, tells whether anything has changed for those
     /// who wait.
     fn mark(&self) -> (usize, usize, bool) {
@@ -302,6 +307,11 @@ impl Link {
                     if !self.begin(state, helping) {
                         break;
                     }
+                    if helping {
+                        // Its thread waits for what there was before, and we
+                        // may be gone before this POST is sent.
+                        self.requests.target().waker.wake();
+                    }
                 }
                 Ok(Progress::Answer(answer)) => self.fail(state, refused(&answer)),
                 Err(error) => self.fail(state, lost(&error)),
@@ -368,7 +378,10 @@ impl Link {
         // The application's connections are made on the client's own thread.
         let may_dial = own_thread || self.requests.target().connector.is_none();
         if state.lane.is_stranded() && may_dial {
-            return Ok(self.dial(state));
+            let state = self.dial(state);
+            // The client's thread is to look after the connection too.
+            self.requests.target().waker.wake();
+            return Ok(state);
         }
         let (before, until) = (state.mark(), state.patience);
         let (wants, limit) = state.lane.wants();
@@ -379,6 +392,10 @@ impl Link {
         let mut state = self.lock();
         state.waiters -= 1;
         self.advance(&mut state, ready?, true);
+        if state.is_settled() {
+            // We have taken the signal, which is for all who wait.
+            self.tell(&state);
+        }
         let late = until.is_some_and(|until| until <= Instant::now());
         // A heartbeat may have come meanwhile.
         if late && state.mark() == before && state.patience == until {
@@ -437,7 +454,10 @@ impl Sink for Link {
                     drop(state);
                     return Sink::drain(&*to);
                 }
-                Way::Polling | Way::Switching if state.waiting() == 0 => return Ok(()),
+                Way::Polling | Way::Switching if state.waiting() == 0 => {
+                    self.tell(&state);
+                    return Ok(());
+                }
                 Way::Polling | Way::Switching => {
                     self.post(&mut state, true);
                     state = self.wait(state, true)?;
@@ -459,6 +479,14 @@ impl Sink for Link {
             Way::Switching | Way::Gone => {}
         }
         self.tell(&state);
+    }
+
+    fn waiting(&self) -> usize {
+        let state = self.lock();
+        match &state.way {
+            Way::WebSocket(to) => to.waiting(),
+            _ => state.waiting(),
+        }
     }
 
     fn patience(&self, until: Option<Instant>) {

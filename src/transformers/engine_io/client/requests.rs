@@ -16,11 +16,20 @@ pub(super) struct Requests {
     sid: String,
 }
 
+/// Whether a parameter of the query is the protocol's own.
+fn is_ours(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    ["EIO", "transport", "sid", "t", "b64", "j"].contains(&name)
+}
+
 impl Requests {
     /// Requests to this target. They all have its query and its headers.
     pub fn new(target: Target, format: Format) -> Self {
         let (path, query) = target.path.split_once('?').unwrap_or((&target.path, ""));
         let path = path.strip_suffix('/').unwrap_or(path);
+        // A server would see two of each.
+        let query: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
+        let query = query.join("&");
         let more = if query.is_empty() { "" } else { "&" };
         let path = format!("{path}/?{query}{more}EIO={}", format.revision.number());
         Requests { target, path, format, sid: String::new() }

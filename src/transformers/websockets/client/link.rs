@@ -234,7 +234,12 @@ impl Link {
             self.give_up();
             return Err(Error::Closed);
         }
-        Ok(lock(&self.pending).left().len())
+        Ok(self.waiting())
+    }
+
+    /// Bytes that the socket has not taken.
+    pub fn waiting(&self) -> usize {
+        lock(&self.pending).left().len()
     }
 }
 
@@ -245,6 +250,10 @@ impl Sink for Link {
 
     fn queue(&self, frame: &Frame) -> Result<usize> {
         self.queue_encoded(|out| packet::encode(frame, mask(), out))
+    }
+
+    fn waiting(&self) -> usize {
+        Link::waiting(self)
     }
 
     fn drain(&self) -> Result<()> {
