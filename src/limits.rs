@@ -35,7 +35,9 @@ pub struct Limits {
     /// Largest request body in bytes that is read for the application's own
     /// pages. Beyond it: 413. Default 1 MiB.
     pub body: usize,
-    /// Most connections at a time. Beyond it: 503 and close. `None`, the
+    /// Most connections at a time. Beyond it: 503 and close. A client that polls
+    /// has two at least, three while it goes over to a WebSocket, and one of its
+    /// that is refused ends its session. `None`, the
     /// default, works it out from the descriptor, mapping and thread limits of
     /// the machine.
     pub connections: Option<usize>,

@@ -30,6 +30,9 @@ pub enum Came {
     End,
 }
 
+/// Bytes for which there is room at every read.
+const ROOM: usize = 64 * 1024;
+
 impl Line {
     /// A connection on which `rest` has come already.
     pub fn new(epoll: &OwnedFd, key: u64, stream: TcpStream, rest: Vec<u8>) -> io::Result<Line> {
@@ -41,10 +44,11 @@ impl Line {
     }
 
     /// Reads into `buffer`, behind what was kept.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Came {
+    pub fn read(&mut self, buffer: &mut Vec<u8>) -> Came {
         let kept = self.rest.len();
-        if kept >= buffer.len() {
-            return Came::End;
+        if kept + ROOM > buffer.len() {
+            // The answer to a poll may hold any number of messages.
+            buffer.resize(2 * kept + ROOM, 0);
         }
         buffer[..kept].copy_from_slice(&self.rest);
         match self.stream.read(&mut buffer[kept..]) {

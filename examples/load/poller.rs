@@ -120,7 +120,7 @@ impl Poller {
         &mut self,
         epoll: &OwnedFd,
         lane: Lane,
-        scratch: &mut [u8],
+        scratch: &mut Vec<u8>,
         traffic: &mut impl Traffic,
         out: &mut Out,
     ) -> Result<(), Over> {
@@ -133,7 +133,7 @@ impl Poller {
     fn read_poll(
         &mut self,
         epoll: &OwnedFd,
-        scratch: &mut [u8],
+        scratch: &mut Vec<u8>,
         traffic: &mut impl Traffic,
         out: &mut Out,
     ) -> Result<(), Over> {
@@ -179,7 +179,7 @@ impl Poller {
         Line::new(epoll, key(self.index, Lane::Poll), stream, Vec::new())
     }
 
-    fn read_post(&mut self, epoll: &OwnedFd, scratch: &mut [u8]) -> Result<(), Over> {
+    fn read_post(&mut self, epoll: &OwnedFd, scratch: &mut Vec<u8>) -> Result<(), Over> {
         let Some(post) = &mut self.post else { return Ok(()) };
         let bytes = match post.read(scratch) {
             Came::Bytes(count) => &scratch[..count],

@@ -116,7 +116,10 @@ impl Primus {
         let server = &self.0;
         let polls = |spark: &&Spark| spark.outbox().is_poll();
         let sparks: Vec<_> = sparks.iter().filter(polls).collect();
-        sparks.iter().for_each(|spark| spark.close_behind(server.shutdown_reason()));
+        // A client that has ended its session has been told that all it sent was
+        // received: that is still handled.
+        let open = sparks.iter().filter(|spark| !spark.outbox().is_over());
+        open.for_each(|spark| spark.close_behind(server.shutdown_reason()));
         let others = sparks.iter().filter(|spark| !life::is_own_thread(spark));
         let outboxes: Vec<_> = others.map(|spark| spark.outbox().clone()).collect();
         server.registry.wait_forgotten(&outboxes, deadline);

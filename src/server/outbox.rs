@@ -339,6 +339,12 @@ impl Outbox {
         self.lock().sink.is_poll()
     }
 
+    /// Whether the session of a client that polls is over. Its spark is told
+    /// behind what the client has sent before.
+    pub fn is_over(&self) -> bool {
+        matches!(&self.lock().sink, Sink::Poll(session) if session.is_over())
+    }
+
     /// Wakes the spark's thread, if it waits for its session and not for a
     /// socket.
     pub fn wake_session(&self) {

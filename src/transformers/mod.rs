@@ -208,6 +208,9 @@ pub(crate) trait Polled: Send + Sync {
     /// The connection that the client polls by, if it does.
     fn stream(&self) -> Option<Arc<Stream>>;
 
+    /// Whether it has ended.
+    fn is_over(&self) -> bool;
+
     /// Makes the source's [`wait`](Source::wait) return.
     fn wake(&self);
 

@@ -1,5 +1,7 @@
 //! The end of sessions and servers.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -45,6 +47,38 @@ fn the_server_ends_a_session_between_polls() {
         assert_eq!(client.poll(), ["6", "1"]);
         server.wait_empty();
     }
+}
+
+/// The client has been told that all of it was received.
+#[test]
+fn a_server_that_ends_handles_what_came_before_the_end_of_a_session() {
+    let _turn = shared();
+    let server = Server::start(engine(Primus::builder()));
+    let (entered, entrance) = mpsc::channel();
+    let (handled, count) = (Arc::new(AtomicU32::new(0)), Arc::new(Barrier::new(2)));
+    let (counter, gate) = (handled.clone(), count.clone());
+    server.primus.on_connection(move |spark| {
+        let (counter, gate, entered) = (counter.clone(), gate.clone(), entered.clone());
+        spark.on_data(move |_, _| {
+            if counter.fetch_add(1, Ordering::SeqCst) == 0 {
+                entered.send(()).unwrap();
+                gate.wait();
+            }
+        });
+    });
+    let mut client = Client::open(server.addr);
+    let spark = server.spark();
+    client.say(&["4\"x\""; 50].join("\x1e"));
+    entrance.recv().unwrap();
+    client.say("1");
+    let gate = count;
+    let (destroyed, ()) = destroy(&server, 20, move || {
+        thread::sleep(Duration::from_millis(50));
+        gate.wait();
+    });
+    assert_eq!((destroyed.cut, destroyed.stuck), (0, 0));
+    assert_eq!(handled.load(Ordering::SeqCst), 50);
+    assert_eq!(spark.close_reason().unwrap().by, Ended::Remote);
 }
 
 #[test]

@@ -223,6 +223,10 @@ impl Polled for Live {
         self.lock().polled_by.upgrade()
     }
 
+    fn is_over(&self) -> bool {
+        self.lock().over_since.is_some()
+    }
+
     fn wake(&self) {
         self.inlet.wake();
     }
