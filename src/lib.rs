@@ -50,9 +50,11 @@
 //! # Logging
 //!
 //! Through the `log` crate: errors are failures of application code, warnings
-//! are about configuration and refused connections, info tells of messages that
-//! could not be decoded, debug of single connections. Message contents are not
-//! logged.
+//! are about configuration and connections that the machine had no room for,
+//! info tells of messages that could not be decoded, debug of connections that
+//! broke. Refused requests and the ends of connections are not logged: they are
+//! counted in [`Primus::metrics`] and told to listeners. Nor are the contents of
+//! messages.
 //!
 //! # Features
 //!

@@ -111,7 +111,8 @@ macro_rules! event {
 /// Listeners run on the spark's own thread, in the order in which they were
 /// added. One may block, and may call anything, its own spark's methods
 /// included. One that returns an error, or panics, ends the spark (`error`,
-/// then `end`), and no other. A closure with `?` in it says what it returns:
+/// then `end`), and no other. After an error the client is told not to come
+/// back; after a panic it may. A closure with `?` in it says what it returns:
 /// `|spark| -> primus::Result<()> { ... }`. To keep a spark, or use it on
 /// another thread, clone it.
 impl Spark {
