@@ -33,7 +33,7 @@ Usage: echo [options]
   --authorization USER:PASS   ask for basic authentication
   --ping-interval MS          heartbeat, 0 for off (30000)
   --max-length BYTES          longest message accepted (10485760)
-  --compression               permessage-deflate
+  --compression               permessage-deflate (not available yet)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: pingInterval, pingTimeout,
                               upgradeTimeout, maxHttpBufferSize, transports,

@@ -35,11 +35,11 @@ pub struct Limits {
     /// Largest request body in bytes that is read for the application's own
     /// pages. Beyond it: 413. Default 1 MiB.
     pub body: usize,
-    /// Most connections at a time. Beyond it: 503 and close. A client that polls
-    /// has two at least, three while it goes over to a WebSocket, and one of its
-    /// that is refused ends its session. `None`, the
-    /// default, works it out from the descriptor, mapping and thread limits of
-    /// the machine.
+    /// Most connections at a time. Beyond it: 503 and close, which ends the
+    /// session of a client that polls: such a client uses two at a time, its
+    /// session counts as another, and so does a WebSocket that is to take over.
+    /// `None`, the default, works it out from the descriptor, mapping and thread
+    /// limits of the machine.
     pub connections: Option<usize>,
     /// Sessions of a polling protocol whose client has not come back since the
     /// handshake. Beyond it: the oldest of them is ended. Default 1,000.

@@ -358,11 +358,7 @@ impl Builder {
         if self.options.stack_size < 64 << 10 {
             return Err(Error::Option("`stack_size` must be at least 65536 bytes".into()));
         }
-        let name = self.options.transformer;
-        let (transformer, unknown) = transformers::server(name, &self.options.transport)?;
-        for option in unknown {
-            log::warn!("`{name}` has no transport option `{option}`");
-        }
+        let transformer = transformers::server(self.options.transformer, &self.options.transport)?;
         Primus::start(self.options, transformer)
     }
 }

@@ -23,6 +23,7 @@ use crate::timer::Timer;
 
 pub(crate) mod engine_io;
 pub(crate) mod misses;
+pub(crate) mod options;
 pub(crate) mod records;
 pub(crate) mod websockets;
 
@@ -44,34 +45,31 @@ pub(crate) fn by_name(name: &str) -> Result<&'static str> {
     })
 }
 
-/// The server side of the transformer with this canonical name, and which of
-/// the options it does not know.
+/// The server side of the transformer with this canonical name.
 ///
 /// # Errors
 /// [`Error::Option`] for the value of an option that cannot be used.
-pub(crate) fn server<'a>(
-    name: &str,
-    options: &'a [(String, String)],
-) -> Result<(Box<dyn Transformer>, Vec<&'a str>)> {
+pub(crate) fn server(name: &str, given: &[(String, String)]) -> Result<Box<dyn Transformer>> {
     debug_assert!(KNOWN.contains(&name));
     if name == ENGINE_IO {
-        let (options, unknown) = engine_io::options::Options::parse(options)?;
-        return Ok((Box::new(engine_io::server::EngineIo::new(options)), unknown));
+        let (options, unknown) = engine_io::options::Options::parse(given)?;
+        options::warn(name, &unknown);
+        return Ok(Box::new(engine_io::server::EngineIo::new(options)));
     }
-    let unknown = options.iter().map(|(name, _)| &**name).collect();
-    Ok((Box::new(websockets::server::Websockets), unknown))
+    options::warn(name, &options::read(given, |_, _| None)?);
+    Ok(Box::new(websockets::server::Websockets))
 }
 
 /// The client side of a transformer by name, with its options; case does not
 /// matter in the name.
-pub(crate) fn client(name: &str, options: &[(String, String)]) -> Result<Arc<dyn Transport>> {
+pub(crate) fn client(name: &str, given: &[(String, String)]) -> Result<Arc<dyn Transport>> {
     let name = by_name(name)?;
     if name == ENGINE_IO {
-        return Ok(Arc::new(EngineIo(engine_io::client::Options::parse(options)?)));
+        let (options, unknown) = engine_io::client::Options::parse(given)?;
+        options::warn(name, &unknown);
+        return Ok(Arc::new(EngineIo(options)));
     }
-    for (option, _) in options {
-        log::warn!("`{name}` has no transport option `{option}`");
-    }
+    options::warn(name, &options::read(given, |_, _| None)?);
     Ok(Arc::new(websockets::client::WebSockets))
 }
 

@@ -19,7 +19,8 @@ use serde_json::Value;
 use super::handshake::Handshake;
 use super::request::Allowed;
 use super::session::server::Timing;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::transformers::options::{Expected, list, read, truth};
 
 /// Longer times are no use, and JavaScript clients cannot count them.
 const LONGEST_MS: u64 = 1_000_000_000;
@@ -69,27 +70,17 @@ impl Options {
     /// matter in names. Returned besides are the names that mean nothing here.
     ///
     /// # Errors
-    /// [`Error::Option`] for a value that cannot be used.
+    /// [`Error::Option`](crate::Error::Option) for a value that cannot be used.
     pub fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
-        let (mut options, mut unknown) = (Options::default(), Vec::new());
-        for (name, value) in given {
-            let value = value.trim();
-            match options.set(name, value) {
-                Some(Ok(())) => {}
-                Some(Err(Expected(expected))) => {
-                    let text = format!("`{name}` is `{value}`; expected {expected}");
-                    return Err(Error::Option(text));
-                }
-                None => unknown.push(&**name),
-            }
-        }
+        let mut options = Options::default();
+        let unknown = read(given, |name, value| options.set(name, value))?;
         Ok((options, unknown))
     }
 
     /// `None`: there is no such option.
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
         let allowed = &mut self.allowed;
-        Some(match &*name.to_ascii_lowercase() {
+        Some(match name {
             "pinginterval" => millis(value).map(|span| self.timing.ping_interval = span),
             "pingtimeout" => millis(value).map(|span| self.timing.ping_timeout = span),
             "upgradetimeout" => millis(value).map(|span| self.timing.upgrade_timeout = span),
@@ -121,10 +112,6 @@ impl Options {
     }
 }
 
-/// What a value should have been.
-#[derive(Debug)]
-struct Expected(&'static str);
-
 fn millis(value: &str) -> Result<Duration, Expected> {
     let ms = value.parse().ok().filter(|ms| (1..=LONGEST_MS).contains(ms));
     ms.map(Duration::from_millis).ok_or(Expected("whole milliseconds, from 1 to 1000000000"))
@@ -135,25 +122,12 @@ fn bytes(value: &str) -> Result<usize, Expected> {
     bytes.ok_or(Expected("a whole number of bytes, at least 1"))
 }
 
-fn truth(value: &str) -> Result<bool, Expected> {
-    match &*value.to_ascii_lowercase() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(Expected("`true` or `false`")),
-    }
-}
-
 /// Whether polling and WebSockets are listed.
 fn transports(value: &str) -> Result<(bool, bool), Expected> {
     const EXPECTED: Expected = Expected("`polling`, `websocket`, or both with a comma");
-    let names = if value.starts_with('[') {
-        serde_json::from_str::<Vec<String>>(value).map_err(|_| EXPECTED)?
-    } else {
-        value.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect()
-    };
     let (mut polling, mut websocket) = (false, false);
-    for name in &names {
-        match &*name.to_ascii_lowercase() {
+    for name in list(value) {
+        match &*name {
             "polling" => polling = true,
             "websocket" => websocket = true,
             _ => return Err(EXPECTED),
@@ -249,6 +223,7 @@ fn is_value(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn parse(given: &[(&str, &str)]) -> Result<(Options, Vec<String>)> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

@@ -1,8 +1,9 @@
 //! The options of the client's transport, by their names in engine.io-client.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::transformers::engine_io::session::client::Settings;
 use crate::transformers::engine_io::{Carrier, Format, Revision};
+use crate::transformers::options::{Expected, list, read, truth};
 
 /// What the application may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,32 +37,28 @@ impl Default for Options {
 
 impl Options {
     /// Reads options; of several with one name the last counts. Case does not
-    /// matter in names. Those that mean nothing here are logged.
+    /// matter in names. Returned besides are the names that mean nothing here.
     ///
     /// # Errors
-    /// [`Error::Option`] for a value that cannot be used.
-    pub fn parse(given: &[(String, String)]) -> Result<Self> {
+    /// [`Error::Option`](crate::Error::Option) for a value that cannot be used.
+    pub fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
         let mut options = Options::default();
-        for (name, value) in given {
-            let value = value.trim();
-            let set = match &*name.to_ascii_lowercase() {
-                "transports" => transports(value)
-                    .map(|(first, second)| (options.first, options.second) = (first, second)),
-                "upgrade" => truth(value).map(|on| options.upgrade = on),
-                "forcebase64" => truth(value).map(|on| options.b64 = on),
-                "protocol" | "eio" => revision(value).map(|revision| options.revision = revision),
-                "doubleencoding" => truth(value).map(|on| options.double = on),
-                _ => {
-                    log::warn!("`engine.io` has no transport option `{name}`");
-                    Ok(())
-                }
-            };
-            if let Err(Expected(expected)) = set {
-                let text = format!("`{name}` is `{value}`; expected {expected}");
-                return Err(Error::Option(text));
+        let unknown = read(given, |name, value| options.set(name, value))?;
+        Ok((options, unknown))
+    }
+
+    /// `None`: there is no such option.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
+        Some(match name {
+            "transports" => {
+                transports(value).map(|(first, second)| (self.first, self.second) = (first, second))
             }
-        }
-        Ok(options)
+            "upgrade" => truth(value).map(|on| self.upgrade = on),
+            "forcebase64" => truth(value).map(|on| self.b64 = on),
+            "protocol" | "eio" => revision(value).map(|revision| self.revision = revision),
+            "doubleencoding" => truth(value).map(|on| self.double = on),
+            _ => return None,
+        })
     }
 
     /// What a session must know of them.
@@ -77,17 +74,11 @@ impl Options {
     }
 }
 
-/// What a value should have been.
-struct Expected(&'static str);
-
 /// The first of the list, and another one that is in it.
-fn transports(list: &str) -> Result<(Carrier, Option<Carrier>), Expected> {
+fn transports(value: &str) -> Result<(Carrier, Option<Carrier>), Expected> {
     const EXPECTED: Expected = Expected("a list of `polling` and `websocket`, in order");
-    // A JavaScript array will do.
-    let between = |c: char| c == ',' || c.is_whitespace() || "[]\"'".contains(c);
-    let names = list.split(between).filter(|name| !name.is_empty());
-    let all: Option<Vec<_>> = names
-        .map(|name| match &*name.to_ascii_lowercase() {
+    let all: Option<Vec<_>> = list(value)
+        .map(|name| match &*name {
             "polling" => Some(Carrier::Polling),
             "websocket" => Some(Carrier::Websocket),
             _ => None,
@@ -96,14 +87,6 @@ fn transports(list: &str) -> Result<(Carrier, Option<Carrier>), Expected> {
     let all = all.ok_or(EXPECTED)?;
     let first = *all.first().ok_or(EXPECTED)?;
     Ok((first, all.into_iter().find(|other| *other != first)))
-}
-
-fn truth(value: &str) -> Result<bool, Expected> {
-    match &*value.to_ascii_lowercase() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(Expected("`true` or `false`")),
-    }
 }
 
 fn revision(value: &str) -> Result<Revision, Expected> {
@@ -117,11 +100,12 @@ fn revision(value: &str) -> Result<Revision, Expected> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn parse(pairs: &[(&str, &str)]) -> Result<Options> {
         let owned: Vec<_> =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Options::parse(&owned)
+        Ok(Options::parse(&owned)?.0)
     }
 
     #[test]

@@ -1,0 +1,88 @@
+//! How the options of a transformer are read: pairs of a name and a value, as
+//! the application gives them.
+
+use crate::error::{Error, Result};
+
+/// What a value should have been.
+#[derive(Debug)]
+pub(crate) struct Expected(pub &'static str);
+
+/// Gives each option to `set`: its name in lower case, its value without space
+/// around it. `set` returns `None` for a name that means nothing to it; these
+/// are returned.
+///
+/// # Errors
+/// [`Error::Option`] for a value that cannot be used.
+pub(crate) fn read(
+    given: &[(String, String)],
+    mut set: impl FnMut(&str, &str) -> Option<Result<(), Expected>>,
+) -> Result<Vec<&str>> {
+    let mut unknown = Vec::new();
+    for (name, value) in given {
+        let value = value.trim();
+        match set(&name.to_ascii_lowercase(), value) {
+            Some(Ok(())) => {}
+            Some(Err(Expected(expected))) => {
+                let text = format!("`{name}` is `{value}`; expected {expected}");
+                return Err(Error::Option(text));
+            }
+            None => unknown.push(&**name),
+        }
+    }
+    Ok(unknown)
+}
+
+/// Tells of options that a transformer does not know: like Primus, it does
+/// without them.
+pub(crate) fn warn(transformer: &str, unknown: &[&str]) {
+    for option in unknown {
+        log::warn!("`{transformer}` has no transport option `{option}`");
+    }
+}
+
+/// `true` or `false`.
+pub(crate) fn truth(value: &str) -> Result<bool, Expected> {
+    match &*value.to_ascii_lowercase() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(Expected("`true` or `false`")),
+    }
+}
+
+/// The names of a list in lower case, with commas or spaces between them; a
+/// JavaScript array will do.
+pub(crate) fn list(value: &str) -> impl Iterator<Item = String> {
+    let between = |c: char| c == ',' || c.is_whitespace() || "[]\"'".contains(c);
+    value.split(between).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn names_and_values() {
+        let given = pairs(&[("Known", " 1 "), ("Other", "x"), ("kNOWN", "false")]);
+        let mut values = Vec::new();
+        let unknown = read(&given, |name, value| {
+            (name == "known").then(|| truth(value).map(|value| values.push(value)))
+        });
+        assert_eq!(unknown.unwrap(), ["Other"]);
+        assert_eq!(values, [true, false]);
+        let wrong = pairs(&[("Known", "perhaps")]);
+        let error = read(&wrong, |_, value| Some(truth(value).map(drop))).unwrap_err();
+        assert!(error.to_string().ends_with("`Known` is `perhaps`; expected `true` or `false`"));
+    }
+
+    #[test]
+    fn lists() {
+        for value in ["a,B", "a b", " [\"A\", 'b'] ", "a, ,b,"] {
+            assert!(list(value).eq(["a", "b"]), "{value}");
+        }
+        assert_eq!(list("[ ]").count(), 0);
+    }
+}
