@@ -126,6 +126,11 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// Whether it names the transport of polls.
+    pub fn polls(&self) -> bool {
+        self.transport.text() == Some("polling")
+    }
+
     /// Judges the request. `session`: carrier and revision of the one whose
     /// [id](Self::sid) it names, if there is one.
     pub fn ask(

@@ -32,7 +32,7 @@ use crate::transformers::{Carried, Host, Session};
 ///
 /// | lock | guards | may take while held |
 /// |---|---|---|
-/// | `state` | the state machine, who is to be answered; answers are sent under it, without blocking | the inlet's, the timer's |
+/// | `state` | the state machine, who is to be answered; answers are sent under it, without blocking | the inlet's, the timer's, that of the farewells |
 ///
 /// The spark's outbox calls with its own lock held, so the spark is called
 /// only without `state`.
@@ -275,6 +275,10 @@ impl Live {
                 Effect::Switch => {
                     todo.switch = true;
                     state.probe = None;
+                }
+                Effect::Owe(packets) => {
+                    let (answer, now) = (self.payload(packets), self.host.timer().now());
+                    self.sessions.farewells.owe(&self.sid, answer, now);
                 }
                 Effect::Over(reason) => {
                     todo.over = Some(reason);

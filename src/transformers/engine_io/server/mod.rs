@@ -4,9 +4,11 @@
 //! - `upgrade`: WebSockets, from the start or in place of the polls;
 //! - `live`: a session between the HTTP connections and its spark;
 //! - `sessions`: all of them;
+//! - `farewells`: what is owed to those that are no more;
 //! - `source`: what the client sends, on its way to the spark's thread;
 //! - `wire`: what goes to the client over a WebSocket.
 
+mod farewells;
 mod live;
 mod polling;
 mod sessions;
@@ -16,8 +18,9 @@ mod wire;
 
 use std::sync::Arc;
 
-use tiny_http::{Response, ResponseBox};
+use tiny_http::{Method, Response, ResponseBox};
 
+use self::farewells::Answer;
 use self::live::Live;
 use self::sessions::Sessions;
 use super::options::Options;
@@ -40,12 +43,7 @@ impl EngineIo {
     }
 
     /// What a request is, and the session that it is for.
-    fn ask(
-        &self,
-        host: &dyn Host,
-        request: &Request,
-        upgrade: bool,
-    ) -> Result<(Ask, Option<Arc<Live>>), Refusal> {
+    fn ask(&self, request: &Request, upgrade: bool) -> Result<(Ask, Option<Arc<Live>>), Refusal> {
         let query = Query::of(request.query_pairs());
         let live = query.sid().and_then(|sid| self.sessions.find(sid));
         let method = request.method().to_string();
@@ -53,14 +51,41 @@ impl EngineIo {
         let session = live.as_ref().and_then(|live| Some((live.carrier()?, live.revision())));
         match query.ask(head, self.options.allowed, session) {
             Ok(ask) => Ok((ask, live)),
-            Err(Refusal::UnknownSession) if self.is_guessing(host, request) => {
-                Err(Refusal::Guesses)
-            }
             Err(refusal) => Err(refusal),
         }
     }
 
-    /// Counts a request for a session that is unknown.
+    /// The answer to a poll that comes just after its session's end, if one is
+    /// owed.
+    fn farewell(&self, host: &dyn Host, request: &Request) -> Option<Answer> {
+        let query = Query::of(request.query_pairs());
+        let polls = query.polls() && *request.method() == Method::Get;
+        let sid = query.sid().filter(|_| polls)?;
+        self.sessions.farewells.take(sid, host.timer().now())
+    }
+
+    /// Refuses a plain request, unless it is a poll that crossed with the end of
+    /// its session.
+    fn refuse(
+        &self,
+        host: &dyn Host,
+        passed: Box<Passed>,
+        refusal: Refusal,
+    ) -> Option<Box<Connection>> {
+        let unknown = refusal == Refusal::UnknownSession;
+        if unknown && let Some((content, body)) = self.farewell(host, &passed.request) {
+            return passed.reply(content.mime(), body);
+        }
+        let refusal = self.count(host, &passed.request, refusal);
+        passed.respond(host, answer(refusal))
+    }
+
+    /// Counts the refusal of a request for a session that is unknown.
+    fn count(&self, host: &dyn Host, request: &Request, refusal: Refusal) -> Refusal {
+        let unknown = refusal == Refusal::UnknownSession;
+        if unknown && self.is_guessing(host, request) { Refusal::Guesses } else { refusal }
+    }
+
     fn is_guessing(&self, host: &dyn Host, request: &Request) -> bool {
         let most = host.limits().unknown_sessions;
         self.misses.count(request.address().ip, most, host.timer().now())
@@ -69,23 +94,26 @@ impl EngineIo {
 
 impl Transformer for EngineIo {
     fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Connection>> {
-        match self.ask(&**host, &passed.request, false) {
+        match self.ask(&passed.request, false) {
             Ok((Ask::Open { format, jsonp, .. }, _)) => {
                 polling::open(self, host, passed, format, jsonp)
             }
-            Ok((Ask::Get, Some(live))) => polling::get(&live, &**host, passed),
+            Ok((Ask::Get, Some(live))) => polling::get(self, &live, &**host, passed),
             Ok((Ask::Post, Some(live))) => polling::post(&live, &**host, passed),
-            Ok(_) => passed.respond(&**host, answer(Refusal::Mismatch)),
-            Err(refusal) => passed.respond(&**host, answer(refusal)),
+            Ok(_) => self.refuse(&**host, passed, Refusal::Mismatch),
+            Err(refusal) => self.refuse(&**host, passed, refusal),
         }
     }
 
     fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>> {
-        match self.ask(&**host, &passed.request, true) {
+        match self.ask(&passed.request, true) {
             Ok((Ask::Open { format, .. }, _)) => return upgrade::open(self, host, passed, format),
             Ok((Ask::Upgrade, Some(live))) => upgrade::probe(&live, &**host, passed),
             Ok(_) => upgrade::refuse(&**host, passed, Refusal::Mismatch),
-            Err(refusal) => upgrade::refuse(&**host, passed, refusal),
+            Err(refusal) => {
+                let refusal = self.count(&**host, &passed.request, refusal);
+                upgrade::refuse(&**host, passed, refusal);
+            }
         }
         None
     }

@@ -64,6 +64,7 @@ pub(super) fn open(
 
 /// A poll: it is answered when there is something to send.
 pub(super) fn get(
+    engine: &EngineIo,
     live: &Arc<Live>,
     host: &dyn Host,
     mut passed: Box<Passed>,
@@ -77,7 +78,7 @@ pub(super) fn get(
             live.get_lost(poll);
             None
         }
-        Err(refusal) => passed.respond(host, answer(refusal)),
+        Err(refusal) => engine.refuse(host, passed, refusal),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::farewells::Farewells;
 use super::live::Live;
 
 /// Sessions by id.
@@ -10,6 +11,8 @@ use super::live::Live;
 /// The lock is held for a few instructions; nothing else is taken meanwhile.
 #[derive(Default)]
 pub(super) struct Sessions {
+    /// What is owed to those that are no more.
+    pub farewells: Farewells,
     table: Mutex<Table>,
 }
 

@@ -15,7 +15,7 @@
 //! | [`GetLost`](Input::GetLost) (4) | over | | |
 //! | [`Post`](Input::Post) (4) | accepted; if one is read: that is cut, over, refused; binary in revision 4: over, refused | refused (code 3) | refused (code 1) |
 //! | [`Packet`](Input::Packet): message | delivered | delivered | |
-//! | … `1` (7) | over, the poll gets a noop | ignored | |
+//! | … `1` (7) | over, the poll gets a noop; if none is held, the first that comes soon | ignored | |
 //! | … `2`, `3` (6) | see [`heartbeat`]; the wrong one: over | the same | |
 //! | … `0`, `5`, `6` | ignored | ignored | |
 //! | … none (3) | over | over | |
@@ -135,6 +135,9 @@ pub(crate) enum Effect {
     /// The WebSocket that probes carries the session from now on: what waits
     /// goes there.
     Switch,
+    /// The poll that was on its way when the session ended, if one comes soon,
+    /// gets these packets.
+    Owe(&'static [PacketRef<'static>]),
     /// The session is over, and its id unknown from now on. The spark is to end
     /// for this reason, if it has not been told to before.
     Over(Option<CloseReason>),
@@ -344,6 +347,7 @@ impl Session {
             Packet::Message(frame) if !self.closing => out.push(Effect::Deliver(frame)),
             Packet::Close if carrier == Carrier::Polling => {
                 let reason = CloseReason::new(Ended::Remote, 1005, "", true);
+                out.extend(self.poll.is_none().then_some(Effect::Owe(NOOP)));
                 self.over(Some(reason), NOOP, out);
             }
             _ => {}

@@ -13,6 +13,7 @@ use Effect::{Accept, Answer, CloseProbe, CutPost, Deliver, Ok as Answered, Over,
 
 const CLOSE: Effect = Answer(&[PacketRef::Close]);
 const NOOP: Effect = Answer(&[PacketRef::Noop]);
+const OWE_NOOP: Effect = Effect::Owe(&[PacketRef::Noop]);
 const NOOP_CLOSE: Effect = Answer(&[PacketRef::Noop, PacketRef::Close]);
 const POST: Input = Input::Post { binary: false };
 const TICK: Input = Input::Tick { excused: false };
@@ -240,6 +241,11 @@ fn the_client_closes_with_a_packet_when_it_polls() {
     assert_eq!(run.packet(message()), []);
     assert_eq!(run.feed(Input::Posted), [Answered]);
     run.is_over();
+    // The poll is still on its way.
+    let mut run = Run::polling();
+    run.feed(POST);
+    assert_eq!(over(run.packet(Packet::Close)), (vec![OWE_NOOP], Some(Ended::Remote)));
+    run.is_over();
     for mut run in [Run::websocket(), Run::upgraded()] {
         assert_eq!(run.packet(Packet::Close), []);
         assert_eq!(run.packet(message()), [Deliver(Frame::text("x"))]);
@@ -455,7 +461,7 @@ fn both_sides_close() {
     let mut run = Run::polling();
     run.feed(POST);
     run.feed(Input::End);
-    assert_eq!(run.packet(Packet::Close), [Over(None)]);
+    assert_eq!(run.packet(Packet::Close), [OWE_NOOP, Over(None)]);
     assert_eq!(run.feed(Input::Posted), [Answered]);
     run.is_over();
     for mut run in [Run::websocket(), Run::upgraded()] {

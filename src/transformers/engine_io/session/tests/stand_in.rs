@@ -169,6 +169,8 @@ impl StandIn {
                 self.offer(session, at);
                 self.close_websocket(session, at);
             }
+            // Nobody comes for it here.
+            Effect::Owe(_) => {}
             Effect::Over(reason) => {
                 live.closing |= reason.is_some();
                 self.reasons.push(reason);

@@ -1,0 +1,95 @@
+//! What is still owed to clients that have closed their session.
+//!
+//! A client that polls closes with a POST, and its poll is answered with a noop
+//! then. The two come over different connections and may cross: a poll that the
+//! network or the machine has kept back comes when the session is over. It gets
+//! what it would have got if it had come first.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::transformers::engine_io::payload::Content;
+
+/// How much later than the end a poll may come.
+const SPAN: Duration = Duration::from_secs(5);
+
+/// So many are remembered, the latest.
+const MOST: usize = 1_024;
+
+/// The answer to a poll.
+pub(super) type Answer = (Content, Vec<u8>);
+
+/// The answers that are owed, by session.
+///
+/// The lock is held for a look at the table; nothing else is taken meanwhile.
+#[derive(Default)]
+pub(super) struct Farewells {
+    table: Mutex<Table>,
+}
+
+#[derive(Default)]
+struct Table {
+    owed: HashMap<String, Answer>,
+    /// When each was put there, the oldest first; also of those that were taken.
+    since: VecDeque<(Instant, String)>,
+}
+
+impl Farewells {
+    /// The first poll of this session that comes soon gets this answer.
+    pub fn owe(&self, sid: &str, answer: Answer, now: Instant) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.forget(MOST - 1, now);
+        table.owed.insert(sid.to_owned(), answer);
+        table.since.push_back((now, sid.to_owned()));
+    }
+
+    /// What the poll of a session that is over gets.
+    pub fn take(&self, sid: &str, now: Instant) -> Option<Answer> {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.forget(MOST, now);
+        table.owed.remove(sid)
+    }
+}
+
+impl Table {
+    /// Forgets those whose time is over, and the oldest beyond so many.
+    fn forget(&mut self, most: usize, now: Instant) {
+        let late = |since: Instant| now.saturating_duration_since(since) >= SPAN;
+        while self.since.len() > most || self.since.front().is_some_and(|(at, _)| late(*at)) {
+            let Some((_, sid)) = self.since.pop_front() else { return };
+            self.owed.remove(&sid);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_owed_once_and_for_a_time() {
+        let farewells = Farewells::default();
+        let now = Instant::now();
+        let answer = || (Content::Text, b"6".to_vec());
+        farewells.owe("a", answer(), now);
+        farewells.owe("b", answer(), now);
+        assert_eq!(farewells.take("c", now), None);
+        assert_eq!(farewells.take("a", now + SPAN / 2), Some(answer()));
+        assert_eq!(farewells.take("a", now + SPAN / 2), None);
+        assert_eq!(farewells.take("b", now + SPAN), None);
+        assert!(farewells.table.lock().unwrap().since.is_empty());
+    }
+
+    #[test]
+    fn no_more_are_remembered_than_the_bound() {
+        let farewells = Farewells::default();
+        let now = Instant::now();
+        for n in 0..3 * MOST {
+            farewells.owe(&n.to_string(), (Content::Text, Vec::new()), now);
+        }
+        let table = farewells.table.lock().unwrap();
+        assert_eq!((table.owed.len(), table.since.len()), (MOST, MOST));
+        assert!(!table.owed.contains_key("0"));
+    }
+}
