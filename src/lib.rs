@@ -49,7 +49,8 @@
 //!
 //! # Logging
 //!
-//! Through the `log` crate: errors are failures of application code, warnings
+//! Through the `log` crate: errors are failures of application code (told on
+//! stderr where there is neither a logger nor a listener for them), warnings
 //! are about configuration and connections that the machine had no room for,
 //! info tells of messages that could not be decoded, debug of connections that
 //! broke. Refused requests and the ends of connections are not logged: they are
@@ -97,7 +98,7 @@ pub use http::{Address, Request};
 pub use limits::Limits;
 pub use message::{Message, Written};
 pub use net::Stream;
-pub use options::{Builder, SlowConsumer};
+pub use options::{Builder, ListenerErrors, SlowConsumer};
 pub use outcome::Outcome;
 pub use parsers::Parser;
 pub use plugins::Plugin;

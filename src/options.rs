@@ -43,6 +43,23 @@ impl Default for SlowConsumer {
     }
 }
 
+/// What becomes of a connection when one of its listeners returns an error.
+///
+/// Either way the error is an `error` event on the spark and a line of the log;
+/// where nobody listens for `error` and there is no logger, it is told on
+/// stderr, once for each connection. The error of a `connection` listener
+/// always ends the connection: the client is refused. So does a panic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ListenerErrors {
+    /// The connection goes on, as in Primus; the next listener runs. The
+    /// default.
+    #[default]
+    Report,
+    /// The connection ends with close code 1011. The client may reconnect.
+    End,
+}
+
 pub(crate) type IdGenerator = dyn Fn(&Request) -> String + Send + Sync;
 
 /// The options of a server, as [`Builder`] made them.
@@ -62,6 +79,7 @@ pub(crate) struct Options {
     pub stack_size: usize,
     pub backlog: usize,
     pub slow_consumer: SlowConsumer,
+    pub listener_errors: ListenerErrors,
     pub send_buffer: Option<usize>,
     pub trusted_proxies: TrustedProxies,
     pub clock: Clock,
@@ -109,6 +127,7 @@ impl Default for Builder {
                 stack_size: 256 << 10,
                 backlog: 16 << 20,
                 slow_consumer: SlowConsumer::default(),
+                listener_errors: ListenerErrors::default(),
                 send_buffer: None,
                 trusted_proxies: TrustedProxies::default(),
                 clock: Clock::System,
@@ -313,6 +332,13 @@ impl Builder {
     /// What happens when the backlog is full. Defaults to closing.
     pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
         self.options.slow_consumer = policy;
+        self
+    }
+
+    /// What becomes of a connection when a listener of its spark returns an
+    /// error. Defaults to an `error` event, after which it goes on.
+    pub fn listener_errors(mut self, errors: ListenerErrors) -> Self {
+        self.options.listener_errors = errors;
         self
     }
 

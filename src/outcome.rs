@@ -4,8 +4,10 @@ use crate::error::BoxError;
 
 /// The result of a listener: nothing, or a `Result` of any error.
 ///
-/// A listener that returns an error ends its spark: first the `error` event,
-/// then `end`. So `?` does what one expects in a listener.
+/// The error of a listener is an `error` event, of its spark or client, and the
+/// connection goes on; that of a `connection` listener refuses the client. So
+/// `?` does what one expects in a listener. See
+/// [`ListenerErrors`](crate::ListenerErrors).
 #[diagnostic::on_unimplemented(
     message = "a listener cannot return `{Self}`",
     label = "this listener returns `{Self}`",

@@ -110,9 +110,11 @@ macro_rules! event {
 ///
 /// Listeners run on the spark's own thread, in the order in which they were
 /// added. One may block, and may call anything, its own spark's methods
-/// included. One that returns an error, or panics, ends the spark (`error`,
-/// then `end`), and no other. After an error the client is told not to come
-/// back; after a panic it may. A closure with `?` in it says what it returns:
+/// included. When one returns an error, that is an [`error`](Self::on_error)
+/// event and the connection goes on
+/// ([`Builder::listener_errors`](crate::Builder::listener_errors) can end it
+/// instead); one that panics ends its spark (`error`, then `end`) and no other,
+/// and the client may come back. A closure with `?` in it says what it returns:
 /// `|spark| -> primus::Result<()> { ... }`. To keep a spark, or use it on
 /// another thread, clone it.
 impl Spark {
@@ -131,9 +133,11 @@ impl Spark {
     event! {
         error: on_error, once_error (spark: &Spark, error: &Error) |_| ();
         /// Something went wrong: a message that cannot be decoded or encoded
-        /// (the connection stays), a listener that failed, a breach of the
-        /// protocol (the end follows). For a failed `write` it runs on the
-        /// thread that writes.
+        /// or a listener that returned an error (the connection stays), a
+        /// panic or a breach of the protocol (the end follows). For a failed
+        /// `write` it runs on the thread that writes. When nobody listens, the
+        /// errors of listeners are told on stderr, unless there is a logger or
+        /// a [`log`](Primus::on_log) listener.
     }
     event! {
         heartbeat: on_heartbeat, once_heartbeat (spark: &Spark) |_| ();
@@ -182,8 +186,9 @@ impl Primus {
     event! {
         connection: on_connection, once_connection (spark: &Spark) |_| ();
         /// A client connected. Listeners run in order on the spark's thread;
-        /// each may block. When one returns an error, the spark ends with that
-        /// error before the next one runs.
+        /// each may block. When one returns an error, the client is refused:
+        /// the spark ends with that error (`error`, then `end`) before the next
+        /// one runs. The client may reconnect.
     }
     event! {
         disconnection: on_disconnection, once_disconnection (spark: &Spark) |_| ();

@@ -12,13 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{BoxError, Error, Result, panic_text};
+use crate::error::{Error, Result, panic_text};
+use crate::events::Snapshot;
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::net::Waker;
 use crate::protocol::{self, Control, Received};
 use crate::ready_state::ReadyState;
 use crate::server::Inner as Server;
+use crate::server::events::DataListener;
+use crate::server::failure::{self, emit_error, guarded, quietly, tell};
 use crate::server::inbox::Kept;
 use crate::server::messages;
 use crate::server::session;
@@ -98,7 +101,6 @@ fn live(spark: &Spark) {
     guarded(spark, || {
         connect(spark);
         while spark.0.is_open() && turn(spark) {}
-        Ok(())
     });
 }
 
@@ -163,7 +165,11 @@ fn connect(spark: &Spark) {
         if !spark.0.is_open() {
             return;
         }
-        guarded(spark, || listener(spark).map_err(Error::Listener));
+        guarded(spark, || {
+            if let Err(error) = listener(spark) {
+                failure::refuse(spark, error);
+            }
+        });
     }
 }
 
@@ -231,9 +237,8 @@ fn wait(spark: &Spark) -> bool {
     }
 }
 
-fn drained(spark: &Spark) -> Result<()> {
-    let listeners = spark.0.events.drain.snapshot();
-    listeners.iter().try_for_each(|listener| listener(spark)).map_err(Error::Listener)
+fn drained(spark: &Spark) {
+    tell(spark, &spark.0.events.drain.snapshot(), |listener| listener(spark));
 }
 
 fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
@@ -246,7 +251,7 @@ fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
     })
 }
 
-fn lost(spark: &Spark, text: &str) -> bool {
+pub(super) fn lost(spark: &Spark, text: &str) -> bool {
     let reason = match spark.outbox().was_slow() {
         true => CloseReason::new(Ended::SlowConsumer, 1008, "reads too slowly", true),
         false => CloseReason::lost(text),
@@ -256,52 +261,50 @@ fn lost(spark: &Spark, text: &str) -> bool {
 }
 
 #[inline(never)]
-fn receive(spark: &Spark, frame: Frame) -> Result<()> {
+fn receive(spark: &Spark, frame: Frame) {
     let inner = &spark.0;
     if let Some(text) = inner.server.options.parser.control(&frame, spark)
         && let Some(control) = protocol::classify(&text)
-        && handle_control(spark, control)?
+        && handle_control(spark, control)
     {
-        return Ok(());
+        return;
     }
     spark.note_inbound();
     let traffic = &inner.outbox.traffic;
     traffic.messages_in.bump(1);
     traffic.bytes_in.bump(frame.len());
     if !inner.is_open() {
-        return Ok(());
+        return;
     }
     match incoming(spark, frame) {
         Ok(Some(message)) => deliver(spark, message),
-        Ok(None) => Ok(()),
+        Ok(None) => {}
+        // The application's own failure; a parser's is the client's.
+        Err(error @ Error::Transform(_)) => failure::report(spark, &error),
         Err(error) => {
-            inner.server.log(
-                log::Level::Info,
-                &format!("message of {} not delivered: {error}", spark.id()),
-            );
+            let text = format!("message of {} not delivered: {error}", spark.id());
+            inner.server.log(log::Level::Info, &text);
             emit_error(spark, &error);
-            Ok(())
         }
     }
 }
 
 /// Handles one of Primus's own messages; false when it is the application's
 /// after all.
-fn handle_control(spark: &Spark, control: Control<'_>) -> Result<bool> {
+fn handle_control(spark: &Spark, control: Control<'_>) -> bool {
     match spark.heartbeat(control) {
-        Received::Data => return Ok(false),
+        Received::Data => return false,
         Received::Id => spark.write_control(&protocol::id(spark.id())),
         Received::Heartbeat { answer, .. } => {
             answer.iter().for_each(|text| spark.write_control(text));
-            heartbeat(spark)?;
+            heartbeat(spark);
         }
     }
-    Ok(true)
+    true
 }
 
-fn heartbeat(spark: &Spark) -> Result<()> {
-    let listeners = spark.0.events.heartbeat.snapshot();
-    listeners.iter().try_for_each(|listener| listener(spark)).map_err(Error::Listener)
+fn heartbeat(spark: &Spark) {
+    tell(spark, &spark.0.events.heartbeat.snapshot(), |listener| listener(spark));
 }
 
 /// Checks and transforms a message; `None` when a transform dropped it.
@@ -317,13 +320,13 @@ fn incoming(spark: &Spark, frame: Frame) -> Result<Option<Message>> {
 
 /// Gives a message to whoever receives: a reader, or the `data` listeners, or,
 /// while there is neither, the inbox.
-fn deliver(spark: &Spark, message: Message) -> Result<()> {
+fn deliver(spark: &Spark, message: Message) {
     let inner = &spark.0;
     if !inner.inbox.is_read() {
         // What came before there was a listener goes first.
         while inner.is_open() && deliver_kept(spark) {}
         if !inner.is_open() {
-            return Ok(());
+            return;
         }
         let listeners = inner.events.data.snapshot();
         if !listeners.is_empty() && !inner.inbox.has_kept() {
@@ -333,23 +336,22 @@ fn deliver(spark: &Spark, message: Message) -> Result<()> {
     let reads = messages::is_reading();
     let limit = inner.server.limits.inbox;
     if limit == 0 && !inner.inbox.is_read() {
-        return Ok(());
+        return;
     }
     match inner.inbox.push(message, limit, reads) {
-        Kept::Yes => Ok(()),
+        Kept::Yes => {}
         Kept::Full => {
             let text = "messages are not taken: no data listener and no reader";
             inner.server.log(log::Level::Warn, &format!("spark {} ends: {text}", spark.id()));
             spark.close(CloseReason::new(Ended::Application, 1008, text, true));
-            Ok(())
         }
     }
 }
 
-type DataListeners = crate::events::Snapshot<crate::server::events::DataListener>;
+type DataListeners = Snapshot<DataListener>;
 
-fn run_data(spark: &Spark, listeners: &DataListeners, message: &Message) -> Result<()> {
-    listeners.iter().try_for_each(|listener| listener(spark, message)).map_err(Error::Listener)
+fn run_data(spark: &Spark, listeners: &DataListeners, message: &Message) {
+    tell(spark, listeners, |listener| listener(spark, message));
 }
 
 /// Gives the messages that came before there was a `data` listener to it. True
@@ -362,69 +364,6 @@ fn deliver_kept(spark: &Spark) -> bool {
     let Some(message) = inner.inbox.pop() else { return false };
     guarded(spark, || run_data(spark, &inner.events.data.snapshot(), &message));
     true
-}
-
-/// Runs application code: its error, or its panic, ends this spark and nothing
-/// else.
-fn guarded(spark: &Spark, run: impl FnOnce() -> Result<()>) {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => fail(spark, &error, false),
-        Err(panic) => {
-            spark.0.server.metrics.panics.add(1);
-            fail(spark, &Error::Panicked(panic_text(&*panic)), true);
-        }
-    }
-}
-
-fn fail(spark: &Spark, error: &Error, may_reconnect: bool) {
-    // A listener that fails because the peer is gone is not at fault.
-    if spark.0.is_open() && spark.outbox().is_lost() {
-        lost(spark, "the connection is broken");
-    }
-    spark.0.server.log(log::Level::Error, &format!("spark {}: {error}", spark.id()));
-    emit_error(spark, error);
-    spark.close(CloseReason::new(Ended::Application, 1011, error.to_string(), may_reconnect));
-}
-
-/// How deep `error` listeners may cause errors of their own, such as a message
-/// about the error that cannot be encoded either.
-const ERRORS_DEEP: u32 = 4;
-
-thread_local! {
-    static ERRORS: Cell<u32> = const { Cell::new(0) };
-}
-
-/// Runs the spark's `error` listeners.
-pub(super) fn emit_error(spark: &Spark, error: &Error) {
-    let depth = ERRORS.get();
-    if depth >= ERRORS_DEEP {
-        return log::error!("spark {}: error in its error listeners: {error}", spark.id());
-    }
-    ERRORS.set(depth + 1);
-    quietly(spark, || {
-        let listeners = spark.0.events.error.snapshot();
-        listeners.iter().try_for_each(|listener| listener(spark, error))
-    });
-    ERRORS.set(depth);
-}
-
-/// Runs listeners whose failure has nobody left to be reported to.
-fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
-    // The error's `Display` is the application's too.
-    let run = || run().map_err(|error| error.to_string());
-    let text = match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Ok(())) => return,
-        Ok(Err(text)) => text,
-        Err(panic) => {
-            spark.0.server.metrics.panics.add(1);
-            panic_text(&*panic)
-        }
-    };
-    spark
-        .0
-        .server
-        .log(log::Level::Error, &format!("spark {}: listener failed: {text}", spark.id()));
 }
 
 /// The end: events first, then whatever the wire protocol still demands.
@@ -461,10 +400,9 @@ fn finish(spark: &Spark) {
 
 fn emit_end(spark: &Spark, reason: &CloseReason) {
     let events = &spark.0.events;
-    quietly(spark, || {
-        let listeners = events.ready_state_change.snapshot();
-        listeners.iter().try_for_each(|listener| listener(spark, ReadyState::Closed))
-    });
+    for listener in events.ready_state_change.snapshot().iter() {
+        quietly(spark, || listener(spark, ReadyState::Closed));
+    }
     for listener in events.end.snapshot().iter() {
         quietly(spark, || listener(spark, reason));
     }

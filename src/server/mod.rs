@@ -31,6 +31,7 @@ mod broadcaster;
 mod connection;
 mod destroy;
 mod events;
+mod failure;
 mod flusher;
 mod inbox;
 mod life;
@@ -45,7 +46,7 @@ mod transforms;
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -572,10 +573,24 @@ impl Inner {
         }
     }
 
-    /// Runs a listener that has no spark to end, and logs its failure.
+    /// Says on stderr what failed in the application, where it neither listens
+    /// for lines of the log nor has a logger: failures are never silent.
+    fn tell_unheard(&self, text: &str) {
+        if self.events.log.is_empty() && log::max_level() == log::LevelFilter::Off {
+            // A closed stderr is no reason to fail.
+            let _ = writeln!(io::stderr(), "primus: {}", escaped(text));
+        }
+    }
+
+    /// Runs a listener that has no spark, and tells of its failure.
     fn report(&self, event: &str, run: impl FnOnce() -> std::result::Result<(), BoxError>) {
         if let Err(error) = self.caught(run) {
-            self.log(log::Level::Error, &format!("{event}: {error}"));
+            let text = format!("{event}: {error}");
+            self.log(log::Level::Error, &text);
+            // The panic hook has told of a panic.
+            if !matches!(error, Error::Panicked(_)) {
+                self.tell_unheard(&text);
+            }
         }
     }
 

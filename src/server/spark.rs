@@ -22,6 +22,7 @@ use crate::protocol::{self, Heartbeat, Signals};
 use crate::ready_state::ReadyState;
 use crate::server::broadcaster::Action;
 use crate::server::events::SparkEvents;
+use crate::server::failure;
 use crate::server::inbox::Inbox;
 use crate::server::life;
 use crate::server::messages::Messages;
@@ -82,6 +83,8 @@ pub(super) struct Inner {
     pub wake_wanted: AtomicBool,
     /// The backlog became empty and the `drain` listeners do not know yet.
     pub drained: AtomicBool,
+    /// An error that nobody listens for was told on stderr.
+    pub told: AtomicBool,
     /// Closing packets that are about to be written.
     farewells: AtomicU32,
 }
@@ -174,6 +177,7 @@ impl Spark {
                 waker: OnceLock::new(),
                 wake_wanted: AtomicBool::new(false),
                 drained: AtomicBool::new(false),
+                told: AtomicBool::new(false),
                 farewells: AtomicU32::new(0),
             }
         }));
@@ -277,7 +281,7 @@ impl Spark {
             Ok(Some(frame)) => self.write_frame(&frame),
             Ok(None) => Ok(Written::Sent),
             Err(error) => {
-                life::emit_error(self, &error);
+                failure::emit_error(self, &error);
                 Err(error)
             }
         }

@@ -185,7 +185,8 @@ fn churn() {
     let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64;
     println!("seed {seed}");
     let clock = ManualClock::new();
-    let server = Server::start(engine(Primus::builder().clock(&clock)));
+    let builder = Primus::builder().clock(&clock).listener_errors(primus::ListenerErrors::End);
+    let server = Server::start(engine(builder));
     server.primus.on_connection(|spark| {
         spark.on_data(|spark, message| match message.as_str() {
             Some("end") => {

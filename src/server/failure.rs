@@ -1,0 +1,143 @@
+//! What becomes of application code that fails on a spark's thread.
+//!
+//! An error is an `error` event, and the connection goes on, unless the option
+//! says otherwise; a panic ends the spark. Neither reaches another spark.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+
+use crate::close::{CloseReason, Ended};
+use crate::error::{BoxError, Error, panic_text};
+use crate::events::Snapshot;
+use crate::options::ListenerErrors;
+use crate::server::life;
+use crate::server::spark::Spark;
+
+/// Runs the listeners of one event, in order. What one returns as an error does
+/// not keep the next from running, unless it ends the spark.
+pub(super) fn tell<F: ?Sized>(
+    spark: &Spark,
+    listeners: &Snapshot<F>,
+    call: impl Fn(&F) -> Result<(), BoxError>,
+) {
+    for listener in listeners.iter() {
+        if let Err(error) = call(listener)
+            && !goes_on(spark, error)
+        {
+            return;
+        }
+    }
+}
+
+/// Reports the error of a listener; false when it has ended the spark.
+#[inline(never)]
+fn goes_on(spark: &Spark, error: BoxError) -> bool {
+    let error = Error::Listener(error);
+    report(spark, &error);
+    if spark.0.server.options.listener_errors == ListenerErrors::Report {
+        return true;
+    }
+    end(spark, &error);
+    false
+}
+
+/// Reports the error of a `connection` listener, which refuses the client.
+#[inline(never)]
+pub(super) fn refuse(spark: &Spark, error: BoxError) {
+    let error = Error::Listener(error);
+    report(spark, &error);
+    end(spark, &error);
+}
+
+/// Runs what calls application code: its panic ends this spark and nothing
+/// else.
+pub(super) fn guarded(spark: &Spark, run: impl FnOnce()) {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { return };
+    spark.0.server.metrics.panics.add(1);
+    let error = Error::Panicked(panic_text(&*panic));
+    log(spark, log::Level::Error, &error);
+    emit_error(spark, &error);
+    end(spark, &error);
+}
+
+/// Ends a spark after a failure, which need not come again: the client may.
+fn end(spark: &Spark, error: &Error) {
+    spark.close(CloseReason::new(Ended::Application, 1011, error.to_string(), true));
+}
+
+/// Tells of an error of the application's: by the log, by the `error` event,
+/// and where nobody hears either, on stderr.
+pub(super) fn report(spark: &Spark, error: &Error) {
+    if spark.0.is_open() && spark.outbox().is_lost() {
+        life::lost(spark, "the connection is broken");
+    }
+    // A listener that fails because the peer is gone is not at fault.
+    let gone = !spark.0.is_open() && is_of_connection(error);
+    log(spark, if gone { log::Level::Debug } else { log::Level::Error }, error);
+    let heard = emit_error(spark, error);
+    if !gone && !heard && !spark.0.told.swap(true, Ordering::Relaxed) {
+        spark.0.server.tell_unheard(&format!(
+            "spark {}: {error} (nobody listens for `error`; told once for each connection)",
+            spark.id()
+        ));
+    }
+}
+
+/// Whether a listener was told by what it called that there is no connection.
+fn is_of_connection(error: &Error) -> bool {
+    let Error::Listener(error) = error else { return false };
+    let ours = error.downcast_ref::<Error>();
+    ours.is_some_and(|error| matches!(error, Error::Closed | Error::Io(_)))
+        || error.is::<io::Error>()
+}
+
+fn log(spark: &Spark, level: log::Level, error: &Error) {
+    spark.0.server.log(level, &format!("spark {}: {error}", spark.id()));
+}
+
+/// How deep `error` listeners may cause errors of their own, such as a message
+/// about the error that cannot be encoded either.
+const ERRORS_DEEP: u32 = 4;
+
+thread_local! {
+    static ERRORS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs the spark's `error` listeners; false when there are none.
+pub(super) fn emit_error(spark: &Spark, error: &Error) -> bool {
+    let depth = ERRORS.get();
+    if depth >= ERRORS_DEEP {
+        log::error!("spark {}: error in its error listeners: {error}", spark.id());
+        return true;
+    }
+    let listeners = spark.0.events.error.snapshot();
+    ERRORS.set(depth + 1);
+    for listener in listeners.iter() {
+        quietly(spark, || listener(spark, error));
+    }
+    ERRORS.set(depth);
+    !listeners.is_empty()
+}
+
+/// Runs a listener whose failure can be no event any more.
+pub(super) fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>) {
+    let server = &spark.0.server;
+    // The error's `Display` is the application's too.
+    let run = || run().map_err(|error| error.to_string());
+    let (text, told) = match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(Ok(())) => return,
+        Ok(Err(text)) => (text, false),
+        Err(panic) => {
+            server.metrics.panics.add(1);
+            // The panic hook has told.
+            (panic_text(&*panic), true)
+        }
+    };
+    let text = format!("spark {}: listener failed: {text}", spark.id());
+    server.log(log::Level::Error, &text);
+    if !told && !spark.0.told.swap(true, Ordering::Relaxed) {
+        server.tell_unheard(&text);
+    }
+}
