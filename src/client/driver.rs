@@ -131,7 +131,8 @@ impl Driver {
             return false;
         }
         let mut core = self.shared.core();
-        let done = core.todo.is_empty() && core.machine.deadline().is_none();
+        let idle = core.todo.is_empty() && core.machine.deadline().is_none();
+        let done = idle && !self.shared.owes_messages();
         if done {
             core.running = false;
             self.shared.changed();
@@ -171,7 +172,7 @@ impl Driver {
             Step::Message(frame) => self.message(frame),
             Step::Failed(error) => {
                 self.connection = None;
-                self.report(Input::Failed(error));
+                self.failed(error);
             }
             Step::Closed(reason) => {
                 self.look_after();
@@ -186,6 +187,11 @@ impl Driver {
         let timeout = self.shared.options.close_timeout.min(Duration::from_secs(86_400));
         let until = Instant::now() + timeout;
         self.closing = self.connection.take().map(|connection| (connection, until));
+    }
+
+    fn failed(&self, error: Error) {
+        let error = Arc::new(error);
+        self.report(Input::Failed(Arc::clone(&error)));
     }
 
     /// Feeds the machine with what the connection tells; `None` when the
@@ -228,9 +234,7 @@ impl Driver {
                 self.quiet = true;
                 self.connection = Some(self.shared.options.transport.dial(target));
             }
-            Err(error) => {
-                self.report(Input::Failed(error));
-            }
+            Err(error) => self.failed(error),
         }
     }
 
@@ -338,6 +342,9 @@ impl Driver {
     }
 
     fn emit(&mut self, event: Event) {
+        if matches!(event, Event::End(_)) {
+            self.shared.forget_waiters();
+        }
         if let Some(client) = self.shared.client() {
             self.shared.emit(&client, &event);
         }
@@ -347,19 +354,24 @@ impl Driver {
     /// Lets those know who wait for an event without listening.
     fn note(&self, event: Event) {
         let mut core = self.shared.core();
-        match event {
-            Event::Open => core.failure = None,
+        // What is in there may be the application's.
+        let last = match event {
+            Event::Open => core.failure.take(),
             // Unless the application has opened it again meanwhile, or it
             // comes back with the network.
             Event::End(_) => {
                 core.ended = core.machine.over();
                 self.shared.inbox.set_over(core.ended);
+                None
             }
-            Event::Error(error) => core.failure = Some(error),
-            Event::Timeout => core.failure = Some(Error::Timeout("no connection in time")),
+            Event::Error(error) => core.failure.replace(error),
+            Event::Timeout => {
+                core.failure.replace(Arc::new(Error::Timeout("no connection in time")))
+            }
             _ => return,
-        }
+        };
         drop(core);
+        drop(last);
         self.shared.changed();
     }
 }
@@ -372,10 +384,11 @@ impl Drop for Driver {
             log::error!("primus client: its thread panicked");
             let mut core = self.shared.core();
             core.running = false;
-            core.todo.clear();
             self.shared.apply(&mut core, Input::End);
-            core.todo.clear();
-            self.shared.over(&mut core);
+            let rest = std::mem::take(&mut core.todo);
+            let waiters = self.shared.over(&mut core);
+            drop(core);
+            drop((rest, waiters));
         }
     }
 }

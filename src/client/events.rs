@@ -68,7 +68,7 @@ macro_rules! client_events {
                         listener(client $(, $name)*).into_result()
                     };
                     let id = self.shared().events.$field.add(Arc::new(listener));
-                    self.shared().waker.wake();
+                    self.shared().listened();
                     id
                 }
 
@@ -81,7 +81,7 @@ macro_rules! client_events {
                         listener(client $(, $name)*).into_result()
                     };
                     let id = self.shared().events.$field.once(Arc::new(listener));
-                    self.shared().waker.wake();
+                    self.shared().listened();
                     id
                 }
             )*

@@ -52,6 +52,11 @@ impl Inbox {
         self.changed.notify_one();
     }
 
+    /// True when no message waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().messages.is_empty()
+    }
+
     /// True while the socket is to be read no further.
     pub fn is_full(&self) -> bool {
         self.bound > 0 && self.lock().bytes >= self.bound

@@ -15,6 +15,7 @@
 
 mod kinds;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::recovery::{Attempt, Recovery};
@@ -172,12 +173,12 @@ impl Machine {
         emit(out, Event::Open);
     }
 
-    fn failed(&mut self, now: Instant, error: Error, out: &mut Effects) {
+    fn failed(&mut self, now: Instant, error: Arc<Error>, out: &mut Effects) {
         if self.state != ReadyState::Opening {
             return;
         }
         out.push_back(Effect::Hangup { graceful: false });
-        let final_refusal = matches!(error, Error::Refused { status: 401 | 403, .. });
+        let final_refusal = matches!(*error, Error::Refused { status: 401 | 403, .. });
         self.reason = Some(CloseReason::new(Ended::Lost, 1006, error.to_string(), !final_refusal));
         match self.reconnecting {
             Some(failed) if !final_refusal => self.again(now, failed, out),
@@ -205,7 +206,7 @@ impl Machine {
         }
         out.push_back(Effect::Hangup { graceful: false });
         if reason.by == Ended::Protocol {
-            emit(out, Event::Error(Error::Protocol(reason.text.clone())));
+            emit(out, Event::Error(Arc::new(Error::Protocol(reason.text.clone()))));
         }
         if std::mem::take(&mut self.server_close) {
             reason.may_reconnect = false;
@@ -225,7 +226,11 @@ impl Machine {
 
     fn end(&mut self, out: &mut Effects) {
         match (self.state, self.reconnecting.take()) {
-            (ReadyState::Closed, None) => self.over = true,
+            (ReadyState::Closed, None) => {
+                if !std::mem::replace(&mut self.over, true) {
+                    self.reason = Some(CloseReason::new(Ended::Local, 1000, "", false));
+                }
+            }
             (ReadyState::Closed, Some(_)) => {
                 self.recovery.reset();
                 self.over = true;

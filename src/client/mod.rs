@@ -190,7 +190,7 @@ impl Client {
         }
         let failure = core.failure.take();
         drop(core);
-        Err(failure.unwrap_or_else(|| self.ended()))
+        Err(failure.and_then(Arc::into_inner).unwrap_or_else(|| self.ended()))
     }
 
     /// Ends the connection, or the attempts to make one, for good: `close` and

@@ -74,7 +74,9 @@ impl Outbox {
         loop {
             let mut state = self.lock();
             let Some(frame) = state.queue.pop_front() else {
-                state.sink = Some(Arc::clone(sink));
+                let before = state.sink.replace(Arc::clone(sink));
+                drop(state);
+                drop(before);
                 return;
             };
             state.bytes -= frame.len();
@@ -94,9 +96,9 @@ impl Outbox {
 
     fn disconnect(&self, sink: &Arc<dyn Sink>) {
         let mut state = self.lock();
-        if state.sink.as_ref().is_some_and(|present| Arc::ptr_eq(present, sink)) {
-            state.sink = None;
-        }
+        let gone = state.sink.take_if(|present| Arc::ptr_eq(present, sink));
+        drop(state);
+        drop(gone);
     }
 
     /// True while messages go to a connection.
@@ -118,8 +120,10 @@ impl Outbox {
     /// Forgets the queue.
     pub fn clear(&self) {
         let mut state = self.lock();
-        state.queue.clear();
+        let queue = std::mem::take(&mut state.queue);
         state.bytes = 0;
+        drop(state);
+        drop(queue);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

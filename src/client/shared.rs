@@ -7,6 +7,10 @@
 //! | `ids` | who waits for the spark's id | the same |
 //!
 //! Order: `core` before the others; those are not held together.
+//!
+//! Destructors are application code too: of what waits for an id, of the
+//! errors of listeners and connectors, of listeners. What a lock guards is
+//! taken out under it, and dropped after it.
 
 use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -60,7 +64,7 @@ pub(crate) struct Core {
     /// Nothing is possible any more.
     pub destroyed: bool,
     /// What kept the first connection from being made.
-    pub failure: Option<Error>,
+    pub failure: Option<Arc<Error>>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -136,16 +140,19 @@ impl Shared {
     /// The thread could not be made.
     pub fn command(self: &Arc<Self>, input: Input<'_>) -> Result<()> {
         let mut core = self.core();
+        let mut failure = None;
         if matches!(input, Input::Open { .. }) {
             if core.destroyed {
                 return Err(Error::Closed);
             }
             core.ended = false;
-            core.failure = None;
+            failure = core.failure.take();
             self.inbox.set_over(false);
         }
         self.apply(&mut core, input);
-        self.start_and_leave(core)
+        let left = self.start_and_leave(core);
+        drop(failure);
+        left
     }
 
     /// Ends the client for good; the last event is `destroy`.
@@ -171,22 +178,46 @@ impl Shared {
         heard
     }
 
-    /// Sees to it that there is a thread. If the connection is given up,
-    /// sends the closing frame from the caller's thread, so that the process
-    /// may exit at once; the client's thread does the rest.
+    /// Sees to it that there is a thread, and that nobody waits for a client
+    /// that has ended. If the connection is given up, sends the closing frame
+    /// from the caller's thread, so that the process may exit at once; the
+    /// client's thread does the rest.
     fn start_and_leave(self: &Arc<Self>, mut core: MutexGuard<'_, Core>) -> Result<()> {
         let given_up = |e: &Effect| matches!(e, Effect::Hangup { graceful: true });
         let sink = if core.todo.iter().any(given_up) { self.outbox.disconnected() } else { None };
+        let mut rest = Effects::new();
         let started = self.start(&mut core);
+        if started.is_err() {
+            self.apply(&mut core, Input::End);
+            rest = std::mem::take(&mut core.todo);
+        }
+        let waiters = if core.machine.over() { self.over(&mut core) } else { Vec::new() };
         drop(core);
+        drop((rest, waiters));
         if let Some(sink) = sink {
             sink.close();
         }
         started
     }
 
+    /// Sees to it that a listener that has come gets what waits for one.
+    pub fn listened(self: &Arc<Self>) {
+        let mut core = self.core();
+        if let Err(error) = self.start(&mut core) {
+            drop(core);
+            log::error!("primus client: no thread to run listeners on: {error}");
+        }
+    }
+
+    /// Whether there are messages for listeners, and those to run them for.
+    pub fn owes_messages(&self) -> bool {
+        let alive = || self.handle.get().is_some_and(|handle| handle.strong_count() > 0);
+        !self.events.data.is_empty() && !self.inbox.is_empty() && alive()
+    }
+
+    /// Makes the thread unless there is one, or nothing to do for it.
     fn start(self: &Arc<Self>, core: &mut Core) -> Result<()> {
-        if core.running || core.todo.is_empty() {
+        if core.running || (core.todo.is_empty() && !self.owes_messages()) {
             self.waker.wake();
             return Ok(());
         }
@@ -195,25 +226,27 @@ impl Shared {
             .name("primus-client".into())
             .stack_size(STACK)
             .spawn(move || driver.run());
-        match spawned {
-            Ok(_) => {
-                core.running = true;
-                Ok(())
-            }
-            Err(error) => {
-                self.apply(core, Input::End);
-                core.todo.clear();
-                self.over(core);
-                Err(error.into())
-            }
-        }
+        core.running = spawned.is_ok();
+        spawned.map(drop).map_err(Error::from)
     }
 
-    /// Lets those know who wait for what will never come.
-    pub fn over(&self, core: &mut Core) {
+    /// Lets those know who wait for what will never come. Those who wait for
+    /// an id learn it when what is returned is dropped, without the lock.
+    #[must_use]
+    pub fn over(&self, core: &mut Core) -> Vec<IdWaiter> {
         core.ended = true;
         self.inbox.set_over(true);
         self.changed();
+        std::mem::take(&mut *lock(&self.ids))
+    }
+
+    /// Nobody will tell them an id, if the client has ended.
+    pub fn forget_waiters(&self) {
+        let core = self.core();
+        let over = core.machine.over();
+        let waiters = if over { std::mem::take(&mut *lock(&self.ids)) } else { Vec::new() };
+        drop(core);
+        drop(waiters);
     }
 
     /// A handle for listeners; `None` when the application has dropped all of

@@ -40,11 +40,7 @@ impl Shared {
             Event::Close(reason) => {
                 self.tell(client, &events.close.snapshot(), |l| l(client, reason))
             }
-            Event::End(reason) => {
-                // Nobody will answer them.
-                drop(std::mem::take(&mut *lock(&self.ids)));
-                self.tell(client, &events.end.snapshot(), |l| l(client, reason));
-            }
+            Event::End(reason) => self.tell(client, &events.end.snapshot(), |l| l(client, reason)),
             Event::Destroy => self.destroyed(client),
         }
     }
@@ -63,6 +59,8 @@ impl Shared {
         self.tell(client, &events.destroy.snapshot(), |l| l(client));
         events.clear();
         self.outbox.clear();
+        let failure = self.core().failure.take();
+        drop(failure);
     }
 
     /// Runs listeners; each panic and error becomes an error event.

@@ -7,4 +7,5 @@ mod life;
 mod plain;
 mod reconnect;
 mod server;
+mod waits;
 mod wire;

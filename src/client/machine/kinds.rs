@@ -1,6 +1,7 @@
 //! What goes into the machine, and what comes out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::recovery::Attempt;
@@ -38,8 +39,9 @@ pub(crate) enum Input<'a> {
     End,
     /// The transport is open.
     Opened,
-    /// The transport could not be opened.
-    Failed(Error),
+    /// The transport could not be opened. Whoever says so keeps the error until no
+    /// lock is held: its destructor may be the application's.
+    Failed(Arc<Error>),
     /// The transport was open and has ended.
     Lost(CloseReason),
     /// A message that has the form of Primus's own.
@@ -71,7 +73,7 @@ pub(crate) enum Effect {
 pub(crate) enum Event {
     ReadyState(ReadyState),
     Open,
-    Error(Error),
+    Error(Arc<Error>),
     Timeout,
     ReconnectScheduled(Attempt),
     Reconnect(Attempt),

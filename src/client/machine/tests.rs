@@ -75,12 +75,13 @@ impl Bench {
     }
 
     fn failed(&mut self) -> String {
-        self.input(Input::Failed(Error::Timeout("x")))
+        self.input(Input::Failed(Error::Timeout("x").into()))
     }
 
     fn refused(&mut self, status: u16) -> String {
         let message = "nope".into();
-        self.input(Input::Failed(Error::Refused { status, message, authenticate: None }))
+        let error = Error::Refused { status, message, authenticate: None };
+        self.input(Input::Failed(error.into()))
     }
 
     /// Lets time pass until the next deadline; returns how long that was.

@@ -64,7 +64,7 @@ impl Incoming {
             (Revision::V3, Content::Text) => self.counted(),
             (Revision::V3, Content::Binary) => self.binary(),
         }?;
-        if next.is_none() && self.buf.len() - self.taken > self.longest + 16 {
+        if next.is_none() && self.buf.len() - self.taken > self.longest.saturating_add(16) {
             return Err(Wrong::TooLong);
         }
         self.any |= next.is_some();
