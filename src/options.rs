@@ -30,10 +30,13 @@ pub enum SlowConsumer {
         /// How long the backlog may stay over half the bound.
         grace: Duration,
     },
-    /// The new message is refused with [`Error::Full`]; broadcasts skip the
-    /// spark.
+    /// A new message that does not fit is refused with [`Error::Full`];
+    /// broadcasts skip the spark.
     DropNewest,
-    /// The oldest whole messages that wait are dropped to make room.
+    /// The oldest whole messages that wait are dropped to make room, so that no
+    /// write is refused for it. What cannot be dropped is a message of which the
+    /// client has been sent a part: the newest goes behind it, and a message
+    /// that is larger than the bound waits there alone.
     DropOldest,
 }
 
@@ -322,8 +325,10 @@ impl Builder {
         self
     }
 
-    /// How many bytes may wait for a spark whose client does not read. One
-    /// message is always accepted when nothing waits. Defaults to 16 MiB.
+    /// How many bytes may wait for a spark whose client does not read, beyond
+    /// what the kernel takes (see [`send_buffer`](Self::send_buffer)). One
+    /// message is always accepted when nothing waits, however large. Defaults
+    /// to 16 MiB.
     pub fn backlog(mut self, bytes: usize) -> Self {
         self.options.backlog = bytes;
         self

@@ -611,6 +611,46 @@ fn write_says_what_became_of_the_message() {
     assert!(!spark.wait_drain(Duration::ZERO) || spark.buffered() == 0);
 }
 
+/// Answers that were collected while more messages waited did not count against
+/// a small bound; then they went into one piece that could not be dropped, the
+/// newest was refused, and the listener's `?` ended the client.
+#[test]
+fn an_echo_to_a_client_that_does_not_read_keeps_the_newest_within_a_small_bound() {
+    let _turn = shared();
+    for bound in [4 << 10, 10_000] {
+        let builder = Primus::builder().backlog(bound).send_buffer(4 << 10);
+        let server = Server::start(builder.slow_consumer(SlowConsumer::DropOldest));
+        let (most, seen) = (Arc::new(AtomicUsize::new(0)), unbounded());
+        let highest = most.clone();
+        server.primus.on_connection(move |spark| {
+            let (highest, seen) = (highest.clone(), seen.0.clone());
+            spark.on_data(move |spark, message| -> primus::Result<()> {
+                spark.write(message.value())?;
+                highest.fetch_max(spark.buffered(), SeqCst);
+                if message.as_str() == Some("last") {
+                    tell(&seen, ());
+                }
+                Ok(())
+            });
+        });
+        let mut peer = server.open();
+        let text = format!("\"{}\"", "x".repeat(100));
+        (0..50_000).for_each(|_| peer.text(&text));
+        peer.text("\"last\"");
+        seen.1.recv_timeout(PATIENCE).unwrap();
+        assert!(most.load(SeqCst) <= bound);
+        assert!(server.primus.metrics().messages_dropped > 0);
+        loop {
+            match peer.expect_text() {
+                last if last == "\"last\"" => break,
+                whole => assert_eq!(whole, text),
+            }
+        }
+        server.spark().write("on it goes").unwrap();
+        assert_eq!(peer.expect_text(), "\"on it goes\"");
+    }
+}
+
 #[test]
 fn drain_comes_to_a_listener_that_was_set_on_the_sparks_own_thread() {
     let _turn = shared();

@@ -189,7 +189,7 @@ fn gather(first: Frame, commands: &Receiver<Command>) -> (Batch, Option<Command>
 fn deliver(registry: &Registry, batch: &Batch) {
     for outbox in registry.outboxes() {
         // An outbox that refuses is closed, or has said so in the metrics.
-        let _ = outbox.offer_shared(batch);
+        outbox.offer_shared(batch);
     }
 }
 

@@ -5,7 +5,6 @@
 //! the backlog, which the flusher sends on when the socket has room again, and
 //! which is bounded in bytes.
 
-use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,9 +25,11 @@ use crate::transformers::{Replies, Sink, Wire};
 
 mod bound;
 mod flush;
+mod queue;
 mod segment;
 mod sink;
 
+use queue::Queue;
 pub(crate) use segment::{Batch, Segment};
 
 /// Messages from this size on are sent from where they lie, without a copy.
@@ -37,9 +38,6 @@ const COPY_MAX: usize = 16 << 10;
 const CORK_MAX: usize = 64 << 10;
 /// The capacity that an idle outbox may keep.
 const KEEP_MAX: usize = 4 << 10;
-/// Small messages that wait are kept together in pieces of this size: each piece
-/// costs some memory of its own, which the bound does not count.
-const PIECE: usize = 4 << 10;
 
 /// The outgoing half of a spark.
 pub(crate) struct Outbox {
@@ -69,12 +67,13 @@ struct State {
     phase: Phase,
     /// Encoded messages of the spark's own thread that go out together.
     cork: Vec<u8>,
+    /// Where each of them ends, if they may be dropped one by one; then what
+    /// comes behind the last is no message.
+    cork_ends: Vec<usize>,
     corked: bool,
     /// There are control frames among them.
     controls_corked: bool,
-    backlog: VecDeque<Chunk>,
-    /// Bytes of the first chunk that are sent.
-    sent: usize,
+    backlog: Queue,
     /// The flusher has this outbox.
     flushing: bool,
     /// A control frame is in the backlog.
@@ -97,27 +96,6 @@ enum Phase {
     Closing,
     /// The socket is broken or cut.
     Lost,
-}
-
-enum Chunk {
-    Own { bytes: Vec<u8>, messages: usize },
-    Shared(Arc<Segment>),
-}
-
-impl Chunk {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Chunk::Own { bytes, .. } => bytes,
-            Chunk::Shared(segment) => &segment.bytes,
-        }
-    }
-
-    fn messages(&self) -> usize {
-        match self {
-            Chunk::Own { messages, .. } => *messages,
-            Chunk::Shared(segment) => segment.messages,
-        }
-    }
 }
 
 /// The parts of the server that an outbox works with.
@@ -242,43 +220,48 @@ impl Outbox {
             if large && !(own && state.corked) {
                 return self.send_large(state, frame);
             }
+            let newest = state.cork.len();
             let format = self.format(state);
             format.encode(frame, &mut state.cork);
-            if own && state.corked && state.cork.len() < CORK_MAX {
+            self.mark_end(state);
+            if own && state.corked && state.cork.len() < CORK_MAX.min(self.bound) {
                 return Ok(Written::Sent);
             }
-            return self.send_cork(state);
+            return self.send_cork(state, newest);
         }
         let mut bytes = Vec::with_capacity(frame.len() + 16);
         self.format(state).encode(frame, &mut bytes);
-        self.admit(state, bytes.len(), 1)?;
-        self.push_own(state, bytes, 1);
+        self.admit(state, bytes.len())?;
+        self.push_own(state, bytes, true);
         Ok(Written::Queued(self.waiting()))
+    }
+
+    /// A message ends here in the cork.
+    fn mark_end(&self, state: &mut State) {
+        if self.policy == SlowConsumer::DropOldest {
+            state.cork_ends.push(state.cork.len());
+        }
     }
 
     /// Writes a batch of broadcasts, whose bytes every spark of the same wire
     /// format shares.
-    pub fn offer_shared(&self, batch: &Batch) -> Result<()> {
+    pub fn offer_shared(&self, batch: &Batch) {
         let mut state = self.lock();
         if state.phase != Phase::Open {
-            return Err(Error::Closed);
+            return;
         }
-        let segment = &batch.segment(self.format(&state));
-        if state.backlog.is_empty() {
-            self.send_cork(&mut state)?;
+        if state.backlog.is_empty() && self.send_whole_cork(&mut state).is_err() {
+            return;
         }
+        let mut sent = 0;
         if state.backlog.is_empty() {
-            let sent = self.try_send(&mut state, |sink| sink.offer(&segment.bytes))?;
-            if sent < segment.bytes.len() {
-                state.sent = sent;
-                self.push(&mut state, Chunk::Shared(segment.clone()));
+            let segment = batch.segment(self.format(&state));
+            match self.try_send(&mut state, |sink| sink.offer(&segment.bytes)) {
+                Ok(taken) => sent = taken,
+                Err(_) => return,
             }
-        } else {
-            self.admit(&mut state, segment.bytes.len(), segment.messages)?;
-            self.push(&mut state, Chunk::Shared(segment.clone()));
         }
-        self.count(segment.messages, segment.payload);
-        Ok(())
+        self.keep_shared(&mut state, batch, sent);
     }
 
     /// Writes a packet of the wire protocol's own, past the bound. One that the
@@ -303,10 +286,8 @@ impl Outbox {
     pub fn uncork(&self) {
         let mut state = self.lock();
         state.corked = false;
-        if !state.cork.is_empty() {
-            // A failure shows when the spark's thread reads next.
-            let _ = self.send_cork(&mut state);
-        }
+        // A failure shows when the spark's thread reads next.
+        let _ = self.send_whole_cork(&mut state);
     }
 
     /// Writes the closing packet behind everything else, and before it the
@@ -378,45 +359,76 @@ impl Outbox {
     }
 
     fn send_large(&self, state: &mut State, frame: &Frame) -> Result<Written> {
-        let corked = state.cork.len();
-        let mut head = std::mem::take(&mut state.cork);
-        let controls = std::mem::take(&mut state.controls_corked);
-        if !self.wire.prefix(frame, &mut head) {
-            self.wire.encode(frame, &mut head);
-            (state.cork, state.controls_corked) = (head, controls);
-            return self.send_cork(state);
-        }
-        let total = head.len() + frame.len();
-        let pieces = [IoSlice::new(&head), IoSlice::new(frame.as_bytes())];
-        let sent = self.try_send(state, |sink| sink.offer_vectored(&pieces))?;
-        if sent == total {
-            head.clear();
-            state.cork = keep(head);
-            return Ok(Written::Sent);
-        }
-        head.extend_from_slice(frame.as_bytes());
-        state.sent = sent;
-        state.control_waits |= controls;
-        self.push_own(state, head, 1 + usize::from(corked > 0));
-        Ok(Written::Queued(self.waiting()))
-    }
-
-    /// Sends the corked bytes; what the kernel does not take becomes backlog.
-    fn send_cork(&self, state: &mut State) -> Result<Written> {
-        if state.cork.is_empty() {
-            return Ok(Written::Sent);
+        let newest = state.cork.len();
+        if !self.wire.prefix(frame, &mut state.cork) {
+            self.wire.encode(frame, &mut state.cork);
+            self.mark_end(state);
+            return self.send_cork(state, newest);
         }
         let mut cork = std::mem::take(&mut state.cork);
-        let controls = std::mem::take(&mut state.controls_corked);
+        let pieces = [IoSlice::new(&cork), IoSlice::new(frame.as_bytes())];
+        let total = cork.len() + frame.len();
+        let sent = self.try_send(state, |sink| sink.offer_vectored(&pieces))?;
+        if sent < total {
+            cork.extend_from_slice(frame.as_bytes());
+        }
+        state.cork = cork;
+        if sent < total {
+            self.mark_end(state);
+        }
+        self.corked_sent(state, sent, total, newest)
+    }
+
+    /// Sends the corked bytes, if there are any.
+    fn send_whole_cork(&self, state: &mut State) -> Result<Written> {
+        match state.cork.len() {
+            0 => Ok(Written::Sent),
+            length => self.send_cork(state, length),
+        }
+    }
+
+    /// Sends the corked bytes, of which those from `newest` on are a message
+    /// that is being written; what the kernel does not take becomes backlog.
+    fn send_cork(&self, state: &mut State, newest: usize) -> Result<Written> {
+        let cork = std::mem::take(&mut state.cork);
         let sent = self.try_send(state, |sink| sink.offer(&cork))?;
-        if sent == cork.len() {
-            cork.clear();
-            state.cork = keep(cork);
+        state.cork = cork;
+        let total = state.cork.len();
+        self.corked_sent(state, sent, total, newest)
+    }
+
+    /// So many of the `total` corked bytes were sent. The rest of what was
+    /// corked before `newest` is within the bound; `newest` has to be if nothing
+    /// of it was sent and other things wait.
+    fn corked_sent(
+        &self,
+        state: &mut State,
+        sent: usize,
+        total: usize,
+        newest: usize,
+    ) -> Result<Written> {
+        let controls = std::mem::take(&mut state.controls_corked);
+        if sent == total {
+            state.cork.clear();
+            state.cork_ends.clear();
+            if state.cork.capacity() > KEEP_MAX {
+                state.cork = Vec::new();
+                state.cork_ends = Vec::new();
+            }
             return Ok(Written::Sent);
         }
-        state.sent = sent;
         state.control_waits |= controls;
-        self.push_own(state, cork, 1);
+        let mut rest = std::mem::take(&mut state.cork);
+        let ends = std::mem::take(&mut state.cork_ends);
+        let judged = newest > sent && total - sent > self.bound;
+        let last = if judged { rest.split_off(newest) } else { Vec::new() };
+        let unsent = rest.len() - sent;
+        state.backlog.begin(rest, sent, ends);
+        self.grew(state, unsent);
+        if !last.is_empty() {
+            self.admit(state, last.len())?;
+            self.push_own(state, last, true);
+        }
         Ok(Written::Queued(self.waiting()))
     }
 
@@ -424,9 +436,9 @@ impl Outbox {
     fn append(&self, state: &mut State, bytes: &[u8]) {
         if state.backlog.is_empty() {
             state.cork.extend_from_slice(bytes);
-            let _ = self.send_cork(state);
+            let _ = self.send_whole_cork(state);
         } else {
-            self.push_own(state, bytes.to_vec(), 0);
+            self.push_own(state, bytes.to_vec(), false);
         }
     }
 
@@ -448,34 +460,20 @@ impl Outbox {
 
     fn lose(&self, state: &mut State) {
         state.phase = Phase::Lost;
-        state.backlog = VecDeque::new();
+        state.backlog = Queue::default();
         state.cork = Vec::new();
-        state.sent = 0;
+        state.cork_ends = Vec::new();
         state.over_since = None;
         self.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
         self.emptied.notify_all();
     }
 
-    /// Puts bytes at the end of the backlog, which are so many messages.
-    fn push_own(&self, state: &mut State, bytes: Vec<u8>, messages: usize) {
-        // What may be dropped by itself stays by itself.
-        let joins = self.policy != SlowConsumer::DropOldest;
-        match state.backlog.back_mut().filter(|_| joins) {
-            Some(Chunk::Own { bytes: last, messages: before })
-                if last.len() + bytes.len() <= PIECE =>
-            {
-                last.extend_from_slice(&bytes);
-                *before += messages;
-                self.grew(state, bytes.len());
-            }
-            _ => self.push(state, Chunk::Own { bytes, messages }),
-        }
-    }
-
-    fn push(&self, state: &mut State, chunk: Chunk) {
-        let unsent = chunk.bytes().len() - if state.backlog.is_empty() { state.sent } else { 0 };
-        state.backlog.push_back(chunk);
-        self.grew(state, unsent);
+    /// Puts bytes at the end of the backlog: a message, or something that no
+    /// policy drops.
+    fn push_own(&self, state: &mut State, bytes: Vec<u8>, message: bool) {
+        let length = bytes.len();
+        state.backlog.push(bytes, message && self.policy == SlowConsumer::DropOldest);
+        self.grew(state, length);
     }
 
     /// So many bytes more wait.
@@ -513,7 +511,9 @@ impl Replies for Outbox {
         if state.phase != Phase::Open || state.control_waits {
             return;
         }
-        if state.corked && state.backlog.is_empty() {
+        // It may not come between messages that are dropped one by one.
+        let corked = state.corked && self.policy != SlowConsumer::DropOldest;
+        if corked && state.backlog.is_empty() {
             state.cork.extend_from_slice(bytes);
             state.controls_corked = true;
             return;
@@ -521,11 +521,6 @@ impl Replies for Outbox {
         self.append(&mut state, bytes);
         state.control_waits = !state.backlog.is_empty();
     }
-}
-
-/// Keeps a buffer for the next write, unless it has grown large.
-fn keep(buffer: Vec<u8>) -> Vec<u8> {
-    if buffer.capacity() > KEEP_MAX { Vec::new() } else { buffer }
 }
 
 #[cfg(test)]

@@ -33,6 +33,11 @@ pub(crate) enum Record<'a> {
 }
 
 impl Record<'_> {
+    /// Whether it is a message.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self, Record::Text(_) | Record::Binary(_))
+    }
+
     /// The message, if it is one.
     pub(crate) fn frame(&self) -> Option<Frame> {
         match *self {

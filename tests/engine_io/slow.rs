@@ -415,3 +415,25 @@ fn a_client_that_vanishes_is_freed_after_the_heartbeat() {
     }
     baseline.wait();
 }
+
+/// As on a WebSocket: what a listener writes while more messages wait counts
+/// against the bound, too.
+#[test]
+fn an_echo_to_a_client_that_does_not_poll_keeps_the_newest_within_a_small_bound() {
+    let _turn = shared();
+    for bound in [4 << 10, 10_000] {
+        let server = echo(patient().backlog(bound).slow_consumer(SlowConsumer::DropOldest));
+        let mut client = Client::open(server.addr);
+        let packets: Vec<_> = (0..1_000).map(|n| format!("4[{n},{}]", "9".repeat(100))).collect();
+        let packets: Vec<_> = packets.iter().map(String::as_str).collect();
+        client.send(&packets);
+        client.send(&["4\"end\""]);
+        wait_for("echoes", 1_001, || server.primus.metrics().messages_out);
+        let waiting = server.spark().buffered();
+        assert!((bound - 200..=bound).contains(&waiting), "{waiting}");
+        let came = numbers(&poll_to_end(&mut client));
+        assert_eq!(came.last(), Some(&999));
+        assert!(came.is_sorted());
+        client.close();
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::{Outbox, State};
+use super::{Batch, Outbox, Phase, Segment, State};
 use crate::error::{Error, Result};
 use crate::options::SlowConsumer;
 use crate::timer::Task;
@@ -23,46 +23,70 @@ impl Outbox {
         }
     }
 
-    /// Applies the bound to `length` more bytes on a backlog, which are so many
-    /// messages.
-    pub(super) fn admit(&self, state: &mut State, length: usize, messages: usize) -> Result<()> {
-        let full = |waiting| Error::Full { waiting, bound: self.bound };
+    /// Applies the bound to one more message of `length` bytes. One is always
+    /// accepted when nothing waits, and with `DropOldest` always.
+    pub(super) fn admit(&self, state: &mut State, length: usize) -> Result<()> {
         let waiting = self.waiting();
-        if waiting + length <= self.bound {
+        if state.backlog.is_empty() || waiting.saturating_add(length) <= self.bound {
             return Ok(());
         }
         match self.policy {
-            SlowConsumer::Close { .. } => {
-                self.cut_slow(state);
-                return Err(full(waiting));
+            SlowConsumer::Close { .. } => self.cut_slow(state),
+            SlowConsumer::DropNewest => self.metrics.dropped.add(1),
+            SlowConsumer::DropOldest => {
+                self.make_room(state, length);
+                return Ok(());
             }
-            SlowConsumer::DropNewest => {}
-            SlowConsumer::DropOldest => self.drop_oldest(state, length),
         }
-        let waiting = self.waiting();
-        if waiting + length <= self.bound || state.backlog.is_empty() {
-            return Ok(());
-        }
-        self.metrics.dropped.add(messages);
-        Err(full(waiting))
+        Err(Error::Full { waiting, bound: self.bound })
     }
 
     /// Drops whole messages that have not begun to be sent, oldest first,
     /// until `length` more bytes fit.
-    fn drop_oldest(&self, state: &mut State, length: usize) {
-        let mut at = usize::from(state.sent > 0);
-        while self.waiting() + length > self.bound {
-            let Some(chunk) = state.backlog.get(at) else { return };
-            if chunk.messages() == 0 {
-                at += 1;
-                continue;
-            }
-            let (bytes, messages) = (chunk.bytes().len(), chunk.messages());
-            state.backlog.remove(at);
-            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            self.metrics.backlog.sub(bytes);
-            self.metrics.dropped.add(messages);
+    fn make_room(&self, state: &mut State, length: usize) {
+        while self.waiting().saturating_add(length) > self.bound {
+            let Some(dropped) = state.backlog.drop_oldest() else { return };
+            self.waiting.fetch_sub(dropped, Ordering::Relaxed);
+            self.metrics.backlog.sub(dropped);
+            self.metrics.dropped.add(1);
         }
+    }
+
+    /// Puts what was not `sent` of a batch behind the backlog, as far as the
+    /// bound allows: message by message, as if each had been written by itself.
+    /// Counts what is accepted.
+    pub(super) fn keep_shared(&self, state: &mut State, batch: &Batch, sent: usize) {
+        let segment = &batch.segment(self.format(state));
+        let whole = segment.bytes.len();
+        if sent == whole || self.waiting().saturating_add(whole - sent) <= self.bound {
+            if sent < whole {
+                self.push_shared(state, segment, sent, whole);
+            }
+            self.count(segment.ends.len(), segment.payload);
+        } else {
+            let mut from = sent;
+            for (frame, end) in batch.frames().iter().zip(&segment.ends) {
+                if *end > from {
+                    let admitted = self.admit(state, end - from);
+                    if admitted.is_ok() {
+                        self.push_shared(state, segment, from, *end);
+                    } else if state.phase != Phase::Open {
+                        return;
+                    }
+                    from = *end;
+                    if admitted.is_err() {
+                        continue;
+                    }
+                }
+                self.count(1, frame.len());
+            }
+        }
+        state.backlog.end_shared();
+    }
+
+    fn push_shared(&self, state: &mut State, segment: &Arc<Segment>, from: usize, to: usize) {
+        state.backlog.push_shared(segment, from, to);
+        self.grew(state, to - from);
     }
 
     fn cut_slow(&self, state: &mut State) {

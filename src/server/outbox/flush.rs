@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Chunk, Outbox, Phase, State};
+use super::{Outbox, Phase, State};
 use crate::close::{CloseReason, Ended};
 use crate::error::Result;
 use crate::net::Stream;
@@ -40,13 +40,18 @@ impl Outbox {
         let waiting = std::mem::take(&mut state.backlog);
         let unsent = std::mem::take(&mut state.cork);
         state.sink = Sink::Socket(stream);
-        let mut ends = self.encode_again(&unsent, &mut state.cork);
+        let mut ends = false;
+        state.cork_ends.clear();
+        for record in records(&unsent) {
+            ends |= self.encode_again(record, &mut state.cork);
+            self.mark_end(&mut state);
+        }
         self.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
         let had = !waiting.is_empty();
-        for chunk in waiting {
-            let mut bytes = Vec::with_capacity(chunk.bytes().len());
-            ends |= self.encode_again(chunk.bytes(), &mut bytes);
-            self.push(&mut state, Chunk::Own { bytes, messages: chunk.messages() });
+        for record in waiting.pieces().flat_map(records) {
+            let mut bytes = Vec::new();
+            ends |= self.encode_again(record, &mut bytes);
+            self.push_own(&mut state, bytes, record.is_message());
         }
         if had {
             self.send_backlog(&mut state);
@@ -63,18 +68,14 @@ impl Outbox {
         }
     }
 
-    /// Encodes records for the socket; tells whether the end is among them.
-    fn encode_again(&self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
-        let mut ends = false;
-        for record in records(bytes) {
-            ends |= matches!(record, Record::Close { .. });
-            match (record.frame(), record) {
-                (Some(frame), _) => self.wire.encode(&frame, out),
-                (None, Record::Packet(packet)) => self.wire.packet(packet, out),
-                (None, _) => self.wire.close(&CloseReason::new(Ended::Local, 1000, "", true), out),
-            }
+    /// Encodes a record for the socket; tells whether it is the end.
+    fn encode_again(&self, record: Record<'_>, out: &mut Vec<u8>) -> bool {
+        match (record.frame(), record) {
+            (Some(frame), _) => self.wire.encode(&frame, out),
+            (None, Record::Packet(packet)) => self.wire.packet(packet, out),
+            (None, _) => self.wire.close(&CloseReason::new(Ended::Local, 1000, "", true), out),
         }
-        ends
+        matches!(record, Record::Close { .. })
     }
 
     fn send_backlog(&self, state: &mut State) {
@@ -84,12 +85,10 @@ impl Outbox {
     }
 
     fn try_send_backlog(&self, state: &mut State) -> Result<usize> {
-        let skip = state.sent;
         let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
         let mut count = 0;
-        for (piece, chunk) in pieces.iter_mut().zip(&state.backlog) {
-            let bytes = chunk.bytes();
-            *piece = IoSlice::new(if count == 0 { &bytes[skip..] } else { bytes });
+        for (piece, bytes) in pieces.iter_mut().zip(state.backlog.pieces()) {
+            *piece = IoSlice::new(bytes);
             count += 1;
         }
         let sent = state.sink.offer_vectored(&pieces[..count]);
@@ -100,20 +99,11 @@ impl Outbox {
     pub(super) fn forget_sent(&self, state: &mut State, sent: usize) {
         let waiting = self.waiting.fetch_sub(sent, Ordering::Relaxed) - sent;
         self.metrics.backlog.sub(sent);
-        state.sent += sent;
-        while let Some(first) = state.backlog.front() {
-            let length = first.bytes().len();
-            if state.sent < length {
-                break;
-            }
-            state.sent -= length;
-            state.backlog.pop_front();
-        }
+        state.backlog.advance(sent);
         if waiting <= self.bound / 2 {
             state.over_since = None;
         }
         if state.backlog.is_empty() {
-            state.backlog.shrink_to(0);
             state.control_waits = false;
             self.emptied.notify_all();
         }

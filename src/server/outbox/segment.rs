@@ -9,8 +9,8 @@ use crate::transformers::Wire;
 /// The same bytes for every spark of one wire format: one or more broadcasts.
 pub(crate) struct Segment {
     pub bytes: Vec<u8>,
-    /// How many messages they are.
-    pub messages: usize,
+    /// Where each message ends.
+    pub ends: Vec<usize>,
     /// The bytes of the messages, without what the wire format adds.
     pub payload: usize,
 }
@@ -37,9 +37,13 @@ impl Batch {
             return segment.clone();
         }
         let mut bytes = Vec::new();
-        self.frames.iter().for_each(|frame| wire.encode(frame, &mut bytes));
+        let mut ends = Vec::with_capacity(self.frames.len());
+        for frame in &self.frames {
+            wire.encode(frame, &mut bytes);
+            ends.push(bytes.len());
+        }
         let payload = self.frames.iter().map(Frame::len).sum();
-        let segment = Arc::new(Segment { bytes, messages: self.frames.len(), payload });
+        let segment = Arc::new(Segment { bytes, ends, payload });
         segments.push((wire.format(), segment.clone()));
         segment
     }

@@ -2,10 +2,13 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
+use super::queue::PIECE;
 use super::*;
 use crate::close::Ended;
 use crate::net::Stream;
 use crate::timer::Clock;
+
+mod bounds;
 
 /// Messages as they are, one after the other.
 struct Plain;
@@ -27,14 +30,18 @@ impl Wire for Plain {
     fn nudge(&self, _: &mut Vec<u8>) {}
 }
 
+fn outbox(sink: Sink, bound: usize, policy: SlowConsumer) -> Arc<Outbox> {
+    let (flusher, _) = Flusher::start(64 << 10).unwrap();
+    let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
+    let parts = Parts { bound, policy, metrics: Arc::default(), flusher, timer };
+    Outbox::new(sink, &Plain, parts, Box::new(|| ()))
+}
+
 /// An outbox whose socket is full, and the peer's end.
 fn full(bound: usize, policy: SlowConsumer) -> (Arc<Outbox>, Arc<Stream>, UnixStream) {
     let (near, far) = UnixStream::pair().unwrap();
     let stream = Arc::new(Stream::from(near));
-    let (flusher, _) = Flusher::start(64 << 10).unwrap();
-    let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
-    let parts = Parts { bound, policy, metrics: Arc::default(), flusher, timer };
-    let outbox = Outbox::new(Sink::Socket(stream.clone()), &Plain, parts, Box::new(|| ()));
+    let outbox = outbox(Sink::Socket(stream.clone()), bound, policy);
     while stream.offer(&[0; 64 << 10]).unwrap() > 0 {}
     outbox.offer(&Frame::text("first"), false).unwrap();
     assert_eq!(outbox.waiting(), 5);
@@ -80,7 +87,7 @@ fn small_messages_wait_in_common_pieces() {
         outbox.offer(&frame, false).unwrap();
     }
     assert_eq!(outbox.waiting(), 5 + 80_000);
-    assert!(outbox.lock().backlog.len() <= 80_000 / (PIECE / 2));
+    assert!(outbox.lock().backlog.pieces().count() <= 80_000 / (PIECE / 2));
     outbox.close(&CloseReason::new(Ended::Local, 1000, "", false), None);
     outbox.fin();
     let mut got = Vec::new();
@@ -89,17 +96,6 @@ fn small_messages_wait_in_common_pieces() {
     let expected = format!("first{}bye", "12345678".repeat(10_000));
     assert!(got[at..] == *expected.as_bytes());
     assert_eq!(outbox.waiting(), 0);
-}
-
-#[test]
-fn what_may_be_dropped_waits_by_itself() {
-    let (outbox, _stream, _far) = full(25, SlowConsumer::DropOldest);
-    for text in ["aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc"] {
-        outbox.offer(&Frame::text(text), false).unwrap();
-    }
-    let state = outbox.lock();
-    let waiting: Vec<_> = state.backlog.iter().map(Chunk::bytes).collect();
-    assert_eq!(waiting, [b"bbbbbbbbbb", b"cccccccccc"]);
 }
 
 /// A client that reads slowly under `DropNewest` was sent no pings while its
