@@ -119,7 +119,8 @@ fn send_get(stream: &mut TcpStream, host: SocketAddr, target: &str) -> io::Resul
     stream.write_all(&request)
 }
 
-fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+/// The body of the next answer, which is to be 200.
+pub fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut received = Vec::new();
     loop {
         if let Some(answer) = http::answer(&received)? {

@@ -1,5 +1,6 @@
-//! Mode `idle`: connections that do nothing. What memory does each take, and
-//! how often does the server wake up for nothing?
+//! Mode `idle`: connections that do nothing, or nothing more after an echo or so
+//! each. What memory does each take, and how often does the server wake up for
+//! nothing?
 //!
 //! Memory is told three ways: the server's resident memory; that with what the
 //! kernel accounts for (stacks, page tables, slab, of the whole machine); and
@@ -44,6 +45,9 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let began = Instant::now();
     let refused = open(&mut pool, wanted, target.host, options.path());
     let opening = began.elapsed();
+    for _ in 0..options.messages.unwrap_or(0) {
+        echo::greet(&mut pool)?;
+    }
     pool.run(&mut Quiet, Instant::now() + SETTLE, |_| false)?;
     let after = Memory::now(target);
     let threads = target.pid().and_then(process::threads);

@@ -7,7 +7,7 @@
 //! cargo run --release --example load -- broadcast --url http://127.0.0.1:8080 --pid 4711
 //! ```
 //!
-//! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`]: the modes; each
+//! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`], [`bursts`]: the modes; each
 //!   takes a [`target::Target`] and makes a [`report::Report`].
 //! - [`compare`]: runs them by turns against three servers, as a table of [`rows`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] with the frames of
@@ -19,6 +19,7 @@
 
 mod bare;
 mod broadcast;
+mod bursts;
 mod compare;
 mod connect;
 mod echo;
@@ -82,6 +83,7 @@ fn mode_of(name: &str) -> Result<Mode> {
         "connect" => connect::run,
         "idle" => idle::run,
         "slow" => slow::run,
+        "bursts" => bursts::run,
         _ => return Err(format!("there is no mode {name}; see --help").into()),
     })
 }

@@ -26,6 +26,10 @@ MODE
   idle        connections do nothing: memory for each, wake-ups of the server
   slow        broadcasts to connections some of which never read, compared
               with the same without those
+  bursts      clients leave much in the server's memory, and go: MiB more than
+              before that the server has 5 s after each of 8 rounds; --row
+              NAME chooses: unfinished, whole or unread messages, with
+              engine.io posts of tiny packets and polls without a reader
 
 SERVER
   --url URL           a server that runs already, on this machine
@@ -42,16 +46,20 @@ OPTIONS (defaults in parentheses)
                       all is ready and then a websocket; polling, with two
                       connections for each client, one polls and one posts
                       (websocket)
-  --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50)
+  --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50,
+                      bursts 100, 30 that post, 50 that poll)
   --in-flight N       messages on their way per connection (1)
   --bytes N           characters of a message (64; broadcast 128; slow 16384)
   --seconds S         measured time (2)
   --warm-up S         time before that (0.5)
-  --messages N        echo, connect: so many in all, instead of --seconds
+  --messages N        echo, connect: so many in all, instead of --seconds;
+                      idle: so many for each connection first (0)
   --broadcasts N      broadcast: so many in all, instead of --seconds
   --burst N           broadcasts per round (1; slow 8)
   --slow N            slow: connections that never read (5)
-  --megabytes N       slow: broadcast to each connection (24)
+  --megabytes N       slow: broadcast to each connection (24); bursts: what
+                      each client sends (10; unread 20, posts 0.3, polls 8)
+  --runs N            bursts: rounds (8)
 
 compare
   --ours COMMAND      the server under test (left out: its columns are empty)

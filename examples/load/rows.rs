@@ -122,6 +122,19 @@ pub const ROWS: &[Row] = &[
         third: Third::Bare,
     },
     Row {
+        name: "idle-echoed",
+        what: "RSS per connection after one echo, at 2,000",
+        wanted: "<= 13 RSS; aim 11",
+        mode: idle::run,
+        set: |options| {
+            options.connections = Some(2000);
+            options.messages = Some(1);
+        },
+        metrics: IDLE,
+        fresh: true,
+        third: Third::Bare,
+    },
+    Row {
         name: "slow",
         what: "5 of 50 sparks never read, 24 MB each",
         wanted: ">= 0.9; aim 0.97",
