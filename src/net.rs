@@ -48,6 +48,13 @@ impl Stream {
         }
     }
 
+    /// Whether something is there to be read, be it the end of the stream; never
+    /// blocks.
+    pub(crate) fn has_unread(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        !matches!(rustix::net::recv(self, &mut [0; 1][..], flags), Err(rustix::io::Errno::AGAIN))
+    }
+
     /// Hands as much as the kernel takes at once to the socket; never blocks.
     /// `Ok(0)` says that the socket is full.
     pub(crate) fn offer(&self, bytes: &[u8]) -> io::Result<usize> {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use primus::{Ended, ManualClock, Primus};
 
@@ -454,4 +454,60 @@ fn a_post_on_the_way_over() {
     socket.close();
     drop((client, posting));
     baseline.wait();
+}
+
+/// What the client sends on the WebSocket, and then a request on another
+/// connection: on threads of their own they were handled in any order.
+#[test]
+fn no_request_overtakes_what_was_sent_on_the_websocket_before() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    for round in 0..60 {
+        let mut client = Client::open(server.addr);
+        let mut socket = client.socket();
+        if round % 2 == 0 {
+            socket.text("2probe");
+            socket.text("5");
+        } else {
+            socket.send(&[masked(FIN | TEXT, b"2probe"), masked(FIN | TEXT, b"5")].concat());
+        }
+        match round % 3 {
+            0 => {
+                client.ask_poll();
+                let answer = client.get.read_response();
+                assert_eq!((answer.status, &*answer.body), (400, MISMATCH));
+            }
+            1 => {
+                let answer = client.send(&["4\"x\""]);
+                assert_eq!((answer.status, &*answer.body), (400, MISMATCH));
+            }
+            _ => drop(client.socket().expect_close(None)),
+        }
+        assert_eq!(socket.expect_text(), "3probe");
+        socket.text("4\"still there?\"");
+        assert_eq!(socket.expect_text(), "4\"still there?\"");
+        socket.close();
+    }
+    server.wait_empty();
+}
+
+/// It waits for what was sent before, not for what will be.
+#[test]
+fn requests_do_not_wait_for_a_websocket_that_is_silent() {
+    let _turn = shared();
+    let server = echo(Primus::builder());
+    let mut client = Client::open(server.addr);
+    let mut silent = client.socket();
+    let began = Instant::now();
+    for n in 0..20 {
+        client.say(&format!("4{n}"));
+        assert_eq!(client.poll(), [format!("4{n}")]);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5));
+    // Half a frame is something that was sent, and dealt with.
+    silent.send(&[0x81, 0x86]);
+    client.say("4\"x\"");
+    assert_eq!(client.poll(), ["4\"x\""]);
+    drop(silent);
+    client.close();
 }

@@ -6,8 +6,8 @@ mod polls;
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use super::EngineIo;
 use super::sessions::Sessions;
@@ -28,11 +28,15 @@ use crate::transformers::engine_io::{Carrier, Format, Revision};
 use crate::transformers::websockets::server::Connection;
 use crate::transformers::{Carried, Host, Session};
 
+/// How long a request waits for what the client has sent on the WebSocket that
+/// probes.
+const CATCH_UP: Duration = Duration::from_millis(500);
+
 /// A session and what belongs to it.
 ///
 /// | lock | guards | may take while held |
 /// |---|---|---|
-/// | `state` | the state machine, who is to be answered; answers are sent under it, without blocking | the inlet's, the timer's, that of the farewells |
+/// | `state` | the state machine, who is to be answered; answers are sent and the probe is peeked at under it, without blocking | the inlet's, the timer's, that of the farewells |
 ///
 /// The spark's outbox calls with its own lock held, so the spark is called
 /// only without `state`.
@@ -52,6 +56,8 @@ pub(super) struct Live {
     /// A message came on the WebSocket since the last tick.
     heard: AtomicBool,
     state: Mutex<State>,
+    /// What came on the WebSocket that probes is handled, or that is gone.
+    caught_up: Condvar,
 }
 
 struct State {
@@ -67,6 +73,8 @@ struct State {
     post: Option<Arc<Stream>>,
     /// The WebSocket that probes.
     probe: Option<Arc<Stream>>,
+    /// What was read from it is being handled.
+    probe_behind: bool,
     timer: Option<Key>,
     /// When it is set to.
     due: Option<Instant>,
@@ -175,6 +183,7 @@ impl Live {
                 polled_by: Weak::new(),
                 post: None,
                 probe: None,
+                probe_behind: false,
                 timer: None,
                 due: None,
                 posts: 0,
@@ -184,6 +193,7 @@ impl Live {
                 excused: false,
                 over_since: None,
             }),
+            caught_up: Condvar::new(),
         });
         live.sessions.insert(&live);
         live.watch_clock(&mut live.lock());
@@ -342,7 +352,7 @@ impl Live {
     /// A POST begins, on this connection.
     pub fn post(&self, stream: &Arc<Stream>, binary: bool) -> Result<(), Refusal> {
         self.fresh.store(false, Ordering::Relaxed);
-        let mut state = self.lock();
+        let mut state = self.lock_behind_probe();
         let todo = self.handle_locked(&mut state, Input::Post { binary });
         if todo.accepted {
             state.post = Some(stream.clone());
@@ -388,13 +398,43 @@ impl Live {
     /// A WebSocket is to take the polls' place.
     pub fn upgrade(&self, stream: &Arc<Stream>) -> Result<(), Refusal> {
         self.fresh.store(false, Ordering::Relaxed);
-        let mut state = self.lock();
+        let mut state = self.lock_behind_probe();
         let todo = self.handle_locked(&mut state, Input::Upgrade);
         if todo.accepted {
             state.probe = Some(stream.clone());
+            state.probe_behind = true;
         }
         drop(state);
         self.settle(todo).refused.map_or(Ok(()), Err)
+    }
+
+    /// Says whether what was read from a WebSocket that probes is still to be
+    /// handled.
+    pub fn catch_up(&self, stream: &Arc<Stream>, behind: bool) {
+        let mut state = self.lock();
+        if state.probe.as_ref().is_none_or(|probe| Arc::ptr_eq(probe, stream)) {
+            state.probe_behind = behind;
+            self.caught_up.notify_all();
+        }
+    }
+
+    /// Locks when all is handled that the client had sent on the WebSocket that
+    /// probes: else a request that it sent later, on another connection, could
+    /// overtake that.
+    fn lock_behind_probe(&self) -> MutexGuard<'_, State> {
+        let deadline = Instant::now() + CATCH_UP;
+        let mut state = self.lock();
+        while let Some(probe) = &state.probe
+            && (state.probe_behind || probe.has_unread())
+        {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.caught_up.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
     }
 
     /// A frame came on the WebSocket that probes.
@@ -471,6 +511,44 @@ impl Live {
         }
     }
 
+    /// The session's time has come. `spark_busy`: whether the spark's thread is,
+    /// and how often it has waited.
+    fn tick(&self, state: &mut State, spark_busy: (bool, u64)) -> Todo {
+        let (busy, moves) = match state.machine.carrier() {
+            Some(Carrier::Websocket) => spark_busy,
+            // What the client says next may have to wait for its POST.
+            _ => (state.post.is_some(), state.posts),
+        };
+        let stuck = std::mem::replace(&mut state.moves, moves) == moves;
+        state.excused = busy && (stuck || !state.excused);
+        let excused = state.excused;
+        let mut todo = Todo::default();
+        let mut effects = Vec::new();
+        let now = self.host.timer().now();
+        if self.heard.swap(false, Ordering::Relaxed) {
+            state.machine.handle(Input::Packet(Ok(Packet::Noop)), now, &mut effects);
+        }
+        state.machine.handle(Input::Tick { excused }, now, &mut effects);
+        self.apply(state, effects, &mut todo);
+        todo
+    }
+
+    /// Does what was due before now, which the timer's thread may not have come
+    /// to: a poll is no sign of life, and gets the answer that is right now.
+    fn tick_if_due(&self) {
+        let is_due = |state: &State, now| state.machine.deadline().is_some_and(|at| at <= now);
+        if is_due(&self.lock(), self.host.timer().now()) {
+            let spark_busy = self.spark.get().map_or((false, 0), |spark| spark.busy());
+            let mut state = self.lock();
+            let todo = match is_due(&state, self.host.timer().now()) {
+                true => self.tick(&mut state, spark_busy),
+                false => return,
+            };
+            drop(state);
+            self.settle(todo);
+        }
+    }
+
     /// The spark is done with it.
     pub fn over(&self) {
         self.handle(Input::Lost(CloseReason::lost("the spark has ended")));
@@ -493,22 +571,7 @@ impl Task for Live {
         let spark_busy = self.spark.get().map_or((false, 0), |spark| spark.busy());
         let mut state = self.lock();
         state.due = None;
-        let (busy, moves) = match state.machine.carrier() {
-            Some(Carrier::Websocket) => spark_busy,
-            // What the client says next may have to wait for its POST.
-            _ => (state.post.is_some(), state.posts),
-        };
-        let stuck = std::mem::replace(&mut state.moves, moves) == moves;
-        state.excused = busy && (stuck || !state.excused);
-        let excused = state.excused;
-        let mut todo = Todo::default();
-        let mut effects = Vec::new();
-        let now = self.host.timer().now();
-        if self.heard.swap(false, Ordering::Relaxed) {
-            state.machine.handle(Input::Packet(Ok(Packet::Noop)), now, &mut effects);
-        }
-        state.machine.handle(Input::Tick { excused }, now, &mut effects);
-        self.apply(&mut state, effects, &mut todo);
+        let todo = self.tick(&mut state, spark_busy);
         drop(state);
         self.settle(todo);
         self.lock().due

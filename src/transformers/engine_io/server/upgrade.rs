@@ -4,16 +4,21 @@
 use std::net::Shutdown;
 use std::sync::Arc;
 
+use rustix::event::{PollFd, PollFlags};
+
 use super::live::{Live, Probed};
 use super::source::Incoming;
 use super::{EngineIo, wire};
+use crate::close::CloseReason;
 use crate::http;
-use crate::net::Stream;
+use crate::net::{Stream, poll};
 use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::websockets::packet::encode_close;
-use crate::transformers::websockets::server::{Accepted, Rfc6455, accept, turn_away};
+use crate::transformers::websockets::server::{
+    Accepted, Connection as WebSocket, Rfc6455, accept, turn_away,
+};
 use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
 
 /// Opens a session on a WebSocket.
@@ -58,19 +63,11 @@ pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
         return live.probe_lost(&stream);
     };
     let mut source = accepted.source;
-    let replies = Direct(&stream);
-    let reason = loop {
-        match source.buffered(&replies) {
-            Some(Inbound::Frame(frame)) => match live.probe(frame, &stream) {
-                Probed::Open => {}
-                Probed::Switch => return live.switch(stream.clone(), source),
-                Probed::Over => break None,
-            },
-            Some(Inbound::Alive) => {}
-            Some(Inbound::Closed(reason)) => break Some(reason),
-            None if matches!(source.wait(None), Ok(true)) => {}
-            None => break None,
-        }
+    let probed = converse(live, &stream, &mut source);
+    live.catch_up(&stream, false);
+    let reason = match probed {
+        Over::Switch => return live.switch(stream, source),
+        Over::Closed(reason) => reason,
     };
     live.probe_lost(&stream);
     let mut last = goodbye();
@@ -82,6 +79,40 @@ pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
     stream.shutdown(Shutdown::Write);
     // The client ends it; until then what it sends is thrown away.
     http::drain(&stream);
+}
+
+/// How a probe ended.
+enum Over {
+    /// It takes the polls' place.
+    Switch,
+    /// It is closed, by the client for this reason.
+    Closed(Option<CloseReason>),
+}
+
+/// Handles what comes on a WebSocket that probes.
+fn converse(live: &Live, stream: &Arc<Stream>, source: &mut WebSocket) -> Over {
+    let replies = Direct(stream);
+    loop {
+        match source.buffered(&replies) {
+            Some(Inbound::Frame(frame)) => match live.probe(frame, stream) {
+                Probed::Open => {}
+                Probed::Switch => return Over::Switch,
+                Probed::Over => return Over::Closed(None),
+            },
+            Some(Inbound::Alive) => {}
+            Some(Inbound::Closed(reason)) => return Over::Closed(Some(reason)),
+            None => {
+                // At any time what has come lies unread in the socket, or it is
+                // said that it is being handled.
+                live.catch_up(stream, false);
+                let readable = poll(&mut [PollFd::new(stream, PollFlags::IN)], None);
+                live.catch_up(stream, true);
+                if readable.is_err() || !matches!(source.wait(None), Ok(true)) {
+                    return Over::Closed(None);
+                }
+            }
+        }
+    }
 }
 
 /// Refuses an upgrade.

@@ -75,7 +75,7 @@ impl Heartbeat {
             Revision::V4 => State::Resting,
         };
         let mut heart = Heartbeat { interval, timeout, state, due: None, graced: false };
-        heart.due = heart.next(now);
+        heart.due = heart.next(now, now);
         heart
     }
 
@@ -99,7 +99,7 @@ impl Heartbeat {
             (State::Waiting { heard: false }, _) => self.state = State::Waiting { heard: true },
             (State::Resting | State::Waiting { heard: true }, _) => return Heard::Life,
         }
-        self.due = self.due.and(self.next(now));
+        self.due = self.due.and(self.next(now, now));
         match packet {
             Packet::Ping(_) => Heard::Ping,
             Packet::Pong(_) => Heard::Pong,
@@ -124,19 +124,21 @@ impl Heartbeat {
         if pings {
             self.state = State::Waiting { heard: false };
         }
-        self.due = self.next(now);
+        self.due = self.next(due, now);
         if pings { Tick::Ping(PacketRef::Ping("")) } else { Tick::Wait }
     }
 
-    /// When something is due after what happens now.
-    fn next(&self, now: Instant) -> Option<Instant> {
+    /// When something is due after what happens now and was to happen then. A
+    /// tick that comes late takes no more than a quarter of the client's time.
+    fn next(&self, then: Instant, now: Instant) -> Option<Instant> {
         let wait = match self.state {
             State::Listening => self.interval.saturating_add(self.timeout),
             State::Resting => self.interval,
             State::Waiting { .. } => self.timeout,
         };
         // A span of nothing would tick without end.
-        now.checked_add(wait.max(Duration::from_millis(1)))
+        let wait = wait.max(Duration::from_millis(1));
+        Some(then.checked_add(wait)?.max(now.checked_add(wait / 4 * 3)?))
     }
 }
 
@@ -234,12 +236,22 @@ mod tests {
     fn a_process_that_stood_still_gives_one_round_of_grace() {
         let (mut heart, at) = open(Revision::V4);
         assert_eq!(heart.tick(at(1_000), false), PING);
+        assert_eq!(heart.deadline(), Some(at(1_015)));
         assert_eq!(heart.tick(at(2_000), false), PING);
         assert_eq!(heart.tick(at(3_000), false), Tick::Dead);
 
         let (mut heart, at) = open(Revision::V3);
         assert_eq!(heart.tick(at(1_000), false), Tick::Wait);
         assert_eq!(heart.tick(at(1_045), false), Tick::Dead);
+    }
+
+    /// Late ticks added up: a client was dead later than its time was over.
+    #[test]
+    fn a_tick_that_comes_a_little_late_puts_nothing_off() {
+        let (mut heart, at) = open(Revision::V4);
+        assert_eq!(heart.tick(at(25) + Duration::from_millis(900), false), PING);
+        assert_eq!(heart.deadline(), Some(at(45)));
+        assert_eq!(heart.tick(at(45), false), Tick::Dead);
     }
 
     #[test]

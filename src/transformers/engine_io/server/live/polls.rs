@@ -54,7 +54,8 @@ impl Live {
     /// A poll; its number, unless it is refused.
     pub fn get(&self, held: Held) -> Result<u64, Refusal> {
         self.fresh.store(false, Ordering::Relaxed);
-        let mut state = self.lock();
+        self.tick_if_due();
+        let mut state = self.lock_behind_probe();
         if state.unsent.is_some() && state.polls() {
             // It asks again without having read the answer.
             let mut todo = Todo::default();

@@ -1,9 +1,9 @@
 use std::os::unix::net::UnixStream;
 
 use super::*;
-use crate::http::Refused;
+use crate::http::{Accepted, HeaderSet, Refused};
 use crate::limits::Limits;
-use crate::timer::{Clock, Timer};
+use crate::timer::{Clock, ManualClock, Timer};
 use crate::transformers::{Backlog, Opening};
 
 /// A server that serves nothing.
@@ -57,4 +57,31 @@ fn who_has_come_back_is_not_given_up() {
         // Room for the next round.
         second.post(&stream, false).unwrap();
     }
+}
+
+/// A poll that came when its client was dead already, and before the timer's
+/// thread had found that, was held.
+#[test]
+fn a_poll_finds_a_session_dead_whose_time_is_over() {
+    let clock = ManualClock::new();
+    let timer = Timer::start(Clock::Manual(clock.clone()), "timer", 64 << 10).unwrap();
+    // Nothing but the polls looks at the clock.
+    timer.stop();
+    let limits = Arc::new(Limits::default());
+    let host: Arc<dyn Host> = Arc::new(Nobody { limits: Limits::default(), timer });
+    let engine = EngineIo::new(Options::default());
+    let format = Format { revision: Revision::V3, b64: false, double: false };
+    let (live, _outlet) = Live::open(&engine, &host, format, None).unwrap();
+    let poll = || {
+        let (near, far) = UnixStream::pair().unwrap();
+        let accepted = Accepted::new(Arc::new(Stream::from(near)));
+        let mut connection = crate::http::Connection::new(accepted, limits.clone());
+        (live.get(connection.hold(&HeaderSet::default())), far)
+    };
+    let (held, _far) = poll();
+    held.unwrap();
+    clock.advance(Duration::from_secs(45));
+    let (refused, _far) = poll();
+    assert_eq!(refused.unwrap_err(), Refusal::UnknownSession);
+    assert!(engine.sessions.find(live.sid()).is_none());
 }
