@@ -170,7 +170,10 @@ fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
         "reconnect" => spark.end_options(EndOptions { reconnect: true }),
         "id" => drop(spark.write(spark.id())?),
         "query" => drop(spark.write(&object(spark.query()))?),
-        "headers" => drop(spark.write(&object(spark.headers()))?),
+        "headers" => {
+            let value = |name| (name, spark.request().header(name).unwrap_or_default());
+            spark.write(&object(spark.headers().map(|(name, _)| value(name))))?;
+        }
         "address" => {
             let address = spark.address();
             let fields = [

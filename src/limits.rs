@@ -29,8 +29,10 @@ pub struct Limits {
     /// Time in which a whole request body must have arrived. Beyond it: the
     /// connection is closed. Default 30 s.
     pub body_timeout: Duration,
-    /// Time that a keep-alive connection may be idle between two requests.
-    /// Beyond it: closed. Default 5 s, as Node.
+    /// Time that a keep-alive connection may be idle between two requests, as it
+    /// is announced, in whole seconds. A second beyond it, so that a request which
+    /// is on its way then is answered: closed. Zero: every connection is closed
+    /// after its first answer. Default 5 s, as Node.
     pub keep_alive: Duration,
     /// Largest request body in bytes that is read for the application's own
     /// pages. Beyond it: 413. Default 1 MiB.

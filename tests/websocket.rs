@@ -474,10 +474,6 @@ fn handshakes_that_are_refused() {
     for method in ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "FOO"] {
         assert_eq!(refused(&server, &handshake(method, &GOOD)).status, 405, "{method}");
     }
-    for upgrade in ["h2c", "websockets", "web socket", "TLS/1.0"] {
-        let response = refused(&server, &with("Upgrade", Some(upgrade)));
-        assert_eq!((response.status, &response.body[..]), (400, "Invalid Upgrade header"));
-    }
     let long = "A".repeat(8000) + "==";
     let keys = [
         "",
@@ -543,14 +539,6 @@ fn plain_requests_are_told_to_upgrade() {
     peer.shake("/primus", "");
     peer.text("1");
     assert_eq!(peer.expect_text(), "1");
-}
-
-#[test]
-fn http_1_0_cannot_upgrade() {
-    let _turn = shared();
-    let (server, _) = echo();
-    let request = with("", None).replace("HTTP/1.1", "HTTP/1.0");
-    assert_eq!(refused(&server, &request).status, 426);
 }
 
 #[test]

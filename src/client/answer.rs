@@ -30,9 +30,9 @@ impl Answer {
         Answer { status, fields, body: Vec::new() }
     }
 
-    /// The first header with this name.
-    pub fn header<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        self.fields.all(name).next()
+    /// The value of a header; several of one name are joined where they may be.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.fields.get(name)
     }
 
     /// What refused a handshake: the cause is `error` of a JSON body (Primus's)

@@ -50,6 +50,24 @@ impl Incoming for Listener {
     }
 }
 
+/// Connections that may wait to be accepted, of which the kernel allows no more
+/// than `net.core.somaxconn` (4,096 by default). The 128 of the standard library
+/// make most of a thousand clients that reconnect at once wait a second, until
+/// they try again.
+const WAITING: i32 = 4_096;
+
+impl Listener {
+    /// Prepares it for being accepted from, whoever made it.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        match self {
+            Listener::Tcp(tcp) => tcp.set_nonblocking(true)?,
+            Listener::Unix(unix) => unix.set_nonblocking(true)?,
+        }
+        // For a socket that listens already this changes the number alone.
+        Ok(rustix::net::listen(self, WAITING)?)
+    }
+}
+
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -73,17 +91,15 @@ struct Stop {
 
 impl Acceptor {
     /// Starts to accept; each connection is served by a call of `serve` on its
-    /// own thread. The listener may come in blocking or non-blocking mode; it
-    /// is made non-blocking, which a clone of it shares.
+    /// own thread. The listener may come in blocking or non-blocking mode and
+    /// with any number of connections that may wait; it is made non-blocking,
+    /// which a clone of it shares, and the number raised.
     pub(crate) fn start(
         listener: Listener,
         connections: Arc<Connections>,
         serve: impl Fn(Accepted) + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        match &listener {
-            Listener::Tcp(tcp) => tcp.set_nonblocking(true)?,
-            Listener::Unix(unix) => unix.set_nonblocking(true)?,
-        }
+        listener.prepare()?;
         Self::start_on(listener, connections, serve)
     }
 

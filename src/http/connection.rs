@@ -15,7 +15,7 @@ use super::held::Held;
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
-use super::wait::{after, read_until, wait};
+use super::wait::{after, is_ready, read_until, wait};
 use crate::limits::Limits;
 use crate::net::Stream;
 
@@ -30,6 +30,10 @@ const DRAIN: u64 = 4 << 10;
 /// overtake the answer.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 256 << 10;
+
+/// A kept connection is closed so much later than was announced: a request that
+/// its client sends at the last moment is still on its way then.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// A connection whose answer was given by another thread is closed when its
 /// client is silent for so long. It is more than the time between the
@@ -113,7 +117,7 @@ impl Connection {
         let mut timed = first;
         let mut deadline = match first {
             true => after(self.accepted.at, self.limits.head_timeout),
-            false => after(Instant::now(), self.limits.keep_alive),
+            false => after(Instant::now(), self.limits.keep_alive.saturating_add(ON_ITS_WAY)),
         };
         loop {
             match parse_request(&mut scan, self.unread(), &self.limits) {
@@ -134,6 +138,13 @@ impl Connection {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && !idle => {
                     return self.refuse(Bad { status: 408, text: "request head too slow" });
+                }
+                // It came at the very last moment.
+                Err(error)
+                    if error.kind() == io::ErrorKind::TimedOut && !timed && self.is_asked() =>
+                {
+                    timed = true;
+                    deadline = after(Instant::now(), self.limits.head_timeout);
                 }
                 Err(_) => break,
             }
@@ -198,9 +209,15 @@ impl Connection {
         // Until the answer is out, a panic in its reader ends the connection.
         self.closing = true;
         let printed = printing.print(response, &mut sink);
-        match printed {
+        match &printed {
             Ok(stays) => self.closing = !stays,
-            Err(_) => self.accepted.stream.shutdown(Shutdown::Both),
+            Err(error) => {
+                // Ours, of a body that was not what it should be.
+                if error.kind() == io::ErrorKind::Other {
+                    log::error!("an answer was cut: {error}");
+                }
+                self.accepted.stream.shutdown(Shutdown::Both);
+            }
         }
         printed.map(drop)
     }
@@ -310,6 +327,11 @@ impl Connection {
     fn close(&mut self) {
         self.closing = true;
         self.accepted.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Whether there is something to read.
+    fn is_asked(&self) -> bool {
+        is_ready(self.stream(), PollFlags::IN)
     }
 
     fn unread(&self) -> &[u8] {

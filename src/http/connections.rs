@@ -9,6 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+use crate::error::panic_text;
 use crate::net::Stream;
 
 /// A connection as it was accepted.
@@ -236,9 +237,9 @@ impl Connections {
 
     fn serve(&self, job: Job) {
         let Job { place, serve } = job;
-        if catch_unwind(AssertUnwindSafe(serve)).is_err() {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(serve)) {
             self.panicked.fetch_add(1, Relaxed);
-            log::error!("the thread of a connection panicked");
+            log::error!("the thread of a connection panicked: {}", panic_text(&*panic));
         }
         drop(place);
     }

@@ -11,10 +11,35 @@ use super::head::Bad;
 pub(crate) struct Fields {
     text: Box<str>,
     /// Ends of name and value in `text`; each part begins where the one before
-    /// it ends.
+    /// it ends. Behind the fields that were sent come those that were joined.
     ends: Box<[(u32, u32)]>,
+    sent: u32,
     lead: u32,
 }
+
+/// Fields of which the first counts if they are sent more than once: those of
+/// Node's `http`, with `Set-Cookie`, whose values cannot be joined.
+const SINGLE: [&str; 19] = [
+    "age",
+    "authorization",
+    "content-length",
+    "content-type",
+    "etag",
+    "expires",
+    "from",
+    "host",
+    "if-modified-since",
+    "if-unmodified-since",
+    "last-modified",
+    "location",
+    "max-forwards",
+    "proxy-authorization",
+    "referer",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "user-agent",
+];
 
 impl Fields {
     /// Copies the fields of a parsed head.
@@ -30,7 +55,39 @@ impl Fields {
             push_latin1(&mut text, header.value.trim_ascii());
             ends.push((name, offset(&text)?));
         }
-        Ok(Fields { text: text.into(), ends: ends.into(), lead })
+        let sent = ends.len() as u32;
+        let fields = Fields { text: text.into(), ends: ends.into(), sent, lead };
+        match fields.repeated() {
+            repeated if repeated.is_empty() => Ok(fields),
+            repeated => fields.joined(&repeated),
+        }
+    }
+
+    /// The values of each name that was sent more than once and may be joined.
+    fn repeated(&self) -> Vec<Vec<(&str, &str)>> {
+        let mut sorted: Vec<_> = self.iter().collect();
+        // Stable: the values of a name stay in their order.
+        sorted.sort_by_key(|(name, _)| *name);
+        let same = sorted.chunk_by(|one, next| one.0 == next.0);
+        same.filter(|same| same.len() > 1 && !SINGLE.contains(&same[0].0))
+            .map(<[_]>::to_vec)
+            .collect()
+    }
+
+    /// Adds the joined value of each of these names.
+    fn joined(&self, repeated: &[Vec<(&str, &str)>]) -> Result<Self, Bad> {
+        let mut text = self.text.to_string();
+        let mut ends = self.ends.to_vec();
+        for same in repeated {
+            let Some((name, _)) = same.first() else { continue };
+            let separator = if *name == "cookie" { "; " } else { ", " };
+            let values: Vec<_> = same.iter().map(|(_, value)| *value).collect();
+            text.push_str(name);
+            let end = offset(&text)?;
+            text.push_str(&values.join(separator));
+            ends.push((end, offset(&text)?));
+        }
+        Ok(Fields { text: text.into(), ends: ends.into(), ..*self })
     }
 
     /// The target or reason phrase.
@@ -38,8 +95,21 @@ impl Fields {
         self.part(0, self.lead)
     }
 
-    /// The fields as (lower-case name, value).
+    /// The fields as they were sent: (lower-case name, value).
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs().take(self.sent as usize)
+    }
+
+    /// The value of a name; case does not matter. If it was sent more than once,
+    /// the first of those that stand alone, or all of them joined.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        let is_it = |(n, _): &(&str, &str)| n.eq_ignore_ascii_case(name);
+        let mut joined = self.pairs().skip(self.sent as usize);
+        let value = joined.find(is_it).or_else(|| self.iter().find(is_it));
+        value.map(|(_, value)| value)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut from = self.lead;
         self.ends.iter().map(move |&(name, value)| {
             let start = std::mem::replace(&mut from, value);

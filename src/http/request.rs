@@ -101,10 +101,20 @@ impl Request {
         query::pairs(self.query())
     }
 
-    /// The value of the first header field of this name; case does not matter.
-    /// Bytes that are not ASCII are decoded as Latin-1, as Node does.
+    /// The value of a header field; case does not matter. Bytes that are not
+    /// ASCII are decoded as Latin-1, as Node does.
+    ///
+    /// Of a field that was sent more than once the values come joined, in the
+    /// order sent, as from Node: with `; ` those of `Cookie`, which HTTP/2 front
+    /// ends often split, with `, ` those of every other, as they are lists. But
+    /// the first alone counts of `Age`, `Authorization`, `Content-Type`, `ETag`,
+    /// `Expires`, `From`, `If-Modified-Since`, `If-Unmodified-Since`,
+    /// `Last-Modified`, `Location`, `Max-Forwards`, `Proxy-Authorization`,
+    /// `Referer`, `Retry-After`, `Server`, `Set-Cookie` and `User-Agent`. A
+    /// request with two of `Host`, `Content-Length` or `Transfer-Encoding` is
+    /// refused with 400. [`headers`](Self::headers) has each as it was sent.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.fields.get(name)
     }
 
     /// All header fields in the order received, as (lower-case name, value).
@@ -138,15 +148,21 @@ impl Request {
         let _ = self.address.set(address);
     }
 
-    /// Whether the client asks to leave HTTP on this connection: `Upgrade` is
-    /// there and `Connection` names it. A request with a body or of HTTP/1.0 is
-    /// never one; it is served as an ordinary request, as RFC 9110 section 7.8
-    /// allows or demands.
+    /// Whether the client asks for a WebSocket on this connection: `Upgrade`
+    /// lists `websocket`, and `Connection` lists `upgrade`. A request that offers
+    /// other protocols (`h2c`), or that has a body, is served as an ordinary
+    /// request, as RFC 9110 section 7.8 allows.
+    ///
+    /// A request of HTTP/1.0 is one too if it is a GET with a
+    /// `Sec-WebSocket-Key`. RFC 9110 would have `Upgrade` ignored there; but
+    /// nginx speaks HTTP/1.0 to servers unless it is told otherwise, passes such
+    /// handshakes on and understands the answer, and Node's servers accept them.
     pub fn is_upgrade(&self) -> bool {
         self.body == BodyLength::Known(0)
-            && self.version >= (1, 1)
-            && self.header("upgrade").is_some_and(|to| !to.is_empty())
             && self.fields.lists("connection", "upgrade")
+            && self.fields.lists("upgrade", "websocket")
+            && (self.version >= (1, 1)
+                || self.method == Method::Get && self.header("sec-websocket-key").is_some())
     }
 
     /// Whether the client will reuse the connection after the answer.

@@ -56,6 +56,12 @@ pub(super) fn wait(fd: impl AsFd, flags: PollFlags, deadline: Instant) -> io::Re
     }
 }
 
+/// Whether the descriptor is ready (or broken) now.
+pub(super) fn is_ready(fd: impl AsFd, flags: PollFlags) -> bool {
+    poll(&mut [PollFd::new(&fd, flags)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))
+        .is_ok_and(|n| n > 0)
+}
+
 /// `None`, which is for ever, for what no clock will reach.
 pub(super) fn timespec(time: Duration) -> Option<Timespec> {
     Timespec::try_from(time).ok()

@@ -190,7 +190,8 @@ impl Middleware {
     }
 
     /// Runs the layers. An answer when one of them does not let the exchange
-    /// pass: its own, its error's, or 500 when it panicked.
+    /// pass: its own, its error's, or 500 when it panicked. What is the fault of a
+    /// layer is for the caller to log.
     pub(crate) fn run(&self, exchange: &mut Exchange<'_>) -> Result<(), Answer> {
         for named in self.layers().iter() {
             if !named.enabled || !named.on.sees(exchange.is_upgrade()) {
@@ -198,10 +199,8 @@ impl Middleware {
             }
             match catch_unwind(AssertUnwindSafe(|| (named.layer)(exchange))) {
                 Ok(Ok(Flow::Next)) => {}
-                Ok(Ok(Flow::Respond(response))) => return Err(Answer { response, panic: None }),
-                Ok(Err(error)) => {
-                    return Err(Answer { response: error.response(500), panic: None });
-                }
+                Ok(Ok(Flow::Respond(response))) => return Err(Answer { response, failure: None }),
+                Ok(Err(error)) => return Err(Answer::failed(&named.name, &error)),
                 Err(payload) => return Err(Answer::panicked(&named.name, &*payload)),
             }
         }
@@ -245,16 +244,31 @@ impl fmt::Debug for Middleware {
 pub(crate) struct Answer {
     /// The answer; for an upgrade, to be sent in the raw form.
     pub(crate) response: ResponseBox,
-    /// The message when the layer panicked.
-    pub(crate) panic: Option<String>,
+    /// What went wrong, if it is the layer that is at fault and not the client.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// The failure of a layer, for the log.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) panicked: bool,
+    pub(crate) text: String,
 }
 
 impl Answer {
+    /// An error that is answered with 500 or above is the server's own.
+    fn failed(name: &str, error: &HttpError) -> Self {
+        let response = error.response(500);
+        let own = response.status_code().0 >= 500;
+        let text = || format!("the middleware layer {name:?} failed: {error}");
+        let failure = own.then(|| Failure { panicked: false, text: text() });
+        Answer { response, failure }
+    }
+
     fn panicked(name: &str, payload: &(dyn Any + Send)) -> Self {
-        let text = panic_text(payload);
-        log::error!("the middleware layer {name:?} panicked: {text}");
+        let text = format!("the middleware layer {name:?} panicked: {}", panic_text(payload));
         let response = HttpError::new(500, "Internal Server Error").response(500);
-        Answer { response, panic: Some(text) }
+        Answer { response, failure: Some(Failure { panicked: true, text }) }
     }
 }
 

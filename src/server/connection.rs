@@ -45,8 +45,16 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) {
     let connection = Box::new(http::Connection::new(accepted, server.limits.clone()));
     // Called from here, with nothing of HTTP left on the stack: whatever depth
     // is reached stays resident for as long as the thread lives.
-    if let Some(opening) = converse(server, connection) {
-        life::run(server, opening);
+    let opening = catch_unwind(AssertUnwindSafe(|| converse(server, connection)));
+    match opening {
+        Ok(Some(opening)) => life::run(server, opening),
+        Ok(None) => {}
+        // The readers of bodies are the application's too.
+        Err(panic) => {
+            server.metrics.panics.add(1);
+            let text = format!("a request could not be answered: {}", panic_text(&*panic));
+            server.log(log::Level::Error, &text);
+        }
     }
 }
 
@@ -112,7 +120,11 @@ fn answer(
             server.transformer.request(&host, passed).into()
         }
         Err(answer) => {
-            server.metrics.panics.add(usize::from(answer.panic.is_some()));
+            if let Some(failure) = &answer.failure {
+                server.metrics.panics.add(usize::from(failure.panicked));
+                let text = format!("{}: {}", request.path(), failure.text);
+                server.log(log::Level::Error, &text);
+            }
             if is_upgrade {
                 server.count_refusal(&answer.response);
                 connection.refuse_upgrade(answer.response, &headers);

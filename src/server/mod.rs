@@ -238,7 +238,10 @@ impl Primus {
         self.listen_on(TcpListener::bind(address)?)
     }
 
-    /// Serves everybody who connects to a listener of the application's.
+    /// Serves everybody who connects to a listener of the application's. As many
+    /// connections as with [`listen`](Self::listen) may wait to be accepted, 4,096
+    /// if the kernel allows them (`net.core.somaxconn`): the number that the
+    /// listener was made with is raised.
     ///
     /// # Errors
     /// As [`listen`](Self::listen).

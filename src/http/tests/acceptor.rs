@@ -56,6 +56,36 @@ fn accepts_and_ends() {
     }
 }
 
+/// Of a thousand that come at once nobody waits for a second attempt, whoever
+/// made the listener.
+#[test]
+fn many_may_wait_to_be_accepted() {
+    const CROWD: usize = 600;
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let tcp = Listener::Tcp(tcp);
+    tcp.prepare().unwrap();
+    // Nobody accepts.
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(900));
+    let crowd: Vec<_> = (0..CROWD).map(connect).take_while(Result::is_ok).collect();
+    assert_eq!(crowd.len(), CROWD);
+
+    let path = std::env::temp_dir().join(format!("primus-crowd-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let unix = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&unix, 5).unwrap();
+    Listener::Unix(unix.try_clone().unwrap()).prepare().unwrap();
+    let connect = |_| {
+        let flags = rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;
+        let kind = rustix::net::SocketType::STREAM;
+        let client = rustix::net::socket_with(rustix::net::AddressFamily::UNIX, kind, flags, None)?;
+        rustix::net::connect(&client, &rustix::net::SocketAddrUnix::new(&path)?).map(|()| client)
+    };
+    let crowd: Vec<_> = (0..CROWD).map(connect).take_while(Result::is_ok).collect();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(crowd.len(), CROWD);
+}
+
 #[test]
 fn accepts_on_unix_sockets() {
     let path = std::env::temp_dir().join(format!("primus-{}.sock", std::process::id()));

@@ -1,5 +1,7 @@
 //! Several requests on one connection.
 
+use std::time::Instant;
+
 use super::*;
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -81,6 +83,35 @@ fn an_idle_connection_is_closed_without_an_answer() {
     assert!(server.join().unwrap().is_empty());
 }
 
+/// The announced time is that of the client's clock, and a request is on its way
+/// for a while.
+#[test]
+fn a_connection_stays_open_for_a_second_more_than_announced() {
+    let limits = Limits { keep_alive: Duration::from_millis(50), ..Limits::default() };
+    let second = Duration::from_secs(1);
+    let in_time = (0..20).any(|_| {
+        let (mut client, connection) = connected(&limits);
+        let server = serve(connection, path);
+        client.write_all(GET.as_bytes()).unwrap();
+        let start = Instant::now();
+        assert_eq!(status(&answer(&mut client)), 200);
+        std::thread::sleep(second / 2);
+        let late = client.write_all(GET.as_bytes());
+        // The machine may have been busy with something else.
+        let in_time = start.elapsed() < second;
+        let start = Instant::now();
+        if in_time {
+            late.unwrap();
+            assert_eq!(status(&answer(&mut client)), 200);
+        }
+        rest(&mut client);
+        server.join().unwrap();
+        assert!(!in_time || start.elapsed() >= second, "closed after {:?}", start.elapsed());
+        in_time
+    });
+    assert!(in_time);
+}
+
 #[test]
 fn without_keep_alive_every_answer_closes() {
     let limits = Limits { keep_alive: Duration::ZERO, ..Limits::default() };
@@ -123,7 +154,7 @@ fn continue_is_not_sent_when_nobody_asks() {
 #[test]
 fn what_follows_an_upgrade_is_kept() {
     let (mut client, mut connection) = connected(&Limits::default());
-    let head = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n";
+    let head = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     client.write_all(format!("{head}frames").as_bytes()).unwrap();
     let Next::Request(request) = connection.next_request() else { panic!() };
     assert!(request.is_upgrade());

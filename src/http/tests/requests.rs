@@ -73,11 +73,56 @@ fn cve_2023_31125_hostile_queries_never_fail() {
 #[test]
 fn headers_are_found_by_any_case() {
     let request = with("X-Token: one\r\nx-token: two\r\nAccept: a, ,b\r\nACCEPT: c");
-    assert_eq!(request.header("X-TOKEN"), Some("one"));
+    assert_eq!(request.header("X-TOKEN"), Some("one, two"));
     assert_eq!(request.header("missing"), None);
     assert_eq!(request.header_list("accept").collect::<Vec<_>>(), ["a", "b", "c"]);
     let names: Vec<_> = request.headers().map(|(name, _)| name).collect();
     assert_eq!(names, ["host", "x-token", "x-token", "accept", "accept"]);
+}
+
+#[test]
+fn fields_that_are_sent_more_than_once_are_joined_or_the_first_counts() {
+    let twice = |name: &str| {
+        let lower = name.to_ascii_lowercase();
+        let request = with(&format!("{name}: a=1\r\nOther: z\r\n{lower}: \r\n{lower}: b"));
+        request.header(name).map(str::to_owned)
+    };
+    for list in ["Accept", "X-Forwarded-For", "Via", "Sec-WebSocket-Protocol", "Upgrade", "X-Any"] {
+        assert_eq!(twice(list).as_deref(), Some("a=1, , b"), "{list}");
+    }
+    assert_eq!(twice("Cookie").as_deref(), Some("a=1; ; b"));
+    // Those whose duplicates Node's documentation calls discarded.
+    for single in [
+        "Age",
+        "Authorization",
+        "Content-Type",
+        "ETag",
+        "Expires",
+        "From",
+        "If-Modified-Since",
+        "If-Unmodified-Since",
+        "Last-Modified",
+        "Location",
+        "Max-Forwards",
+        "Proxy-Authorization",
+        "Referer",
+        "Retry-After",
+        "Server",
+        "Set-Cookie",
+        "User-Agent",
+    ] {
+        assert_eq!(twice(single).as_deref(), Some("a=1"), "{single}");
+    }
+    // What was sent is there too, and nothing else.
+    let request = with("B: 1\r\nCookie: x\r\nB: 2\r\nCookie: y\r\nC: 3");
+    let all: Vec<_> = request.headers().collect();
+    let sent =
+        [("host", "a"), ("b", "1"), ("cookie", "x"), ("b", "2"), ("cookie", "y"), ("c", "3")];
+    assert_eq!(all, sent);
+    assert_eq!(
+        ["B", "cookie", "c"].map(|name| request.header(name)),
+        [Some("1, 2"), Some("x; y"), Some("3"),]
+    );
 }
 
 #[test]
@@ -91,13 +136,17 @@ fn upgrades_are_recognised() {
     let table = [
         ("Connection: Upgrade\r\nUpgrade: websocket", true),
         ("Connection: keep-alive, upgrade\r\nUpgrade: websocket", true),
-        ("Connection: keep-alive\r\nConnection: UPGRADE\r\nUpgrade: h2c", true),
+        ("Connection: keep-alive\r\nConnection: UPGRADE\r\nUpgrade: WebSocket", true),
+        ("Connection: Upgrade\r\nUpgrade: h2c, websocket", true),
+        ("Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket", true),
+        ("Connection: Upgrade\r\nUpgrade: h2c", false),
+        ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: ", false),
         ("Connection: Upgrade", false),
         ("Upgrade: websocket", false),
         ("Connection: xupgrade\r\nUpgrade: websocket", false),
         ("Connection: Upgrade\r\nUpgrade:", false),
-        ("Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3", false),
-        ("Connection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked", false),
+        ("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3", false),
+        ("Connection: Upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked", false),
         ("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0", true),
     ];
     for (headers, upgrade) in table {

@@ -118,10 +118,38 @@ fn a_panicking_layer_is_a_500_for_its_exchange_alone() {
     let hit = request("GET /panic", "");
     let mut exchange = Exchange::new(&hit, false);
     let answer = middleware.run(&mut exchange).unwrap_err();
-    assert_eq!(answer.panic.as_deref(), Some("secret"));
+    let failure = answer.failure.unwrap();
+    assert_eq!(failure.text, r#"the middleware layer "moody" panicked: secret"#);
+    assert!(failure.panicked);
     let outcome = run(&middleware, &hit, false);
     assert_eq!((outcome.status, outcome.body.contains("secret")), (Some(500), false));
     assert_eq!(run(&middleware, &request("GET /calm", ""), false).status, None);
+}
+
+#[test]
+fn an_error_is_the_layers_failure_unless_it_blames_the_client() {
+    for (error, failed) in [
+        (HttpError::new(400, "x"), false),
+        (HttpError::new(401, "x"), false),
+        (HttpError::new(499, "x"), false),
+        (HttpError::new(500, "x"), true),
+        (HttpError::new(503, "x"), true),
+        (HttpError::from("x"), true),
+    ] {
+        let middleware = Middleware::new();
+        let text = format!("the middleware layer \"mw\" failed: {error}");
+        middleware.use_layer("mw", On::Both, move |_| Err(error.clone()));
+        let hit = request("GET /primus", "");
+        let failure = middleware.run(&mut Exchange::new(&hit, false)).unwrap_err().failure;
+        assert_eq!(failure, failed.then_some(Failure { panicked: false, text }));
+    }
+    // An authorization refuses with what names no status.
+    let authorization = Authorization::default();
+    authorization.set(|_| Err(HttpError::from("who are you?")));
+    let middleware = Defaults { authorization, ..defaults() }.middleware();
+    let hit = request("GET /primus", "");
+    let answer = middleware.run(&mut Exchange::new(&hit, false)).unwrap_err();
+    assert_eq!((answer.response.status_code().0, answer.failure), (401, None));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn serve(mut connection: Connection, middleware: &Middleware) {
             false => {
                 let body = &b"app-fallthrough"[..];
                 let response = Response::new(404.into(), vec![], body, None, None).boxed();
-                Err(Answer { response, panic: None })
+                Err(Answer { response, failure: None })
             }
         };
         let (headers, _) = exchange.into_parts();

@@ -52,8 +52,10 @@ pub(crate) struct Accepted {
     pub(crate) source: Box<Connection>,
 }
 
-/// Answers the handshake, and sends `first` with the answer. The longest message
-/// is `max_length` bytes. `None`: it was refused.
+/// Answers the handshake, and sends `first` right behind the answer, in a send
+/// of its own, as Node does: clients that await `open` before they listen for
+/// messages miss what comes in one piece with the answer. The longest message is
+/// `max_length` bytes. `None`: it was refused.
 pub(crate) fn accept(
     host: &dyn Host,
     passed: Box<Passed>,
@@ -69,7 +71,10 @@ pub(crate) fn accept(
     };
     let Passed { request, extensions, mut connection, .. } = *passed;
     let answer = switching(&accept, request.header("sec-websocket-protocol"));
-    connection.send(&[answer.as_bytes(), first].concat()).ok()?;
+    connection.send(answer.as_bytes()).ok()?;
+    if !first.is_empty() {
+        connection.send(first).ok()?;
+    }
     let (stream, leftover) = connection.into_parts();
     let mut decoder = Decoder::new(Role::Server, max_length);
     decoder.feed(&leftover);
@@ -95,9 +100,6 @@ pub(crate) fn turn_away(host: &dyn Host, mut passed: Box<Passed>, close: &[u8]) 
 fn check(request: &Request) -> Result<&str, ResponseBox> {
     if *request.method() != Method::Get {
         return Err(http::text(405, "Invalid HTTP method"));
-    }
-    if !request.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
-        return Err(http::text(400, "Invalid Upgrade header"));
     }
     let key = only(request, "sec-websocket-key").unwrap_or_default();
     if !is_key(key) {

@@ -1,0 +1,7 @@
+//! HTTP as applications, proxies and strangers meet it, over real sockets.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod failures;
+mod upgrades;
