@@ -296,6 +296,11 @@ impl Connection {
         Sink::new(&self.accepted.stream, &self.limits).write_all(bytes)
     }
 
+    /// Gives the peer a moment to take what was sent; less if it says something.
+    pub(crate) fn await_peer(&self, time: Duration) {
+        let _ = wait(self.stream(), PollFlags::IN, after(Instant::now(), time));
+    }
+
     /// Sends these bytes and closes.
     pub(crate) fn finish(&mut self, bytes: &[u8]) {
         match self.send(bytes) {

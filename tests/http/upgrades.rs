@@ -1,5 +1,7 @@
 //! Which requests become WebSockets.
 
+use std::io::Read;
+
 use primus::Primus;
 
 use crate::common::*;
@@ -101,4 +103,22 @@ fn offers_of_other_protocols_are_ignored() {
     let line = "GET /primus/?EIO=4&transport=polling";
     let answer = server.connect().ask(&request("1.1", line, "Upgrade", Some("h2c")));
     assert_eq!((answer.status, &answer.body[..2]), (200, "0{"));
+}
+
+/// As from Node: clients that await `open`, and listen for messages then, miss
+/// what they read in one piece with the answer to the handshake.
+#[test]
+fn the_first_packet_is_not_in_one_piece_with_the_answer() {
+    let _turn = shared();
+    let server = server("engine.io");
+    let alone = (0..50).any(|_| {
+        let mut peer = server.connect();
+        let handshake = upgrade("/primus/?EIO=4&transport=websocket", "");
+        peer.send(&handshake);
+        let mut piece = [0; 4096];
+        let length = peer.stream.read(&mut piece).unwrap();
+        // A busy machine may show both at once even so.
+        piece[..length].ends_with(b"\r\n\r\n")
+    });
+    assert!(alone);
 }
