@@ -58,22 +58,26 @@ fn address(spark: &Spark) -> usize {
 /// Makes a spark of an accepted connection and lives its life.
 pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
     let _left = Left;
-    let (spark, source, admitted) = admit(server, opening, None);
+    let Admitted { spark, source, known } = admit(server, opening, None);
     SOURCE.set(Some(Current { source, corked: false, closed: false }));
-    if admitted {
-        OWN.set(address(&spark));
-        whole(server, &spark);
-    } else {
+    if !known {
         turn_away(&spark);
+    } else if spark.outbox().is_lost() {
+        // The client left before it was answered: nobody was there.
+        server.metrics.disconnected(server.options.transformer);
+        abandon(&spark);
+    } else {
+        OWN.set(address(&spark));
+        whole(&spark);
     }
 }
 
 /// Lives the life of a spark that was admitted elsewhere.
-pub(super) fn carry(server: &Server, spark: &Spark, source: Box<dyn Source>) {
+pub(super) fn carry(spark: &Spark, source: Box<dyn Source>) {
     let _left = Left;
     SOURCE.set(Some(Current { source, corked: false, closed: false }));
     OWN.set(address(spark));
-    whole(server, spark);
+    whole(spark);
 }
 
 /// The thread is nobody's again when dropped, also by a panic: it may serve
@@ -87,8 +91,7 @@ impl Drop for Left {
     }
 }
 
-fn whole(server: &Server, spark: &Spark) {
-    server.metrics.connected(server.options.transformer);
+fn whole(spark: &Spark) {
     spark.start_heart();
     live(spark);
     finish(spark);
@@ -104,14 +107,22 @@ fn live(spark: &Spark) {
     });
 }
 
-/// Makes and registers a spark; false when it cannot be. Generators of ids may
+/// A spark that was made.
+pub(super) struct Admitted {
+    pub spark: Spark,
+    pub source: Box<dyn Source>,
+    /// It is registered; else it has no id.
+    pub known: bool,
+}
+
+/// Makes a spark, registers it and answers its handshake. Generators of ids may
 /// fail, panic or repeat themselves. `place` is that of a session's thread.
 #[inline(never)]
 pub(super) fn admit(
     server: &Arc<Server>,
     mut opening: Box<Opening>,
     place: Option<u64>,
-) -> (Spark, Box<dyn Source>, bool) {
+) -> Admitted {
     let given = opening.id.take();
     let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request, given)));
     let (id, fault) = match generated {
@@ -123,22 +134,27 @@ pub(super) fn admit(
         }
     };
     let carrier = opening.session.take();
+    let answer = std::mem::take(&mut opening.answer);
     let (spark, source) = Spark::open(server, id, opening);
-    if let Some(carrier) = carrier {
-        session::tell(&*carrier, &spark, place);
-    }
-    let fault = fault.or_else(|| {
-        let taken = !server.registry.insert(&spark);
-        taken.then(|| format!("`{}` is taken", spark.id()))
+    let known = spark.outbox().greet(&answer, || {
+        if let Some(carrier) = carrier {
+            session::tell(&*carrier, &spark, place);
+        }
+        let known = fault.is_none() && server.registry.insert(&spark);
+        if known {
+            server.metrics.connected(server.options.transformer);
+        }
+        known
     });
-    if let Some(fault) = fault {
-        server.log(log::Level::Error, &format!("no id for a connection: {fault}"));
-        return (spark, source, false);
-    }
-    if server.is_closing() {
+    if !known {
+        let fault = fault.unwrap_or_else(|| format!("`{}` is taken", spark.id()));
+        let text = format!("no id for a connection: {fault}");
+        server.log(log::Level::Error, &text);
+        server.tell_unheard(&text);
+    } else if server.is_closing() {
         spark.close(server.shutdown_reason());
     }
-    (spark, source, true)
+    Admitted { spark, source, known }
 }
 
 /// Closes the connection of a spark that was not admitted.

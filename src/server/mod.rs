@@ -18,7 +18,7 @@
 //!
 //! | lock | guards | may take while held |
 //! |---|---|---|
-//! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel, its session's lock |
+//! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel, its session's lock; the registry when the spark is registered |
 //! | `Spark`'s `heart` | heartbeat and timer keys of one spark | timer |
 //! | `Inbox::state` | received messages that wait | – |
 //! | `Registry::table` | the sparks by id | `Metrics`' tables |

@@ -349,6 +349,20 @@ impl Outbox {
         }
     }
 
+    /// Sends the answer to the handshake. Before the peer can know, `register`
+    /// makes the spark known, and whoever writes to it then comes behind the
+    /// answer. Gives what `register` gave.
+    pub fn greet(&self, answer: &[u8], register: impl FnOnce() -> bool) -> bool {
+        let mut state = self.lock();
+        let registered = register();
+        if !answer.is_empty() {
+            self.append(&mut state, answer);
+            // Large enough for the answer, which most writes are not.
+            state.cork = Vec::new();
+        }
+        registered
+    }
+
     /// Ends our direction of the socket once everything has gone out.
     pub fn fin(&self) {
         let mut state = self.lock();

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use crate::close::{CloseReason, Ended};
 use crate::http::Refused;
 use crate::net::Stream;
+use crate::server::life::Admitted;
 use crate::server::spark::{self, Spark};
 use crate::server::{Inner as Server, connection, life};
 use crate::transformers::{Carried, Opening, Session};
@@ -17,17 +18,18 @@ use crate::transformers::{Carried, Opening, Session};
 /// Makes the spark of a session and starts its life.
 pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Refused> {
     let place = server.connections.enter(None)?;
-    let (spark, source, admitted) = life::admit(server, opening, Some(place.id()));
-    if !admitted {
+    let Admitted { spark, source, known } = life::admit(server, opening, Some(place.id()));
+    if !known {
         life::abandon(&spark);
         return Err(Refused::Closed);
     }
     let (host, lived) = (server.clone(), spark.clone());
     let spawned = server.connections.occupy(place, move || {
         connection::enter(&host);
-        life::carry(&host, &lived, source);
+        life::carry(&lived, source);
     });
     if spawned.is_err() {
+        server.metrics.disconnected(server.options.transformer);
         life::abandon(&spark);
     }
     spawned

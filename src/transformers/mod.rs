@@ -79,8 +79,8 @@ pub(crate) trait Transformer: Send + Sync {
     /// if it can take another.
     fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Connection>>;
 
-    /// Takes an upgrade below the pathname and answers it. `None`: it was
-    /// refused, or has become part of a session that has a thread already.
+    /// Takes an upgrade below the pathname, and says how to answer it. `None`: it
+    /// was refused, or has become part of a session that has a thread already.
     fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>>;
 
     /// Whether the request belongs to a session that is open. Such requests are
@@ -170,6 +170,9 @@ pub(crate) struct Opening {
     pub extensions: Extensions,
     /// Where the outbox writes to.
     pub sink: Sink,
+    /// What tells the client that it is connected, to be sent when the server
+    /// knows the spark; empty where it is told otherwise.
+    pub answer: Vec<u8>,
     /// How messages are written on its socket.
     pub wire: &'static dyn Wire,
     /// Where messages come from.
@@ -220,7 +223,7 @@ pub(crate) trait Polled: Send + Sync {
 /// A protocol's session, as the spark that it carries sees it.
 pub(crate) trait Session: Send + Sync {
     /// The spark is there. It is told before any message of it is handled or
-    /// written.
+    /// written, with the outbox locked, so it calls nothing of its spark's.
     fn opened(&self, spark: Arc<dyn Carried>);
 }
 

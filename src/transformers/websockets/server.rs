@@ -29,12 +29,13 @@ impl Transformer for Websockets {
     }
 
     fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>> {
-        let Accepted { request, extensions, stream, source } =
-            accept(&**host, passed, host.max_length(), b"")?;
+        let Accepted { request, extensions, answer, stream, source } =
+            accept(&**host, passed, host.max_length())?;
         Some(Box::new(Opening {
             request,
             extensions,
             sink: Sink::Socket(stream),
+            answer,
             wire: &Rfc6455,
             source,
             revision: None,
@@ -48,6 +49,8 @@ impl Transformer for Websockets {
 pub(crate) struct Accepted {
     pub(crate) request: Request,
     pub(crate) extensions: Extensions,
+    /// The answer to the handshake, unless it is sent.
+    pub(crate) answer: Vec<u8>,
     pub(crate) stream: Arc<Stream>,
     pub(crate) source: Box<Connection>,
 }
@@ -59,34 +62,52 @@ pub(crate) struct Accepted {
 /// busy machine does not get round to them.
 const TAKEN: Duration = Duration::from_millis(5);
 
-/// Answers the handshake, and sends `first` a moment later, in a send of its own.
-/// The longest message is `max_length` bytes. `None`: it was refused.
-pub(crate) fn accept(
+/// Takes a handshake and leaves the answer to the caller. The longest message is
+/// `max_length` bytes. `None`: it was refused.
+pub(crate) fn accept(host: &dyn Host, passed: Box<Passed>, max_length: usize) -> Option<Accepted> {
+    let (passed, answer) = look_at(host, passed)?;
+    Some(taken(host, passed, max_length, answer))
+}
+
+/// [`accept`], answered at once, and with a moment for the client when a message
+/// `follows` at once. `None` also when the client is gone.
+pub(crate) fn answer(
     host: &dyn Host,
     passed: Box<Passed>,
     max_length: usize,
-    first: &[u8],
+    follows: bool,
 ) -> Option<Accepted> {
-    let accept = match check(&passed.request) {
-        Ok(key) => accept_key(key),
+    let (mut passed, answer) = look_at(host, passed)?;
+    passed.connection.send(&answer).ok()?;
+    if follows {
+        passed.connection.await_peer(TAKEN);
+    }
+    Some(taken(host, passed, max_length, Vec::new()))
+}
+
+/// Checks a handshake, and says how to answer it.
+fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Vec<u8>)> {
+    match check(&passed.request) {
+        Ok(key) => {
+            let protocols = passed.request.header("sec-websocket-protocol");
+            let answer = switching(&accept_key(key), protocols).into_bytes();
+            Some((passed, answer))
+        }
         Err(refusal) => {
             passed.refuse(host, refusal);
-            return None;
+            None
         }
-    };
-    let Passed { request, extensions, mut connection, .. } = *passed;
-    let answer = switching(&accept, request.header("sec-websocket-protocol"));
-    connection.send(answer.as_bytes()).ok()?;
-    if !first.is_empty() {
-        connection.await_peer(TAKEN);
-        connection.send(first).ok()?;
     }
+}
+
+fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, answer: Vec<u8>) -> Accepted {
+    let Passed { request, extensions, connection, .. } = *passed;
     let (stream, leftover) = connection.into_parts();
     let mut decoder = Decoder::new(Role::Server, max_length);
     decoder.feed(&leftover);
     let controls = ControlBudget::new(host.limits().control_frames);
     let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
-    Some(Accepted { request, extensions, stream, source })
+    Accepted { request, extensions, answer, stream, source }
 }
 
 /// Answers the handshake and closes at once, with this close frame.

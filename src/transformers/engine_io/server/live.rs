@@ -500,11 +500,11 @@ impl Live {
     }
 
     /// Ends the session if its client has still not come back.
-    pub fn give_up_fresh(&self) {
+    pub fn give_up_fresh(&self, why: &str) {
         let mut state = self.lock();
         // Who comes from now on needs the lock to be served.
         if self.is_fresh() {
-            let gone = CloseReason::lost("too many sessions that nobody polls");
+            let gone = CloseReason::lost(why);
             let todo = self.handle_locked(&mut state, Input::Lost(gone));
             drop(state);
             self.settle(todo);

@@ -38,6 +38,7 @@ pub(super) fn open(
         request,
         extensions,
         sink: Sink::Poll(live.clone()),
+        answer: Vec::new(),
         wire: wire::wire(format),
         source: Box::new(Incoming::polls(live.clone(), outlet)),
         revision: Some(format.revision.number()),
@@ -55,10 +56,14 @@ pub(super) fn open(
         return Some(connection);
     }
     if let Some(oldest) = engine.sessions.count_fresh(&live, host.limits().fresh_sessions) {
-        oldest.give_up_fresh();
+        oldest.give_up_fresh("too many sessions that nobody polls");
     }
     let (content, body) = live.payload(&[PacketRef::Open(&live.handshake(true))]);
-    connection.reply(content.mime(), body, &headers).ok()?;
+    if connection.reply(content.mime(), body, &headers).is_err() {
+        // Nobody knows the session.
+        live.give_up_fresh("the handshake could not be answered");
+        return None;
+    }
     Some(connection)
 }
 

@@ -17,7 +17,7 @@ use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::websockets::packet::encode_close;
 use crate::transformers::websockets::server::{
-    Accepted, Connection as WebSocket, Rfc6455, accept, turn_away,
+    Accepted, Connection as WebSocket, Rfc6455, answer, turn_away,
 };
 use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
 
@@ -32,18 +32,19 @@ pub(super) fn open(
         passed.refuse(&**host, http::text(500, "Internal Server Error"));
         return None;
     };
-    // The first packet goes with the handshake: nothing may come before it.
-    let mut first = Vec::new();
-    wire::wire(format).put(PacketRef::Open(&live.handshake(false)), &mut first);
-    let Some(accepted) = accept(&**host, passed, live.max_length(), &first) else {
+    let Some(accepted) = answer(&**host, passed, live.max_length(), true) else {
         live.over();
         return None;
     };
-    let Accepted { request, extensions, stream, source } = accepted;
+    let Accepted { request, extensions, stream, source, .. } = accepted;
+    // Nothing may come before the first packet, which tells the client of `open`.
+    let mut first = Vec::new();
+    wire::wire(format).put(PacketRef::Open(&live.handshake(false)), &mut first);
     Some(Box::new(Opening {
         request,
         extensions,
         sink: Sink::Socket(stream),
+        answer: first,
         wire: wire::wire(format),
         source: Box::new(Incoming::socket(live.clone(), source)),
         revision: Some(format.revision.number()),
@@ -59,7 +60,7 @@ pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
     if let Err(refusal) = live.upgrade(&stream) {
         return refuse(host, passed, refusal);
     }
-    let Some(accepted) = accept(host, passed, live.max_length(), b"") else {
+    let Some(accepted) = answer(host, passed, live.max_length(), false) else {
         return live.probe_lost(&stream);
     };
     let mut source = accepted.source;
@@ -132,10 +133,10 @@ fn goodbye() -> Vec<u8> {
     frame
 }
 
-/// Sends a short frame on a WebSocket that is no spark's yet. A client that does
+/// Sends a few bytes on a WebSocket that is no spark's yet. A client that does
 /// not even read this little is not what we wait for.
-pub(super) fn say(stream: &Stream, frame: &[u8]) {
-    if !stream.offer(frame).is_ok_and(|sent| sent == frame.len()) {
+pub(super) fn say(stream: &Stream, bytes: &[u8]) {
+    if !stream.offer(bytes).is_ok_and(|sent| sent == bytes.len()) {
         stream.shutdown(Shutdown::Both);
     }
 }

@@ -50,7 +50,7 @@ fn who_has_come_back_is_not_given_up() {
         if comes {
             first.post(&stream, false).unwrap();
         }
-        oldest.give_up_fresh();
+        oldest.give_up_fresh("newcomers");
         assert_eq!(first.carrier().is_some(), comes);
         assert_eq!(engine.sessions.find(first.sid()).is_some(), comes);
         assert!(second.carrier().is_some());
