@@ -1,6 +1,9 @@
 //! Why a connection ended.
 
 use std::fmt;
+use std::sync::Arc;
+
+use crate::error::Error;
 
 /// Who or what ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,7 +49,7 @@ pub enum Ended {
 ///
 /// Primus itself never looks at the code: a client reconnects after every end
 /// that was not announced by `primus::server::close`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct CloseReason {
     /// Who or what ended the connection.
     pub by: Ended,
@@ -56,12 +59,37 @@ pub struct CloseReason {
     pub text: String,
     /// Whether the client may reconnect.
     pub may_reconnect: bool,
+    cause: Option<Arc<Error>>,
 }
+
+/// The cause is told by the text.
+impl PartialEq for CloseReason {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |reason: &Self| (reason.by, reason.code, reason.may_reconnect);
+        parts(self) == parts(other) && self.text == other.text
+    }
+}
+
+impl Eq for CloseReason {}
 
 impl CloseReason {
     /// A reason with the given parts.
     pub fn new(by: Ended, code: u16, text: impl Into<String>, may_reconnect: bool) -> Self {
-        CloseReason { by, code, text: text.into(), may_reconnect }
+        CloseReason { by, code, text: text.into(), may_reconnect, cause: None }
+    }
+
+    /// [`Error::Refused`], with status, message and what the server asks for,
+    /// when a client ended because a server refused it; `None` in all other
+    /// cases, which `by`, `code` and `text` tell.
+    pub fn cause(&self) -> Option<&Error> {
+        self.cause.as_deref()
+    }
+
+    /// With this cause, if that is a refusal. Other errors may hold values of
+    /// the application, which nothing that is kept must.
+    pub(crate) fn caused_by(mut self, error: &Arc<Error>) -> Self {
+        self.cause = Some(error).filter(|e| matches!(***e, Error::Refused { .. })).cloned();
+        self
     }
 
     /// A connection that broke without a closing handshake (1006).

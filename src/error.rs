@@ -40,7 +40,8 @@ pub enum Error {
     /// message.
     Panicked(String),
     /// The server answered the handshake with an HTTP status instead of
-    /// accepting it.
+    /// accepting it: the first one, or a later one with which a client gave up
+    /// reconnecting.
     Refused {
         /// The HTTP status.
         status: u16,
@@ -91,6 +92,7 @@ impl std::error::Error for Error {
             Error::Parser(error) => Some(error),
             Error::Transform(error) | Error::Listener(error) => Some(&**error),
             Error::Io(error) => Some(error),
+            Error::Ended(reason) => reason.cause().map(|cause| cause as _),
             _ => None,
         }
     }

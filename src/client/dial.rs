@@ -1,14 +1,20 @@
 //! Making a TCP connection in steps, so that a deadline or an `end` can break
 //! it off at any time; or asking the application for one.
+//!
+//! The addresses of a name race, as in RFC 8305: one that does not answer gets
+//! a head start, and then the next is tried beside it. The first that is
+//! connected counts.
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
+use rustix::event::{PollFd, PollFlags, epoll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
@@ -16,10 +22,13 @@ use super::tell::caught;
 use super::transport::Target;
 use super::wait::{Ready, Wants, on, wait};
 use crate::error::Result;
-use crate::net::{Stream, Waker};
+use crate::net::{Stream, Waker, poll};
 
-/// How long one of several addresses may take before the next is tried.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an address has for itself.
+const HEAD_START: Duration = Duration::from_millis(250);
+
+/// How long it has at least, when there is little time for many.
+const LEAST_HEAD_START: Duration = Duration::from_millis(10);
 
 /// The stack of the thread that resolves a name.
 const RESOLVER_STACK: usize = 512 << 10;
@@ -50,11 +59,21 @@ impl Connector {
 pub(crate) struct Dialler {
     made: Option<Arc<Stream>>,
     waker: Arc<Waker>,
+    names: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
+    /// What is to be connected to, as it is told when it fails.
+    place: String,
+    /// Until when there is time for all of it, if that is known.
+    until: Option<Instant>,
     /// Addresses not tried yet, the next at the end.
     addresses: Vec<SocketAddr>,
-    names: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
-    attempt: Option<(Arc<Stream>, Option<Instant>)>,
-    failure: Option<io::Error>,
+    head_start: Duration,
+    /// When the next is due, unless none is under way.
+    due: Option<Instant>,
+    race: Vec<(SocketAddr, Arc<Stream>)>,
+    /// Where there are several addresses: ready to read when one of those in
+    /// the race has something to tell.
+    any: Option<Arc<OwnedFd>>,
+    failures: Vec<io::Error>,
 }
 
 impl Dialler {
@@ -62,16 +81,15 @@ impl Dialler {
     /// that: a resolver can neither be hurried nor stopped.
     pub fn new(target: &Target) -> Result<Self> {
         let Target { host, port, waker, connector, .. } = target;
-        let (mut addresses, mut names, mut made) = (Vec::new(), None, None);
+        let mut dialler = Self::idle(target);
         if let Some(connector) = connector {
-            made = Some(Arc::new(connector.connect(target)?));
+            dialler.made = Some(Arc::new(connector.connect(target)?));
         } else if let Ok(ip) = host.parse::<IpAddr>() {
-            addresses.push(SocketAddr::new(ip, *port));
+            dialler.addresses.push(SocketAddr::new(ip, *port));
         } else {
-            names = Some(resolve(host.clone(), *port, Arc::clone(waker))?);
+            dialler.names = Some(resolve(host.clone(), *port, Arc::clone(waker))?);
         }
-        let waker = Arc::clone(waker);
-        Ok(Dialler { made, waker, addresses, names, attempt: None, failure: None })
+        Ok(dialler)
     }
 
     /// A connection to a server that was reached before, at this address; or
@@ -80,8 +98,23 @@ impl Dialler {
         let Some(address) = address.filter(|_| target.connector.is_none()) else {
             return Self::new(target);
         };
-        let (waker, addresses) = (Arc::clone(&target.waker), vec![address]);
-        Ok(Dialler { made: None, waker, addresses, names: None, attempt: None, failure: None })
+        Ok(Dialler { addresses: vec![address], ..Self::idle(target) })
+    }
+
+    fn idle(target: &Target) -> Self {
+        Dialler {
+            made: None,
+            waker: Arc::clone(&target.waker),
+            names: None,
+            place: format!("{}:{}", target.host, target.port),
+            until: target.until,
+            addresses: Vec::new(),
+            head_start: HEAD_START,
+            due: None,
+            race: Vec::new(),
+            any: None,
+            failures: Vec::new(),
+        }
     }
 
     /// Goes on until it is connected, the waker wakes or the time is `until`
@@ -97,11 +130,14 @@ impl Dialler {
 
     /// What it waits for, beside the waker, and until when.
     pub fn wants(&self) -> (Wants, Option<Instant>) {
-        let want = Ready { write: true, read: false };
-        match &self.attempt {
-            Some((stream, limit)) => (Some((Arc::clone(stream), want)), *limit),
-            None => (None, None),
-        }
+        let wants: Wants = match (&self.any, self.race.first()) {
+            (Some(any), _) => Some((Arc::clone(any) as _, Ready { read: true, write: false })),
+            (None, Some((_, stream))) => {
+                Some((Arc::clone(stream) as _, Ready { read: false, write: true }))
+            }
+            (None, None) => None,
+        };
+        (wants, self.due)
     }
 
     /// Goes on without waiting.
@@ -112,60 +148,124 @@ impl Dialler {
         if let Some(names) = &self.names {
             match names.try_recv() {
                 Ok(found) => {
-                    self.addresses = found?;
-                    self.addresses.reverse();
+                    let found = found.map_err(|error| named(&self.place, &error))?;
                     self.names = None;
+                    self.found(found)?;
                 }
                 Err(TryRecvError::Empty) => return Ok(None),
                 Err(TryRecvError::Disconnected) => return Err(io::ErrorKind::NotFound.into()),
             }
         }
-        if let Some(stream) = self.judge(ready)? {
+        if ready != Ready::default()
+            && let Some(stream) = self.judge()?
+        {
             return Ok(Some(stream));
         }
-        while self.attempt.is_none() {
-            self.begin()?;
+        while self.race.is_empty() || self.due.is_some_and(|due| due <= Instant::now()) {
+            let Some(address) = self.addresses.pop() else { break };
+            self.begin(address);
         }
-        Ok(None)
+        if self.race.is_empty() { Err(self.failure()) } else { Ok(None) }
     }
 
-    /// What has become of the attempt under way.
-    fn judge(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
-        let Some((stream, limit)) = self.attempt.take() else { return Ok(None) };
-        if ready.write {
-            match sockopt::socket_error(&stream)? {
-                Ok(()) => return self.connected(stream).map(Some),
-                Err(error) => self.failure = Some(error.into()),
-            }
-        } else if limit.is_some_and(|limit| limit <= Instant::now()) {
-            self.failure = Some(io::ErrorKind::TimedOut.into());
-        } else {
-            self.attempt = Some((stream, limit));
+    /// The name has these addresses.
+    fn found(&mut self, found: Vec<SocketAddr>) -> io::Result<()> {
+        self.addresses = alternate(found);
+        self.addresses.reverse();
+        let count = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
+        if count > 1 {
+            self.any = Some(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?));
         }
-        Ok(None)
-    }
-
-    /// Begins with the next address; fails when there is none left.
-    fn begin(&mut self) -> io::Result<()> {
-        let Some(address) = self.addresses.pop() else {
-            return Err(self.failure.take().unwrap_or_else(|| io::ErrorKind::NotFound.into()));
-        };
-        match start(address) {
-            Ok(stream) => {
-                let others = !self.addresses.is_empty();
-                let limit = others.then(|| Instant::now() + ADDRESS_TIMEOUT);
-                self.attempt = Some((Arc::new(stream), limit));
-            }
-            Err(error) => self.failure = Some(error),
+        if let Some(left) = self.until.and_then(|at| at.checked_duration_since(Instant::now())) {
+            let share = left / count.saturating_add(1);
+            self.head_start = HEAD_START.min(share).max(LEAST_HEAD_START);
         }
         Ok(())
     }
 
-    fn connected(&mut self, stream: Arc<Stream>) -> io::Result<Arc<Stream>> {
-        stream.set_blocking()?;
-        stream.set_nodelay();
+    /// What has become of those in the race.
+    fn judge(&mut self) -> io::Result<Option<Arc<Stream>>> {
+        let settled = |(_, stream): &(SocketAddr, Arc<Stream>)| is_settled(stream);
+        while let Some(at) = self.race.iter().position(settled) {
+            let (address, stream) = self.race.remove(at);
+            match sockopt::socket_error(&stream)? {
+                Ok(()) => return connected(stream).map(Some),
+                Err(error) => self.failed(address, &error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn begin(&mut self, address: SocketAddr) {
+        match self.start(address) {
+            Ok(stream) => {
+                self.race.push((address, Arc::new(stream)));
+                let others = !self.addresses.is_empty();
+                self.due = others.then(|| Instant::now() + self.head_start);
+            }
+            Err(error) => self.failed(address, &error),
+        }
+    }
+
+    fn start(&self, address: SocketAddr) -> io::Result<Stream> {
+        let stream = start(address)?;
+        if let Some(any) = &self.any {
+            let data = epoll::EventData::new_u64(0);
+            epoll::add(any, &stream, data, epoll::EventFlags::OUT)?;
+        }
         Ok(stream)
     }
+
+    /// The next one need not wait.
+    fn failed(&mut self, address: SocketAddr, error: &io::Error) {
+        self.failures.push(named(&address.to_string(), error));
+        self.due = self.due.map(|_| Instant::now());
+    }
+
+    /// Why there is no connection: all that went wrong.
+    fn failure(&mut self) -> io::Error {
+        let kind = self.failures.last().map_or(io::ErrorKind::NotFound, io::Error::kind);
+        let all: Vec<_> = self.failures.drain(..).map(|failure| failure.to_string()).collect();
+        if all.is_empty() {
+            return io::Error::new(kind, format!("{}: no address", self.place));
+        }
+        io::Error::new(kind, all.join("; "))
+    }
+}
+
+/// An error that says where.
+fn named(place: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{place}: {error}"))
+}
+
+fn connected(stream: Arc<Stream>) -> io::Result<Arc<Stream>> {
+    stream.set_blocking()?;
+    stream.set_nodelay();
+    Ok(stream)
+}
+
+/// The addresses in their order, but families by turns: one of them may be a
+/// black hole as a whole.
+fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (ones, others): (Vec<_>, Vec<_>) =
+        addresses.into_iter().partition(|address| address.is_ipv6() == first);
+    let (mut ones, mut others) = (ones.into_iter(), others.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let before = all.len();
+        all.extend(ones.next());
+        all.extend(others.next());
+        if all.len() == before {
+            return all;
+        }
+    }
+}
+
+/// Whether an attempt to connect has succeeded or failed.
+fn is_settled(stream: &Stream) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::OUT)];
+    !matches!(poll(&mut fds, Some(Duration::ZERO)), Ok(0))
 }
 
 fn start(address: SocketAddr) -> io::Result<Stream> {
@@ -192,4 +292,139 @@ fn resolve(
     };
     thread::Builder::new().name("primus-resolve".into()).stack_size(RESOLVER_STACK).spawn(work)?;
     Ok(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A dialler that was told these addresses.
+    fn race(addresses: Vec<SocketAddr>, time: Option<Duration>) -> Dialler {
+        let target = Target {
+            secure: false,
+            host: "name.test".into(),
+            port: 1,
+            path: "/".into(),
+            headers: Vec::new(),
+            connector: None,
+            max_length: 1,
+            until: time.map(|time| Instant::now() + time),
+            waker: Arc::new(Waker::new().unwrap()),
+        };
+        let mut dialler = Dialler::idle(&target);
+        dialler.found(addresses).unwrap();
+        dialler
+    }
+
+    fn run(mut dialler: Dialler, limit: Duration) -> io::Result<Option<SocketAddr>> {
+        let until = Instant::now() + limit;
+        while Instant::now() < until {
+            if let Some(stream) = dialler.next(Some(until))? {
+                return Ok(stream.peer_addr());
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes no connection: its backlog is full.
+    struct BlackHole(TcpListener, #[allow(dead_code)] Vec<Stream>);
+
+    impl BlackHole {
+        fn new() -> Self {
+            use rustix::net::{bind, listen};
+            let flags = SocketFlags::CLOEXEC;
+            let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+            bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            listen(&socket, 0).unwrap();
+            let listener = TcpListener::from(socket);
+            let address = listener.local_addr().unwrap();
+            let full = (0..4).map(|_| start(address).unwrap()).collect();
+            BlackHole(listener, full)
+        }
+
+        fn address(&self) -> SocketAddr {
+            self.0.local_addr().unwrap()
+        }
+    }
+
+    fn open() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    fn refused() -> SocketAddr {
+        open().1
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_black_hole_holds_up_nobody() {
+        let (_listener, good) = open();
+        let holes: Vec<_> = (0..3).map(|_| BlackHole::new()).collect();
+        let mut addresses: Vec<_> = holes.iter().map(BlackHole::address).collect();
+        addresses.push(good);
+        let begun = Instant::now();
+        assert_eq!(run(race(addresses, None), LONG).unwrap(), Some(good));
+        assert!(begun.elapsed() >= HEAD_START * 3, "each has a head start");
+    }
+
+    #[test]
+    fn the_time_is_shared_over_the_addresses() {
+        for (count, time) in [(1, 300), (5, 300), (20, 1_000)] {
+            let (_listener, good) = open();
+            let hole = BlackHole::new();
+            let mut addresses = vec![hole.address(); count];
+            addresses.push(good);
+            let dialler = race(addresses, Some(Duration::from_millis(time)));
+            let all = dialler.head_start * u32::try_from(count).unwrap();
+            assert!(all < Duration::from_millis(time), "{count} in {time} ms");
+            assert_eq!(run(dialler, LONG).unwrap(), Some(good));
+        }
+    }
+
+    #[test]
+    fn the_next_need_not_wait_for_one_that_failed() {
+        let (_listener, good) = open();
+        let dialler = race(vec![refused(), refused(), good], None);
+        let begun = Instant::now();
+        assert_eq!(run(dialler, LONG).unwrap(), Some(good));
+        assert!(begun.elapsed() < HEAD_START, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn one_that_is_late_still_counts() {
+        // The first is refused only after the second is under way.
+        let (hole, other) = (BlackHole::new(), BlackHole::new());
+        let dialler = race(vec![hole.address(), other.address()], Some(LONG));
+        let place = hole.address();
+        // Ends with the process.
+        thread::spawn(move || {
+            thread::sleep(HEAD_START * 2);
+            // Makes room in the backlog, and takes what waits for it.
+            hole.0.incoming().map(Result::unwrap).collect::<Vec<_>>()
+        });
+        assert_eq!(run(dialler, LONG).unwrap(), Some(place));
+    }
+
+    #[test]
+    fn a_failure_names_every_address() {
+        let (one, two) = (refused(), refused());
+        let error = run(race(vec![one, two], None), LONG).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let text = error.to_string();
+        assert!(text.contains(&one.to_string()) && text.contains(&two.to_string()), "{text}");
+        assert!(run(race(vec![], None), LONG).unwrap_err().to_string().contains("name.test:1"));
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let all = ["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "1.1.1.2:1"];
+        let all = all.map(|text| text.parse::<SocketAddr>().unwrap()).to_vec();
+        let order: Vec<_> = alternate(all).iter().map(ToString::to_string).collect();
+        assert_eq!(order, ["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1", "[::3]:1"]);
+    }
 }

@@ -28,8 +28,8 @@ impl ClientBuilder {
     /// here, else what failed.
     pub fn discover(self) -> Result<Self> {
         let waker = Arc::new(Waker::new()?);
-        let target = self.spec_target(Arc::clone(&waker))?;
         let until = self.connect_timeout().and_then(|timeout| Instant::now().checked_add(timeout));
+        let target = self.spec_target(until, Arc::clone(&waker))?;
         let answer = fetch(&target, &waker, until)?;
         if answer.status != 200 {
             return Err(answer.refusal());
@@ -122,7 +122,7 @@ fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<
     let mut reader = Reader::default();
     loop {
         let want = Ready { read: true, write: false };
-        if wait(waker, Some((&stream, want)), until)?.read
+        if wait(waker, Some((&*stream, want)), until)?.read
             && let Some(answer) = reader.read(&stream)?
         {
             return Ok(answer);

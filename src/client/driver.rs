@@ -246,7 +246,8 @@ impl Driver {
         for listener in self.shared.events.outgoing_url.snapshot().iter() {
             caught(|| listener(&client, &mut url))?.map_err(Error::Listener)?;
         }
-        url.target(options, Arc::clone(&self.shared.waker))
+        let until = self.shared.real(self.shared.core().machine.deadline());
+        url.target(options, until, Arc::clone(&self.shared.waker))
     }
 
     fn hang_up(&mut self, graceful: bool) {

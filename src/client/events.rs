@@ -97,8 +97,11 @@ client_events! {
     /// messages wait for [`recv`](Client::recv) or for a listener to come.
     on_data once_data data(message: &Message);
     /// `error`: something went wrong: the first connection could not be made,
-    /// a message could not be decoded, a listener panicked. Failures of later
-    /// attempts to reconnect are no errors. Without a listener they are logged.
+    /// a message could not be decoded, a listener panicked, or the server
+    /// refused an attempt to reconnect for good (401 or 403; `close` and `end`
+    /// follow, and their reason has the refusal as its
+    /// [`cause`](CloseReason::cause)). Other failures of attempts to reconnect
+    /// are no errors. Without a listener they are logged.
     on_error once_error error(error: &Error);
     /// `reconnect scheduled`: an attempt to reconnect will be made after its
     /// `delay`.

@@ -130,7 +130,7 @@ impl Lane {
         }
         // A resting connection may be closed at any time.
         let want = Ready { read: true, write: self.unsent() > 0 };
-        (self.connection.as_ref().map(|c| (Arc::clone(&c.stream), want)), None)
+        (self.connection.as_ref().map(|c| (Arc::clone(&c.stream) as _, want)), None)
     }
 
     /// The head of the answer that is arriving.

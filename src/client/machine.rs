@@ -26,6 +26,9 @@ use crate::ready_state::ReadyState;
 pub use kinds::Reconnected;
 pub(crate) use kinds::{Effect, Effects, Event, Heard, Input, Settings, Strategy};
 
+/// A connection that was open for so long worked, whatever it took to make it.
+const STANDS: Duration = Duration::from_secs(5);
+
 /// Where a reconnection stands.
 #[derive(Clone, Copy, Debug)]
 struct Reconnecting {
@@ -53,6 +56,8 @@ pub(crate) struct Machine {
     connect: Option<Instant>,
     /// When the present session was begun.
     dialled: Option<Instant>,
+    /// Since when it is open.
+    opened: Option<Instant>,
     heartbeat: Option<ClientHeartbeat>,
     reconnecting: Option<Reconnecting>,
     latency: Option<Duration>,
@@ -72,6 +77,7 @@ impl Machine {
             once: false,
             connect: None,
             dialled: None,
+            opened: None,
             heartbeat: None,
             reconnecting: None,
             latency: None,
@@ -162,7 +168,7 @@ impl Machine {
             let attempt = done.attempt.attempt;
             emit(out, Event::Reconnected(Reconnected { attempt, duration }));
         }
-        self.recovery.reset();
+        self.opened = Some(now);
         if !self.online {
             self.online = true;
             emit(out, Event::Online);
@@ -179,7 +185,8 @@ impl Machine {
         }
         out.push_back(Effect::Hangup { graceful: false });
         let final_refusal = matches!(*error, Error::Refused { status: 401 | 403, .. });
-        self.reason = Some(CloseReason::new(Ended::Lost, 1006, error.to_string(), !final_refusal));
+        let reason = CloseReason::new(Ended::Lost, 1006, error.to_string(), !final_refusal);
+        self.reason = Some(reason.caused_by(&error));
         match self.reconnecting {
             Some(failed) if !final_refusal => self.again(now, failed, out),
             _ => {
@@ -217,11 +224,23 @@ impl Machine {
         self.heartbeat = None;
         emit(out, Event::Close(reason.clone()));
         if self.settings.strategy.disconnect {
-            self.reconnect(now, out);
+            self.once = false;
+            if self.has_stood(now) {
+                self.recovery.reset();
+            }
+            self.schedule(now, now, out);
         } else {
             self.over = true;
             emit(out, Event::End(reason));
         }
+    }
+
+    /// Whether the connection that was lost had stood for as long as the delay
+    /// before it. One that is lost at once, each time, is as good as none: the
+    /// delays go on growing, and the attempts come to an end.
+    fn has_stood(&self, now: Instant) -> bool {
+        let stood = self.opened.map(|since| now.saturating_duration_since(since));
+        stood.is_none_or(|stood| stood >= self.recovery.last_delay().min(STANDS))
     }
 
     fn end(&mut self, out: &mut Effects) {
@@ -366,7 +385,8 @@ impl Machine {
     }
 
     fn attempt(&mut self, now: Instant, waiting: Reconnecting, out: &mut Effects) {
-        let until = now.checked_add(self.recovery.options().timeout);
+        let timeout = self.recovery.options().timeout;
+        let until = timeout.and_then(|timeout| now.checked_add(timeout));
         self.reconnecting = Some(Reconnecting { until, trying: true, ..waiting });
         emit(out, Event::Reconnect(waiting.attempt));
         self.dial(now, out);

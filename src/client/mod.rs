@@ -44,7 +44,7 @@ pub use machine::Reconnected;
 pub use options::ClientBuilder;
 pub use recovery::Attempt;
 
-use crate::close::CloseReason;
+use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::{Message, Written};
@@ -135,9 +135,11 @@ impl Client {
     }
 
     /// The options of a client that is to connect to the server at `url`:
-    /// `http`, `https`, `ws` or `wss`, host, port (80 or 443 if left out),
-    /// `user:password@` for Basic authentication, and a query that the server
-    /// gets to see. The path says nothing: see [`ClientBuilder::pathname`].
+    /// `http` or `ws`, host, port (80 if left out), `user:password@` for Basic
+    /// authentication (RFC 7617), and a query that the server gets to see. The
+    /// path says nothing, and if there is one, a line in the log says so: see
+    /// [`ClientBuilder::pathname`]. `https` and `wss` are refused: they need
+    /// TLS, which this version does not have.
     pub fn builder(url: &str) -> ClientBuilder {
         ClientBuilder::new(url)
     }
@@ -221,11 +223,21 @@ impl Client {
         written
     }
 
-    /// Waits until an ended client has nothing left to do in the background;
-    /// false if it is not so within `timeout`.
+    /// Waits until the client has ended, by whatever means, and has nothing
+    /// left to do in the background; false if it is not so within `timeout`.
+    ///
+    /// A client ends by [`end`](Self::end), when the server means the end, when
+    /// it is refused, and when it gives up to reconnect
+    /// ([`reconnect_retries`](ClientBuilder::reconnect_retries)): with
+    /// `Duration::MAX`, this is the main loop of a program that lives by
+    /// listeners, and [`error`](Self::error) tells how it went. One that waits
+    /// for the network, or was never opened, has not ended.
+    ///
+    /// In a listener it returns false at once.
     pub fn wait_end(&self, timeout: Duration) -> bool {
         let until = Instant::now().checked_add(timeout);
-        self.outside("").is_ok() && self.shared().wait_until(until, |core| !core.running)
+        let over = |core: &shared::Core| core.machine.over() && !core.running;
+        self.outside("").is_ok() && self.shared().wait_until(until, over)
     }
 
     /// Ends the client, emits `destroy`, and forgets listeners and queued
@@ -241,30 +253,57 @@ impl Client {
     ///
     /// # Blocking
     /// While the server does not read, until it does or the connection is
-    /// lost. In a listener the first megabyte waits in memory instead.
+    /// lost; [`write_timeout`](Self::write_timeout) waits no longer than it is
+    /// told. In a listener the first megabyte waits in memory instead.
     ///
     /// # Errors
     /// [`Error::Closed`] when the client has ended, [`Error::Parser`] and
     /// [`Error::Transform`] when there is nothing to send; [`Error::Io`] and
     /// [`Error::Timeout`] when the connection broke in the midst of it.
+    ///
+    /// `Ok` says that the message is on its way, not that it arrived: what the
+    /// server had not read when a connection is lost is not sent again.
     pub fn write<T: Serialize + ?Sized>(&self, message: &T) -> Result<Written> {
+        self.encoded(message)?.map_or(Ok(Written::Sent), |frame| self.write_frame(&frame))
+    }
+
+    /// [`write`](Self::write) that waits no longer than `timeout` for a server
+    /// that does not read. What the socket does not take at once is sent in the
+    /// background (`Written::Queued`), and the next one waits for that: more
+    /// than a message a thread never waits in memory.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when what was written before was not sent in time,
+    /// and [`Error::Full`] in a listener, which cannot wait, when a megabyte
+    /// waits already: the message was not sent and will not be. Else as
+    /// [`write`](Self::write).
+    pub fn write_timeout<T: Serialize + ?Sized>(
+        &self,
+        message: &T,
+        timeout: Duration,
+    ) -> Result<Written> {
+        let until = Instant::now().checked_add(timeout);
+        let Some(frame) = self.encoded(message)? else { return Ok(Written::Sent) };
+        self.shared().outbox.write_until(&frame, self.shared().is_inside(), until)
+    }
+
+    /// What is to be sent of a message: nothing if a transform or the parser
+    /// says so.
+    fn encoded<T: Serialize + ?Sized>(&self, message: &T) -> Result<Option<Frame>> {
         let parser = &self.shared().options.parser;
         let transforms = self.shared().events.outgoing.snapshot();
         if transforms.is_empty() {
-            return self.write_encoded(parser.encode(message, self)?);
+            let frame = parser.encode(message, self)?;
+            return Ok(frame.filter(|frame| !frame.is_empty()));
         }
         let mut value = to_value(message).map_err(Error::Transform)?;
         for transform in transforms.iter() {
             match transform(self, value).map_err(Error::Transform)? {
                 Some(changed) => value = changed,
-                None => return Ok(Written::Sent),
+                None => return Ok(None),
             }
         }
-        self.write_encoded(parser.encode(&value, self)?)
-    }
-
-    fn write_encoded(&self, frame: Option<Frame>) -> Result<Written> {
-        frame.filter(|frame| !frame.is_empty()).map_or(Ok(Written::Sent), |f| self.write_frame(&f))
+        Ok(parser.encode(&value, self)?.filter(|frame| !frame.is_empty()))
     }
 
     /// Writes a message that is encoded already; no transform sees it.
@@ -278,8 +317,9 @@ impl Client {
     /// Waits for the next message.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the client has ended and no message is left, and
-    /// [`Error::Option`] on the client's own thread.
+    /// When the client has ended and no message is left, [`Error::Refused`] if
+    /// the server refused it, else [`Error::Ended`]; and [`Error::Option`] on
+    /// the client's own thread.
     pub fn recv(&self) -> Result<Message> {
         self.outside("recv")?;
         self.fetch(None)?.ok_or(Error::Timeout("no message"))
@@ -298,7 +338,7 @@ impl Client {
     /// The next message, if there is one already.
     ///
     /// # Errors
-    /// [`Error::Ended`] when the client has ended and no message is left.
+    /// As [`recv`](Self::recv), but it may be called in listeners.
     pub fn try_recv(&self) -> Result<Option<Message>> {
         self.fetch(Some(Instant::now()))
     }
@@ -393,7 +433,8 @@ impl Client {
     }
 
     /// Why the last connection ended, or could not be made; `None` before
-    /// that.
+    /// that. If the server refused it, its [`cause`](CloseReason::cause) says
+    /// with what.
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.shared().core().machine.reason().cloned()
     }
@@ -409,8 +450,40 @@ impl Client {
         self.shared().outbox.queued().2
     }
 
+    /// What ended the client, if it has ended and nobody on this side asked for
+    /// that: [`Error::Refused`] when the server refused it, else
+    /// [`Error::Ended`]. For programs that live by listeners and must say at
+    /// the end how it went:
+    ///
+    /// ```no_run
+    /// # fn main() -> primus::Result<()> {
+    /// let client = primus::Client::builder("http://localhost:8080").build_with(|client| {
+    ///     client.on_data(|_, message| println!("{:?}", message.value()));
+    ///     client.on_error(|_, error| eprintln!("{error}"));
+    /// })?;
+    /// client.wait_end(std::time::Duration::MAX);
+    /// client.error().map_or(Ok(()), Err)
+    /// # }
+    /// ```
+    pub fn error(&self) -> Option<Error> {
+        let over = self.shared().core().machine.over();
+        match self.ended() {
+            Error::Ended(reason) if reason.by == Ended::Local => None,
+            Error::Closed => None,
+            error => Some(error).filter(|_| over),
+        }
+    }
+
     fn ended(&self) -> Error {
-        self.close_reason().map_or(Error::Closed, |reason| Error::Ended(Box::new(reason)))
+        let Some(reason) = self.close_reason() else { return Error::Closed };
+        match reason.cause() {
+            Some(Error::Refused { status, message, authenticate }) => Error::Refused {
+                status: *status,
+                message: message.clone(),
+                authenticate: authenticate.clone(),
+            },
+            _ => Error::Ended(Box::new(reason)),
+        }
     }
 
     fn outside(&self, what: &str) -> Result<()> {
@@ -463,7 +536,8 @@ pub struct OutgoingUrl {
     pub host: String,
     /// Port.
     pub port: u16,
-    /// `user:password` for Basic authentication.
+    /// `user:password` for Basic authentication; without a colon, a user whose
+    /// password is empty.
     pub auth: Option<String>,
     /// The path, with its leading slash.
     pub pathname: String,
@@ -476,15 +550,21 @@ pub struct OutgoingUrl {
 impl OutgoingUrl {
     /// What a transport is told, if nothing in it can change the request
     /// around it.
-    pub(crate) fn target(mut self, options: &Options, waker: Arc<Waker>) -> Result<Target> {
+    pub(crate) fn target(
+        mut self,
+        options: &Options,
+        until: Option<Instant>,
+        waker: Arc<Waker>,
+    ) -> Result<Target> {
         options::check_path(&self.pathname)?;
         url::check_host(&self.host)?;
         for (name, value) in &self.headers {
             options::check_header(name, value)?;
         }
         let has = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-        if let Some(auth) = self.auth.take_if(|_| !has("authorization")) {
-            self.headers.push(("Authorization".into(), url::basic(&auth)));
+        let basic = self.auth.as_deref().map(url::basic).transpose()?.flatten();
+        if let Some(basic) = basic.filter(|_| !has("authorization")) {
+            self.headers.push(("Authorization".into(), basic));
         }
         let question = if self.query.is_empty() { "" } else { "?" };
         Ok(Target {
@@ -495,6 +575,7 @@ impl OutgoingUrl {
             headers: self.headers,
             connector: options.connector.clone(),
             max_length: options.max_length,
+            until,
             waker,
         })
     }

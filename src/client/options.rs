@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::dial::Connector;
 use super::machine::Strategy;
@@ -127,8 +127,8 @@ impl ClientBuilder {
     ///   goodbye takes a request of its own.
     /// - No request is sent twice. One that fails loses the connection, and the
     ///   client reconnects.
-    pub fn transformer(mut self, name: &str) -> Self {
-        self.transformer = name.to_owned();
+    pub fn transformer(mut self, name: impl Into<String>) -> Self {
+        self.transformer = name.into();
         self
     }
 
@@ -140,8 +140,8 @@ impl ClientBuilder {
     }
 
     /// How messages are encoded, by name; case does not matter.
-    pub fn parser_name(mut self, name: &str) -> Self {
-        match name.parse() {
+    pub fn parser_name(mut self, name: impl Into<String>) -> Self {
+        match name.into().parse() {
             Ok(parser) => self.parser = parser,
             Err(error) => self.fault = Some(Error::to_string(&error)),
         }
@@ -162,23 +162,24 @@ impl ClientBuilder {
     /// | `protocol` (or `EIO`) | the revision of Engine.IO: `4` for Primus 8, `3` for Primus 2.4 to 7 | `4`, or what [`discover`](Self::discover) found |
     /// | `doubleEncoding` | `true` for engine.io 1.x (Primus 2.4 to 6.0), which encodes what is not ASCII twice in polling | `false`, or what [`discover`](Self::discover) found |
     /// | `forceBase64` | `false`: the server may send bytes as bytes | `true`, as Primus sets it |
-    pub fn transport(mut self, name: &str, value: &str) -> Self {
-        self.transport.push((name.to_owned(), value.to_owned()));
+    /// | `withCredentials` | `true`: each session keeps the cookies that the answers to its requests set, and sends them with the next: for load balancers that tell by a cookie which server has the session | `false` |
+    pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.transport.push((name.into(), value.into()));
         self
     }
 
     /// The path that the server's Primus answers on; a missing leading slash
     /// is added. Default `/primus`. (As in Primus, the path of the URL says
     /// nothing.)
-    pub fn pathname(mut self, pathname: &str) -> Self {
-        self.pathname = pathname.to_owned();
+    pub fn pathname(mut self, pathname: impl Into<String>) -> Self {
+        self.pathname = pathname.into();
         self
     }
 
     /// Adds a header to every request that opens a connection. For values that
     /// change, see [`Client::on_outgoing_url`].
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
         self
     }
 
@@ -204,10 +205,10 @@ impl ClientBuilder {
         self
     }
 
-    /// `reconnect['reconnect timeout']`: the time one attempt may take.
-    /// Default 30 s.
-    pub fn reconnect_timeout(mut self, timeout: Duration) -> Self {
-        self.reconnect.timeout = timeout;
+    /// `reconnect['reconnect timeout']`: the time one attempt may take; `None`
+    /// or zero for no limit but the system's. Default 30 s.
+    pub fn reconnect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.reconnect.timeout = limit(timeout);
         self
     }
 
@@ -225,42 +226,47 @@ impl ClientBuilder {
         self
     }
 
-    /// `timeout`: the time the first connection may take; `None` for no limit
-    /// but the system's. Default 10 s.
+    /// `timeout`: the time the first connection may take; `None` or zero for no
+    /// limit but the system's. Default 10 s.
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.timeout = timeout.into();
+        self.timeout = limit(timeout);
         self
     }
 
     /// `pingTimeout`: the connection is lost when the server has not pinged
-    /// for so long; `None`: never. Default 45 s, one and a half of the
+    /// for so long; `None` or zero: never. Default 45 s, one and a half of the
     /// server's default `ping_interval`.
     ///
     /// A server of Primus 7 or later pings; for older ones, see
     /// [`client_pings`](Self::client_pings).
     pub fn ping_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.heartbeat = ClientMode::ServerPings { timeout: timeout.into() };
+        self.heartbeat = ClientMode::ServerPings { timeout: limit(timeout) };
         self.happn = false;
         self
     }
 
     /// For servers of Primus 2 to 6: the client pings, `interval` after the
-    /// opening and after each answer (`ping`, 25 s there; `None`: never), and
-    /// the connection is lost when an answer takes longer than `timeout`
-    /// (`pong`, 10 s there).
+    /// opening and after each answer (`ping`, 25 s there; `None` or zero:
+    /// never), and the connection is lost when an answer takes longer than
+    /// `timeout` (`pong`, 10 s there; `None` or zero: no limit).
     pub fn client_pings(
         mut self,
         interval: impl Into<Option<Duration>>,
-        timeout: Duration,
+        timeout: impl Into<Option<Duration>>,
     ) -> Self {
-        self.heartbeat = ClientMode::ClientPings { interval: interval.into(), timeout };
+        let timeout = limit(timeout).unwrap_or(Duration::MAX);
+        self.heartbeat = ClientMode::ClientPings { interval: limit(interval), timeout };
         self.happn = false;
         self
     }
 
     /// For servers of happn-primus: as [`client_pings`](Self::client_pings),
     /// and both times are told to the server in the query, as it expects.
-    pub fn happn(mut self, interval: impl Into<Option<Duration>>, timeout: Duration) -> Self {
+    pub fn happn(
+        mut self,
+        interval: impl Into<Option<Duration>>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Self {
         self = self.client_pings(interval, timeout);
         self.happn = true;
         self
@@ -272,8 +278,8 @@ impl ClientBuilder {
     /// `"false"` or `""`: never. Default `"disconnect, online, timeout"`.
     ///
     /// A refusal with 401 or 403 is final whatever the strategy.
-    pub fn strategy(mut self, names: &str) -> Self {
-        self.strategy = names.to_owned();
+    pub fn strategy(mut self, names: impl Into<String>) -> Self {
+        self.strategy = names.into();
         self
     }
 
@@ -299,7 +305,8 @@ impl ClientBuilder {
     }
 
     /// Longest message in bytes that is accepted; a longer one loses the
-    /// connection (1009). Default 10 MiB.
+    /// connection (1009). `usize::MAX` for no bound; 0, with which nothing could
+    /// be received, is refused when the client is built. Default 10 MiB.
     pub fn max_length(mut self, bytes: usize) -> Self {
         self.max_length = bytes;
         self
@@ -417,16 +424,16 @@ impl ClientBuilder {
     }
 
     pub(crate) fn connect_timeout(&self) -> Option<Duration> {
-        self.timeout.filter(|timeout| !timeout.is_zero())
+        self.timeout
     }
 
     /// Where the spec document is.
-    pub(crate) fn spec_target(&self, waker: Arc<Waker>) -> Result<Target> {
+    pub(crate) fn spec_target(&self, until: Option<Instant>, waker: Arc<Waker>) -> Result<Target> {
         let options = self.clone().checked()?;
         let mut url = options.outgoing_url(String::new());
         url.pathname.push_str("/spec");
         url.query = options.address.query.clone();
-        url.target(&options, waker)
+        url.target(&options, until, waker)
     }
 
     fn checked(self) -> Result<Options> {
@@ -441,9 +448,17 @@ impl ClientBuilder {
         for (name, value) in &self.headers {
             check_header(name, value)?;
         }
+        if self.max_length == 0 {
+            let text = "max_length 0 lets no message in; `usize::MAX` is no bound";
+            return Err(Error::Option(text.into()));
+        }
         let slash = if self.pathname.starts_with('/') { "" } else { "/" };
         let pathname = format!("{slash}{}", self.pathname);
         check_path(&pathname)?;
+        if !address.path.is_empty() && address.path != pathname {
+            let path = address.path.escape_debug();
+            log::warn!("the URL's path `{path}` is not used, but the pathname `{pathname}`");
+        }
         Ok(Options {
             address,
             transport: transformers::client(&self.transformer, &self.transport)?,
@@ -452,7 +467,7 @@ impl ClientBuilder {
             headers: self.headers,
             reconnect: self.reconnect,
             seed: self.seed,
-            timeout: self.timeout.filter(|timeout| !timeout.is_zero()),
+            timeout: self.timeout,
             heartbeat: self.heartbeat,
             happn: self.happn,
             strategy: parse_strategy(&self.strategy)?,
@@ -475,13 +490,24 @@ impl Options {
         query.push(("_primuscb".into(), buster));
         if let (true, ClientMode::ClientPings { interval, timeout }) = (self.happn, self.heartbeat)
         {
-            let ping = interval.map_or("false".into(), |i| i.as_millis().to_string());
+            let ping = interval.map_or("false".into(), |i| timer_ms(i).to_string());
             query.push(("ping".into(), ping));
-            query.push(("pong".into(), timeout.as_millis().to_string()));
+            query.push(("pong".into(), timer_ms(timeout).to_string()));
         }
         let (pathname, headers) = (self.pathname.clone(), self.headers.clone());
         OutgoingUrl { host, port, auth, pathname, query, headers }
     }
+}
+
+/// A span that may also be given as none, or as zero, which is the same.
+fn limit(span: impl Into<Option<Duration>>) -> Option<Duration> {
+    span.into().filter(|span| !span.is_zero())
+}
+
+/// Milliseconds, at most what a timer in JavaScript can hold: with more it
+/// fires at once.
+fn timer_ms(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX).min(i32::MAX as u32)
 }
 
 fn parse_strategy(names: &str) -> Result<Strategy> {

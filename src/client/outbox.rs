@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::transport::Sink;
 use crate::error::{Error, Result};
@@ -52,6 +53,28 @@ impl Outbox {
     /// Sends or queues a message. `inside`: on the client's own thread, which
     /// must not wait for the peer before it has to.
     pub fn write(&self, frame: &Frame, inside: bool) -> Result<Written> {
+        self.write_by(frame, |sink| send(sink, frame, inside))
+    }
+
+    /// [`write`](Self::write) that waits until then at the most, and on the
+    /// client's own thread not at all.
+    pub fn write_until(
+        &self,
+        frame: &Frame,
+        inside: bool,
+        until: Option<Instant>,
+    ) -> Result<Written> {
+        self.write_by(frame, |sink| {
+            let waiting = if inside { queue(sink, frame) } else { sink.write_until(frame, until) }?;
+            Ok(if waiting == 0 { Written::Sent } else { Written::Queued(waiting) })
+        })
+    }
+
+    fn write_by(
+        &self,
+        frame: &Frame,
+        send: impl Fn(&dyn Sink) -> Result<Written>,
+    ) -> Result<Written> {
         loop {
             let sink = {
                 let mut state = self.lock();
@@ -61,7 +84,7 @@ impl Outbox {
                     None => return Ok(Written::Queued(state.push(frame.clone(), self.bound))),
                 }
             };
-            match send(&*sink, frame, inside) {
+            match send(&*sink) {
                 // Lost just now: it waits for the next connection.
                 Err(Error::Closed) => self.disconnect(&sink),
                 done => return done,
@@ -129,6 +152,15 @@ impl Outbox {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Queues a message, if there is room.
+fn queue(sink: &dyn Sink, frame: &Frame) -> Result<usize> {
+    let waiting = sink.waiting();
+    if waiting > AHEAD {
+        return Err(Error::Full { waiting, bound: AHEAD });
+    }
+    sink.queue(frame)
 }
 
 fn send(sink: &dyn Sink, frame: &Frame, inside: bool) -> Result<Written> {

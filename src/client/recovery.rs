@@ -19,8 +19,9 @@ pub struct Reconnect {
     /// How many attempts in a row may fail before the client gives up and ends;
     /// `None` to never give up. Default 10.
     pub retries: Option<u32>,
-    /// How long one attempt may take before it counts as failed. Default 30 s.
-    pub timeout: Duration,
+    /// How long one attempt may take before it counts as failed; `None` for no
+    /// limit. Default 30 s.
+    pub timeout: Option<Duration>,
     /// By how much the delay grows with each attempt. Default 2.
     pub factor: f64,
 }
@@ -31,7 +32,7 @@ impl Default for Reconnect {
             min: Duration::from_millis(500),
             max: None,
             retries: Some(10),
-            timeout: Duration::from_secs(30),
+            timeout: Some(Duration::from_secs(30)),
             factor: 2.0,
         }
     }
@@ -56,18 +57,24 @@ pub struct Attempt {
 pub struct Recovery {
     options: Reconnect,
     attempt: u32,
+    /// The delay before the last attempt.
+    last: Duration,
     random: fastrand::Rng,
 }
 
 impl Recovery {
     /// A back-off at its beginning.
     pub fn new(options: Reconnect) -> Self {
-        Recovery { options, attempt: 0, random: fastrand::Rng::new() }
+        Self::with(options, fastrand::Rng::new())
     }
 
     /// A back-off whose delays are the same for the same seed.
     pub fn with_seed(options: Reconnect, seed: u64) -> Self {
-        Recovery { options, attempt: 0, random: fastrand::Rng::with_seed(seed) }
+        Self::with(options, fastrand::Rng::with_seed(seed))
+    }
+
+    fn with(options: Reconnect, random: fastrand::Rng) -> Self {
+        Recovery { options, attempt: 0, last: Duration::ZERO, random }
     }
 
     /// The next attempt; `None` when there were enough.
@@ -77,13 +84,20 @@ impl Recovery {
             return None;
         }
         self.attempt = self.attempt.saturating_add(1);
+        self.last = self.delay();
         let (attempt, retries) = (self.attempt, self.options.retries);
-        Some(Attempt { attempt, retries, delay: self.delay() })
+        Some(Attempt { attempt, retries, delay: self.last })
     }
 
     /// Starts again at the first attempt, after a success.
     pub fn reset(&mut self) {
         self.attempt = 0;
+        self.last = Duration::ZERO;
+    }
+
+    /// The delay before the last attempt; none before the first.
+    pub fn last_delay(&self) -> Duration {
+        self.last
     }
 
     /// True while attempts are being made.

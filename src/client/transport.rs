@@ -31,6 +31,8 @@ pub(crate) struct Target {
     pub connector: Option<Connector>,
     /// Longest message in bytes that is accepted.
     pub max_length: usize,
+    /// Until when the attempt must be open, if there is such a time.
+    pub until: Option<Instant>,
     /// Wakes the client's thread.
     pub waker: Arc<Waker>,
 }
@@ -93,6 +95,12 @@ pub(crate) trait Sink: Send + Sync {
     /// # Errors
     /// [`Error::Closed`]: nothing of it was sent. Others: part of it may be.
     fn write(&self, frame: &Frame) -> Result<()>;
+    /// Waits until nothing waits, or the socket takes it, but no longer than
+    /// until then; queues a message, and says how many bytes now wait.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write); [`Error::Timeout`]: nothing of it was sent.
+    fn write_until(&self, frame: &Frame, until: Option<Instant>) -> Result<usize>;
     /// Sends a message, never waits, and says how many bytes now wait; the
     /// session sends those as the peer reads.
     fn queue(&self, frame: &Frame) -> Result<usize>;

@@ -17,6 +17,8 @@ pub(crate) struct Address {
     pub auth: Option<String>,
     /// Decoded.
     pub query: Vec<(String, String)>,
+    /// The path, which nothing is asked of; empty for `/`.
+    pub path: String,
 }
 
 impl Address {
@@ -32,9 +34,10 @@ impl Address {
         };
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let authority = rest.split('/').next().unwrap_or_default();
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let path = if path == "/" { String::new() } else { path.to_owned() };
         let (auth, place) = match authority.rsplit_once('@') {
-            Some((auth, place)) => (Some(userinfo(auth)), place),
+            Some((auth, place)) => (userinfo(auth).map_err(bad)?, place),
             None => (None, authority),
         };
         let (host, port) = host_and_port(place).ok_or_else(|| bad("the port is not a number"))?;
@@ -43,13 +46,24 @@ impl Address {
         }
         let port = port.unwrap_or(if secure { 443 } else { 80 });
         let query = pairs(query).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-        Ok(Address { secure, host: host.to_owned(), port, auth, query })
+        Ok(Address { secure, host: host.to_owned(), port, auth, query, path })
     }
 }
 
-/// Percent-decodes credentials, in which `+` is no space.
-fn userinfo(text: &str) -> String {
-    decode(&text.replace('+', "%2B")).into_owned()
+/// `user:password` of the part before the `@`; `None` when both are empty. In
+/// what is percent-encoded, `+` is no space.
+fn userinfo(text: &str) -> Result<Option<String>, &'static str> {
+    let decoded = |part: &str| decode(&part.replace('+', "%2B")).into_owned();
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    let user = decoded(user);
+    if user.contains(':') {
+        return Err("a user name with a colon cannot be sent by Basic authentication");
+    }
+    let auth = format!("{user}:{}", decoded(password));
+    if auth.contains(char::is_control) {
+        return Err("user name and password must not have control characters");
+    }
+    Ok(Some(auth).filter(|auth| auth != ":"))
 }
 
 /// Splits off the port, if there is one; `None` when it is not a number.
@@ -106,9 +120,16 @@ pub(crate) fn encode(text: &str) -> String {
     out
 }
 
-/// The value of an `Authorization` header for `user:password`.
-pub(crate) fn basic(auth: &str) -> String {
-    format!("Basic {}", base64::encode(auth.as_bytes()))
+/// The value of an `Authorization` header for `user:password` (RFC 7617); none
+/// for nobody. A user alone has an empty password.
+pub(crate) fn basic(auth: &str) -> Result<Option<String>> {
+    if auth.contains(char::is_control) {
+        let text = "user name and password must not have control characters";
+        return Err(Error::Option(text.into()));
+    }
+    let colon = if auth.contains(':') { "" } else { ":" };
+    let auth = format!("{auth}{colon}");
+    Ok((auth != ":").then(|| format!("Basic {}", base64::encode(auth.as_bytes()))))
 }
 
 #[cfg(test)]
@@ -154,6 +175,37 @@ mod tests {
         let auth = |url| Address::parse(url).unwrap().auth;
         assert_eq!(auth("http://me:p%40ss@host:1/"), Some("me:p@ss".into()));
         assert_eq!(auth("http://host"), None);
+        assert_eq!(auth("http://token@host"), Some("token:".into()));
+        assert_eq!(auth("http://me:a:b@host"), Some("me:a:b".into()));
+        assert_eq!(auth("http://:secret@host"), Some(":secret".into()));
+        assert_eq!(auth("http://a+b:c%2Bd@host"), Some("a+b:c+d".into()));
+        assert_eq!((auth("http://@host"), auth("http://:@host")), (None, None));
+        for url in ["http://a%3Ab:secret@host", "http://a%0d:secret@host", "http://a:secret%00@h"] {
+            let error = Address::parse(url).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    /// As RFC 7617 has it.
+    #[test]
+    fn credentials_are_a_user_a_colon_and_a_password() {
+        let basic = |auth| basic(auth).unwrap();
+        assert_eq!(
+            basic("Aladdin:open sesame").as_deref(),
+            Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        );
+        assert_eq!(basic("test:123£").as_deref(), Some("Basic dGVzdDoxMjPCow=="));
+        assert_eq!(basic("token").as_deref(), Some("Basic dG9rZW46"));
+        assert_eq!((basic(""), basic(":")), (None, None));
+        assert!(super::basic("a:b\n").is_err());
+    }
+
+    #[test]
+    fn a_path_that_says_nothing_is_known() {
+        let path = |url| Address::parse(url).unwrap().path;
+        assert_eq!(path("http://host"), "");
+        assert_eq!(path("http://host/?a=b"), "");
+        assert_eq!(path("http://me@host:1/primus/x?a=b#c"), "/primus/x");
     }
 
     #[test]

@@ -34,15 +34,15 @@ impl Ready {
     }
 }
 
-/// A stream, and what it is waited for.
-pub(crate) type On<'a> = Option<(&'a Stream, Ready)>;
+/// A socket, and what it is waited for.
+pub(crate) type On<'a> = Option<(&'a dyn AsFd, Ready)>;
 
-/// The same for a stream that may be taken away meanwhile.
-pub(crate) type Wants = Option<(Arc<Stream>, Ready)>;
+/// The same for one that may be taken away meanwhile.
+pub(crate) type Wants = Option<(Arc<dyn AsFd + Send + Sync>, Ready)>;
 
 /// What to wait on for that.
 pub(crate) fn on(wants: &Wants) -> On<'_> {
-    wants.as_ref().map(|(stream, want)| (&**stream, *want))
+    wants.as_ref().map(|(socket, want)| (&**socket as &dyn AsFd, *want))
 }
 
 /// Waits until the stream is ready for what is wanted, the waker is woken, or

@@ -2,6 +2,7 @@
 //! test's own.
 
 mod discover;
+mod ending;
 mod engine_io;
 mod life;
 mod plain;

@@ -150,6 +150,7 @@ fn a_lost_connection_is_made_anew() {
     assert_eq!(bench.tick(), (ms(500), "reconnect 1, opening, dial".into()));
     bench.now += ms(20);
     assert_eq!(bench.input(Input::Opened), "reconnected 1 520ms, open, flush, OPEN");
+    bench.now += ms(500);
     assert_eq!(bench.lost(), "drop, closed, close 1000, scheduled 1 500ms", "counts anew");
 }
 
@@ -357,4 +358,41 @@ fn no_network_stops_the_attempts() {
     assert_eq!(bench.input(Input::Network(false)), "offline, end");
     assert_eq!(bench.machine.deadline(), None);
     assert_eq!(bench.input(Input::Network(true)), "online, scheduled 1 500ms");
+}
+
+#[test]
+fn connections_that_do_not_last_are_tried_less_and_less_often() {
+    let mut bench = Bench::new(ALL).opened();
+    let mut delays = Vec::new();
+    loop {
+        bench.now += ms(10);
+        let told = bench.lost();
+        if told.ends_with("reconnect-failed, end") {
+            break;
+        }
+        let (delay, _) = bench.tick();
+        delays.push(delay);
+        bench.input(Input::Opened);
+    }
+    assert_eq!(delays.len(), 10, "the retries count");
+    assert!(delays.windows(2).all(|two| two[0] <= two[1]), "{delays:?}");
+}
+
+#[test]
+fn a_connection_that_lasted_is_tried_again_at_once() {
+    for (before, stood) in [(1, ms(500)), (9, secs(5))] {
+        let mut bench = Bench::new(ALL).opened();
+        for _ in 0..before {
+            bench.lost();
+            bench.tick();
+            bench.input(Input::Opened);
+        }
+        bench.now += stood - ms(1);
+        let told = bench.lost();
+        assert!(told.contains(&format!("scheduled {}", before + 1)), "{told}");
+        bench.tick();
+        bench.input(Input::Opened);
+        bench.now += secs(5);
+        assert!(bench.lost().ends_with("scheduled 1 500ms"));
+    }
 }

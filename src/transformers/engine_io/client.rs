@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `options` | what the application may choose |
 //! | `requests` | the requests' paths and heads |
+//! | `cookies` | the cookies that they carry, if so chosen |
 //! | `incoming` | the answers to polls, taken apart as they arrive |
 //! | `socket` | the WebSocket, from dialling it on |
 //! | `link` | what is written, by many threads: POSTs, or the WebSocket |
@@ -13,6 +14,7 @@
 //! [`session::client`](super::session::client). The heartbeat there runs by the
 //! system's clock, whatever the client's.
 
+mod cookies;
 mod incoming;
 mod link;
 mod options;
@@ -48,7 +50,8 @@ pub(crate) struct EngineIo(pub Options);
 
 impl Transport for EngineIo {
     fn dial(&self, target: Target) -> Box<dyn Connection> {
-        Box::new(Polling::new(target, self.0.settings(), self.0.format()))
+        let requests = Requests::new(target, self.0.format(), self.0.credentials());
+        Box::new(Polling::new(requests, self.0.settings(), self.0.format()))
     }
 }
 
@@ -78,8 +81,8 @@ struct Polling {
 }
 
 impl Polling {
-    fn new(target: Target, settings: Settings, format: Format) -> Self {
-        let max_length = target.max_length;
+    fn new(requests: Requests, settings: Settings, format: Format) -> Self {
+        let max_length = requests.target().max_length;
         // Base 64, and the type; a handshake must fit whatever the messages do.
         let longest = (max_length / 3).saturating_add(1).saturating_mul(4).saturating_add(8);
         let longest = longest.max(HANDSHAKE_MAX);
@@ -88,7 +91,7 @@ impl Polling {
             format,
             max_length,
             longest,
-            requests: Requests::new(target, format),
+            requests,
             lane: Lane::default(),
             incoming: Incoming::new(format, longest),
             socket: None,
@@ -202,16 +205,23 @@ impl Polling {
                 Ok(Progress::Waiting) => return,
                 Ok(_) | Err(_) if !listens => {}
                 Ok(Progress::Body(bytes)) => {
-                    let mime = self.lane.head().and_then(|head| head.header("content-type"));
+                    let head = self.lane.head();
+                    // The packets may ask for requests that are to have them.
+                    if let Some(head) = head {
+                        self.requests.heard(head);
+                    }
+                    let mime = head.and_then(|head| head.header("content-type"));
                     self.incoming.push(Content::of_mime(mime), &bytes);
                     self.packets();
                 }
                 Ok(Progress::Answer(answer)) if answer.status == 200 => {
                     let last = self.incoming.finish();
+                    self.requests.heard(&answer);
                     self.packet(last);
                     if let Some(failure) = self.link.as_ref().and_then(|link| link.failure(true)) {
                         self.ended(failure);
                     }
+                    self.requests.polled();
                     self.input(Input::Polled);
                 }
                 // The goodbye is on its way, and does not need the poll.
@@ -219,7 +229,7 @@ impl Polling {
                 Ok(Progress::Answer(answer)) if self.link.is_none() => {
                     self.failed(answer.refusal());
                 }
-                Ok(Progress::Answer(answer)) => self.ended(refused(&answer)),
+                Ok(Progress::Answer(answer)) => self.ended(refused(&answer, &self.requests)),
                 Err(error) => self.failed(error),
             }
         }

@@ -302,7 +302,7 @@ impl Decoder {
                 self.current = None;
                 return whole(frame.opcode == OpCode::Data(Data::Binary), self.take(frame, rest));
             }
-            if rest + HEADER_MAX <= BUFFER_MAX {
+            if rest <= BUFFER_MAX - HEADER_MAX {
                 return Ok(Step::More);
             }
         }

@@ -1,5 +1,6 @@
 //! The client's `engine.io` against a scripted server.
 
+mod cookies;
 mod ends;
 mod errors;
 mod http;

@@ -301,6 +301,7 @@ impl Link {
                 Ok(Progress::Waiting) => break,
                 Ok(Progress::Body(_)) => {}
                 Ok(Progress::Answer(answer)) if answer.status == 200 => {
+                    self.requests.heard(&answer);
                     if state.goodbye == Goodbye::Sent {
                         state.goodbye = Goodbye::Answered;
                     }
@@ -313,7 +314,7 @@ impl Link {
                         self.requests.target().waker.wake();
                     }
                 }
-                Ok(Progress::Answer(answer)) => self.fail(state, refused(&answer)),
+                Ok(Progress::Answer(answer)) => self.fail(state, refused(&answer, &self.requests)),
                 Err(error) => self.fail(state, lost(&error)),
             }
         }
@@ -369,11 +370,13 @@ impl Link {
 
     /// Waits until something has changed, and does what there is to do
     /// meanwhile: the client's thread may be in a listener that waits for the
-    /// writer. `own_thread`: the caller is that listener.
+    /// writer. `own_thread`: the caller is that listener. `sooner`: until when,
+    /// at the most.
     fn wait<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
         own_thread: bool,
+        sooner: Option<Instant>,
     ) -> Result<MutexGuard<'a, State>> {
         // The application's connections are made on the client's own thread.
         let may_dial = own_thread || self.requests.target().connector.is_none();
@@ -387,7 +390,7 @@ impl Link {
         let (wants, limit) = state.lane.wants();
         state.waiters += 1;
         drop(state);
-        let sooner = [until, limit].into_iter().flatten().min();
+        let sooner = [until, limit, sooner].into_iter().flatten().min();
         let ready = wait(&self.room, on(&wants), sooner);
         let mut state = self.lock();
         state.waiters -= 1;
@@ -425,7 +428,33 @@ impl Sink for Link {
                     self.tell(&state);
                     return Ok(());
                 }
-                Way::Polling | Way::Switching => state = self.wait(state, false)?,
+                Way::Polling | Way::Switching => state = self.wait(state, false, None)?,
+            }
+        }
+    }
+
+    fn write_until(&self, frame: &Frame, until: Option<Instant>) -> Result<usize> {
+        let mut state = self.lock();
+        loop {
+            match &state.way {
+                Way::Gone => return Err(Error::Closed),
+                _ if state.goodbye != Goodbye::None => return Err(Error::Closed),
+                Way::WebSocket(to) => {
+                    let to = Arc::clone(to);
+                    drop(state);
+                    let encode = |out: &mut Vec<u8>| encode(frame.into(), self.format, out);
+                    return to.write_encoded_until(until, encode);
+                }
+                Way::Polling | Way::Switching if state.has_room(frame.len()) => {
+                    state.push(frame.clone());
+                    self.post(&mut state, false);
+                    self.tell(&state);
+                    return Ok(state.waiting());
+                }
+                _ if until.is_some_and(|until| until <= Instant::now()) => {
+                    return Err(Error::Timeout("the peer takes nothing"));
+                }
+                Way::Polling | Way::Switching => state = self.wait(state, false, until)?,
             }
         }
     }
@@ -460,7 +489,7 @@ impl Sink for Link {
                 }
                 Way::Polling | Way::Switching => {
                     self.post(&mut state, true);
-                    state = self.wait(state, true)?;
+                    state = self.wait(state, true, None)?;
                 }
             }
         }
@@ -506,12 +535,14 @@ pub(super) fn encode(packet: PacketRef<'_>, format: Format, out: &mut Vec<u8>) {
 }
 
 /// What became of a session of which a request was refused.
-pub(super) fn refused(answer: &Answer) -> CloseReason {
+pub(super) fn refused(answer: &Answer, requests: &Requests) -> CloseReason {
     if answer.status == 413 {
         let text = "message over the server's limit";
         return CloseReason::new(Ended::Remote, 1009, text, true);
     }
-    lost(&answer.refusal())
+    let refusal = answer.refusal();
+    let hint = requests.hint(&refusal);
+    CloseReason::lost(format!("{refusal}{hint}"))
 }
 
 /// What became of one of which a request failed.

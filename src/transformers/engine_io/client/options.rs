@@ -20,6 +20,8 @@ pub(crate) struct Options {
     revision: Revision,
     /// `doubleEncoding`: the server is engine.io 1.x.
     double: bool,
+    /// `withCredentials`: requests carry the cookies that answers set.
+    credentials: bool,
 }
 
 impl Default for Options {
@@ -31,6 +33,7 @@ impl Default for Options {
             b64: true,
             revision: Revision::V4,
             double: false,
+            credentials: false,
         }
     }
 }
@@ -57,6 +60,7 @@ impl Options {
             "forcebase64" => truth(value).map(|on| self.b64 = on),
             "protocol" | "eio" => revision(value).map(|revision| self.revision = revision),
             "doubleencoding" => truth(value).map(|on| self.double = on),
+            "withcredentials" => truth(value).map(|on| self.credentials = on),
             _ => return None,
         })
     }
@@ -65,6 +69,11 @@ impl Options {
     pub fn settings(&self) -> Settings {
         let upgrade = self.upgrade && self.second == Some(Carrier::Websocket);
         Settings { revision: self.revision, first: self.first, upgrade }
+    }
+
+    /// Whether requests carry the cookies that answers set.
+    pub fn credentials(&self) -> bool {
+        self.credentials
     }
 
     /// What packets look like.
@@ -131,6 +140,8 @@ mod tests {
         assert!(upgrade(&[]));
         assert!(!upgrade(&[("upgrade", "false")]));
         assert!(!upgrade(&[("Upgrade", "false"), ("transports", "polling,websocket")]));
+        assert!(!parse(&[]).unwrap().credentials());
+        assert!(parse(&[("withCredentials", "true")]).unwrap().credentials());
         assert!(!parse(&[("forceBase64", "0")]).unwrap().format().b64);
         for name in ["protocol", "EIO"] {
             let options = parse(&[(name, "3"), ("doubleEncoding", "true")]).unwrap();

@@ -32,7 +32,7 @@ impl Handshake {
     /// What it waits for.
     pub fn wants(&self) -> Wants {
         let want = Ready { read: true, write: !self.request.is_empty() };
-        Some((Arc::clone(&self.stream), want))
+        Some((Arc::clone(&self.stream) as _, want))
     }
 
     /// Goes on with what was waited for; the answer, when it is there.

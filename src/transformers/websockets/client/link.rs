@@ -3,8 +3,8 @@
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::client::transport::Sink;
 use crate::client::wait::writable;
@@ -33,6 +33,8 @@ pub(in crate::transformers) struct Link {
     waker: Arc<Waker>,
     socket: Mutex<Vec<u8>>,
     pending: Mutex<Pending>,
+    /// Nothing is pending any more, or ever will be.
+    free: Condvar,
     gone: AtomicBool,
     patience: Mutex<Option<Instant>>,
 }
@@ -81,6 +83,7 @@ impl Link {
             waker,
             socket: Mutex::default(),
             pending: Mutex::default(),
+            free: Condvar::new(),
             gone: AtomicBool::new(false),
             patience: Mutex::default(),
         }
@@ -95,6 +98,9 @@ impl Link {
     pub fn cut(&self) {
         self.gone.store(true, Ordering::Release);
         self.stream.shutdown(Shutdown::Both);
+        // Whoever has looked before and is about to wait holds the lock.
+        drop(lock(&self.pending));
+        self.free.notify_all();
     }
 
     /// Whether something waits for the socket to have room.
@@ -114,7 +120,7 @@ impl Link {
             if sent == 0 {
                 return Ok(());
             }
-            pending.advance(sent);
+            self.advance(&mut pending, sent);
         }
         Ok(())
     }
@@ -128,11 +134,18 @@ impl Link {
                 return Ok(());
             }
             let sent = self.stream.offer(pending.left())?;
-            pending.advance(sent);
+            self.advance(&mut pending, sent);
             drop(pending);
             if sent == 0 {
                 self.room()?;
             }
+        }
+    }
+
+    fn advance(&self, pending: &mut Pending, sent: usize) {
+        pending.advance(sent);
+        if pending.left().is_empty() {
+            self.free.notify_all();
         }
     }
 
@@ -168,6 +181,7 @@ impl Link {
     pub fn give_up(&self) {
         let mut pending = lock(&self.pending);
         *pending = Pending { closed: true, ..Pending::default() };
+        self.free.notify_all();
     }
 
     fn is_closed(&self) -> bool {
@@ -197,6 +211,7 @@ impl Link {
         if !pending.closed {
             packet::encode_close(why, mask(), &mut pending.bytes);
             pending.closed = true;
+            self.free.notify_all();
         }
         drop(pending);
         let _ = self.flush();
@@ -224,7 +239,39 @@ impl Link {
 
     /// Queues what `encode` appends, a whole message; see [`Sink::queue`].
     pub fn queue_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<usize> {
+        self.queue_behind(lock(&self.pending), encode)
+    }
+
+    /// The same once nothing waits; see [`Sink::write_until`].
+    pub fn write_encoded_until(
+        &self,
+        until: Option<Instant>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<usize> {
         let mut pending = lock(&self.pending);
+        while !pending.left().is_empty() && !pending.closed && !self.gone.load(Ordering::Acquire) {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(Error::Timeout("the peer does not read"));
+            }
+            // Without an end it is looked at once a day.
+            let left = left.unwrap_or(Duration::from_secs(86_400));
+            let waited = self.free.wait_timeout(pending, left);
+            pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let waiting = self.queue_behind(pending, encode)?;
+        if waiting > 0 {
+            // The client's thread sees to it.
+            self.waker.wake();
+        }
+        Ok(waiting)
+    }
+
+    fn queue_behind(
+        &self,
+        mut pending: MutexGuard<'_, Pending>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<usize> {
         if pending.closed || self.gone.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
@@ -246,6 +293,10 @@ impl Link {
 impl Sink for Link {
     fn write(&self, frame: &Frame) -> Result<()> {
         self.write_encoded(|out| packet::encode(frame, mask(), out))
+    }
+
+    fn write_until(&self, frame: &Frame, until: Option<Instant>) -> Result<usize> {
+        self.write_encoded_until(until, |out| packet::encode(frame, mask(), out))
     }
 
     fn queue(&self, frame: &Frame) -> Result<usize> {

@@ -67,7 +67,7 @@ impl Open {
     pub fn wants(&self, paused: bool) -> Wants {
         let draining = self.phase == Phase::Draining;
         let write = !draining && self.link.is_waiting();
-        Some((Arc::clone(self.link.stream()), Ready { read: draining || !paused, write }))
+        Some((Arc::clone(self.link.stream()) as _, Ready { read: draining || !paused, write }))
     }
 
     /// Goes on with what was waited for; tells the first of what has come.
