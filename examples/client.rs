@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! client <url> [--transformer X] [--transport KEY=VALUE]... [--parser Y] [--pathname P]
-//!        [--idle MS]
+//!        [--idle MS] [--retries N]
 //! ```
 //!
 //! Transformers are `websockets` (the default) and `engine.io`, whose `--transport`
@@ -18,179 +18,197 @@
 //! bytes arrive as the object that JavaScript makes of a `Buffer`, under `binary`
 //! dates as their English text; they are printed as they arrive.)
 //!
+//! A connection that cannot be made, or is lost, is tried again, `--retries`
+//! times in a row (10 by default, which takes about a quarter of an hour; 0:
+//! never); every attempt is told. What is read meanwhile waits.
+//!
 //! At the end of the input everything written is sent; then the client waits for
-//! answers until none has come for `--idle` milliseconds (300 by default), or
-//! the server ends the connection, and ends. The exit status is 1 when no
-//! connection was made or something could not be sent.
+//! answers until none has come for `--idle` milliseconds (300 by default) since
+//! the end of the input, or the server ends the connection, and ends.
+//!
+//! | status | |
+//! |---|---|
+//! | 0 | all of the input was sent, and read by the server as far as can be told |
+//! | 1 | no connection was made |
+//! | 2 | an argument cannot be used |
+//! | 3 | some of the input was not sent, or may not have arrived: each such case is told |
+//! | 4 | messages could not be printed |
 
-use std::io::{self, BufRead, Write};
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use lexopt::Arg::{Long, Short, Value};
-use primus::{BoxError, Client, ClientBuilder, Error, Parser};
+use primus::{Client, Error, ReadyState};
 
-use crate::raw::Raw;
+use crate::arguments::{Args, HELP, args};
+use crate::input::Input;
 
+#[path = "client/arguments.rs"]
+mod arguments;
+#[path = "client/input.rs"]
+mod input;
 #[path = "shared/raw.rs"]
 mod raw;
 
-struct Args {
-    client: ClientBuilder,
-    /// Lines are not looked at.
-    raw: bool,
-    idle: Duration,
+/// How long the server has at the end to read what was written.
+const LAST: Duration = Duration::from_secs(30);
+
+/// How often it is looked whether the input has ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How it went; the program's status.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Status {
+    Done = 0,
+    Unconnected = 1,
+    Unusable = 2,
+    Unsent = 3,
+    Unprinted = 4,
 }
 
-const HELP: &str = "\
-Usage: client URL [options]
-  --transformer NAME          websockets or engine.io (websockets)
-  --transport KEY=VALUE       option of the transformer, may be repeated; those of
-                              engine.io: transports, upgrade, protocol,
-                              doubleEncoding, forceBase64
-  --parser NAME               json, ejson, binary, msgpack or raw (json)
-  --pathname PATH             path of the server (/primus)
-  --idle MS                   how long to wait for answers at the end (300)";
+/// Tells something; whether anybody reads it matters not.
+fn say(what: impl Display) {
+    let _ = writeln!(io::stderr(), "{what}");
+}
 
-/// `None` when only help was asked for.
-fn args() -> Result<Option<Args>, BoxError> {
-    let mut url = None;
-    let mut options = Vec::new();
-    let mut idle = Duration::from_millis(300);
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(arg) = parser.next()? {
-        match arg {
-            Short('h') | Long("help") => return Ok(None),
-            Value(value) if url.is_none() => {
-                url = Some(value.into_string().map_err(|_| "bad url")?)
-            }
-            Long("idle") => {
-                idle = Duration::from_millis(parser.value()?.to_string_lossy().parse()?);
-            }
-            Long(name @ ("transformer" | "transport" | "parser" | "pathname")) => {
-                let name = name.to_owned();
-                let value = parser.value()?.into_string().map_err(|_| "not UTF-8")?;
-                options.push((name, value));
-            }
-            _ => return Err(arg.unexpected().into()),
+/// What may help against an error.
+fn hint(error: &Error) -> &'static str {
+    match error {
+        Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            " (is a server listening there?)"
         }
+        Error::Refused { status: 401, .. } => " (try http://USER:PASSWORD@HOST)",
+        Error::Refused { status: 404, .. } => " (try another --pathname)",
+        Error::Refused { .. } | Error::Protocol(_) => {
+            " (does the server use this --transformer and --pathname?)"
+        }
+        Error::Timeout(_) => " (does anything answer at this address?)",
+        _ => "",
     }
-    let url = url.ok_or("no URL; see --help")?;
-    let mut client = Client::builder(&url);
-    let mut raw = false;
-    for (name, value) in options {
-        client = match name.as_str() {
-            "transformer" => client.transformer(&value),
-            "transport" => {
-                let (name, value) = value.split_once('=').ok_or("--transport KEY=VALUE")?;
-                client.transport(name, value)
-            }
-            "parser" => {
-                raw = value.eq_ignore_ascii_case("raw");
-                client.parser(if raw { Parser::custom(Raw) } else { value.parse()? })
-            }
-            _ => client.pathname(&value),
-        };
-    }
-    Ok(Some(Args { client, raw, idle }))
 }
 
-/// Prints the events; every message and event is one line.
-fn listen(client: &Client, opened: &Arc<AtomicBool>) {
-    let opened = Arc::clone(opened);
+/// Tells the events; every one is one line.
+fn listen(client: &Client, url: &str, input: &Arc<Input>) {
+    let (place, told) = (url.to_owned(), Arc::clone(input));
     client.on_open(move |_| {
-        opened.store(true, Ordering::Release);
-        eprintln!("open");
+        told.opened();
+        say(format_args!("open {place}"));
     });
     client.on_reconnect_scheduled(|_, attempt| {
         let ms = attempt.delay.as_millis();
-        eprintln!("reconnect scheduled (attempt {}, in {ms} ms)", attempt.attempt);
+        let of = attempt.retries.map(|retries| format!(" of {retries}")).unwrap_or_default();
+        say(format_args!("reconnect scheduled (attempt {}{of}, in {ms} ms)", attempt.attempt));
     });
-    client.on_reconnected(|_, done| eprintln!("reconnected (attempt {})", done.attempt));
-    client.on_reconnect_failed(|_| eprintln!("reconnect failed"));
-    client.on_timeout(|_| eprintln!("timeout"));
-    client.on_offline(|_| eprintln!("offline"));
-    client.on_online(|_| eprintln!("online"));
-    client.on_close(|_, reason| eprintln!("close {reason}"));
-    client.on_end(|_, _| eprintln!("end"));
-    client.on_error(|_, error| eprintln!("error {error}"));
+    client.on_reconnected(|_, done| say(format_args!("reconnected (attempt {})", done.attempt)));
+    client.on_reconnect_failed(|client| {
+        let why = client.close_reason().map(|reason| reason.text).unwrap_or_default();
+        say(format_args!("reconnect failed: {why}"));
+    });
+    let place = url.to_owned();
+    client.on_timeout(move |_| {
+        let error = Error::Timeout("no connection in time");
+        say(format_args!("timeout {place}{}", hint(&error)));
+    });
+    client.on_offline(|_| say("offline"));
+    client.on_online(|_| say("online"));
+    let told = Arc::clone(input);
+    client.on_close(move |_, reason| {
+        say(format_args!("close {reason}"));
+        told.closed(reason);
+    });
+    client.on_end(|_, _| say("end"));
+    let place = url.to_owned();
+    client.on_error(move |_, error| say(format_args!("error {place}: {error}{}", hint(error))));
 }
 
-/// Writes the lines; false when the client ended before the input did.
-fn write_lines(client: &Client, raw: bool) -> Result<bool, BoxError> {
-    for line in io::stdin().lock().lines() {
-        let line = line?;
-        let written = match serde_json::from_str::<primus::Value>(&line) {
-            Ok(json) if !raw => client.write(&json),
-            _ => client.write(&line),
-        };
-        match written {
-            Ok(_) => {}
-            Err(Error::Closed) => return Ok(false),
-            Err(error) => eprintln!("error {error}"),
-        }
-    }
-    Ok(true)
-}
-
-/// Prints the messages until the client has ended, or until none comes any
-/// more after the end of the input.
-fn print_messages(client: &Client, input_over: &AtomicBool, idle: Duration) -> io::Result<()> {
+/// Prints the messages until the client has ended, or until none has come for
+/// a while since the end of the input.
+fn print_messages(client: &Client, input: &Input, idle: Duration) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let mut quiet: Option<Instant> = None;
     loop {
-        match client.recv_timeout(idle) {
+        let done =
+            input.is_over() && client.queued().0 == 0 && client.ready_state() == ReadyState::Open;
+        quiet = done.then(|| quiet.unwrap_or_else(Instant::now));
+        let left = quiet.map_or(LOOK, |since| idle.saturating_sub(since.elapsed()));
+        match client.recv_timeout(left) {
             Ok(message) => {
                 let line = serde_json::to_string(&message).map_err(io::Error::other)?;
                 writeln!(out, "{line}")?;
                 out.flush()?;
+                quiet = None;
             }
-            Err(Error::Timeout(_)) => {
-                // Else what was written still waits for a connection.
-                let flushed = client.queued().0 == 0;
-                if input_over.load(Ordering::Acquire) && flushed {
-                    return Ok(());
-                }
+            Err(Error::Timeout(_)) if quiet.is_some_and(|since| since.elapsed() >= idle) => {
+                return Ok(());
             }
+            Err(Error::Timeout(_)) => {}
             Err(_) => return Ok(()),
         }
     }
 }
 
-fn run() -> Result<(), BoxError> {
-    let Some(Args { client, raw, idle }) = args()? else {
-        println!("{HELP}");
-        return Ok(());
+/// How it went, after the messages were printed.
+fn finish(client: &Client, input: &Input, printed: io::Result<()>) -> Status {
+    let ended = client.error();
+    // Once nothing is left to be sent, the server need only say that it has
+    // read it.
+    client.end();
+    if !client.wait_end(LAST) {
+        input.lost(format_args!("the server has not read everything within {LAST:?}"));
+    }
+    if !input.has_opened() {
+        let why = ended.map(|error| format!(": {error}")).unwrap_or_default();
+        say(format_args!("error no connection was made{why}"));
+        return Status::Unconnected;
+    }
+    if let Err(error) = printed {
+        // A reader that has enough, like `head`, need not be told.
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            say(format_args!("error standard output: {error}"));
+        }
+        return Status::Unprinted;
+    }
+    input.check_end(client);
+    if input.has_lost() { Status::Unsent } else { Status::Done }
+}
+
+fn run(args: Args) -> Status {
+    let Args { client, url, raw, idle } = args;
+    let input = Arc::new(Input::default());
+    let built = client.close_timeout(LAST).build_with(|client| listen(client, &url, &input));
+    let client = match built {
+        Ok(client) => client,
+        Err(error) => {
+            say(format_args!("error {url}: {error}"));
+            return Status::Unusable;
+        }
     };
-    let opened = Arc::new(AtomicBool::new(false));
-    let client = client.build_with(|client| listen(client, &opened))?;
-    let input_over = Arc::new(AtomicBool::new(false));
-    let (reader, over) = (client.clone(), Arc::clone(&input_over));
     // A blocking read of standard input cannot be broken off; the process ends
     // without it when the server has ended the connection.
-    std::thread::Builder::new().spawn(move || {
-        if let Err(error) = write_lines(&reader, raw) {
-            eprintln!("error {error}");
-        }
-        over.store(true, Ordering::Release);
-    })?;
-    print_messages(&client, &input_over, idle)?;
-    client.end();
-    client.wait_end(Duration::from_secs(5));
-    match client.queued().0 {
-        0 if opened.load(Ordering::Acquire) => Ok(()),
-        0 => Err("no connection was made".into()),
-        left => Err(format!("{left} messages could not be sent").into()),
+    let (writer, from) = (client.clone(), Arc::clone(&input));
+    let spawned = std::thread::Builder::new().spawn(move || from.write_lines(&writer, raw));
+    if let Err(error) = spawned {
+        say(format_args!("error no thread to read the input: {error}"));
+        return Status::Unsent;
     }
+    let printed = print_messages(&client, &input, idle);
+    finish(&client, &input, printed)
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error {error}");
-            ExitCode::FAILURE
+    let status = match args() {
+        Ok(Some(args)) => run(args),
+        Ok(None) => {
+            // Whoever has read enough of it has what they wanted.
+            let _ = writeln!(io::stdout(), "{HELP}");
+            Status::Done
         }
-    }
+        Err(error) => {
+            say(format_args!("error {error}"));
+            Status::Unusable
+        }
+    };
+    ExitCode::from(status as u8)
 }

@@ -6,7 +6,10 @@
 //!
 //! Some strings are commands, see [`command`].
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::thread;
 use std::time::Duration;
 
@@ -43,7 +46,8 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            // Whether anybody reads it matters not.
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }
@@ -59,10 +63,11 @@ fn run() -> Result<(), BoxError> {
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
-            Long("host") => host = arguments.value()?.string()?,
-            Long("port") => port = arguments.value()?.parse()?,
+            Long("host") => host = text("host", &mut arguments)?,
+            Long("port") => port = number("port", &text("port", &mut arguments)?, "a port")?,
             Short('h') | Long("help") => {
-                println!("{HELP}");
+                // Whoever has read enough of it has what they wanted.
+                let _ = writeln!(io::stdout(), "{HELP}");
                 return Ok(());
             }
             Long(name) => {
@@ -79,8 +84,11 @@ fn run() -> Result<(), BoxError> {
     primus.on_connection(|spark| {
         spark.on_data(echo);
     });
-    let address = primus.listen((host.as_str(), port))?;
-    println!("listening on http://{address}");
+    let address = primus.listen((host.as_str(), port)).map_err(|error| {
+        format!("cannot listen on {host}:{port}: {error} (try another --host or --port, 0 for any)")
+    })?;
+    // It serves whether or not anybody wants to know where.
+    let _ = writeln!(io::stdout(), "listening on http://{address}");
     signals.forever().next();
     primus.destroy(Destroy::default().timeout(Duration::from_millis(500)));
     Ok(())
@@ -94,14 +102,13 @@ fn option(
     if name == "compression" {
         return Ok(builder.compression(true));
     }
-    let value = match arguments.value() {
-        Ok(value) => value.into_string().map_err(|_| format!("--{name} is not text"))?,
-        Err(error) => return Err(error.into()),
-    };
+    let value = text(name, arguments)?;
     Ok(match name {
         "transformer" => builder.transformer(value),
         "parser" if value.eq_ignore_ascii_case("raw") => builder.parser(Parser::custom(Raw)),
-        "parser" => builder.parser(value.parse()?),
+        "parser" => {
+            builder.parser(value.parse().map_err(|error| format!("--parser {value}: {error}"))?)
+        }
         "pathname" => builder.pathname(value),
         "authorization" => builder.authorization(move |exchange| {
             if basic_credentials(exchange.request().header("authorization")).as_deref()
@@ -112,14 +119,29 @@ fn option(
             Err(HttpError::from("Authentication required")
                 .with_authenticate("Basic realm=\"primus\""))
         }),
-        "ping-interval" => builder.ping_interval(Duration::from_millis(value.parse()?)),
-        "max-length" => builder.max_length(value.parse()?),
+        "ping-interval" => {
+            builder.ping_interval(Duration::from_millis(number(name, &value, "milliseconds")?))
+        }
+        "max-length" => builder.max_length(number(name, &value, "bytes")?),
         "transport" => {
-            let (key, value) = value.split_once('=').ok_or("--transport takes key=value")?;
+            let pair = value.split_once('=');
+            let (key, value) =
+                pair.ok_or_else(|| format!("--transport {value}: expected KEY=VALUE"))?;
             builder.transport(key, value)
         }
-        _ => return Err(format!("unknown option --{name}").into()),
+        _ => return Err(format!("unknown option --{name}; see --help").into()),
     })
+}
+
+/// The value of an option.
+fn text(name: &str, arguments: &mut lexopt::Parser) -> Result<String, BoxError> {
+    Ok(arguments.value()?.into_string().map_err(|_| format!("--{name}: not UTF-8"))?)
+}
+
+/// The number in it.
+fn number<T: FromStr<Err: Display>>(name: &str, value: &str, what: &str) -> Result<T, BoxError> {
+    let expected = |error| format!("--{name} {value}: expected {what}, a whole number ({error})");
+    Ok(value.parse().map_err(expected)?)
 }
 
 /// The `user:password` of a basic `Authorization` header.

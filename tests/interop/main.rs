@@ -16,3 +16,4 @@ mod messages;
 mod node;
 mod reconnects;
 mod server;
+mod terminal;

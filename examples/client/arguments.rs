@@ -1,0 +1,122 @@
+//! The arguments of the client.
+
+use std::time::Duration;
+
+use lexopt::Arg::{Long, Short, Value};
+use primus::{BoxError, Client, ClientBuilder, Parser};
+
+use crate::raw::Raw;
+use crate::say;
+
+/// What was asked for.
+pub struct Args {
+    pub client: ClientBuilder,
+    /// As it is told: without a password.
+    pub url: String,
+    /// Lines are not looked at.
+    pub raw: bool,
+    pub idle: Duration,
+}
+
+pub const HELP: &str = "\
+Usage: client URL [options]
+  --transformer NAME          websockets or engine.io (websockets)
+  --transport KEY=VALUE       option of the transformer, may be repeated; those of
+                              engine.io: transports, upgrade, protocol,
+                              doubleEncoding, forceBase64, withCredentials
+  --parser NAME               json, ejson, binary, msgpack or raw (json)
+  --pathname PATH             path of the server (/primus)
+  --idle MS                   how long to wait for answers after the input (300)
+  --retries N                 attempts in a row to connect again (10)
+Exit status: 0 all was sent, 1 no connection, 2 bad arguments, 3 some of the
+input was lost, 4 messages could not be printed";
+
+/// `None` when only help was asked for.
+pub fn args() -> Result<Option<Args>, BoxError> {
+    let mut url = None;
+    let mut options = Vec::new();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => return Ok(None),
+            Value(value) if url.is_none() => {
+                url = Some(value.into_string().map_err(|_| "the URL is not UTF-8")?);
+            }
+            Value(value) => {
+                return Err(format!("a second URL: {}", value.to_string_lossy()).into());
+            }
+            Long(
+                name @ ("transformer" | "transport" | "parser" | "pathname" | "idle" | "retries"),
+            ) => {
+                let name = name.to_owned();
+                let value = parser.value()?.into_string();
+                options.push((value.map_err(|_| format!("--{name}: not UTF-8"))?, name));
+            }
+            _ => return Err(format!("{}; see --help", arg.unexpected()).into()),
+        }
+    }
+    let url = url.ok_or("no URL; see --help")?;
+    let client = Client::builder(&url);
+    let mut args = Args { client, url: shown(&url), raw: false, idle: Duration::from_millis(300) };
+    let mut pathname = None;
+    for (value, name) in options {
+        if name == "pathname" {
+            pathname = Some(value.clone());
+        }
+        args = args.with(&name, &value).map_err(|error| format!("--{name} {value}: {error}"))?;
+    }
+    tell_path(&url, pathname.as_deref().unwrap_or("/primus"));
+    Ok(Some(args))
+}
+
+impl Args {
+    fn with(mut self, name: &str, value: &str) -> Result<Self, BoxError> {
+        let number = |what| {
+            let expected = move |_| format!("expected {what}, a whole number from 0");
+            value.parse::<u64>().map_err(expected)
+        };
+        match name {
+            "idle" => self.idle = Duration::from_millis(number("milliseconds")?),
+            "retries" => {
+                let retries = number("attempts")?;
+                let retries = u32::try_from(retries).unwrap_or(u32::MAX);
+                self.client = self.client.reconnect_retries(retries);
+            }
+            "transformer" => self.client = self.client.transformer(value),
+            "transport" => {
+                let (name, value) = value.split_once('=').ok_or("expected KEY=VALUE")?;
+                self.client = self.client.transport(name, value);
+            }
+            "parser" => {
+                self.raw = value.eq_ignore_ascii_case("raw");
+                let parser = if self.raw { Parser::custom(Raw) } else { value.parse()? };
+                self.client = self.client.parser(parser);
+            }
+            _ => self.client = self.client.pathname(value),
+        }
+        Ok(self)
+    }
+}
+
+/// The URL without what is secret in it.
+fn shown(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let authority = rest.split('/').next().unwrap_or_default();
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    format!("{scheme}://{place}")
+}
+
+/// Says that a path in the URL does not count.
+fn tell_path(url: &str, pathname: &str) {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default();
+    let path = path.trim_end_matches('/');
+    if !path.is_empty() && path != pathname {
+        say(format_args!(
+            "note: the path {path} of the URL is not used; the server is asked for {pathname} \
+             (try --pathname {path})"
+        ));
+    }
+}
