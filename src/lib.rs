@@ -71,6 +71,7 @@ mod events;
 mod frame;
 mod http;
 mod id;
+mod library;
 mod limits;
 mod message;
 mod net;
@@ -101,7 +102,7 @@ pub use net::Stream;
 pub use options::{Builder, ListenerErrors, SlowConsumer};
 pub use outcome::Outcome;
 pub use parsers::Parser;
-pub use plugins::Plugin;
+pub use plugins::{ClientPlugin, Plugin};
 pub use protocol::Generation;
 pub use ready_state::ReadyState;
 pub use server::{

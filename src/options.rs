@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::http::Request;
+use crate::library;
 use crate::limits::Limits;
 use crate::middleware::{Authorization, Cors, Exchange, HttpError, Origins, TrustedProxies};
 use crate::parsers::Parser;
@@ -258,7 +259,9 @@ impl Builder {
         self
     }
 
-    /// The name of the client class in the served browser client. Defaults to
+    /// The name of the client class in the served browser client: the global
+    /// variable of script tags and the named export of the module. One that is no
+    /// identifier of ASCII is an error from [`build`](Self::build). Defaults to
     /// `Primus`.
     pub fn global(mut self, name: impl Into<String>) -> Self {
         self.options.global = name.into();
@@ -385,6 +388,10 @@ impl Builder {
         self.options.cors.check()?;
         if self.compression {
             return Err(Error::Option("`compression` is not available yet".into()));
+        }
+        if !library::is_identifier(&self.options.global) {
+            let global = &self.options.global;
+            return Err(Error::Option(format!("`global` must be an identifier, not {global:?}")));
         }
         if self.options.stack_size < 64 << 10 {
             return Err(Error::Option("`stack_size` must be at least 65536 bytes".into()));

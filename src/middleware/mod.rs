@@ -281,8 +281,8 @@ pub(crate) struct Defaults {
     pub(crate) authorization: Authorization,
     /// The document for `<pathname>/spec`.
     pub(crate) spec: Box<dyn Fn() -> String + Send + Sync>,
-    /// The browser client; `None`: there is none, 404.
-    pub(crate) library: Box<dyn Fn() -> Option<Arc<str>> + Send + Sync>,
+    /// The files of the browser client.
+    pub(crate) library: Box<primus_js::Files>,
 }
 
 impl Defaults {

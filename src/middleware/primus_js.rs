@@ -1,24 +1,24 @@
 //! The `primus.js` layer: serves the browser client.
 
-use std::sync::Arc;
+use tiny_http::ResponseBox;
 
 use super::{Exchange, Flow, HttpError};
-use crate::http::{text, typed};
+use crate::http::Request;
 
-/// Answers `<pathname>/primus.js`, exactly, with the library, or with 404 when
-/// there is none.
+/// Answers with a file of the client, by its name below the pathname; `None`:
+/// there is no such.
+pub(crate) type Files = dyn Fn(&str, &Request) -> Option<ResponseBox> + Send + Sync;
+
+/// Answers `<pathname>/primus.js` and the other files of the client, exactly.
 pub(super) fn layer(
     pathname: &str,
-    library: Box<dyn Fn() -> Option<Arc<str>> + Send + Sync>,
+    library: Box<Files>,
 ) -> impl Fn(&mut Exchange<'_>) -> Result<Flow, HttpError> + Send + Sync + 'static {
-    let path = format!("{pathname}/primus.js");
+    let folder = format!("{pathname}/");
     move |exchange| {
-        if exchange.request().path() != path {
-            return Ok(Flow::Next);
-        }
-        Ok(Flow::Respond(match library() {
-            Some(source) => typed(200, "text/javascript; charset=utf-8", source.as_bytes()),
-            None => text(404, "Not Found"),
-        }))
+        let request = exchange.request();
+        let file = request.path().strip_prefix(&folder);
+        let answer = file.and_then(|file| library(file, request));
+        Ok(answer.map_or(Flow::Next, Flow::Respond))
     }
 }

@@ -39,9 +39,59 @@ pub trait Plugin: Send + Sync + 'static {
     /// Whatever keeps the plugin from working; it is not registered then.
     fn server(&self, primus: &Primus) -> Result<(), BoxError>;
 
+    /// What it has for the browser client. Nothing by default. Asked when the
+    /// plugin is registered.
+    fn client(&self) -> Option<ClientPlugin<'_>> {
+        None
+    }
+
     /// Called when the plugin is taken out with [`Primus::plugout`]. Does
     /// nothing by default.
     fn plugout(&self, primus: &Primus) {
         let _ = primus;
     }
+}
+
+/// The browser's half of a plugin, in JavaScript.
+///
+/// ```
+/// use primus::{BoxError, ClientPlugin, Plugin, Primus};
+///
+/// struct Shout;
+///
+/// impl Plugin for Shout {
+///     fn name(&self) -> &str {
+///         "shout"
+///     }
+///
+///     fn server(&self, _: &Primus) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+///
+///     fn client(&self) -> Option<ClientPlugin<'_>> {
+///         Some(ClientPlugin {
+///             client: "function (primus) {
+///               primus.transform('outgoing', (packet) => {
+///                 packet.data = String(packet.data).toUpperCase();
+///               });
+///             }",
+///             ..ClientPlugin::default()
+///         })
+///     }
+/// }
+///
+/// let primus = Primus::builder().plugin(Shout).build()?;
+/// assert!(primus.library().contains("toUpperCase"));
+/// # primus.destroy(Default::default());
+/// # Ok::<(), primus::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientPlugin<'a> {
+    /// Source of `function (primus, options)`, which is called for each
+    /// connection of the page before it opens. An expression: no method in
+    /// shorthand, no `;` behind it.
+    pub client: &'a str,
+    /// Source that runs once, when the client was loaded, outside its scope, with
+    /// the class as `Primus`; may be empty.
+    pub library: &'a str,
 }

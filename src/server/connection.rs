@@ -10,6 +10,7 @@ use tiny_http::ResponseBox;
 
 use crate::error::panic_text;
 use crate::http::{self, Accepted, HeaderSet, Next, Refused, Request};
+use crate::library::{Form, Library};
 use crate::limits::Limits;
 use crate::middleware::{Defaults, Exchange, Middleware};
 use crate::options::Options;
@@ -231,7 +232,7 @@ pub(super) fn spec(options: &Options) -> Spec {
 }
 
 /// The layers that every server begins with.
-pub(super) fn default_middleware(options: &Options) -> Middleware {
+pub(super) fn default_middleware(options: &Options, library: Arc<Library>) -> Middleware {
     let spec = spec(options).to_string();
     let defaults = Defaults {
         pathname: options.pathname.clone(),
@@ -239,7 +240,10 @@ pub(super) fn default_middleware(options: &Options) -> Middleware {
         cors: options.cors.clone(),
         authorization: options.authorization.clone(),
         spec: Box::new(move || spec.clone()),
-        library: Box::new(|| None),
+        library: Box::new(move |file, request| {
+            let known = request.header_list("if-none-match");
+            Some(Form::of(file)?.answer(&library.forms(), known))
+        }),
     };
     defaults.middleware()
 }

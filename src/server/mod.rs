@@ -49,6 +49,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -61,6 +62,7 @@ use crate::error::{BoxError, Error, Result, panic_text};
 use crate::events::ListenerId;
 use crate::http::{self, Accepted, Acceptor, Connections, Listener, Request};
 use crate::id;
+use crate::library::Library;
 use crate::limits::Limits;
 use crate::middleware::{Exchange, HttpError, Middleware};
 use crate::net::Stream;
@@ -128,6 +130,7 @@ pub(crate) struct Inner {
     incoming: Transforms,
     outgoing: Transforms,
     middleware: Middleware,
+    library: Arc<Library>,
     fallback: RwLock<Option<Arc<Fallback>>>,
     connections: Arc<Connections>,
     roster: Mutex<Roster>,
@@ -189,6 +192,7 @@ impl Primus {
         let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
         let (flusher, flushing) = Flusher::start(OWN_STACK)?;
         let plugins = options.plugins.clone();
+        let library = Arc::new(Library::new(&options, &connection::spec(&options)));
         let primus = Primus(Arc::new(Inner {
             limits,
             heartbeat: Arc::new(options.heartbeat.clone()),
@@ -202,7 +206,8 @@ impl Primus {
             events: ServerEvents::default(),
             incoming: Transforms::default(),
             outgoing: Transforms::default(),
-            middleware: connection::default_middleware(&options),
+            middleware: connection::default_middleware(&options, library.clone()),
+            library,
             fallback: RwLock::default(),
             connections: Connections::new(bound, options.stack_size),
             roster: Mutex::new(Roster {
@@ -476,7 +481,7 @@ impl Primus {
         if self.plugins().contains(&name) {
             return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
         }
-        self.0.caught(|| plugin.server(self))?;
+        self.0.caught(|| plugin.server(self).map(|()| self.0.library.add(&*plugin)))?;
         lock(&self.0.roster).plugins.push(plugin);
         for listener in self.0.events.plugin.snapshot().iter() {
             self.0.report("plugin", || listener(&name));
@@ -492,6 +497,7 @@ impl Primus {
             at.map(|at| plugins.remove(at))
         };
         let Some(plugin) = plugin else { return false };
+        self.0.library.remove(name);
         self.0.report("plugout", || {
             plugin.plugout(self);
             Ok(())
@@ -505,6 +511,32 @@ impl Primus {
     /// The names of the plugins, in the order in which they were registered.
     pub fn plugins(&self) -> Vec<String> {
         lock(&self.0.roster).plugins.iter().map(|plugin| plugin.name().to_owned()).collect()
+    }
+
+    /// The browser client for this server, as `<pathname>/primus.js` serves it: for
+    /// script tags, CommonJS and AMD. It has the transformer, the parser, the
+    /// heartbeat and the client halves of the plugins that the server has now.
+    ///
+    /// ```
+    /// # let primus = primus::Primus::builder().build()?;
+    /// let source = primus.library();
+    /// assert!(source.contains(r#""pathname": "/primus""#));
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn library(&self) -> Arc<str> {
+        self.0.library.forms().script.clone()
+    }
+
+    /// Writes the browser client to files, for a web server or a bundler: the
+    /// [`library`](Self::library) to `path`, and beside it, under the same name,
+    /// the ES module (`.mjs`) and their types (`.d.ts`, `.d.mts`). Save it again
+    /// when the options of the server change.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        Ok(self.0.library.save(path.as_ref())?)
     }
 
     /// The server's counters now.

@@ -78,7 +78,10 @@ fn spec_and_client_have_exact_paths_and_no_cache_headers() {
 #[test]
 fn the_client_is_served_when_there_is_one() {
     let mut defaults = defaults();
-    defaults.library = Box::new(|| Some("Primus = 1".into()));
+    defaults.library = Box::new(|file, _| {
+        let text = (file == "primus.js").then_some("Primus = 1")?;
+        Some(crate::http::typed(200, "text/javascript; charset=utf-8", text))
+    });
     let outcome = run(&defaults.middleware(), &request("GET /primus/primus.js", ""), false);
     assert_eq!((outcome.status, outcome.body.as_str()), (Some(200), "Primus = 1"));
     assert!(outcome.raw.contains("Content-Type: text/javascript; charset=utf-8\r\n"));

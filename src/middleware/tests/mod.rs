@@ -58,6 +58,6 @@ fn defaults() -> Defaults {
         cors: Cors::default(),
         authorization: Authorization::default(),
         spec: Box::new(|| r#"{"pingInterval":30000}"#.into()),
-        library: Box::new(|| None),
+        library: Box::new(|_, _| None),
     }
 }

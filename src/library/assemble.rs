@@ -1,0 +1,200 @@
+//! Puts the files together.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Forms;
+use crate::options::Options;
+use crate::parsers::{ClientParser, Parser};
+use crate::plugins::Plugin;
+use crate::protocol::ClientMode;
+use crate::spec::{PRIMUS_VERSION, Spec};
+
+/// What goes into every client of a server.
+pub(super) struct Settings {
+    transformer: &'static str,
+    parser: String,
+    custom: Option<Custom>,
+    global: String,
+    pathname: String,
+    heartbeat: Option<ClientMode>,
+}
+
+/// The JavaScript of a parser of the application's own.
+struct Custom {
+    encoder: String,
+    decoder: String,
+    library: String,
+}
+
+/// The browser's half of a plugin.
+pub(super) struct Asset {
+    pub name: String,
+    client: String,
+    library: String,
+}
+
+impl Asset {
+    /// That of a plugin which has one.
+    pub fn of(plugin: &dyn Plugin) -> Option<Asset> {
+        let half = plugin.client()?;
+        let name = plugin.name().to_owned();
+        Some(Asset { name, client: half.client.to_owned(), library: half.library.to_owned() })
+    }
+}
+
+impl Settings {
+    pub fn new(options: &Options, spec: &Spec) -> Self {
+        let parser = &options.parser;
+        Settings {
+            transformer: options.transformer,
+            parser: parser.name().to_owned(),
+            custom: parser.is_custom().then(|| Custom::new(parser)),
+            global: options.global.clone(),
+            pathname: options.pathname.clone(),
+            heartbeat: spec.heartbeat.client_mode(),
+        }
+    }
+
+    /// The client in all forms.
+    pub fn forms(&self, plugins: &[Asset], authorization: bool) -> Forms {
+        let create = self.create(plugins, authorization);
+        let libraries = libraries(plugins);
+        let head = format!(
+            "// The client of a Primus {PRIMUS_VERSION} server: {}, {}.\n",
+            self.transformer, self.parser
+        );
+        let name = json!(self.global).to_string();
+        let script = fill(include_str!("umd.js"), &[&name, &create, &libraries]);
+        let module = fill(include_str!("module.js"), &[&create, &libraries, &self.global]);
+        let types = fill(include_str!("primus.d.ts"), &[&self.global, &self.global]);
+        Forms {
+            script: (head.clone() + &script).into(),
+            module: (head + &module).into(),
+            types: types.into(),
+        }
+    }
+
+    /// The function that makes the class.
+    fn create(&self, plugins: &[Asset], authorization: bool) -> String {
+        let library = self.custom.as_ref().map_or("", |custom| &custom.library);
+        let mut text = String::from("function (host) {\n");
+        // For what plugins and parsers bring along.
+        text.push_str("let define, module, exports;\n");
+        text.push_str(library);
+        text.push_str("\nconst Primus = (function () {\n'use strict';\n\n");
+        let _ = writeln!(text, "const COMPILED = {:#};\n", self.compiled(authorization));
+        for file in self.core() {
+            text.push_str(file);
+            text.push('\n');
+        }
+        text.push_str("return Primus;\n})();\n");
+        for Asset { name, client, .. } in plugins.iter().filter(|plugin| !plugin.client.is_empty())
+        {
+            let _ = writeln!(text, "Primus.prototype.ark[{}] = {client};", json!(name));
+        }
+        text.push_str("return Primus;\n}");
+        text
+    }
+
+    /// What the files are told of the server.
+    fn compiled(&self, authorization: bool) -> Value {
+        let ms = |span: Option<Duration>| span.map_or(json!(false), |span| json!(millis(span)));
+        let mut compiled = json!({
+            "version": PRIMUS_VERSION,
+            "pathname": self.pathname,
+            "authorization": authorization,
+        });
+        match self.heartbeat {
+            Some(ClientMode::ServerPings { timeout }) => compiled["pingTimeout"] = ms(timeout),
+            Some(ClientMode::ClientPings { interval, timeout }) => {
+                compiled["ping"] = ms(interval);
+                compiled["pong"] = ms(Some(timeout));
+            }
+            None => {}
+        }
+        compiled
+    }
+
+    /// The files, in their order.
+    fn core(&self) -> Vec<&str> {
+        let mut files = vec![
+            include_str!("events.js"),
+            include_str!("recovery.js"),
+            include_str!("heartbeat.js"),
+            include_str!("machine.js"),
+            include_str!("queue.js"),
+            include_str!("url.js"),
+        ];
+        let engine = self.transformer == "engine.io";
+        if engine || self.parser == "ejson" {
+            files.push(include_str!("base64.js"));
+        }
+        files.extend(self.parser());
+        files.extend([
+            include_str!("page.js"),
+            include_str!("socket.js"),
+            include_str!("client.js"),
+            match engine {
+                true => include_str!("../transformers/engine_io/client.js"),
+                false => include_str!("../transformers/websockets/client.js"),
+            },
+        ]);
+        files
+    }
+
+    fn parser(&self) -> Vec<&str> {
+        if let Some(Custom { encoder, decoder, .. }) = &self.custom {
+            return vec!["const encoder = ", encoder, ";\nconst decoder = ", decoder, ";\n"];
+        }
+        match &*self.parser {
+            "ejson" => vec![include_str!("../parsers/ejson.js")],
+            "binary" => vec![include_str!("pack.js"), include_str!("../parsers/binary.js")],
+            "msgpack" => vec![include_str!("pack.js"), include_str!("../parsers/msgpack.js")],
+            _ => vec![include_str!("../parsers/json.js")],
+        }
+    }
+}
+
+impl Custom {
+    fn new(parser: &Parser) -> Self {
+        let missing = format!(
+            "(data, done) => done(new Error({}))",
+            json!(format!("The parser {} has no JavaScript", parser.name()))
+        );
+        let half = parser.client().unwrap_or(ClientParser {
+            encoder: &missing,
+            decoder: &missing,
+            library: "",
+        });
+        let ClientParser { encoder, decoder, library } = half;
+        Custom { encoder: encoder.into(), decoder: decoder.into(), library: library.into() }
+    }
+}
+
+/// What plugins have outside the function, as functions of the class.
+fn libraries(plugins: &[Asset]) -> String {
+    let libraries = plugins.iter().filter(|plugin| !plugin.library.is_empty());
+    libraries
+        .map(|plugin| format!("function (Primus) {{\n{}\n}}", plugin.library))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Fills the gaps of a template, which are words like `__NAME__`, in order.
+fn fill(template: &str, values: &[&str]) -> String {
+    let mut pieces = template.split("__");
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for value in values {
+        let _gap = pieces.next();
+        text.push_str(value);
+        text.push_str(pieces.next().unwrap_or_default());
+    }
+    text
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

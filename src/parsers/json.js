@@ -1,0 +1,9 @@
+// The parser `json`. Bytes are no JSON: they pass as they are.
+
+function encoder(data, done) {
+  done(null, JSON.stringify(data));
+}
+
+function decoder(packet, done) {
+  done(null, typeof packet === 'string' ? JSON.parse(packet) : packet);
+}

@@ -1,0 +1,29 @@
+// The transformer `websockets`: one WebSocket, one message of it for each packet.
+
+Primus.prototype.client = function client() {
+  let socket;
+
+  const drop = () => {
+    if (socket) socket.drop();
+    socket = null;
+  };
+
+  this.on('outgoing::open', () => {
+    drop();
+    try {
+      socket = this.socket = openSocket(this.uri({ protocol: 'ws', query: true }), this.transport, {
+        open: () => this.emit('incoming::open'),
+        message: (data) => this.emit('incoming::data', data),
+        close: (error) => this.emit(this.readyState === OPENING ? 'incoming::error' : 'incoming::end', error)
+      });
+    } catch (error) {
+      this.emit('incoming::error', error);
+    }
+  });
+
+  this.on('outgoing::data', (packet) => {
+    if (socket) socket.send(packet);
+  });
+  this.on('outgoing::end', drop);
+  this._ready = () => !!socket && socket.ready();
+};
