@@ -102,20 +102,19 @@ impl Settings {
     /// What the files are told of the server.
     fn compiled(&self, authorization: bool) -> Value {
         let ms = |span: Option<Duration>| span.map_or(json!(false), |span| json!(millis(span)));
-        let mut compiled = json!({
+        let heartbeat = match self.heartbeat {
+            Some(ClientMode::ServerPings { timeout }) => json!({ "pingTimeout": ms(timeout) }),
+            Some(ClientMode::ClientPings { interval, timeout }) => {
+                json!({ "ping": ms(interval), "pong": ms(Some(timeout)) })
+            }
+            None => json!({}),
+        };
+        json!({
             "version": PRIMUS_VERSION,
             "pathname": self.pathname,
             "authorization": authorization,
-        });
-        match self.heartbeat {
-            Some(ClientMode::ServerPings { timeout }) => compiled["pingTimeout"] = ms(timeout),
-            Some(ClientMode::ClientPings { interval, timeout }) => {
-                compiled["ping"] = ms(interval);
-                compiled["pong"] = ms(Some(timeout));
-            }
-            None => {}
-        }
-        compiled
+            "heartbeat": heartbeat,
+        })
     }
 
     /// The files, in their order.
@@ -134,6 +133,7 @@ impl Settings {
         }
         files.extend(self.parser());
         files.extend([
+            include_str!("drive.js"),
             include_str!("page.js"),
             include_str!("socket.js"),
             include_str!("client.js"),

@@ -1,78 +1,65 @@
-// The client: the machine joined to a transport, a parser and the clock.
+// The client: the machine joined to a transport and a parser.
 
-// The transformer's file adds the method `client`, which joins the two by events:
-// it is told `outgoing::open`, `outgoing::data` and `outgoing::end` (polite or at
-// once), and tells `incoming::open`, `incoming::data`, `incoming::error` and
+// The method `client`, of the transformer's file, joins the two by events: it is
+// told `outgoing::open`, `outgoing::data` and `outgoing::end` (polite or at once),
+// and tells `incoming::open`, `incoming::data`, `incoming::error` and
 // `incoming::end`.
-
-const now = () => performance.now();
 
 function Primus(url, options) {
   if (!(this instanceof Primus)) return new Primus(url, options);
   Stream.call(this);
-
   if (url && typeof url === 'object' && !(url instanceof URL)) {
     options = url;
-    url = undefined;
+    url = null;
   }
   options = { ...options };
-  url = url || options.url || options.uri || page();
-
   this.options = {
     queueSize: Infinity,
     timeout: 10000,
-    pingTimeout: COMPILED.pingTimeout,
-    // Servers before Primus 7 are pinged.
-    ping: COMPILED.ping,
-    pong: 10000,
+    ...COMPILED.heartbeat,
     ...options,
-    strategy: strategyOf(options, this.authorization),
+    strategy: strategyOf(options.strategy),
     reconnect: { ...options.reconnect },
     transport: { ...options.transport }
   };
-  this.buffer = [];
-  this.readyState = CLOSED;
-  this.writable = this.readable = this.online = true;
-  this.socket = null;
-  this.latency = 0;
-  this.transport = this.options.transport;
-  this.transformers = { outgoing: [], incoming: [] };
-  if (options.websockets !== undefined) this.AVOID_WEBSOCKETS = !options.websockets;
-  if (options.network !== undefined) this.NETWORK_EVENTS = options.network;
-
-  this.recovery = new Recovery(this.options.reconnect);
-  this._effects = [];
-  this._machine = new Machine(this.options, this.recovery, (...effect) => this._effects.push(effect));
+  Object.assign(this, {
+    buffer: [],
+    socket: null,
+    AVOID_WEBSOCKETS: options.websockets === false,
+    NETWORK_EVENTS: options.network !== false,
+    transport: this.options.transport,
+    transformers: { outgoing: [], incoming: [] },
+    recovery: createRecovery(this.options.reconnect)
+  });
+  this._input = drive(this);
 
   try {
-    this.url = this.parse(`${url}`);
-  } catch {
-    return this.critical(new Error(`Not an address: ${url}`));
+    this.url = this.parse(`${url || options.url || options.uri || page()}`);
+  } catch (error) {
+    return this.critical(error);
   }
   this.initialise(options);
 }
 
-Primus.prototype = Object.assign(Object.create(Stream.prototype), {
-  constructor: Primus,
+const prototype = inherit(Primus, Stream, {
   version: COMPILED.version,
   pathname: COMPILED.pathname,
   authorization: COMPILED.authorization,
   encoder,
   decoder,
+  client,
   // The client halves of plugins, by name.
   ark: {},
-  AVOID_WEBSOCKETS: false,
-  NETWORK_EVENTS: true,
 
   initialise(options) {
     this.on('incoming::open', () => this._input('opened'));
-    this.on('incoming::error', (error) => this._failed(error));
-    this.on('incoming::data', (packet) => this._received(packet));
-    this.on('incoming::end', (error) => this._lost(error));
+    this.on('incoming::data', (packet) => receive(this, packet));
+    this.on('incoming::error', (error) => this._input('failed', asError(error)));
+    this.on('incoming::end', (error) => this._input('lost', error));
     this.client();
     for (const name in this.ark) this.ark[name].call(this, this, options || {});
     watchPage(this);
-    if (!this.options.manual) setTimeout(() => this._destroyed || this.open());
+    if (!this.options.manual) setTimeout(() => this.open());
     return this;
   },
 
@@ -83,7 +70,6 @@ Primus.prototype = Object.assign(Object.create(Stream.prototype), {
 
   // True also when it must wait, see `queueSize`.
   write(data) {
-    if (this._destroyed) return false;
     this.transforms(this, this, 'outgoing', data);
     return true;
   },
@@ -96,38 +82,31 @@ Primus.prototype = Object.assign(Object.create(Stream.prototype), {
       return false;
     }
     ask(this, this.encoder, data, (error, packet) => {
-      if (error) return this._error(error);
+      if (error) return this.emit('error', asError(error));
       // Both are line ends to old JavaScript.
-      if (typeof packet === 'string') packet = packet.replace(/[\u2028\u2029]/g, (end) => '\\u' + end.charCodeAt().toString(16));
+      if (typeof packet === 'string') packet = packet.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
       if (packet !== undefined && packet !== '') this.emit('outgoing::data', packet);
     });
     return true;
   },
 
   end(data) {
-    if (data !== undefined && this.readyState === OPEN) this.write(data);
+    if (data !== undefined) this.write(data);
     this._input('end');
     return this;
   },
 
   // Ends it for good; false when it was before.
   destroy() {
-    if (this._destroyed) return false;
-    this.end();
-    this._destroyed = true;
-    this._effects.push(['destroy']);
-    this._run();
-    return true;
+    return this._input('destroy');
   },
 
   // Calls `fn` with the id of the spark.
   id(fn) {
-    if (this.socket && this.socket.id) {
-      fn(this.socket.id);
-      return this;
-    }
-    this._write('primus::id::');
-    return this.once('incoming::id', fn);
+    const { id } = this.socket || {};
+    if (id) fn(id);
+    else this.once('incoming::id', fn)._write('primus::id::');
+    return this;
   },
 
   // The client half of a plugin, or of all.
@@ -151,35 +130,30 @@ Primus.prototype = Object.assign(Object.create(Stream.prototype), {
   // Takes a message through the transforms of `primus` to `connection`.
   transforms(primus, connection, type, data, raw) {
     const packet = { data };
-    const list = primus.transformers[type];
     const step = (at) => {
-      const fn = list[at];
+      const fn = primus.transformers[type][at];
       const next = (error, go) => {
         if (error) connection.emit('error', error);
         else if (go !== false) step(at + 1);
       };
-      if (!fn) {
-        if (type === 'incoming') connection.emit('data', packet.data, raw);
-        else connection._write(packet.data);
-      } else if (fn.length === 1) {
-        next(null, fn.call(connection, packet));
-      } else {
-        fn.call(connection, packet, next);
-      }
+      if (fn) {
+        if (fn.length === 1) next(null, fn.call(connection, packet));
+        else fn.call(connection, packet, next);
+      } else if (type === 'incoming') connection.emit('data', packet.data, raw);
+      else connection._write(packet.data);
     };
     step(0);
     return this;
   },
 
-  // A function that emits `event` with its arguments, or with what `parser` makes
-  // of them.
+  // A function that emits `event` with its arguments, or with what `parser` (the
+  // last of `first`) makes of them.
   emits(event, ...first) {
-    const parser = typeof first[first.length - 1] === 'function' ? first.pop() : null;
+    const parser = typeof first[first.length - 1] === 'function' ? first.pop() : (next) => next();
     return (...args) => {
-      if (!parser) return this.emit(event, ...first, ...args);
       parser.call(this, (error, value) => {
-        if (error) return this.emit('error', error);
-        return this.emit(event, ...first, ...(value === undefined ? args : value === null ? [] : [value]));
+        if (error) this.emit('error', error);
+        else this.emit(event, ...first, ...(value === undefined ? args : value === null ? [] : [value]));
       }, ...args);
       return true;
     };
@@ -195,14 +169,8 @@ Primus.prototype = Object.assign(Object.create(Stream.prototype), {
     return this.online;
   },
 
-  clone(value) {
-    return this.merge({}, value);
-  },
-
-  merge(target, ...sources) {
-    return Object.assign(target, ...sources);
-  },
-
+  clone: (value) => ({ ...value }),
+  merge: Object.assign,
   parse: parseUrl,
   querystring: parseQuery,
   querystringify: printQuery,
@@ -214,7 +182,7 @@ Primus.prototype = Object.assign(Object.create(Stream.prototype), {
     const options = {
       ...more,
       protocol: protocol.replace(/:$/, '') + (secure ? 's:' : ':'),
-      query: query ? printQuery({ ...parseQuery(url.query), _primuscb: yeast() }) : '',
+      query: query ? printQuery({ ...parseQuery(url.query), _primuscb: unique() }) : '',
       secure,
       auth: url.auth,
       host: url.hostname,
@@ -225,141 +193,58 @@ Primus.prototype = Object.assign(Object.create(Stream.prototype), {
     return object ? options : address(options);
   },
 
-  // What follows is not for applications.
-
-  // Lets the machine know what happened, and does what comes of it, in order,
-  // even when listeners call back into the client meanwhile.
-  _input(kind, ...what) {
-    if (this._destroyed) return false;
-    const answer = this._machine[kind](now(), ...what);
-    const { state, online, latency, over } = this._machine;
-    Object.assign(this, { readyState: state, online, latency, writable: !over, readable: !over });
-    this._wake();
-    this._run();
-    return answer;
-  },
-
-  _run() {
-    if (this._running) return;
-    this._running = true;
-    try {
-      while (this._effects.length) this._effect(...this._effects.shift());
-    } finally {
-      this._running = false;
-      // A listener failed: what comes after it is not lost.
-      if (this._effects.length) setTimeout(() => this._run());
-    }
-  },
-
-  _effect(kind, ...what) {
-    if (kind === 'emit') this.emit(...what);
-    else if (kind === 'send') this._beat(...what);
-    else if (kind === 'flush') flush(this);
-    else if (kind === 'hangup') this.emit('outgoing::end', what[0]);
-    else if (kind === 'destroy') this._free();
-    else this._dial();
-  },
-
-  _beat(type, value) {
-    if (type === 'pong') this.emit('incoming::ping', value);
-    this.emit('outgoing::' + type, value);
-    this._write(`primus::${type}::${value}`);
-  },
-
-  _dial() {
-    if (this._machine.retry) this.emit('outgoing::reconnect');
-    this.emit('outgoing::open');
-  },
-
-  _free() {
-    clearTimeout(this._timer);
-    this.emit('destroy');
-    this.removeAllListeners();
-    this.buffer = [];
-    this.transformers = { outgoing: [], incoming: [] };
-    this.socket = null;
-  },
-
   // Whether the transport takes messages.
-  _ready: () => true,
-
-  // The transport reports an error, which ends it unless it is open.
-  _failed(error) {
-    if (this.readyState === OPENING) this._input('failed', asError(error));
-    else if (this.readyState === OPEN) this._error(error);
-  },
-
-  // The transport has ended, because of an error if there is one.
-  _lost(error) {
-    if (this.readyState === OPENING) this._input('failed', asError(error));
-    else this._input('lost', error instanceof Error ? error : null);
-  },
-
-  _error(error) {
-    this.emit('error', asError(error));
-  },
-
-  // Has the machine's deadline kept.
-  _wake() {
-    const deadline = this._machine.deadline();
-    if (this._destroyed || (this._timer && this._due <= deadline)) return;
-    clearTimeout(this._timer);
-    this._timer = null;
-    if (deadline === Infinity) return;
-    this._due = deadline;
-    this._timer = setTimeout(() => {
-      this._timer = null;
-      this._input('tick', Date.now());
-    }, Math.min(Math.max(0, deadline - now()), LONGEST));
-  },
-
-  _received(packet) {
-    if (packet instanceof ArrayBuffer && globalThis.Buffer) packet = globalThis.Buffer.from(packet);
-    ask(this, this.decoder, packet, (error, data) => {
-      if (error) return this._error(error);
-      const own = control(data);
-      if (own && this._input('control', own)) return;
-      this.transforms(this, this, 'incoming', data, packet);
-    });
-  }
+  _ready: () => true
 });
 
-Object.assign(Primus, { EventEmitter, Stream, OPENING, CLOSED, OPEN });
-Primus.connect = (url, options) => new Primus(url, options);
+Object.assign(Primus, { EventEmitter, Stream, OPENING, CLOSED, OPEN, connect: Primus });
 
 // An object on the function: plugins add to it.
-Primus.prototype.reserved.events = Object.fromEntries([
-  'reconnect scheduled', 'reconnect timeout', 'readyStateChange', 'reconnect failed', 'reconnected',
-  'reconnect', 'offline', 'timeout', 'destroy', 'online', 'error', 'close', 'open', 'data', 'end'
-].map((event) => [event, 1]));
+prototype.reserved.events = {
+  'reconnect scheduled': 1, 'reconnect timeout': 1, 'reconnect failed': 1, reconnected: 1, reconnect: 1,
+  readyStateChange: 1, timeout: 1, offline: 1, online: 1, destroy: 1, error: 1, close: 1, open: 1, data: 1, end: 1
+};
 
 // Text, list or false; without a time-out strategy where the server refuses
 // strangers, since a refusal cannot always be told from a failure.
-function strategyOf({ strategy }, authorization) {
-  if (strategy === undefined) return authorization ? 'disconnect,online' : 'disconnect,online,timeout';
-  return strategy ? `${strategy}`.toLowerCase().replace(/\s/g, '') : '';
+function strategyOf(strategy = 'disconnect,online' + (COMPILED.authorization ? '' : ',timeout')) {
+  return `${strategy || ''}`.toLowerCase();
+}
+
+function receive(primus, packet) {
+  const { Buffer } = globalThis;
+  if (Buffer && packet instanceof ArrayBuffer) packet = Buffer.from(packet);
+  ask(primus, primus.decoder, packet, (error, data) => {
+    if (error) return primus.emit('error', asError(error));
+    const own = control(data);
+    if (!own || !primus._input('control', own)) primus.transforms(primus, primus, 'incoming', data, packet);
+  });
 }
 
 // Parsers answer by a callback, at once or later. One that throws has failed.
 function ask(primus, parser, value, answer) {
-  let at = 'once';
+  let asking = true;
   let given;
   try {
     parser.call(primus, value, (...result) => {
-      if (at) given = result;
+      if (asking) given = result;
       else answer(...result);
     });
   } catch (error) {
     given = [error];
   }
-  at = null;
+  asking = false;
   // Outside of the `try`: what the application's listeners throw is theirs.
   if (given) answer(...given);
 }
 
-// What platforms report is seldom an Error.
-function asError(error) {
-  if (error instanceof Error) return error;
-  const cause = error && (error.error || error.message);
-  return cause instanceof Error ? cause : new Error(`${cause || (typeof error === 'string' && error) || 'The connection failed'}`);
+// What platforms report is seldom an Error, and `ws` has the status of a refusal
+// only in the text.
+function asError(event) {
+  const cause = (event && (event.error || event.message)) || event;
+  const text = typeof cause === 'string' ? cause : 'The connection failed';
+  const error = [event, cause].find((each) => each instanceof Error) || new Error(text);
+  const [, status] = /response: (\d{3})/.exec(error.message) || [];
+  if (status) error.status = +status;
+  return error;
 }

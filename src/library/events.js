@@ -1,13 +1,11 @@
-// Events: what everything here is built upon. A function rather than a class,
-// so that it can be inherited from in the old way too.
+// Events: what everything here is built upon. Functions rather than classes, so
+// that they can be inherited from in the old way too.
 
 function EventEmitter() {
   this._events = new Map();
 }
 
-EventEmitter.prototype = {
-  constructor: EventEmitter,
-
+const emitter = inherit(EventEmitter, Object, {
   // Calls the listeners that were there at the beginning; whether there were any.
   emit(event, ...args) {
     const listeners = heard(this, event);
@@ -18,20 +16,20 @@ EventEmitter.prototype = {
     return listeners.length > 0;
   },
 
-  on(event, fn, context) {
-    return listen(this, event, fn, context, false);
+  on(event, fn, context, once) {
+    if (typeof fn !== 'function') throw new TypeError('Not a function');
+    return keep(this, event, [...heard(this, event), { fn, context: context || this, once }]);
   },
 
   once(event, fn, context) {
-    return listen(this, event, fn, context, true);
+    return this.on(event, fn, context, true);
   },
 
   // Without a function: all listeners of the event.
   removeListener(event, fn, context, once) {
-    const others = (each) => fn && (
+    return keep(this, event, heard(this, event).filter((each) => fn && (
       each.fn !== fn || (context && each.context !== context) || (once && !each.once)
-    );
-    return keep(this, event, heard(this, event).filter(others));
+    )));
   },
 
   removeAllListeners(event) {
@@ -45,29 +43,20 @@ EventEmitter.prototype = {
   },
 
   listenerCount(event) {
-    return heard(this, event).length;
+    return this.listeners(event).length;
   },
 
   eventNames() {
     return [...(this._events || new Map()).keys()];
-  },
-
-  setMaxListeners() {
-    return this;
   }
-};
+});
 
-EventEmitter.prototype.off = EventEmitter.prototype.removeListener;
-EventEmitter.prototype.addListener = EventEmitter.prototype.on;
+emitter.off = emitter.removeListener;
+emitter.addListener = emitter.on;
 
 // Lists are replaced, never changed: one that is being called stays as it is.
 function heard(emitter, event) {
   return (emitter._events && emitter._events.get(event)) || [];
-}
-
-function listen(emitter, event, fn, context, once) {
-  if (typeof fn !== 'function') throw new TypeError('The listener must be a function');
-  return keep(emitter, event, [...heard(emitter, event), { fn, context: context || emitter, once }]);
 }
 
 function keep(emitter, event, listeners) {
@@ -78,16 +67,19 @@ function keep(emitter, event, listeners) {
   return emitter;
 }
 
+function inherit(child, parent, methods) {
+  return child.prototype = Object.assign(Object.create(parent.prototype), { constructor: child }, methods);
+}
+
 // The base of the client: events, and `pipe` as the streams of Node.js have it.
 function Stream() {
   EventEmitter.call(this);
 }
 
-Stream.prototype = Object.create(EventEmitter.prototype, { constructor: { value: Stream, writable: true } });
-
-Stream.prototype.pipe = function pipe(to, options) {
-  this.on('data', (data) => to.write(data));
-  if (!options || options.end !== false) this.once('end', () => to.end());
-  to.emit('pipe', this);
-  return to;
-};
+inherit(Stream, EventEmitter, {
+  pipe(to, options) {
+    this.on('data', (data) => to.write(data));
+    if (!options || options.end !== false) this.once('end', () => to.end());
+    return to;
+  }
+});

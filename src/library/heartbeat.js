@@ -8,70 +8,50 @@ const LATE = 1000;
 // How long the server may still be silent then.
 const GRACE = 10000;
 
-// What a message of Primus's own says; null for any other.
+// What a message of Primus's own says; nothing of any other.
 function control(text) {
-  if (typeof text !== 'string' || !text.startsWith('primus::')) return null;
-  const end = text.indexOf(':', 8);
-  const type = text.slice(8, end);
-  return end > 0 && /^(ping|pong|id|server)$/.test(type) ? { type, value: text.slice(end + 2) } : null;
+  const parts = typeof text === 'string' && /^primus::(ping|pong|id|server):(:?.*)$/s.exec(text);
+  return parts && { type: parts[1], value: parts[2].slice(1) };
 }
 
-class Heartbeat {
-  // `options` are those of the client: `pingTimeout`, or `ping` and `pong`; ms,
-  // or false for never.
-  constructor(options, now) {
-    this.options = options;
-    this.pings = options.ping !== undefined;
-    this.opened = now;
-    this.heard = false;
-    this.pinged = null;
-    this.graced = false;
-    this.rearm(now, this.pings ? options.ping : options.pingTimeout);
-    this.deadline = this.due;
-  }
+function createHeartbeat({ pingTimeout, ping, pong }, opened) {
+  const pings = ping !== undefined;
+  const pause = pings ? ping : pingTimeout;
+  const after = (now, span) => (span || span === 0 ? now + Math.max(1, span) : Infinity);
+  let due = after(opened, pause);
+  // Our ping that has no answer yet: when, and what it says.
+  let pinged;
+  let sent;
+  let graced;
 
-  rearm(now, span) {
-    this.due = span === false || span == null ? Infinity : now + Math.max(1, span);
-  }
+  const self = {
+    deadline: due,
 
-  // A ping or pong came: what is to be answered, or null if it is none of ours.
-  beat(type, value, now) {
-    if ((type === 'ping') === this.pings) return null;
-    const beat = { latency: null };
-    if (this.pings) {
-      if (this.pinged && +value === this.pinged.wall) beat.latency = now - this.pinged.now;
-      this.pinged = null;
-      this.rearm(now, this.options.ping);
-    } else {
-      this.heard = true;
-      beat.answer = +value;
-      this.rearm(now, this.options.pingTimeout);
-    }
-    // The timer need not be told of a later deadline; it finds out.
-    this.deadline = Math.min(this.deadline, this.due);
-    return beat;
-  }
+    // A ping or pong came; false if it is none of ours.
+    beat(type, value, now) {
+      if ((type === 'ping') === pings) return false;
+      if (pinged && +value === sent) self.latency = now - pinged;
+      pinged = 0;
+      due = after(now, pause);
+      // The timer need not be told of a later deadline; it finds out.
+      self.deadline = Math.min(self.deadline, due);
+      return true;
+    },
 
-  // The deadline has come: true for a ping to be sent, false when the connection
-  // is lost.
-  tick(now, wall) {
-    let ping = null;
-    if (now >= this.due) {
-      const late = now - this.deadline > LATE;
-      // What came while the timer slept is not handled yet; once in a row.
-      const excused = late && !this.graced;
-      this.graced = excused;
-      if (this.pings && !this.pinged) {
-        ping = true;
-        this.pinged = { now, wall };
-        this.rearm(now, this.options.pong);
-      } else if (excused) {
-        this.rearm(now, Math.min(this.pings ? this.options.pong : this.options.pingTimeout, GRACE));
-      } else {
-        return false;
+    // The deadline has come: true for a ping to be sent, false when the connection
+    // is lost.
+    tick(now, wall) {
+      const pinging = now >= due && pings && !pinged;
+      if (now >= due) {
+        // What came while the timer slept is not handled yet; once in a row.
+        graced = !graced && now - self.deadline > LATE;
+        if (pinging) [pinged, sent] = [now, wall];
+        else if (!graced) return false;
+        due = after(now, pinging ? pong : Math.min(pings ? pong : pingTimeout, GRACE));
       }
+      self.deadline = due;
+      return pinging || null;
     }
-    this.deadline = this.due;
-    return ping;
-  }
+  };
+  return self;
 }

@@ -10,7 +10,7 @@
 //     └──────────────── back-off (CLOSED) ◀───────────┘
 //
 // It calls `out(effect, ...)`; the effects are
-//   dial            begin a transport session from zero
+//   dial, again     begin a transport session from zero
 //   hangup, polite  drop the transport: in its own way, or because it is dead
 //   flush           send what was queued; from now on writes go to the transport
 //   send, type, n   send a message of Primus's own
@@ -20,266 +20,244 @@ const OPENING = 1;
 const CLOSED = 2;
 const OPEN = 3;
 
-class Machine {
-  // `settings`: `timeout` for the first connection, the text `strategy`, and what
-  // the heartbeat wants.
-  constructor(settings, recovery, out) {
-    this.settings = settings;
-    this.recovery = recovery;
-    this.out = out;
-    this.state = CLOSED;
-    this.online = true;
-    // Neither connected nor about to be.
-    this.over = false;
-    // The server said that the coming end is meant.
-    this.announced = false;
-    this.connect = Infinity;
-    this.dialled = 0;
-    this.latency = 0;
-    this.heartbeat = null;
-    // The attempt that is made or waited for: `{ since, until, trying, info }`.
-    this.retry = null;
+// `settings`: `timeout` for the first connection, the text `strategy`, and what
+// the heartbeat wants.
+function createMachine(settings, recovery, out) {
+  // What the client shows of it; `over`: neither connected nor about to be.
+  const self = { state: CLOSED, online: true, over: false, latency: 0 };
+  // Until when the first connection must be open.
+  let connect = Infinity;
+  let dialled;
+  let heartbeat;
+  // The attempt to reconnect that is made or waited for, what began it, and until
+  // when.
+  let retry;
+  let since;
+  let until;
+  let trying;
+  // The server said that the coming end is meant.
+  let announced;
+
+  const emit = (...event) => out('emit', ...event);
+  const may = (strategy) => settings.strategy.includes(strategy);
+  // What the application is told of an attempt.
+  const told = (now, attempt = retry) => ({ ...attempt, duration: Math.round(now - since) });
+
+  function enter(state) {
+    if (self.state === state) return;
+    self.state = state;
+    emit('readyStateChange', state === OPENING ? 'opening' : state === OPEN ? 'open' : 'end');
   }
 
-  // When `tick` is due.
-  deadline() {
-    return Math.min(
-      this.connect,
-      this.heartbeat ? this.heartbeat.deadline : Infinity,
-      this.retry ? this.retry.until : Infinity
-    );
+  function dial(now) {
+    announced = false;
+    dialled = now;
+    enter(OPENING);
+    out('dial', !!retry);
   }
 
-  open(now) {
-    if (this.state !== CLOSED) return;
-    this.over = false;
-    // The application does not want to wait for the delay.
-    if (this.retry) return this.attempt(now);
-    const { timeout } = this.settings;
-    this.connect = timeout ? now + timeout : Infinity;
-    this.dial(now);
+  function attempt(now) {
+    retry.backoff = false;
+    trying = true;
+    until = now + recovery.options['reconnect timeout'];
+    emit('reconnect', told(now));
+    dial(now);
   }
 
-  dial(now) {
-    this.announced = false;
-    this.dialled = now;
-    this.enter(OPENING);
-    this.out('dial');
-  }
-
-  // The transport is open.
-  opened(now) {
-    if (this.state !== OPENING) return;
-    this.connect = Infinity;
-    this.latency = now - this.dialled;
-    const { retry } = this;
+  function schedule(now) {
+    const last = retry;
+    retry = recovery.next();
+    trying = false;
     if (retry) {
-      this.retry = null;
-      this.emit('reconnected', this.told(retry, now));
+      until = now + retry.scheduled;
+      return emit('reconnect scheduled', told(now));
     }
-    this.recovery.reset();
-    if (!this.online) {
-      this.online = true;
-      this.emit('online');
-    }
-    this.enter(OPEN);
-    this.heartbeat = new Heartbeat(this.settings, now);
-    this.out('flush');
-    this.emit('open');
+    recovery.reset();
+    self.over = true;
+    emit('reconnect failed', new Error('Unable to reconnect'), told(now, last));
+    emit('end');
   }
 
-  // The transport could not be opened.
-  failed(now, error) {
-    if (this.state !== OPENING) return;
-    this.out('hangup', false);
-    // Who is refused once is refused again.
-    const final = error.status === 401 || error.status === 403;
-    if (this.retry && !final) return this.again(now);
-    this.emit('error', error);
-    this.unconnected(now, final);
-  }
-
-  unconnected(now, final) {
-    if (final || !this.may('timeout')) return this.finish();
-    this.enter(CLOSED);
-    this.connect = Infinity;
-    this.reconnect(now);
-  }
-
-  // The transport was open and has ended, with this error if it broke the rules.
-  lost(now, error, polite = false) {
-    if (this.state !== OPEN) return;
-    this.out('hangup', polite);
-    if (error) this.emit('error', error);
-    if (this.announced) {
-      this.announced = false;
-      return this.finish();
-    }
-    this.enter(CLOSED);
-    this.heartbeat = null;
-    this.emit('close');
-    if (this.may('disconnect')) return this.reconnect(now);
-    this.over = true;
-    this.emit('end');
-  }
-
-  end() {
-    const { retry } = this;
-    if (this.state === CLOSED) {
-      this.retry = null;
-      this.over = true;
-      if (!retry) return;
-      this.recovery.reset();
-      return this.emit('end');
-    }
-    this.out('hangup', true);
-    this.finish();
-  }
-
-  // Everything is over.
-  finish() {
-    this.over = true;
-    this.connect = Infinity;
-    this.heartbeat = this.retry = null;
-    this.recovery.reset();
-    this.enter(CLOSED);
-    this.emit('close');
-    this.emit('end');
-  }
-
-  // A message of Primus's own form came; false if it is the application's after
-  // all.
-  control(now, { type, value }) {
-    const { heartbeat } = this;
-    if (!heartbeat) return true;
-    if (type === 'id') {
-      this.emit('incoming::id', value);
-    } else if (type === 'server') {
-      if (value === 'close') this.announced = true;
-    } else {
-      const beat = heartbeat.beat(type, value, now);
-      if (!beat) return false;
-      this.online = true;
-      if (beat.latency !== null) this.latency = beat.latency;
-      if ('answer' in beat) this.out('send', 'pong', beat.answer);
-    }
-    return true;
-  }
-
-  // The platform says that the network came, or went.
-  network(now, online) {
-    if (this.online === online) return;
-    this.online = online;
-    this.emit(online ? 'online' : 'offline');
-    if (online) {
-      if (this.may('online') && this.state === CLOSED && !this.retry && !this.over) this.reconnect(now);
-    } else {
-      this.end();
-      // It comes back with the network.
-      this.over = !this.may('online');
-    }
-  }
-
-  // The page is put away. Kept as it is, it would look alive to the server and
-  // lose what is sent to it.
-  hide(now) {
-    if (this.state === OPENING) this.out('hangup', true);
-    this.lost(now, null, true);
-  }
-
-  // It is there again, with timers that stood still.
-  show(now) {
-    if (this.state === OPENING) this.state = CLOSED;
-    else if (!this.retry) return;
-    this.open(now);
-  }
-
-  // The time of `deadline` has come.
-  tick(now, wall) {
-    if (this.connect <= now) {
-      this.connect = Infinity;
-      this.out('hangup', false);
-      this.emit('timeout');
-      this.unconnected(now, false);
-    }
-    const { retry, heartbeat } = this;
-    if (retry && retry.until <= now) {
-      if (retry.trying) {
-        this.emit('reconnect timeout', new Error('No connection in time'), this.told(retry, now));
-        this.out('hangup', false);
-        this.again(now);
-      } else {
-        this.attempt(now);
-      }
-    }
-    if (heartbeat && heartbeat.deadline <= now) {
-      const ping = heartbeat.tick(now, wall);
-      if (ping) this.out('send', 'ping', wall);
-      if (ping === false) this.dead(now);
-    }
-  }
-
-  // The heartbeat has stopped.
-  dead(now) {
-    if (this.online) {
-      this.online = false;
-      this.emit('offline');
-    }
-    // Whatever the server announced, this is not the end it meant.
-    this.announced = false;
-    this.lost(now);
-  }
-
-  reconnect(now) {
-    this.recovery.reset();
-    this.schedule(now, now);
+  function reconnect(now) {
+    recovery.reset();
+    since = now;
+    schedule(now);
   }
 
   // The next attempt, after one failed.
-  again(now) {
-    this.enter(CLOSED);
-    this.schedule(now, this.retry.since);
+  function again(now) {
+    enter(CLOSED);
+    schedule(now);
   }
 
-  schedule(now, since) {
-    const last = this.retry;
-    const info = this.recovery.next();
-    if (info) {
-      this.retry = { since, until: now + info.scheduled, trying: false, info };
-      return this.emit('reconnect scheduled', this.told(this.retry, now));
+  // Everything is over.
+  function finish() {
+    self.over = true;
+    connect = Infinity;
+    heartbeat = retry = null;
+    recovery.reset();
+    enter(CLOSED);
+    emit('close');
+    emit('end');
+  }
+
+  // The first connection could not be made.
+  function unconnected(now, final) {
+    if (final || !may('timeout')) return finish();
+    enter(CLOSED);
+    connect = Infinity;
+    reconnect(now);
+  }
+
+  function open(now) {
+    if (self.state !== CLOSED) return;
+    self.over = false;
+    // The application does not want to wait for the delay.
+    if (retry) return attempt(now);
+    connect = settings.timeout ? now + settings.timeout : Infinity;
+    dial(now);
+  }
+
+  // The transport could not be opened, or has something to report.
+  function failed(now, error) {
+    if (self.state !== OPENING) return self.state === OPEN && emit('error', error);
+    out('hangup', false);
+    // Who is refused once is refused again.
+    const final = error.status === 401 || error.status === 403;
+    if (retry && !final) return again(now);
+    emit('error', error);
+    unconnected(now, final);
+  }
+
+  // The transport has ended, with an error if it broke the rules.
+  function lost(now, error, polite = false) {
+    if (self.state === OPENING) failed(now, asError(error));
+    if (self.state !== OPEN) return;
+    out('hangup', polite);
+    if (error) emit('error', error);
+    if (announced) {
+      announced = false;
+      return finish();
     }
-    this.retry = null;
-    this.recovery.reset();
-    this.over = true;
-    this.emit('reconnect failed', new Error('Unable to reconnect'), last ? this.told(last, now) : {});
-    this.emit('end');
+    enter(CLOSED);
+    heartbeat = null;
+    emit('close');
+    if (may('disconnect')) return reconnect(now);
+    self.over = true;
+    emit('end');
   }
 
-  attempt(now) {
-    const { retry } = this;
-    retry.info.backoff = false;
-    retry.trying = true;
-    retry.until = now + this.recovery.options['reconnect timeout'];
-    this.emit('reconnect', this.told(retry, now));
-    this.dial(now);
+  function end() {
+    if (self.state !== CLOSED) {
+      out('hangup', true);
+      return finish();
+    }
+    self.over = true;
+    if (!retry) return;
+    retry = null;
+    recovery.reset();
+    emit('end');
   }
 
-  // What the application is told of an attempt.
-  told({ since, info }, now) {
-    return { ...info, duration: Math.round(now - since) };
+  // The heartbeat has stopped.
+  function dead(now) {
+    if (self.online) {
+      self.online = false;
+      emit('offline');
+    }
+    // Whatever the server announced, this is not the end it meant.
+    announced = false;
+    lost(now);
   }
 
-  may(strategy) {
-    return this.settings.strategy.includes(strategy);
-  }
+  return Object.assign(self, {
+    open,
+    failed,
+    lost,
+    end,
 
-  enter(state) {
-    if (this.state === state) return;
-    this.state = state;
-    this.emit('readyStateChange', state === OPENING ? 'opening' : state === OPEN ? 'open' : 'end');
-  }
+    // When `tick` is due.
+    deadline: () => Math.min(connect, heartbeat ? heartbeat.deadline : Infinity, retry ? until : Infinity),
 
-  emit(...event) {
-    this.out('emit', ...event);
-  }
+    // The transport is open.
+    opened(now) {
+      if (self.state !== OPENING) return;
+      connect = Infinity;
+      self.latency = now - dialled;
+      if (retry) emit('reconnected', told(now));
+      retry = null;
+      recovery.reset();
+      if (!self.online) {
+        self.online = true;
+        emit('online');
+      }
+      enter(OPEN);
+      heartbeat = createHeartbeat(settings, now);
+      out('flush');
+      emit('open');
+    },
+
+    // A message of Primus's own form came; false if it is the application's after
+    // all.
+    control(now, { type, value }) {
+      if (!heartbeat) return true;
+      if (type === 'id') emit('incoming::id', value);
+      else if (type === 'server') announced = announced || value === 'close';
+      else {
+        if (!heartbeat.beat(type, value, now)) return false;
+        self.online = true;
+        self.latency = heartbeat.latency ?? self.latency;
+        if (type === 'ping') out('send', 'pong', +value);
+      }
+      return true;
+    },
+
+    // The platform says that the network came, or went.
+    network(now, online) {
+      if (self.online === online) return;
+      self.online = online;
+      emit(online ? 'online' : 'offline');
+      if (!online) {
+        end();
+        // It comes back with the network.
+        self.over = !may('online');
+      } else if (may('online') && self.state === CLOSED && !retry && !self.over) reconnect(now);
+    },
+
+    // The page is put away. Kept as it is, the connection would look alive to the
+    // server and lose what is sent to it.
+    hide(now) {
+      if (self.state === OPENING) out('hangup', true);
+      else lost(now, null, true);
+    },
+
+    // It is there again, with timers that stood still.
+    show(now) {
+      if (self.state === OPENING) self.state = CLOSED;
+      else if (!retry) return;
+      open(now);
+    },
+
+    // The time of `deadline` has come.
+    tick(now, wall) {
+      if (connect <= now) {
+        connect = Infinity;
+        out('hangup', false);
+        emit('timeout');
+        unconnected(now, false);
+      }
+      if (retry && until <= now) {
+        if (trying) {
+          emit('reconnect timeout', new Error('No connection in time'), told(now));
+          out('hangup', false);
+          again(now);
+        } else attempt(now);
+      }
+      if (heartbeat && heartbeat.deadline <= now) {
+        const ping = heartbeat.tick(now, wall);
+        if (ping) out('send', 'ping', wall);
+        if (ping === false) dead(now);
+      }
+    }
+  });
 }

@@ -3,8 +3,8 @@
 
 function enqueue(primus, data) {
   const { buffer, options } = primus;
-  while (buffer.length && buffer.length >= options.queueSize) buffer.shift();
-  if (options.queueSize > 0) buffer.push(data);
+  buffer.push(data);
+  while (buffer.length > options.queueSize) buffer.shift();
 }
 
 // Sends what waits. A connection that is lost meanwhile leaves the rest.

@@ -5,38 +5,26 @@
 // The longest delay that a timer can hold.
 const LONGEST = 0x7fffffff;
 
-class Recovery {
-  constructor(options) {
-    this.options = {
-      'reconnect timeout': 30000,
-      retries: 10,
-      factor: 2,
-      max: Infinity,
-      min: 500,
-      ...options
-    };
-    this.reset();
-  }
+function createRecovery(wishes) {
+  const options = { 'reconnect timeout': 30000, retries: 10, factor: 2, max: Infinity, min: 500, ...wishes };
+  let attempt = 0;
+  let start;
 
-  // The next attempt, if there may be another.
-  next() {
-    const { min, max, factor, retries } = this.options;
-    if (this.attempts >= retries) return null;
-    const attempt = ++this.attempts;
-    const grown = Math.round((1 + Math.random()) * min * factor ** (attempt - 1));
-    const scheduled = attempt === 1 ? min : Math.min(grown || 0, max);
-    return {
-      ...this.options,
-      start: this.start,
-      duration: 0,
-      attempt,
-      backoff: true,
-      scheduled: Math.max(0, Math.min(scheduled, LONGEST))
-    };
-  }
+  return {
+    options,
 
-  reset() {
-    this.attempts = 0;
-    this.start = Date.now();
-  }
+    // The next attempt, if there may be another.
+    next() {
+      const { min, max, factor, retries } = options;
+      if (attempt >= retries) return null;
+      const grown = Math.round((1 + Math.random()) * min * factor ** attempt) || 0;
+      const scheduled = attempt++ ? Math.min(grown, max) : min;
+      return { ...options, start, duration: 0, attempt, backoff: true, scheduled: Math.min(scheduled, LONGEST) };
+    },
+
+    reset() {
+      attempt = 0;
+      start = Date.now();
+    }
+  };
 }

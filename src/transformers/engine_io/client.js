@@ -2,263 +2,258 @@
 // WebSocket, or begins with the one and goes over to the other.
 //
 // Options, in `transport`: `transports` (`polling`, `websocket` or both),
-// `upgrade`, `protocol` (4, or 3 for servers before Primus 8), `withCredentials`.
+// `upgrade`, `protocol` (4, or 3 for servers before Primus 8), `withCredentials`,
+// `extraHeaders`.
 
 const SEPARATOR = '\x1e';
 
-class Engine extends EventEmitter {
-  // `url` is that of the polls, with a query; of `calls`, `opened`, `message` and
-  // `closed` (with an error if there is one) are called.
-  constructor(url, auth, options, calls) {
-    super();
-    this.url = url;
-    this.headers = { ...options.extraHeaders };
-    // Only `ws` takes it from an address; `fetch` refuses such.
-    this.login = auth && encodeURIComponent(auth).replace('%3A', ':') + '@';
-    if (auth) this.headers.Authorization = 'Basic ' + toBase64(new TextEncoder().encode(auth));
-    this.options = options;
-    this.calls = calls;
-    this.id = '';
-    this.transport = { name: 'polling' };
-    this.old = +(options.protocol || options.EIO) === 3;
-    // Packets that wait: texts with their type in front, or the bytes of a message.
-    this.waiting = [];
-    this.idle = 0;
-    this.abort = new AbortController();
-    const names = `${options.transports || 'polling,websocket'}`;
-    this.upgrades = options.upgrade !== false && /polling.*websocket/.test(names);
-    if (/^websocket/.test(names)) this.dial();
-    else this.poll();
-  }
+// `url` is that of the polls, with a query; `opened()`, `message(data)` and
+// `closed(error)` are called. A socket with its `id`, the `transport` and the event
+// `upgrade`, and with `send`, `ready` and `drop`.
+function createEngine(url, auth, options, { opened, message, closed }) {
+  const names = `${options.transports || 'polling,websocket'}`;
+  const self = Object.assign(new EventEmitter(), { id: '', transport: { name: names.split(',')[0] } });
+  const old = +(options.protocol || options.EIO) === 3;
+  const headers = { ...options.extraHeaders };
+  const aborter = new AbortController();
+  // Packets: texts with their type in front, or the bytes of a message.
+  let waiting = [];
+  // How much the server takes at a time.
+  let most;
+  // What carries the session if it is not polled, and what may take over: first
+  // asked, then `next`.
+  let socket;
+  let probe;
+  let next;
+  let polling;
+  let posting;
+  let idle = 0;
+  let watch;
+  let pinger;
+  // The application is no longer interested; nothing is left.
+  let ending;
+  let over;
+
+  // `fetch` refuses addresses with a name in them, of WebSockets only `ws` heeds it.
+  if (auth) headers.Authorization = 'Basic ' + toBase64(new TextEncoder().encode(auth));
 
   // No two requests are alike: caches and tabs that ask for the same would wait
   // for one another. A browser repeats a POST by itself when its connection ends
   // unanswered; by its `t`, the server knows it again.
-  address(transport) {
-    const binary = this.old ? '&b64=1' : '';
-    const sid = this.id && `&sid=${encodeURIComponent(this.id)}`;
-    return `${this.url}&EIO=${this.old ? 3 : 4}&transport=${transport}&t=${yeast()}${binary}${sid}`;
-  }
+  const at = (transport) => `${url}&EIO=${old ? '3&b64=1' : 4}&transport=${transport}&t=${unique()}`
+    + (self.id && `&sid=${encodeURIComponent(self.id)}`);
 
   // A poll, or a POST if there is a body; the text of the answer. The last one
   // outlives the page.
-  async request(body, last) {
-    const answer = await fetch(this.address('polling'), {
+  async function request(body, last) {
+    const answer = await fetch(at('polling'), {
       method: body === undefined ? 'GET' : 'POST',
       body,
-      headers: this.headers,
+      headers,
       cache: 'no-store',
       redirect: 'error',
-      credentials: this.options.withCredentials ? 'include' : 'same-origin',
-      keepalive: !!last,
-      signal: last ? undefined : this.abort.signal
+      credentials: options.withCredentials ? 'include' : 'same-origin',
+      keepalive: last,
+      signal: last ? null : aborter.signal
     });
     const text = await answer.text();
-    if (answer.status === 200) return text;
-    const error = new Error(`The server answered with ${answer.status}: ${text.slice(0, 200)}`);
-    error.status = answer.status;
-    throw error;
+    const { status } = answer;
+    if (status === 200) return text;
+    throw Object.assign(new Error(`The server answered with ${status}: ${text.slice(0, 200)}`), { status });
   }
 
-  async poll() {
-    this.polling = true;
+  async function poll() {
+    polling = true;
     const begun = now();
     try {
-      const packets = this.split(await this.request());
-      const idle = now() - begun < 100 && !packets.some((packet) => /^[04b]/.test(packet));
-      this.idle = idle ? this.idle + 1 : 0;
-      packets.forEach((packet) => this.receive(packet));
+      const packets = split(await request());
+      idle = now() - begun > 100 || packets.some((packet) => /^[04b]/.test(packet)) ? 0 : idle + 1;
+      packets.forEach(receive);
     } catch (error) {
-      return this.close(error);
+      return close(error);
     }
-    const goOn = () => {
-      this.polling = false;
-      this.go();
-    };
     // A server that says nothing again and again, and at once, is made to wait.
-    if (this.idle > 5 && !this.next) setTimeout(goOn, Math.min(2 ** this.idle, 1000));
+    if (idle > 5 && !next) await new Promise((go) => setTimeout(go, Math.min(2 ** idle, 1000)));
+    polling = false;
+    goOn();
+  }
+
+  async function post() {
+    posting = true;
+    try {
+      await request(join());
+    } catch (error) {
+      return close(error);
+    }
+    posting = false;
+    if (ending) leave();
     else goOn();
   }
 
-  // Goes on with what is due.
-  go() {
-    if (this.over || !this.id) return;
-    if (this.socket) return this.waiting.splice(0).forEach((packet) => this.socket.send(this.pack(packet, !this.old)));
-    if (this.next && !this.posting && !this.polling) return this.take();
-    if (this.next) return;
-    if (!this.polling) this.poll();
-    if (!this.posting && this.waiting.length) this.post();
-  }
-
-  async post() {
-    this.posting = true;
-    try {
-      await this.request(this.join());
-    } catch (error) {
-      return this.close(error);
-    }
-    this.posting = false;
-    if (this.ending) this.leave();
-    else this.go();
+  // Does what is due.
+  function goOn() {
+    if (over || !self.id) return;
+    if (socket) return waiting.splice(0).forEach((packet) => socket.send(pack(packet, !old)));
+    if (next) return polling || posting || take();
+    if (!polling) poll();
+    if (!posting && waiting.length) post();
   }
 
   // What waits, as much as the server takes at a time; a character has three
   // bytes at most.
-  join() {
+  function join() {
     const packets = [];
     let size = 0;
-    while (this.waiting.length) {
-      const packet = this.pack(this.waiting[0]);
-      size += packet.length * 3 + 1;
-      if (packets.length && size > this.most) break;
-      packets.push(packet);
-      this.waiting.shift();
+    for (const packet of waiting) {
+      const text = pack(packet);
+      size += text.length * 3 + 1;
+      if (packets.length && size > most) break;
+      packets.push(text);
     }
-    return this.old ? packets.map((packet) => `${packet.length}:${packet}`).join('') : packets.join(SEPARATOR);
+    waiting = waiting.slice(packets.length);
+    return old ? packets.map((packet) => `${packet.length}:${packet}`).join('') : packets.join(SEPARATOR);
   }
 
-  split(text) {
-    if (!this.old) return text.split(SEPARATOR);
+  function split(text) {
+    if (!old) return text.split(SEPARATOR);
     const packets = [];
-    for (let at = 0; at < text.length;) {
-      const length = /^\d{1,9}(?=:)/.exec(text.slice(at, at + 10));
-      const start = length ? at + length[0].length + 1 : Infinity;
-      at = start + +length;
-      if (!(at <= text.length)) throw new Error('The server answered a poll with no packets');
-      if (at > start) packets.push(text.slice(start, at));
+    for (let from = 0; from < text.length;) {
+      const [head, length] = /^(\d{1,9}):/.exec(text.slice(from, from + 10)) || [];
+      from += head && head.length;
+      if (!(from + +length <= text.length)) throw new Error('The server answered a poll with no packets');
+      if (+length) packets.push(text.slice(from, from + +length));
+      from += +length;
     }
     return packets;
   }
 
-  pack(packet, binary) {
+  function pack(packet, binary) {
     if (typeof packet === 'string' || binary) return packet;
-    return (this.old ? 'b4' : 'b') + toBase64(packet);
+    return (old ? 'b4' : 'b') + toBase64(packet);
   }
 
-  receive(packet) {
-    if (this.over) return;
-    if (this.watch) this.watch.heard();
-    if (typeof packet !== 'string') return this.deliver(this.old ? packet.slice(1) : packet);
+  function receive(packet) {
+    if (over || ending) return;
+    if (watch) watch.heard();
+    if (typeof packet !== 'string') return deliver(old ? packet.slice(1) : packet);
+    const [type] = packet;
     const data = packet.slice(1);
-    const type = packet[0];
-    if (!this.id) {
+    if (!self.id) {
       if (type !== '0') throw new Error('The server does not speak engine.io');
-      this.open(JSON.parse(data));
-    } else if (type === '4') this.deliver(data);
-    else if (type === 'b') this.deliver(fromBase64(this.old ? data.slice(1) : data).buffer);
-    else if (type === '2' && !this.old) this.send('3' + data, true);
-    else if (type === '1') this.close();
+      open(JSON.parse(data));
+    } else if (type === '4') deliver(data);
+    else if (type === 'b') deliver(fromBase64(old ? data.slice(1) : data).buffer);
+    else if (type === '2' && !old) queue('3' + data);
+    else if (type === '1') close();
     else if (!/[236]/.test(type)) throw new Error('The server sent an unknown packet');
   }
 
-  deliver(data) {
-    guard(() => this.calls.message(data));
-  }
+  const deliver = (data) => guard(() => message(data));
 
-  open({ sid, pingInterval, pingTimeout, upgrades, maxPayload }) {
-    if (!sid || typeof sid !== 'string' || !(pingInterval > 0) || !(pingTimeout > 0)) {
+  function open({ sid, pingInterval, pingTimeout, upgrades, maxPayload }) {
+    if (!sid || typeof sid !== 'string' || !(pingInterval > 0 && pingTimeout > 0)) {
       throw new Error('The server opened no session');
     }
-    this.id = sid;
-    this.most = maxPayload > 0 ? maxPayload : Infinity;
-    this.watch = watch(pingInterval + pingTimeout, () => this.close(new Error('The server is silent')));
-    if (this.old) this.pinger = setInterval(() => this.send('2', true), Math.min(pingInterval, LONGEST));
-    guard(() => this.calls.opened());
-    if (this.upgrades && !this.over && Array.isArray(upgrades) && upgrades.includes('websocket')) this.dial();
+    self.id = sid;
+    most = maxPayload;
+    watch = watchdog(pingInterval + pingTimeout, () => close(new Error('The server is silent')));
+    if (old) pinger = setInterval(() => queue('2'), Math.min(pingInterval, LONGEST));
+    guard(opened);
+    if (socket || options.upgrade === false || !/polling.*websocket/.test(names)) return;
+    if (!over && Array.isArray(upgrades) && upgrades.includes('websocket')) dial();
   }
 
-  ready() {
-    return !this.over && (!this.socket || this.socket.ready());
-  }
-
-  // A message, or a packet of any type.
-  send(data, packet) {
-    if (this.over || this.ending) return;
-    this.waiting.push(packet ? data : typeof data === 'string' ? '4' + data : data);
+  function queue(packet) {
+    waiting.push(packet);
     // What is written in one go is sent in one request.
-    if (this.socket) this.go();
-    else queueMicrotask(() => this.go());
+    if (socket) goOn();
+    else queueMicrotask(goOn);
   }
 
   // Opens the WebSocket: of a new session, or to take over from the polls.
-  dial() {
-    const probes = !!this.id;
-    const fail = (error) => {
-      if (!probes || this.socket) return this.close(error);
+  function dial() {
+    const failed = (error) => {
+      if (!self.id || socket) return close(error);
       // The polls go on.
-      this.next = this.probe = null;
-      this.go();
+      next = probe = null;
+      goOn();
     };
     try {
-      const socket = openSocket(this.address('websocket').replace(/^http(s?:..)/, `ws$1${this.login}`), this.options, {
-        open: () => probes && socket.send('2probe'),
-        message: (data) => this.hear(socket, data, fail),
-        close: fail
+      const login = auth && encodeURIComponent(auth).replace('%3A', ':') + '@';
+      probe = openSocket(at('websocket').replace(/^http(s?:..)/, `ws$1${login}`), options, {
+        opened: () => self.id && probe.send('2probe'),
+        message: hear,
+        closed: failed
       });
-      this.probe = socket;
-      if (!probes) {
-        this.transport = { name: 'websocket' };
-        this.socket = socket;
-      }
     } catch (error) {
-      // The caller is not ready for it yet.
-      setTimeout(() => fail(error));
+      // Whoever opens the session is not ready for it yet.
+      setTimeout(() => failed(error));
     }
   }
 
-  hear(socket, data, fail) {
-    if (socket === this.socket) {
+  function hear(data) {
+    if (socket) {
       try {
-        this.receive(data);
+        return receive(data);
       } catch (error) {
-        this.close(error);
+        return close(error);
       }
-    } else if (data === '3probe') {
-      this.next = socket;
-      this.go();
-    } else {
-      socket.drop();
-      fail();
     }
+    if (data === '3probe') next = probe;
+    else {
+      probe.drop();
+      probe = null;
+    }
+    goOn();
   }
 
   // Nothing is on its way any more: goes over to the WebSocket.
-  take() {
-    this.socket = this.next;
-    this.next = null;
-    this.socket.send('5');
-    this.transport = { name: 'websocket' };
-    guard(() => this.emit('upgrade', this.transport));
-    this.go();
+  function take() {
+    socket = next;
+    next = null;
+    socket.send('5');
+    self.transport = { name: 'websocket' };
+    guard(() => self.emit('upgrade', self.transport));
+    goOn();
   }
 
-  // Nothing is told of it any more. If it is polite, what was written goes out
-  // before.
-  drop(polite) {
-    this.calls = { opened: nothing, message: nothing, closed: nothing };
-    if (!polite) return this.close();
-    this.ending = true;
-    if (!this.posting) this.leave();
+  function leave() {
+    if (!self.id || socket || over) return close();
+    waiting.push('1');
+    most = Infinity;
+    // A session whose poll is given up is lost to the server at once.
+    const goodbye = request(join(), true).catch(nothing);
+    close(null, goodbye);
   }
 
-  leave() {
-    if (!this.id || this.socket || this.over) return this.close();
-    this.waiting.push('1');
-    this.most = Infinity;
-    // The server takes a session whose poll is given up for lost.
-    this.close(null, this.request(this.join(), true).catch(nothing));
+  function close(error, goodbye) {
+    if (over) return;
+    over = true;
+    clearInterval(pinger);
+    if (watch) watch.stop();
+    if (probe) probe.drop();
+    Promise.resolve(goodbye).then(() => aborter.abort());
+    if (!ending) closed(error);
   }
 
-  close(error, goodbye) {
-    if (this.over) return;
-    this.over = true;
-    clearInterval(this.pinger);
-    if (this.watch) this.watch.stop();
-    if (goodbye) goodbye.then(() => this.abort.abort());
-    else this.abort.abort();
-    if (this.probe) this.probe.drop();
-    this.calls.closed(error);
+  if (/^polling/.test(names)) poll();
+  else {
+    dial();
+    socket = probe;
   }
+
+  return Object.assign(self, {
+    ready: () => !over && (!socket || socket.ready()),
+    send: (data) => queue(typeof data === 'string' ? '4' + data : data),
+
+    // Nothing is told of it any more. If it is polite, what was written goes out
+    // before.
+    drop(polite) {
+      ending = true;
+      if (!polite) close();
+      else if (!posting) leave();
+    }
+  });
 }
 
 // What the application's listeners throw disturbs nothing else.
@@ -272,38 +267,35 @@ function guard(call) {
 
 // Judges by what has come: a timer that fires late, as in a hidden page, gives
 // the server a little longer, once.
-function watch(span, silent) {
+function watchdog(span, silent) {
+  let due;
+  let graced;
   let timer;
-  let graced = false;
-  let due = now() + span;
 
-  function arm() {
+  const heard = () => {
+    due = now() + span;
+    graced = false;
+  };
+  const arm = () => {
     timer = setTimeout(check, Math.min(due - now(), LONGEST));
-  }
+  };
 
   function check() {
-    const time = now();
-    if (time >= due) {
-      if (time - due < LATE || graced) return silent();
+    const late = now() - due;
+    if (late >= 0) {
+      if (late < LATE || graced) return silent();
       graced = true;
-      due = time + Math.min(span, GRACE);
+      due = now() + Math.min(span, GRACE);
     }
     arm();
   }
 
+  heard();
   arm();
-  return {
-    heard() {
-      due = now() + span;
-      graced = false;
-    },
-    stop() {
-      clearTimeout(timer);
-    }
-  };
+  return { heard, stop: () => clearTimeout(timer) };
 }
 
-Primus.prototype.client = function client() {
+function client() {
   let engine;
 
   const drop = (polite) => {
@@ -313,18 +305,16 @@ Primus.prototype.client = function client() {
 
   this.on('outgoing::open', () => {
     drop();
-    const at = this.uri({ protocol: 'http', query: true, object: true });
-    const url = address({ ...at, pathname: at.pathname + '/', auth: '' });
+    const to = this.uri({ protocol: 'http', query: true, object: true });
+    const url = address({ ...to, pathname: to.pathname + '/', auth: '' });
     const transports = this.AVOID_WEBSOCKETS ? 'polling' : this.transport.transports;
-    engine = this.socket = new Engine(at.query ? url : url + '?', at.auth, { ...this.transport, transports }, {
+    engine = this.socket = createEngine(to.query ? url : url + '?', to.auth, { ...this.transport, transports }, {
       opened: () => this.emit('incoming::open'),
       message: (data) => this.emit('incoming::data', data),
-      closed: (error) => this.emit(this.readyState === OPENING ? 'incoming::error' : 'incoming::end', error)
+      closed: (error) => this.emit('incoming::end', error)
     });
   });
-  this.on('outgoing::data', (packet) => {
-    if (engine) engine.send(packet);
-  });
+  this.on('outgoing::data', (packet) => engine && engine.send(packet));
   this.on('outgoing::end', drop);
   this._ready = () => !!engine && engine.ready();
-};
+}

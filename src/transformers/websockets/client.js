@@ -1,6 +1,6 @@
 // The transformer `websockets`: one WebSocket, one message of it for each packet.
 
-Primus.prototype.client = function client() {
+function client() {
   let socket;
 
   const drop = () => {
@@ -12,18 +12,15 @@ Primus.prototype.client = function client() {
     drop();
     try {
       socket = this.socket = openSocket(this.uri({ protocol: 'ws', query: true }), this.transport, {
-        open: () => this.emit('incoming::open'),
+        opened: () => this.emit('incoming::open'),
         message: (data) => this.emit('incoming::data', data),
-        close: (error) => this.emit(this.readyState === OPENING ? 'incoming::error' : 'incoming::end', error)
+        closed: (error) => this.emit('incoming::end', error)
       });
     } catch (error) {
       this.emit('incoming::error', error);
     }
   });
-
-  this.on('outgoing::data', (packet) => {
-    if (socket) socket.send(packet);
-  });
+  this.on('outgoing::data', (packet) => socket && socket.send(packet));
   this.on('outgoing::end', drop);
   this._ready = () => !!socket && socket.ready();
-};
+}
