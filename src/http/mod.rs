@@ -27,6 +27,7 @@ mod connections;
 mod fields;
 mod head;
 mod held;
+mod machine;
 mod query;
 mod request;
 mod response;

@@ -184,7 +184,9 @@ impl Primus {
     pub(crate) fn start(options: Options, transformer: Box<dyn Transformer>) -> Result<Primus> {
         let registry = Arc::new(Registry::default());
         let limits = Arc::new(options.limits.clone());
-        let bound = limits.connections.unwrap_or_else(http::default_connection_bound);
+        let bound = limits
+            .connections
+            .unwrap_or_else(|| http::default_connection_bound(options.stack_size));
         // In this order: the threads of the first two end with their handles, so
         // none is left over when the next cannot be made.
         let (broadcaster, broadcasting) =

@@ -4,4 +4,6 @@
 mod common;
 
 mod failures;
+mod memory;
+mod proxies;
 mod upgrades;
