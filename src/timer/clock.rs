@@ -5,6 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// How far a clock can be moved in all: further than anything lasts.
+const END: Duration = Duration::from_secs(1 << 40);
+
 thread_local! {
     /// Set on threads that a clock drives and waits for.
     static DRIVEN: Cell<bool> = const { Cell::new(false) };
@@ -123,16 +126,21 @@ impl ManualClock {
     /// in a listener of a client, it moves the clock and returns at once.
     pub fn advance(&self, span: Duration) {
         if DRIVEN.get() {
-            *lock(&self.inner.passed) += span;
+            let mut passed = lock(&self.inner.passed);
+            *passed = passed.saturating_add(span).min(END);
+            drop(passed);
             self.timers().iter().for_each(|timer| timer.nudge());
             return;
         }
+        // What goes with the last hold of a client is the application's: it goes
+        // after the lock.
+        let mut held = Vec::new();
         let _turn = lock(&self.inner.turn);
-        let target = self.now() + span;
+        let target = self.after(span);
         loop {
-            let timers = self.timers();
-            timers.iter().for_each(|timer| timer.settle());
-            let next = timers.iter().filter_map(|timer| timer.next()).min();
+            self.hold(&mut held);
+            held.iter().for_each(|timer| timer.settle());
+            let next = held.iter().filter_map(|timer| timer.next()).min();
             match next.filter(|&next| next <= target) {
                 Some(next) => self.move_to(next),
                 None if self.now() < target => self.move_to(target),
@@ -160,6 +168,21 @@ impl ManualClock {
         let mut timers = lock(&self.inner.timers);
         timers.retain(|timer| timer.strong_count() > 0);
         timers.push(timer);
+    }
+
+    /// The time so much later, or the end of all time.
+    fn after(&self, span: Duration) -> Instant {
+        let passed = *lock(&self.inner.passed);
+        self.inner.base + passed.saturating_add(span).min(END)
+    }
+
+    /// Adds the timers that are not among these.
+    fn hold(&self, held: &mut Vec<Arc<dyn Driven>>) {
+        for timer in self.timers() {
+            if !held.iter().any(|one| Arc::ptr_eq(one, &timer)) {
+                held.push(timer);
+            }
+        }
     }
 
     fn timers(&self) -> Vec<Arc<dyn Driven>> {

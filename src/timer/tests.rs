@@ -370,3 +370,21 @@ fn coarse_deadlines_are_shared_and_little_later() {
     let (clock, timer) = manual();
     assert_eq!(timer.coarse(clock.now() + ms(30_001)), clock.now() + ms(30_001));
 }
+
+#[test]
+fn a_clock_can_be_moved_to_the_end_of_time_and_no_further() {
+    let (clock, timer) = manual();
+    let fired = Arc::new(AtomicU64::new(0));
+    for at in [ms(1), Duration::from_secs(1 << 30)] {
+        let fired = Arc::clone(&fired);
+        let count = move || {
+            fired.fetch_add(1, Ordering::Relaxed);
+        };
+        timer.schedule_fn(clock.now() + at, Box::new(count));
+    }
+    for span in [Duration::ZERO, Duration::MAX, Duration::from_nanos(1), Duration::MAX] {
+        clock.advance(span);
+        assert!(clock.wall_ms() > 0 && clock.now() >= timer.now());
+    }
+    assert_eq!(fired.load(Ordering::Relaxed), 2);
+}

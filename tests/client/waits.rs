@@ -1,6 +1,7 @@
 //! Whoever waits for a client is freed when it ends, whatever it was doing;
 //! and no destructor runs under a lock of the client's.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use primus::{Client, ClientBuilder, Ended, Error};
 
-use crate::server::{Log, Peer, SOON, Server};
+use crate::server::{Log, Peer, SOON, Server, TEXT, frame};
 
 /// Everything that lasts as long as the state does.
 type Kept = Vec<Peer>;
@@ -293,8 +294,9 @@ fn what_the_application_gave_is_dropped_without_a_lock() {
                 client.open().unwrap();
                 if what != "error of a listener" {
                     let mut peer = server.accept();
-                    peer.text("\"primus::id::x\"");
-                    peer.text("1");
+                    let both = [frame(TEXT, b"\"primus::id::x\""), frame(TEXT, b"1")].concat();
+                    // It may have ended already.
+                    let _ = peer.stream.write_all(&both);
                     kept = Some(peer);
                 }
             }
@@ -309,5 +311,38 @@ fn what_the_application_gave_is_dropped_without_a_lock() {
             assert!(done.join().unwrap(), "{what}, opened: {opens}");
             drop((client, kept));
         }
+    }
+}
+
+/// Moves a clock when it is dropped.
+struct Mover(primus::ManualClock, crossbeam_channel::Sender<()>);
+
+impl Drop for Mover {
+    fn drop(&mut self) {
+        self.0.advance(Duration::from_millis(1));
+        let _ = self.1.send(());
+    }
+}
+
+#[test]
+fn a_client_may_go_while_its_clock_is_moved() {
+    for _ in 0..20 {
+        let server = Server::new();
+        let clock = primus::ManualClock::new();
+        let (dropped, told) = bounded(1);
+        let mover = Arc::new(Mover(clock.clone(), dropped));
+        let held = Arc::new(std::sync::Mutex::new(None));
+        let builder = server.client().clock(&clock).timeout(SOON).strategy("off");
+        let last = Arc::clone(&held);
+        let client = builder.build_with(|client| {
+            client.on_timeout(move |_| {
+                let _ = &mover;
+                drop(last.lock().unwrap().take());
+            });
+        });
+        *held.lock().unwrap() = Some(client.unwrap());
+        let _silent = server.request();
+        clock.advance(SOON);
+        assert!(told.recv_timeout(SOON).is_ok());
     }
 }

@@ -1,5 +1,6 @@
 //! The client's `engine.io` against a scripted server.
 
+mod balanced;
 mod cookies;
 mod ends;
 mod errors;

@@ -1,0 +1,128 @@
+//! What writers ask of the way out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{Goodbye, Link, Way, encode};
+use crate::client::transport::Sink;
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+
+impl Sink for Link {
+    fn write(&self, frame: &Frame) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            match &state.way {
+                Way::Gone => return Err(Error::Closed),
+                _ if state.goodbye != Goodbye::None => return Err(Error::Closed),
+                Way::WebSocket(to) => {
+                    let to = Arc::clone(to);
+                    drop(state);
+                    return to.write_encoded(|out| encode(frame.into(), self.format, out));
+                }
+                Way::Polling | Way::Switching if state.has_room(frame.len()) => {
+                    state.push(frame.clone());
+                    self.post(&mut state, false);
+                    // There may be room for another one who waits.
+                    self.tell(&state);
+                    return Ok(());
+                }
+                Way::Polling | Way::Switching => state = self.wait(state, false, None)?,
+            }
+        }
+    }
+
+    fn write_until(&self, frame: &Frame, until: Option<Instant>) -> Result<usize> {
+        let mut state = self.lock();
+        loop {
+            match &state.way {
+                Way::Gone => return Err(Error::Closed),
+                _ if state.goodbye != Goodbye::None => return Err(Error::Closed),
+                Way::WebSocket(to) => {
+                    let to = Arc::clone(to);
+                    drop(state);
+                    let encode = |out: &mut Vec<u8>| encode(frame.into(), self.format, out);
+                    return to.write_encoded_until(until, encode);
+                }
+                Way::Polling | Way::Switching if state.has_room(frame.len()) => {
+                    state.push(frame.clone());
+                    self.post(&mut state, false);
+                    self.tell(&state);
+                    return Ok(state.waiting());
+                }
+                _ if until.is_some_and(|until| until <= Instant::now()) => {
+                    return Err(Error::Timeout("the peer takes nothing"));
+                }
+                Way::Polling | Way::Switching => state = self.wait(state, false, until)?,
+            }
+        }
+    }
+
+    fn queue(&self, frame: &Frame) -> Result<usize> {
+        let mut state = self.lock();
+        match &state.way {
+            Way::Gone => Err(Error::Closed),
+            _ if state.goodbye != Goodbye::None => Err(Error::Closed),
+            Way::WebSocket(to) => to.queue_encoded(|out| encode(frame.into(), self.format, out)),
+            Way::Polling | Way::Switching => {
+                state.push(frame.clone());
+                self.post(&mut state, false);
+                Ok(state.waiting())
+            }
+        }
+    }
+
+    fn drain(&self) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            match &state.way {
+                Way::Gone => return Err(Error::Closed),
+                Way::WebSocket(to) => {
+                    let to = Arc::clone(to);
+                    drop(state);
+                    return Sink::drain(&*to);
+                }
+                Way::Polling | Way::Switching if state.waiting() == 0 => {
+                    self.tell(&state);
+                    return Ok(());
+                }
+                Way::Polling | Way::Switching => {
+                    self.post(&mut state, true);
+                    state = self.wait(state, true, None)?;
+                }
+            }
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        if state.goodbye != Goodbye::None {
+            return;
+        }
+        state.goodbye = Goodbye::Due;
+        state.hold = false;
+        match &state.way {
+            Way::WebSocket(to) => Sink::close(&**to),
+            Way::Polling => self.post(&mut state, false),
+            Way::Switching | Way::Gone => {}
+        }
+        self.tell(&state);
+    }
+
+    fn waiting(&self) -> usize {
+        let state = self.lock();
+        match &state.way {
+            Way::WebSocket(to) => to.waiting(),
+            _ => state.waiting(),
+        }
+    }
+
+    fn patience(&self, until: Option<Instant>) {
+        let mut state = self.lock();
+        state.patience = until;
+        if let Way::WebSocket(to) = &state.way {
+            to.patience(until);
+        }
+        self.tell(&state);
+    }
+}
