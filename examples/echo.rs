@@ -189,7 +189,7 @@ fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
 fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
     match text {
         "close" => spark.end(),
-        "reconnect" => spark.end_options(EndOptions { reconnect: true }),
+        "reconnect" => spark.end_options(EndOptions::default().reconnect(true)),
         "id" => drop(spark.write(spark.id())?),
         "query" => drop(spark.write(&object(spark.query()))?),
         "headers" => {

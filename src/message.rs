@@ -117,7 +117,7 @@ pub enum Written {
     /// Handed to the operating system whole, or nothing needed to be sent.
     Sent,
     /// It waits, with what was written before it; the number is how many bytes
-    /// wait in all. For a client that is not open yet the number counts the
-    /// encoded messages waiting for the connection.
+    /// wait in all. For a client that is not open they are those of the encoded
+    /// messages that wait for the connection.
     Queued(usize),
 }

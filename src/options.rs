@@ -128,7 +128,7 @@ impl Default for Builder {
                 plugins: Vec::new(),
                 transport: Vec::new(),
                 limits: Limits::default(),
-                stack_size: 256 << 10,
+                stack_size: 1 << 20,
                 backlog: 16 << 20,
                 slow_consumer: SlowConsumer::default(),
                 listener_errors: ListenerErrors::default(),
@@ -210,8 +210,8 @@ impl Builder {
         self
     }
 
-    /// The longest message in bytes that a client may send; a longer one ends
-    /// the connection (close code 1009). Defaults to 10 MiB.
+    /// The longest message in bytes that a client may send, not 0; a longer one
+    /// ends the connection (close code 1009). Defaults to 10 MiB.
     pub fn max_length(mut self, bytes: usize) -> Self {
         self.options.max_length = bytes;
         self
@@ -321,8 +321,11 @@ impl Builder {
         self
     }
 
-    /// The stack in bytes of connection threads, on which listeners run; only
-    /// what is touched costs memory. Defaults to 256 KiB; at least 64 KiB.
+    /// The stack in bytes of connection threads, on which listeners run. Only
+    /// what is touched costs memory, and 2 KiB of page tables for each MiB.
+    /// Recursion, or variables, that overflow it abort the process: Rust cannot
+    /// do otherwise. Defaults to 1 MiB (`std`'s threads have 2 MiB); at least
+    /// 64 KiB.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.options.stack_size = bytes;
         self
@@ -395,6 +398,9 @@ impl Builder {
         }
         if self.options.stack_size < 64 << 10 {
             return Err(Error::Option("`stack_size` must be at least 65536 bytes".into()));
+        }
+        if self.options.max_length == 0 {
+            return Err(Error::Option("`max_length` must be at least 1 byte".into()));
         }
         let transformer = transformers::server(self.options.transformer, &self.options.transport)?;
         Primus::start(self.options, transformer)

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use primus::middleware::{Exchange, Extensions, Flow, HttpError, Middleware, On, TrustedProxies};
+use primus::middleware::{Exchange, Flow, HttpError, Middleware, On, TrustedProxies};
 use primus::parsers::ParserError;
 use primus::*;
 

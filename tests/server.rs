@@ -706,9 +706,14 @@ fn end_with_writes_a_last_message_and_may_let_reconnect() {
     let _turn = shared();
     for reconnect in [false, true] {
         let server = Server::start(Primus::builder());
-        server
-            .primus
-            .on_connection(move |spark| spark.end_with("bye", EndOptions { reconnect }).map(drop));
+        server.primus.on_connection(move |spark| {
+            if !reconnect {
+                return spark.end_with("bye");
+            }
+            let written = spark.write("bye");
+            spark.end_options(EndOptions::default().reconnect(true));
+            written
+        });
         let mut peer = server.open();
         assert_eq!(peer.expect_text(), "\"bye\"");
         if !reconnect {

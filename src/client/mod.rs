@@ -164,8 +164,13 @@ impl Client {
     }
 
     pub(crate) fn connect_once(&self) -> Result<()> {
+        self.connect_within(None)
+    }
+
+    /// Connects; the first failure is final, and there is none before `until`.
+    pub(crate) fn connect_within(&self, until: Option<Instant>) -> Result<()> {
         self.shared().command(Input::Open { once: true })?;
-        self.wait_opened(None)
+        self.wait_opened(until)
     }
 
     /// Waits until the connection is open.

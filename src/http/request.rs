@@ -11,6 +11,7 @@ use tiny_http::{HTTPVersion, Method};
 use super::fields::Fields;
 use super::head::{BodyLength, RequestHead};
 use super::query;
+use crate::base64;
 
 /// Where a client is, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,6 +100,25 @@ impl Request {
     /// broken escapes stay as they are, and what is not UTF-8 becomes U+FFFD.
     pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         query::pairs(self.query())
+    }
+
+    /// The decoded value of the first query parameter of this name; see
+    /// [`query_pairs`](Self::query_pairs).
+    pub fn query_param(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// User and password of an `Authorization: Basic` header (RFC 7617),
+    /// decoded; `None` when there is none or it is not in order. What is not
+    /// UTF-8 is taken for Latin-1, as the older clients send it.
+    pub fn basic_auth(&self) -> Option<(String, String)> {
+        let (scheme, digits) = self.header("authorization")?.split_once(' ')?;
+        let bytes = base64::decode(digits.trim_matches(' '))?;
+        let latin = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect();
+        let text = String::from_utf8(bytes).unwrap_or_else(|error| latin(error.as_bytes()));
+        let (user, password) = text.split_once(':')?;
+        let sound = scheme.eq_ignore_ascii_case("basic") && !text.contains(char::is_control);
+        sound.then(|| (user.to_owned(), password.to_owned()))
     }
 
     /// The value of a header field; case does not matter. Bytes that are not

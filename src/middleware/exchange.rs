@@ -1,9 +1,9 @@
 //! A request on its way through the layers.
 
-use std::any::{Any, TypeId};
 use std::fmt;
 
 use super::error::HttpError;
+use crate::extensions::Extensions;
 use crate::http::{HeaderSet, Request};
 
 /// A request or upgrade on its way through the layers.
@@ -95,59 +95,4 @@ impl fmt::Debug for Exchange<'_> {
 
 fn unsound() -> HttpError {
     HttpError::new(500, "a layer set a header that cannot be sent")
-}
-
-/// Values by their type: at most one of each.
-///
-/// ```
-/// use primus::middleware::Extensions;
-///
-/// struct User(&'static str);
-///
-/// let mut extensions = Extensions::default();
-/// extensions.insert(User("ann"));
-/// assert_eq!(extensions.get::<User>().map(|user| user.0), Some("ann"));
-/// ```
-#[derive(Default)]
-pub struct Extensions {
-    values: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
-}
-
-impl Extensions {
-    /// Puts a value in; the one of this type that was there comes back.
-    pub fn insert<T: Any + Send + Sync>(&mut self, value: T) -> Option<T> {
-        let before = self.remove();
-        self.values.push((TypeId::of::<T>(), Box::new(value)));
-        before
-    }
-
-    /// The value of this type.
-    pub fn get<T: Any + Send + Sync>(&self) -> Option<&T> {
-        let (_, value) = self.values.iter().find(|(id, _)| *id == TypeId::of::<T>())?;
-        value.downcast_ref()
-    }
-
-    /// The value of this type, to change it.
-    pub fn get_mut<T: Any + Send + Sync>(&mut self) -> Option<&mut T> {
-        let (_, value) = self.values.iter_mut().find(|(id, _)| *id == TypeId::of::<T>())?;
-        value.downcast_mut()
-    }
-
-    /// Takes the value of this type out.
-    pub fn remove<T: Any + Send + Sync>(&mut self) -> Option<T> {
-        let index = self.values.iter().position(|(id, _)| *id == TypeId::of::<T>())?;
-        let (_, value) = self.values.swap_remove(index);
-        value.downcast().ok().map(|value| *value)
-    }
-
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
-
-impl fmt::Debug for Extensions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Extensions({})", self.values.len())
-    }
 }

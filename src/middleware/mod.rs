@@ -55,7 +55,7 @@ mod tests;
 pub(crate) use authorization::Authorization;
 pub(crate) use cors::{Cors, Origins};
 pub use error::HttpError;
-pub use exchange::{Exchange, Extensions};
+pub use exchange::Exchange;
 pub use forwarded::TrustedProxies;
 
 /// What happens after a layer.

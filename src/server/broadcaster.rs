@@ -19,7 +19,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::server::outbox::Batch;
+use crate::server::outbox::{Batch, Outbox};
 use crate::server::registry::Registry;
 use crate::server::spark::Spark;
 
@@ -33,6 +33,11 @@ const OVERHEAD: usize = 64;
 
 fn cost(frame: &Frame) -> usize {
     frame.len() + OVERHEAD
+}
+
+/// The list of those whom it is for waits with it.
+fn cost_for(frame: &Frame, to: &[Arc<Outbox>]) -> usize {
+    cost(frame) + size_of_val(to)
 }
 
 /// The sending half, held by the server.
@@ -55,6 +60,7 @@ struct Shared {
 
 enum Command {
     All(Frame),
+    Some(Frame, Vec<Arc<Outbox>>),
     One(Spark, Action),
     Stop,
 }
@@ -94,6 +100,12 @@ impl Broadcaster {
     pub fn all(&self, frame: Frame) -> Result<()> {
         self.admit(cost(&frame))?;
         self.send(Command::All(frame))
+    }
+
+    /// Sends a frame to these sparks, in order with what goes to all.
+    pub fn some(&self, frame: Frame, to: Vec<Arc<Outbox>>) -> Result<()> {
+        self.admit(cost_for(&frame, &to))?;
+        self.send(Command::Some(frame, to))
     }
 
     /// Does something to one spark, behind this thread's broadcasts.
@@ -153,10 +165,16 @@ fn run(registry: &Registry, shared: &Shared, commands: &Receiver<Command>) {
             Command::All(frame) => {
                 let (batch, next) = gather(frame, commands);
                 pending = next;
-                deliver(registry, &batch);
+                deliver(&registry.outboxes(), &batch);
                 let bytes = batch.frames().iter().map(cost).sum();
                 shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
                 batch.frames().len()
+            }
+            Command::Some(frame, to) => {
+                let bytes = cost_for(&frame, &to);
+                deliver(&to, &Batch::new(vec![frame]));
+                shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+                1
             }
             Command::One(spark, action) => {
                 act(shared, &spark, action);
@@ -186,8 +204,8 @@ fn gather(first: Frame, commands: &Receiver<Command>) -> (Batch, Option<Command>
     (Batch::new(batch), None)
 }
 
-fn deliver(registry: &Registry, batch: &Batch) {
-    for outbox in registry.outboxes() {
+fn deliver(outboxes: &[Arc<Outbox>], batch: &Batch) {
+    for outbox in outboxes {
         // An outbox that refuses is closed, or has said so in the metrics.
         outbox.offer_shared(batch);
     }

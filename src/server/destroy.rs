@@ -1,8 +1,8 @@
 //! The orderly end of a server.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
@@ -104,10 +104,21 @@ impl Primus {
                 server.report("close", || listener(self));
             }
         }
+        if options.close {
+            server.destroyed.open();
+        }
         if options.close && destroyed.stuck == 0 && !connection::is_thread_of(server) {
             server.forget_listeners();
         }
         destroyed
+    }
+
+    /// Blocks until the server is [destroyed](Self::destroy) and its `close`
+    /// listeners have run: the last line of a program that only serves. From any
+    /// thread but those of listeners, for which `destroy` would wait in vain. It
+    /// goes on waiting after a `destroy` that leaves the ports open.
+    pub fn wait(&self) {
+        self.0.destroyed.wait();
     }
 
     /// Ends the sparks whose clients poll: a client that is between two polls
@@ -145,6 +156,25 @@ impl Primus {
         for thread in threads {
             let _ = thread.join();
         }
+    }
+}
+
+/// Something that happens once.
+#[derive(Default)]
+pub(super) struct Latch {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Latch {
+    fn open(&self) {
+        *lock(&self.is_open) = true;
+        self.opened.notify_all();
+    }
+
+    fn wait(&self) {
+        let closed = |is_open: &mut bool| !*is_open;
+        drop(self.opened.wait_while(lock(&self.is_open), closed));
     }
 }
 

@@ -106,6 +106,12 @@ macro_rules! event {
     };
 }
 
+fn data_listener<R: Outcome>(
+    listener: impl Fn(&Spark, &Message) -> R + Send + Sync + 'static,
+) -> Arc<DataListener> {
+    Arc::new(move |spark: &Spark, message: &Message| listener(spark, message).into_result())
+}
+
 /// # Events
 ///
 /// Listeners run on the spark's own thread, in the order in which they were
@@ -118,14 +124,39 @@ macro_rules! event {
 /// `|spark| -> primus::Result<()> { ... }`. To keep a spark, or use it on
 /// another thread, clone it.
 impl Spark {
-    event! {
-        data: on_data, once_data (spark: &Spark, message: &Message) Spark::wake;
-        /// A message was received. What comes before there is a listener is
-        /// kept and given to the first one in order. A spark to which nobody
-        /// listens at all is ended when
-        /// [`Limits::inbox`](crate::Limits::inbox) bytes are kept; a server
-        /// that only sends sets that to 0.
+    /// A message was received. What comes before there is a listener is kept
+    /// and given to the first one in order, after the end too: then at once, on
+    /// the thread that adds it, which is all that it gets. A spark to which
+    /// nobody listens at all is ended when
+    /// [`Limits::inbox`](crate::Limits::inbox) bytes are kept; a server that
+    /// only sends sets that to 0.
+    ///
+    /// Listeners have the stack of
+    /// [`Builder::stack_size`](crate::Builder::stack_size), 1 MiB by default;
+    /// recursion that overflows it aborts the process, as in any Rust program.
+    ///
+    /// Returns what [`off`](Self::off) takes to remove the listener.
+    pub fn on_data<R: Outcome>(
+        &self,
+        listener: impl Fn(&Spark, &Message) -> R + Send + Sync + 'static,
+    ) -> ListenerId {
+        let listener = data_listener(listener);
+        let id = self.0.events.data.add(listener.clone());
+        life::listens(self, id, &*listener, usize::MAX);
+        id
     }
+
+    /// [`on_data`](Self::on_data) for the next time only.
+    pub fn once_data<R: Outcome>(
+        &self,
+        listener: impl Fn(&Spark, &Message) -> R + Send + Sync + 'static,
+    ) -> ListenerId {
+        let listener = data_listener(listener);
+        let id = self.0.events.data.once(listener.clone());
+        life::listens(self, id, &*listener, 1);
+        id
+    }
+
     event! {
         end: on_end, once_end (spark: &Spark, reason: &CloseReason) |_| ();
         /// The connection ended. The last event of a spark.
@@ -167,10 +198,6 @@ impl Spark {
             || events.ready_state_change.remove(id)
     }
 
-    fn wake(&self) {
-        self.0.wake();
-    }
-
     /// From now on the spark's thread can be woken. If it sits in the socket's
     /// `read` already, the client is made to answer something.
     fn want_wake(&self) {
@@ -189,6 +216,15 @@ impl Primus {
         /// each may block. When one returns an error, the client is refused:
         /// the spark ends with that error (`error`, then `end`) before the next
         /// one runs. The client may reconnect.
+        ///
+        /// The server knows the spark before the client knows that it is
+        /// connected: [`Primus::write`] reaches it from then on, perhaps before
+        /// what these listeners write.
+        ///
+        /// They have the stack of
+        /// [`Builder::stack_size`](crate::Builder::stack_size), 1 MiB by
+        /// default; recursion that overflows it aborts the process, as in any
+        /// Rust program.
     }
     event! {
         disconnection: on_disconnection, once_disconnection (spark: &Spark) |_| ();

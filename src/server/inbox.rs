@@ -120,6 +120,11 @@ impl Inbox {
         }
     }
 
+    /// Whether nothing more will come.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Nothing more will come; what is there can still be taken.
     pub fn close(&self) {
         self.lock().closed = true;

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result, panic_text};
-use crate::events::Snapshot;
+use crate::events::{ListenerId, Snapshot};
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::net::Waker;
@@ -382,6 +382,30 @@ fn deliver_kept(spark: &Spark) -> bool {
     true
 }
 
+/// A `data` listener was added. What waits is given to it by the spark's thread;
+/// after the end here, at most so many messages. Those who listened before have
+/// had what was for them.
+pub(super) fn listens(spark: &Spark, id: ListenerId, listener: &DataListener, most: usize) {
+    let inner = &spark.0;
+    // Asked after it was added: whoever closes the inbox looks for listeners
+    // after that, so one of the two finds what waits.
+    if !inner.inbox.is_closed() {
+        return inner.wake();
+    }
+    for _ in 0..most {
+        if inner.inbox.is_read() {
+            break;
+        }
+        let Some(message) = inner.inbox.pop() else { break };
+        guarded(spark, || {
+            if let Err(error) = listener(spark, &message) {
+                failure::report(spark, &Error::Listener(error));
+            }
+        });
+    }
+    inner.events.data.remove(id);
+}
+
 /// The end: events first, then whatever the wire protocol still demands.
 #[inline(never)]
 fn finish(spark: &Spark) {
@@ -392,6 +416,10 @@ fn finish(spark: &Spark) {
     spark.await_farewell();
     server.registry.remove(spark);
     inner.inbox.close();
+    // What the client sent before its end is handled before that is told; who
+    // ends a connection on this side wants no more.
+    let ours = matches!(reason.by, Ended::Local | Ended::Application | Ended::Shutdown);
+    while !ours && deliver_kept(spark) {}
     let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);
     if closes {
         spark.outbox().close(&reason, None);

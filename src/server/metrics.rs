@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
 use crate::server::lock;
 
 /// A number that grows; or, for a gauge, also shrinks.
@@ -121,7 +123,8 @@ impl Metrics {
 }
 
 /// The server's counters at one moment. `Display` is the Prometheus text
-/// format, ready to be served as `text/plain; version=0.0.4`.
+/// format, ready to be served as `text/plain; version=0.0.4`; serialised it is
+/// an object that can be written as a message.
 ///
 /// ```
 /// let primus = primus::Primus::builder().build()?;
@@ -164,6 +167,29 @@ pub struct MetricsSnapshot {
     pub heartbeats_missed: u64,
 }
 
+impl Serialize for ConnectionCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut counts = serializer.serialize_struct("ConnectionCounts", 2)?;
+        counts.serialize_field("now", &self.now)?;
+        counts.serialize_field("ever", &self.ever)?;
+        counts.end()
+    }
+}
+
+/// An object with the names of the fields.
+impl Serialize for MetricsSnapshot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let plain = self.plain();
+        let mut all = serializer.serialize_struct("MetricsSnapshot", 2 + plain.len())?;
+        all.serialize_field("connections", &self.connections)?;
+        all.serialize_field("refusals", &self.refusals)?;
+        for (field, _, value) in plain {
+            all.serialize_field(field, &value)?;
+        }
+        all.end()
+    }
+}
+
 impl fmt::Display for MetricsSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labelled = |name: &'static str, value: fn(&ConnectionCounts) -> u64| {
@@ -179,27 +205,30 @@ impl fmt::Display for MetricsSnapshot {
         let refusals =
             self.refusals.iter().map(|(status, n)| (format!("{name}{{status=\"{status}\"}}"), *n));
         family(f, name, "counter", refusals)?;
-        for (name, kind, value) in self.plain() {
-            family(f, name, kind, std::iter::once((name.to_owned(), value)))?;
+        for (field, kind, value) in self.plain() {
+            let total = if kind == "counter" { "_total" } else { "" };
+            let name = format!("primus_{field}{total}");
+            family(f, &name, kind, std::iter::once((name.clone(), value)))?;
         }
         Ok(())
     }
 }
 
 impl MetricsSnapshot {
+    /// The single numbers: field, kind, value.
     fn plain(&self) -> [(&'static str, &'static str, u64); 11] {
         [
-            ("primus_messages_in_total", "counter", self.messages_in),
-            ("primus_bytes_in_total", "counter", self.bytes_in),
-            ("primus_messages_out_total", "counter", self.messages_out),
-            ("primus_bytes_out_total", "counter", self.bytes_out),
-            ("primus_broadcasts_total", "counter", self.broadcasts),
-            ("primus_backlog_bytes", "gauge", self.backlog_bytes),
-            ("primus_messages_dropped_total", "counter", self.messages_dropped),
-            ("primus_slow_consumers_cut_total", "counter", self.slow_consumers_cut),
-            ("primus_connections_refused_total", "counter", self.connections_refused),
-            ("primus_panics_caught_total", "counter", self.panics_caught),
-            ("primus_heartbeats_missed_total", "counter", self.heartbeats_missed),
+            ("messages_in", "counter", self.messages_in),
+            ("bytes_in", "counter", self.bytes_in),
+            ("messages_out", "counter", self.messages_out),
+            ("bytes_out", "counter", self.bytes_out),
+            ("broadcasts", "counter", self.broadcasts),
+            ("backlog_bytes", "gauge", self.backlog_bytes),
+            ("messages_dropped", "counter", self.messages_dropped),
+            ("slow_consumers_cut", "counter", self.slow_consumers_cut),
+            ("connections_refused", "counter", self.connections_refused),
+            ("panics_caught", "counter", self.panics_caught),
+            ("heartbeats_missed", "counter", self.heartbeats_missed),
         ]
     }
 }

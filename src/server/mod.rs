@@ -27,6 +27,8 @@
 //! | `Inner::roster` | acceptors, plugins, threads | – |
 //! | `http::Connections` | connection threads | – |
 
+mod asked;
+mod audience;
 mod broadcaster;
 mod connection;
 mod destroy;
@@ -55,7 +57,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use serde::Serialize;
 use tiny_http::ResponseBox;
 
 use crate::error::{BoxError, Error, Result, panic_text};
@@ -68,10 +69,11 @@ use crate::middleware::{Exchange, HttpError, Middleware};
 use crate::net::Stream;
 use crate::options::{Builder, Options};
 use crate::outcome::Outcome;
-use crate::parsers::Peer;
+use crate::parsers::{Parser, Peer};
 use crate::plugins::Plugin;
 use crate::protocol::HeartbeatOptions;
 use crate::server::broadcaster::Broadcaster;
+use crate::server::destroy::Latch;
 use crate::server::events::ServerEvents;
 use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
@@ -110,6 +112,31 @@ const OWN_STACK: usize = 128 << 10;
 /// primus.destroy(Default::default());
 /// # Ok::<(), primus::Error>(())
 /// ```
+///
+/// # Shutting down
+///
+/// A program that only serves waits in [`wait`](Self::wait) until something
+/// destroys the server: a signal, say, with the crate `signal-hook` (0.4).
+/// Clients that are to reconnect, to the program's next start, are let:
+///
+/// ```no_run
+/// use primus::{Destroy, Primus};
+/// use signal_hook::consts::{SIGINT, SIGTERM};
+/// use signal_hook::iterator::Signals;
+///
+/// let primus = Primus::create_server("127.0.0.1:8080", |spark| {
+///     spark.on_data(|spark, message| spark.write(message.value()));
+/// })?;
+/// let mut signals = Signals::new([SIGINT, SIGTERM])?;
+/// let server = primus.clone();
+/// std::thread::spawn(move || {
+///     signals.forever().next();
+///     // What was written is sent first, for at most a second by default.
+///     server.destroy(Destroy::default().reconnect(true));
+/// });
+/// primus.wait();
+/// # Ok::<(), primus::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Primus(pub(crate) Arc<Inner>);
 
@@ -137,6 +164,7 @@ pub(crate) struct Inner {
     served: AtomicBool,
     closing: AtomicBool,
     reconnect_at_end: AtomicBool,
+    destroyed: Latch,
     warned: AtomicBool,
 }
 
@@ -219,6 +247,7 @@ impl Primus {
             served: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             reconnect_at_end: AtomicBool::new(false),
+            destroyed: Latch::default(),
             warned: AtomicBool::new(false),
             options,
         }));
@@ -388,52 +417,6 @@ impl Primus {
         &self.0.middleware
     }
 
-    /// Writes a message to every spark. Encodes it once, and returns without
-    /// waiting for anybody; every spark sees the broadcasts of all threads in
-    /// one and the same order, and between the direct writes of the same thread
-    /// where they were written. With outgoing transforms, which see each spark,
-    /// it is encoded for each.
-    ///
-    /// # Errors
-    /// [`Error::Parser`] when the message cannot be encoded, [`Error::Full`]
-    /// when broadcasts are made faster than they can be sent
-    /// ([`Limits::broadcast_queue`]), [`Error::Closed`] after `destroy`.
-    pub fn write<T: Serialize + ?Sized>(&self, value: &T) -> Result<()> {
-        if self.0.is_closing() {
-            return Err(Error::Closed);
-        }
-        self.0.metrics.broadcasts.add(1);
-        if !self.0.outgoing.is_empty() {
-            self.for_each(|spark| drop(spark.write(value)));
-            return Ok(());
-        }
-        match self.0.options.parser.encode(value, self)? {
-            Some(frame) => self.0.broadcaster.all(frame),
-            None => Ok(()),
-        }
-    }
-
-    /// Calls `each` with every spark that is connected now.
-    pub fn for_each(&self, mut each: impl FnMut(&Spark)) {
-        self.0.registry.snapshot().iter().for_each(&mut each);
-    }
-
-    /// Calls `each` with every spark that is connected now, until it returns
-    /// false.
-    pub fn for_each_while(&self, mut each: impl FnMut(&Spark) -> bool) {
-        let _ = self.0.registry.snapshot().iter().all(&mut each);
-    }
-
-    /// The spark with this id, while it is connected.
-    pub fn spark(&self, id: &str) -> Option<Spark> {
-        self.0.registry.spark(id)
-    }
-
-    /// How many sparks are connected.
-    pub fn connected(&self) -> usize {
-        self.0.registry.len()
-    }
-
     /// Adds a transform that every received message passes before it is
     /// delivered: it gives the message back, changed or not, `None` to drop
     /// it, or an error, which is an `error` event on the spark. Transforms run
@@ -563,6 +546,11 @@ impl Primus {
     /// [`ClientBuilder::options`](crate::ClientBuilder::options).
     pub fn client_options(&self) -> Spec {
         connection::spec(&self.0.options)
+    }
+
+    /// How messages are encoded: what [`Builder::parser`] set.
+    pub fn parser(&self) -> &Parser {
+        &self.0.options.parser
     }
 
     /// The clock by which it runs.

@@ -1,8 +1,8 @@
 //! A connection, as the application sees it.
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result, panic_text};
+use crate::extensions::Extensions;
 use crate::frame::Frame;
-use crate::http::{Address, Request};
+use crate::http::Request;
 use crate::message::Written;
-use crate::middleware::Extensions;
 use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::{self, Heartbeat, Signals};
@@ -28,16 +28,26 @@ use crate::server::life;
 use crate::server::messages::Messages;
 use crate::server::metrics::Counter;
 use crate::server::outbox::{Outbox, Parts};
-use crate::server::{Inner as Server, Primus, lock};
+use crate::server::{Inner as Server, lock};
 use crate::timer::{Key, Task};
 use crate::transformers::{Opening, Source};
 
-/// How [`Spark::end_with`] ends a connection.
+/// How [`Spark::end_options`] ends a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
 pub struct EndOptions {
     /// Let the client reconnect: it is not told that the end is meant. Default
     /// false.
     pub reconnect: bool,
+}
+
+impl EndOptions {
+    /// Sets [`reconnect`](Self::reconnect).
+    pub fn reconnect(mut self, reconnect: bool) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
 }
 
 /// One connection of a server: a cheap handle, usable from any thread and from
@@ -69,7 +79,7 @@ pub(super) struct Inner {
     reason: OnceLock<CloseReason>,
     heart: Mutex<Heart>,
     /// Microseconds; `u64::MAX` while unknown.
-    latency: AtomicU64,
+    pub latency: AtomicU64,
     /// When the last message came, in milliseconds since the server's start;
     /// kept only while the heartbeat asks for it.
     last_inbound: AtomicU64,
@@ -184,85 +194,9 @@ impl Spark {
         (spark, source)
     }
 
-    /// The id: unique on this server and, by default, hard to guess.
-    pub fn id(&self) -> &str {
-        &self.0.id
-    }
-
-    /// The request that opened the connection.
-    pub fn request(&self) -> &Request {
-        &self.0.request
-    }
-
-    /// The headers of that request, names in lower case.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.request.headers()
-    }
-
-    /// The query parameters of that request, decoded, in order.
-    pub fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.0.request.query_pairs()
-    }
-
-    /// The client's address: that of the socket, or the one a trusted proxy
-    /// forwards (see [`Builder::trusted_proxies`](crate::Builder::trusted_proxies)).
-    pub fn address(&self) -> Address {
-        self.0.request.address()
-    }
-
-    /// What the middleware or the authorization attached to the connection.
-    ///
-    /// ```no_run
-    /// struct User(String);
-    ///
-    /// # let primus = primus::Primus::builder().build()?;
-    /// primus.authorize(|exchange| {
-    ///     exchange.extensions_mut().insert(User("ada".into()));
-    ///     Ok(())
-    /// });
-    /// primus.on_connection(|spark| {
-    ///     let user = spark.extension::<User>().map(|user| user.0.as_str());
-    ///     spark.write(&user)
-    /// });
-    /// # Ok::<(), primus::Error>(())
-    /// ```
-    pub fn extension<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.0.extensions.get()
-    }
-
-    /// The server that it belongs to.
-    pub fn primus(&self) -> Primus {
-        Primus(self.0.server.clone())
-    }
-
-    /// Whether it is open. It is closed from the moment that `end` is called
-    /// or the connection is known to be over.
-    pub fn ready_state(&self) -> ReadyState {
-        if self.0.is_open() { ReadyState::Open } else { ReadyState::Closed }
-    }
-
-    /// The time from the last heartbeat ping to its answer; `None` before the
-    /// first, and for clients that ping by themselves.
-    pub fn latency(&self) -> Option<Duration> {
-        match self.0.latency.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            micros => Some(Duration::from_micros(micros)),
-        }
-    }
-
-    /// Bytes that were written and wait for the client to read.
-    pub fn buffered(&self) -> usize {
-        self.0.outbox.waiting()
-    }
-
-    /// Why the connection ended; `None` while it is open.
-    pub fn close_reason(&self) -> Option<&CloseReason> {
-        if self.0.is_open() { None } else { self.0.reason.get() }
-    }
-
     /// Writes a message: anything serialisable, through the outgoing
-    /// transforms and the parser. Never blocks, from any thread; what one
-    /// thread writes arrives in the order written.
+    /// transforms and the parser. Never waits for the client, from any thread;
+    /// what one thread writes arrives in the order written.
     ///
     /// While complete messages wait to be handled, what a spark's own thread
     /// writes to it is collected and sent with one call, before the thread
@@ -365,7 +299,7 @@ impl Spark {
         self.finish(EndOptions::default());
     }
 
-    /// [`end`](Self::end) with options.
+    /// [`end`](Self::end) with options; what was written before is sent first.
     pub fn end_options(&self, options: EndOptions) {
         self.finish(options);
     }
@@ -374,13 +308,9 @@ impl Spark {
     ///
     /// # Errors
     /// As [`write`](Self::write); the connection is ended all the same.
-    pub fn end_with<T: Serialize + ?Sized>(
-        &self,
-        value: &T,
-        options: EndOptions,
-    ) -> Result<Written> {
+    pub fn end_with<T: Serialize + ?Sized>(&self, value: &T) -> Result<Written> {
         let written = self.write(value);
-        self.finish(options);
+        self.end();
         written
     }
 
@@ -432,7 +362,8 @@ impl Spark {
 
     /// An iterator over the messages that blocks until the next one: the other
     /// way of receiving. While it exists, messages go to it and not to the
-    /// `data` listeners. It ends when the connection has ended.
+    /// `data` listeners. It ends when the connection has ended and all that came
+    /// before is taken, which works after the end, too.
     ///
     /// On the spark's own thread (in a `connection` listener, say) it reads the
     /// socket itself; on any other it takes over what the spark's thread reads.
@@ -688,3 +619,11 @@ impl PartialEq for Spark {
 }
 
 impl Eq for Spark {}
+
+impl Hash for Spark {
+    /// By the connection, which stays the same whatever changes in it (clippy's
+    /// `mutable_key_type` cannot know).
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
+}

@@ -14,10 +14,10 @@ use self::engine_io::client::EngineIo;
 use crate::client::transport::Transport;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
+use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::{Connection, HeaderSet, Refused, Request};
 use crate::limits::Limits;
-use crate::middleware::Extensions;
 use crate::net::{Stream, Waker};
 use crate::timer::Timer;
 

@@ -13,7 +13,7 @@ use crate::common::*;
 const GOODBYE: &str = "4\"primus::server::close\"";
 
 pub fn ending(reconnect: bool) -> EndOptions {
-    EndOptions { reconnect }
+    EndOptions::default().reconnect(reconnect)
 }
 
 /// Polls until the close packet comes; tells what came before.

@@ -5,4 +5,6 @@
 mod common;
 
 mod failures;
+mod first_hour;
+mod late;
 mod registered;

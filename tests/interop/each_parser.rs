@@ -121,7 +121,7 @@ fn life(kind: Kind, parser: &str) {
     assert_eq!(node.data(client), "alive");
     assert!(server.none_ended());
     node.upgraded(client);
-    spark.end_options(EndOptions { reconnect: true });
+    spark.end_options(EndOptions::default().reconnect(true));
     node.expect_all(client, &["close", "reconnect scheduled"]);
     node.skip_to(client, "open");
     let spark = server.spark();

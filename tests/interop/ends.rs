@@ -31,7 +31,7 @@ for_each_client! {
         let client = node.open(&server.url());
         let spark = server.spark();
         spark.write("before").unwrap();
-        spark.end_with(&json!({"bye": "x".repeat(100_000)}), EndOptions::default()).unwrap();
+        spark.end_with(&json!({"bye": "x".repeat(100_000)})).unwrap();
         assert_eq!(node.data(client), "before");
         assert_eq!(node.data(client)["bye"].as_str().map(str::len), Some(100_000));
         node.expect_all(client, &["close", "end"]);
@@ -40,7 +40,7 @@ for_each_client! {
     fn a_spark_may_end_in_the_connection_listener(kind) {
         need_node!();
         let server = Server::start_with(kind.builder(), |spark| {
-            spark.end_with("not now", EndOptions::default()).map(drop)
+            spark.end_with("not now").map(drop)
         });
         let mut node = Driver::start(kind);
         let client = node.open_with(&server.url(), &[json!("hello")]);
@@ -56,7 +56,7 @@ for_each_client! {
         let mut node = Driver::start(kind);
         let client = node.open(&server.url());
         let first = server.spark();
-        first.end_options(EndOptions { reconnect: true });
+        first.end_options(EndOptions::default().reconnect(true));
         node.expect_all(client, &["close", "reconnect scheduled", "reconnect"]);
         node.expect_all(client, &["reconnected", "open"]);
         let second = server.spark();

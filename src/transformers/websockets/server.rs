@@ -11,9 +11,9 @@ use super::packet::{
     encode_pong,
 };
 use crate::close::{CloseReason, Ended};
+use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::{self, Request};
-use crate::middleware::Extensions;
 use crate::net::{Stream, Waker};
 use crate::transformers::{
     Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Wire,
