@@ -24,8 +24,7 @@ pub(super) struct Settings {
 
 /// The JavaScript of a parser of the application's own.
 struct Custom {
-    encoder: String,
-    decoder: String,
+    halves: String,
     library: String,
 }
 
@@ -146,8 +145,8 @@ impl Settings {
     }
 
     fn parser(&self) -> Vec<&str> {
-        if let Some(Custom { encoder, decoder, .. }) = &self.custom {
-            return vec!["const encoder = ", encoder, ";\nconst decoder = ", decoder, ";\n"];
+        if let Some(custom) = &self.custom {
+            return vec![&custom.halves];
         }
         match &*self.parser {
             "ejson" => vec![include_str!("../parsers/ejson.js")],
@@ -170,7 +169,8 @@ impl Custom {
             library: "",
         });
         let ClientParser { encoder, decoder, library } = half;
-        Custom { encoder: encoder.into(), decoder: decoder.into(), library: library.into() }
+        let halves = format!("const encoder = {encoder};\nconst decoder = {decoder};\n");
+        Custom { halves, library: library.into() }
     }
 }
 

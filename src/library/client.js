@@ -32,12 +32,7 @@ function Primus(url, options) {
     recovery: createRecovery(this.options.reconnect)
   });
   this._input = drive(this);
-
-  try {
-    this.url = this.parse(`${url || options.url || options.uri || page()}`);
-  } catch (error) {
-    return this.critical(error);
-  }
+  this.url = this.parse(`${url || options.url || options.uri || page()}`);
   this.initialise(options);
 }
 
@@ -176,11 +171,10 @@ const prototype = inherit(Primus, Stream, {
   querystringify: printQuery,
 
   // The address of a connection: `{ protocol, query, object }`.
-  uri({ protocol, query, object, ...more }) {
+  uri({ protocol, query, object }) {
     const { url } = this;
-    const secure = /^(http|ws)s/.test(url.protocol);
+    const secure = /s:$/.test(url.protocol);
     const options = {
-      ...more,
       protocol: protocol.replace(/:$/, '') + (secure ? 's:' : ':'),
       query: query ? printQuery({ ...parseQuery(url.query), _primuscb: unique() }) : '',
       secure,
@@ -241,7 +235,7 @@ function ask(primus, parser, value, answer) {
 // What platforms report is seldom an Error, and `ws` has the status of a refusal
 // only in the text.
 function asError(event) {
-  const cause = (event && (event.error || event.message)) || event;
+  const cause = event?.error || event?.message || event;
   const text = typeof cause === 'string' ? cause : 'The connection failed';
   const error = [event, cause].find((each) => each instanceof Error) || new Error(text);
   const [, status] = /response: (\d{3})/.exec(error.message) || [];

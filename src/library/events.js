@@ -33,9 +33,8 @@ const emitter = inherit(EventEmitter, Object, {
   },
 
   removeAllListeners(event) {
-    if (event !== undefined) return keep(this, event, []);
-    this._events = new Map();
-    return this;
+    if (event === undefined) EventEmitter.call(this);
+    return keep(this, event, []);
   },
 
   listeners(event) {
@@ -47,7 +46,7 @@ const emitter = inherit(EventEmitter, Object, {
   },
 
   eventNames() {
-    return [...(this._events || new Map()).keys()];
+    return [...(this._events?.keys() || [])];
   }
 });
 
@@ -56,7 +55,7 @@ emitter.addListener = emitter.on;
 
 // Lists are replaced, never changed: one that is being called stays as it is.
 function heard(emitter, event) {
-  return (emitter._events && emitter._events.get(event)) || [];
+  return emitter._events?.get(event) || [];
 }
 
 function keep(emitter, event, listeners) {
@@ -79,7 +78,7 @@ function Stream() {
 inherit(Stream, EventEmitter, {
   pipe(to, options) {
     this.on('data', (data) => to.write(data));
-    if (!options || options.end !== false) this.once('end', () => to.end());
+    if (options?.end !== false) this.once('end', () => to.end());
     return to;
   }
 });

@@ -1,5 +1,5 @@
 // The life of a client: what happened and the time go in, what is to be done
-// comes out. Knows no socket, no timer and no clock.
+// comes out. Knows no socket and no timer.
 //
 //             open                       opened
 //   CLOSED ──────────────▶ OPENING ───────────────▶ OPEN
@@ -20,6 +20,9 @@ const OPENING = 1;
 const CLOSED = 2;
 const OPEN = 3;
 
+// A connection that was open for so long worked, whatever it took to make it.
+const STANDS = 5000;
+
 // `settings`: `timeout` for the first connection, the text `strategy`, and what
 // the heartbeat wants.
 function createMachine(settings, recovery, out) {
@@ -28,11 +31,11 @@ function createMachine(settings, recovery, out) {
   // Until when the first connection must be open.
   let connect = Infinity;
   let dialled;
+  let openedAt;
   let heartbeat;
-  // The attempt to reconnect that is made or waited for, what began it, and until
-  // when.
+  // The attempt to reconnect that is made or waited for, since when, and until when.
   let retry;
-  let since;
+  let start;
   let until;
   let trying;
   // The server said that the coming end is meant.
@@ -41,12 +44,12 @@ function createMachine(settings, recovery, out) {
   const emit = (...event) => out('emit', ...event);
   const may = (strategy) => settings.strategy.includes(strategy);
   // What the application is told of an attempt.
-  const told = (now, attempt = retry) => ({ ...attempt, duration: Math.round(now - since) });
+  const told = (attempt = retry) => ({ ...attempt, start, duration: Date.now() - start });
 
   function enter(state) {
     if (self.state === state) return;
     self.state = state;
-    emit('readyStateChange', state === OPENING ? 'opening' : state === OPEN ? 'open' : 'end');
+    emit('readyStateChange', ['opening', 'end', 'open'][state - 1]);
   }
 
   function dial(now) {
@@ -59,8 +62,8 @@ function createMachine(settings, recovery, out) {
   function attempt(now) {
     retry.backoff = false;
     trying = true;
-    until = now + recovery.options['reconnect timeout'];
-    emit('reconnect', told(now));
+    until = now + (recovery.options['reconnect timeout'] || Infinity);
+    emit('reconnect', told());
     dial(now);
   }
 
@@ -70,17 +73,19 @@ function createMachine(settings, recovery, out) {
     trying = false;
     if (retry) {
       until = now + retry.scheduled;
-      return emit('reconnect scheduled', told(now));
+      return emit('reconnect scheduled', told());
     }
     recovery.reset();
     self.over = true;
-    emit('reconnect failed', new Error('Unable to reconnect'), told(now, last));
+    emit('reconnect failed', new Error('Unable to reconnect'), told(last));
     emit('end');
   }
 
-  function reconnect(now) {
-    recovery.reset();
-    since = now;
+  // One that is lost at once, each time, is as good as none: the delays go on
+  // growing, and the attempts come to an end.
+  function reconnect(now, stood) {
+    if (stood >= Math.min(recovery.last, STANDS)) recovery.reset();
+    start = Date.now();
     schedule(now);
   }
 
@@ -106,7 +111,7 @@ function createMachine(settings, recovery, out) {
     if (final || !may('timeout')) return finish();
     enter(CLOSED);
     connect = Infinity;
-    reconnect(now);
+    reconnect(now, STANDS);
   }
 
   function open(now) {
@@ -142,7 +147,7 @@ function createMachine(settings, recovery, out) {
     enter(CLOSED);
     heartbeat = null;
     emit('close');
-    if (may('disconnect')) return reconnect(now);
+    if (may('disconnect')) return reconnect(now, now - openedAt);
     self.over = true;
     emit('end');
   }
@@ -184,9 +189,9 @@ function createMachine(settings, recovery, out) {
       if (self.state !== OPENING) return;
       connect = Infinity;
       self.latency = now - dialled;
-      if (retry) emit('reconnected', told(now));
+      if (retry) emit('reconnected', told());
       retry = null;
-      recovery.reset();
+      openedAt = now;
       if (!self.online) {
         self.online = true;
         emit('online');
@@ -221,7 +226,7 @@ function createMachine(settings, recovery, out) {
         end();
         // It comes back with the network.
         self.over = !may('online');
-      } else if (may('online') && self.state === CLOSED && !retry && !self.over) reconnect(now);
+      } else if (may('online') && self.state === CLOSED && !retry && !self.over) reconnect(now, STANDS);
     },
 
     // The page is put away. Kept as it is, the connection would look alive to the
@@ -248,7 +253,7 @@ function createMachine(settings, recovery, out) {
       }
       if (retry && until <= now) {
         if (trying) {
-          emit('reconnect timeout', new Error('No connection in time'), told(now));
+          emit('reconnect timeout', new Error('No connection in time'), told());
           out('hangup', false);
           again(now);
         } else attempt(now);

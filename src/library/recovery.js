@@ -8,10 +8,11 @@ const LONGEST = 0x7fffffff;
 function createRecovery(wishes) {
   const options = { 'reconnect timeout': 30000, retries: 10, factor: 2, max: Infinity, min: 500, ...wishes };
   let attempt = 0;
-  let start;
 
-  return {
+  const self = {
     options,
+    // The delay before the last attempt.
+    last: 0,
 
     // The next attempt, if there may be another.
     next() {
@@ -19,12 +20,13 @@ function createRecovery(wishes) {
       if (attempt >= retries) return null;
       const grown = Math.round((1 + Math.random()) * min * factor ** attempt) || 0;
       const scheduled = attempt++ ? Math.min(grown, max) : min;
-      return { ...options, start, duration: 0, attempt, backoff: true, scheduled: Math.min(scheduled, LONGEST) };
+      self.last = Math.min(scheduled, LONGEST);
+      return { ...options, attempt, backoff: true, scheduled: self.last };
     },
 
     reset() {
-      attempt = 0;
-      start = Date.now();
+      attempt = self.last = 0;
     }
   };
+  return self;
 }

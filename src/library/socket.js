@@ -5,7 +5,7 @@ function fromNode() {
   try {
     return host.require('ws');
   } catch {
-    throw new Error('There is no WebSocket here: install the package `ws`');
+    throw new Error('No WebSocket here: install the package `ws`');
   }
 }
 
@@ -31,7 +31,7 @@ function openSocket(url, transport, { opened, message, closed }) {
       open = true;
       opened();
     },
-    onclose: ({ code }) => over(open ? failure : new Error(`Closed before it was open: ${code}`)),
+    onclose: ({ code }) => over(open ? failure : new Error(`Closed with ${code} before it was open`)),
     onerror(event) {
       // That of Node.js 20 to 22 does not close after a refused handshake.
       if (!open) over(asError(event));

@@ -134,7 +134,7 @@ function createEngine(url, auth, options, { opened, message, closed }) {
 
   function receive(packet) {
     if (over || ending) return;
-    if (watch) watch.heard();
+    watch?.heard();
     if (typeof packet !== 'string') return deliver(old ? packet.slice(1) : packet);
     const [type] = packet;
     const data = packet.slice(1);
@@ -230,8 +230,8 @@ function createEngine(url, auth, options, { opened, message, closed }) {
     if (over) return;
     over = true;
     clearInterval(pinger);
-    if (watch) watch.stop();
-    if (probe) probe.drop();
+    watch?.stop();
+    probe?.drop();
     Promise.resolve(goodbye).then(() => aborter.abort());
     if (!ending) closed(error);
   }
@@ -299,7 +299,7 @@ function client() {
   let engine;
 
   const drop = (polite) => {
-    if (engine) engine.drop(polite);
+    engine?.drop(polite);
     engine = null;
   };
 
@@ -314,7 +314,7 @@ function client() {
       closed: (error) => this.emit('incoming::end', error)
     });
   });
-  this.on('outgoing::data', (packet) => engine && engine.send(packet));
+  this.on('outgoing::data', (packet) => engine?.send(packet));
   this.on('outgoing::end', drop);
-  this._ready = () => !!engine && engine.ready();
+  this._ready = () => engine?.ready();
 }

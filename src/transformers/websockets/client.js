@@ -4,7 +4,7 @@ function client() {
   let socket;
 
   const drop = () => {
-    if (socket) socket.drop();
+    socket?.drop();
     socket = null;
   };
 
@@ -20,7 +20,7 @@ function client() {
       this.emit('incoming::error', error);
     }
   });
-  this.on('outgoing::data', (packet) => socket && socket.send(packet));
+  this.on('outgoing::data', (packet) => socket?.send(packet));
   this.on('outgoing::end', drop);
-  this._ready = () => !!socket && socket.ready();
+  this._ready = () => socket?.ready();
 }

@@ -1,0 +1,118 @@
+//! The browser client, under Node.js: its text as the server assembles it, against
+//! this crate's server and against the JavaScript one.
+//!
+//! Needs Node.js and npm, see `tests/interop/README.md`. The tests themselves are
+//! the `*.test.js` beside this file; each is run by `node --test`.
+
+mod http;
+#[path = "../common/node.rs"]
+mod node;
+mod saved;
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use serde_json::json;
+
+/// Runs a file of tests.
+fn run(file: &str, flags: &[&str]) {
+    if node::is_skipped() {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/library");
+    let modules = ["library", "node-server", "parsers"]
+        .map(|project| node::project(project).join("node_modules"));
+    let output = Command::new("node")
+        .args(flags)
+        .args(["--test", "--test-reporter=tap"])
+        .arg(folder.join(file))
+        .env("PRIMUS_LIBRARY", saved::libraries())
+        .env("PRIMUS_SERVERS", servers())
+        .env("PRIMUS_VECTORS", folder.with_file_name("vectors"))
+        .env("NODE_PATH", joined(&modules))
+        // Set by the harness of Node.js for its own children, if it runs this one.
+        .env_remove("NODE_TEST_CONTEXT")
+        .output()
+        .expect("node runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{file}:\n{}\n{errors}", failures(&told));
+    assert!(!told.contains("\n# pass 0\n"), "{file} has no tests:\n{told}");
+    for line in told.lines().filter_map(|line| line.strip_prefix("# size: ")) {
+        println!("{line}");
+    }
+}
+
+/// What failed, and why.
+fn failures(told: &str) -> String {
+    let mut shown = false;
+    let lines = told.lines().filter(|line| {
+        let is_result =
+            line.trim_start().starts_with("ok ") || line.trim_start().starts_with("not ok ");
+        if is_result {
+            shown = line.trim_start().starts_with("not ok ");
+        }
+        shown || line.starts_with("# ")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn joined(paths: &[PathBuf]) -> OsString {
+    env::join_paths(paths).expect("paths without colons")
+}
+
+/// The servers that the tests start, by name.
+fn servers() -> String {
+    let echo = node::project("node-server").join("echo.js");
+    json!({ "rust": [example("echo")], "node": ["node", echo] }).to_string()
+}
+
+/// The program of an example. `cargo test` has built it, but `cargo test --test
+/// library` has not.
+fn example(name: &str) -> PathBuf {
+    static FRESH: OnceLock<PathBuf> = OnceLock::new();
+    let path = FRESH.get_or_init(|| {
+        let this = env::current_exe().expect("the test's own path");
+        let profile = this.parent().and_then(Path::parent).expect("the profile's folder");
+        let path = profile.join("examples").join(name);
+        if age(&path) < age(&this) {
+            build(name, profile);
+        }
+        path
+    });
+    path.clone()
+}
+
+fn age(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
+}
+
+fn build(example: &str, profile: &Path) {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--example", example]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.arg("--target-dir").arg(profile.parent().expect("the target folder"));
+    cargo.args(profile.ends_with("release").then_some("--release"));
+    let output = cargo.output().expect("cargo runs");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{cargo:?} failed:\n{told}");
+}
+
+#[test]
+fn a_client_does_the_same_over_every_carrier_and_against_every_server() {
+    run("client.test.js", &[]);
+}
+
+#[test]
+fn servers_that_do_what_none_should_do_no_harm() {
+    run("hostile.test.js", &[]);
+}
+
+#[test]
+fn every_form_offers_the_whole_interface() {
+    run("forms.test.js", &[]);
+}

@@ -1,0 +1,45 @@
+//! The clients under test, saved to a folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::{fs, process};
+
+use primus::{Builder, Destroy, Parser, Primus};
+
+const TRANSFORMERS: [&str; 2] = ["websockets", "engine.io"];
+
+fn parsers() -> Vec<Parser> {
+    vec![
+        Parser::JSON,
+        Parser::EJSON,
+        Parser::BINARY,
+        #[cfg(feature = "msgpack")]
+        Parser::MSGPACK,
+    ]
+}
+
+/// A folder with the client of every transformer and parser,
+/// `<transformer>-<parser>/primus.js`.
+pub fn libraries() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let name = format!("library-{}", process::id());
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        for transformer in TRANSFORMERS {
+            for parser in parsers() {
+                let name = format!("{transformer}-{}", parser.name());
+                save(Primus::builder().transformer(transformer).parser(parser), &folder.join(name));
+            }
+        }
+        save(Primus::builder().global("Live"), &folder.join("global"));
+        folder
+    })
+}
+
+/// Saves the client of a server with these options.
+fn save(builder: Builder, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let primus = builder.build().unwrap();
+    primus.save(folder.join("primus.js")).unwrap();
+    primus.destroy(Destroy::default());
+}
