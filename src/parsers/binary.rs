@@ -2,13 +2,13 @@
 //! tags for strings and bytes, and no extensions.
 //!
 //! JavaScript's side has its bounds. It can't read whole numbers that need more
-//! than 32 bits; they are sent all the same, as it sends them, and read here.
-//! It refuses infinite numbers, whole doubles beyond 2^63, empty `Buffer`s,
+//! than 32 bits; they are sent all the same and read here. (The double 2^63 is
+//! sent as it sends it, and read as -2^63; a `u64` is not.) It refuses infinite numbers, whole doubles from 2^64, empty `Buffer`s,
 //! typed arrays, regular expressions and errors, and so does this parser when it
 //! writes. Dates travel as their English text.
 
 use super::pack::{Head, Reader, Tags};
-use crate::value::{Fault, Value, whole};
+use crate::value::{Fault, Number, Value, whole};
 
 /// The tags of BinaryPack.
 #[derive(Clone, Copy)]
@@ -111,6 +111,9 @@ impl Tags for BinaryPack {
             // Just so, wrongly: it has no sign that could be told apart.
             tagged(out, 0xD3, i64::MIN.to_be_bytes());
             return Ok(());
+        }
+        if let Some(int) = Number::from(n).as_u64() {
+            return Self::uint(out, int);
         }
         if n.is_infinite() || n.fract() == 0.0 {
             return Err(Fault::new("a whole number that is too large"));

@@ -2,12 +2,18 @@
 //!
 //! [`Parser`] has the four of Primus by name; [`CustomParser`] is for one of the
 //! application's own.
+//!
+//! Numbers and raw texts of serde_json (`json!`, `RawValue`) are what they stand
+//! for, whichever features of serde_json are on in a build.
+//!
+#![doc = include_str!("shapes.md")]
 
 mod binary;
 mod ejson;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod pack;
+pub(crate) mod raw;
 mod scratch;
 mod text;
 mod words;

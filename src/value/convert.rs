@@ -99,7 +99,8 @@ fn from_json_number(number: &serde_json::Number) -> Number {
     match (number.as_i64(), number.as_u64()) {
         (Some(n), _) => n.into(),
         (None, Some(n)) => n.into(),
-        (None, None) => number.as_f64().unwrap_or(f64::NAN).into(),
+        // With `arbitrary_precision` it may be beyond the range of doubles.
+        (None, None) => number.to_string().parse().unwrap_or(f64::NAN).into(),
     }
 }
 

@@ -12,6 +12,7 @@ use serde::forward_to_deserialize_any;
 
 use super::key::KeyDeserializer;
 use super::{Fault, Number, Repr, TypedKind, Value, token};
+use crate::parsers::raw::{RAW, visit_raw};
 
 /// Reads from a [`Value`].
 pub(crate) struct ValueDeserializer {
@@ -20,9 +21,9 @@ pub(crate) struct ValueDeserializer {
     whole: bool,
 }
 
-#[inline]
 /// Shows a number to serde. Whole doubles are shown as integers: JavaScript
 /// makes no difference, and Rust's integer types accept nothing else.
+#[inline]
 pub(crate) fn visit_number<'de, V: Visitor<'de>>(
     number: Number,
     visitor: V,
@@ -32,7 +33,11 @@ pub(crate) fn visit_number<'de, V: Visitor<'de>>(
         Repr::Uint(n) => visitor.visit_u64(n),
         Repr::Float(n) => match super::whole(n) {
             Some(int) => visitor.visit_i64(int),
-            None => visitor.visit_f64(n),
+            None => match number.as_u64() {
+                // Beyond `i64`; `-0` is a double.
+                Some(int) if int > 0 => visitor.visit_u64(int),
+                _ => visitor.visit_f64(n),
+            },
         },
     }
 }
@@ -124,7 +129,7 @@ fn fields(value: Value) -> Option<Vec<(String, Value)>> {
 
 /// The bytes that an object stands for: `{"type":"Buffer","data":[..]}`, which
 /// is a `Buffer` in JSON, or `{"0":1,"1":2}`, which is a `Uint8Array` there.
-fn bytes_of_object(entries: &[(String, Value)]) -> Option<Vec<u8>> {
+pub(super) fn bytes_of_object(entries: &[(String, Value)]) -> Option<Vec<u8>> {
     let byte = |value: &Value| value.as_u64().and_then(|n| u8::try_from(n).ok());
     match entries {
         [(a, kind), (b, Value::Array(data))]
@@ -239,6 +244,8 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
     ) -> Result<V::Value, Fault> {
         match (name, &self.value) {
             (token::VALUE, _) => ValueDeserializer { whole: true, ..self }.deserialize_any(visitor),
+            (token::BYTES, _) => self.deserialize_byte_buf(visitor),
+            (RAW, _) => visit_raw(&self.value, visitor),
             (token::DATE, Value::Date(date)) => visitor.visit_f64(date.ms()),
             (token::DATE, _) => self.deserialize_any(visitor),
             _ => visitor.visit_newtype_struct(self),

@@ -7,6 +7,7 @@ use serde::ser::{
 
 use super::key::KeySerializer;
 use super::{Fault, MAX_DEPTH, Number, Value, special, token};
+use crate::parsers::raw;
 
 /// Builds a [`Value`].
 #[derive(Clone, Copy)]
@@ -60,6 +61,14 @@ impl Serializer for ValueSerializer {
         serialize_i8 i8 serialize_i16 i16 serialize_i32 i32 serialize_i64 i64
         serialize_u8 u8 serialize_u16 u16 serialize_u32 u32 serialize_u64 u64
         serialize_f32 f32 serialize_f64 f64
+    }
+
+    fn serialize_i128(self, n: i128) -> Result<Value, Fault> {
+        Number::narrow(n).map(Value::Number)
+    }
+
+    fn serialize_u128(self, n: u128) -> Result<Value, Fault> {
+        Number::narrow(n).map(Value::Number)
     }
 
     fn is_human_readable(&self) -> bool {
@@ -151,7 +160,13 @@ impl Serializer for ValueSerializer {
 
     fn serialize_map(self, len: Option<usize>) -> Result<ObjectBuilder, Fault> {
         let entries = Vec::with_capacity(len.unwrap_or(0).min(1024));
-        Ok(ObjectBuilder { inner: self.deeper()?, entries, key: None, variant: None })
+        Ok(ObjectBuilder {
+            inner: self.deeper()?,
+            entries,
+            key: None,
+            variant: None,
+            spliced: None,
+        })
     }
 
     fn serialize_struct(self, _: &'static str, len: usize) -> Result<ObjectBuilder, Fault> {
@@ -201,16 +216,29 @@ pub(crate) struct ObjectBuilder {
     entries: Vec<(String, Value)>,
     key: Option<String>,
     variant: Option<&'static str>,
+    /// What it is in truth, if it is something of serde_json's.
+    spliced: Option<Value>,
 }
 
 impl ObjectBuilder {
     fn push<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Fault> {
+        if raw::is_private(key) {
+            if !self.entries.is_empty() || self.variant.is_some() {
+                return raw::misplaced();
+            }
+            let outside = ValueSerializer { depth: self.inner.depth - 1, ..self.inner };
+            self.spliced = Some(raw::value(key, value)?.serialize(outside)?);
+            return Ok(());
+        }
         self.entries.push((key.into(), value.serialize(self.inner)?));
         Ok(())
     }
 
     fn finish(self) -> Result<Value, Fault> {
-        Ok(wrapped(self.variant, Value::Object(self.entries)))
+        match self.spliced {
+            Some(value) => Ok(value),
+            None => Ok(wrapped(self.variant, Value::Object(self.entries))),
+        }
     }
 }
 

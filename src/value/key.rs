@@ -7,6 +7,7 @@ use serde::forward_to_deserialize_any;
 use serde::ser::{Impossible, Serialize, Serializer};
 
 use super::Fault;
+use crate::parsers::raw;
 
 /// Hands a map's key, as text, to a function.
 pub(crate) struct KeySerializer<F>(pub F);
@@ -52,6 +53,7 @@ impl<T, F: FnOnce(&str) -> Result<T, Fault>> Serializer for KeySerializer<F> {
         serialize_bool bool serialize_char char
         serialize_i8 i8 serialize_i16 i16 serialize_i32 i32 serialize_i64 i64
         serialize_u8 u8 serialize_u16 u16 serialize_u32 u32 serialize_u64 u64
+        serialize_i128 i128 serialize_u128 u128
         serialize_f32 f32 serialize_f64 f64
     }
 
@@ -142,8 +144,22 @@ macro_rules! parsed_keys {
 impl<'de, K: Key<'de>> Deserializer<'de> for KeyDeserializer<K> {
     type Error = Fault;
 
+    /// A key of a private name of serde_json would be taken by it for something of
+    /// its own. As the text that it is, it may be read.
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        if raw::is_private(self.0.as_ref()) {
+            return Err(Fault::new("a key that only serde_json itself may use"));
+        }
+        self.0.show(visitor)
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.0.show(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.0.show(visitor)
     }
 
@@ -153,6 +169,7 @@ impl<'de, K: Key<'de>> Deserializer<'de> for KeyDeserializer<K> {
         deserialize_i32 visit_i64 i64 deserialize_i64 visit_i64 i64
         deserialize_u8 visit_u64 u64 deserialize_u16 visit_u64 u64
         deserialize_u32 visit_u64 u64 deserialize_u64 visit_u64 u64
+        deserialize_i128 visit_i128 i128 deserialize_u128 visit_u128 u128
         deserialize_f32 visit_f64 f64 deserialize_f64 visit_f64 f64
     }
 
@@ -178,8 +195,8 @@ impl<'de, K: Key<'de>> Deserializer<'de> for KeyDeserializer<K> {
     }
 
     forward_to_deserialize_any! {
-        i128 u128 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        char str bytes byte_buf unit unit_struct seq tuple tuple_struct map
+        struct identifier
     }
 }
 

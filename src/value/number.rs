@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use super::Fault;
+
 /// A number of a message.
 ///
-/// JavaScript has one kind of number, the double. `msgpack` and `binary` can
-/// also carry whole numbers of 64 bits, and JSON text any number of digits, so
-/// whole numbers keep all their digits here. Two numbers are equal when they
-/// have the same numeric value, however they were written.
+/// JavaScript has one kind of number, the double. Every parser can also carry
+/// whole numbers of 64 bits, which keep all their digits here. A JSON text may
+/// have longer numbers; they become the nearest double, as in JavaScript, and
+/// infinite beyond the range of doubles. Two numbers are equal when they have
+/// the same numeric value, however they were written.
 ///
 /// ```
 /// use primus::value::Number;
@@ -63,6 +66,17 @@ impl Number {
             Repr::Float(n) if n.fract() == 0.0 && (0.0..U64_END).contains(&n) => Some(n as u64),
             Repr::Float(_) => None,
         }
+    }
+
+    /// A whole number of 128 bits, if 64 can hold it: no parser sends more.
+    pub(crate) fn narrow<T: Copy>(n: T) -> Result<Self, Fault>
+    where
+        i64: TryFrom<T>,
+        u64: TryFrom<T>,
+    {
+        let int = i64::try_from(n).map(Number::from);
+        int.or_else(|_| u64::try_from(n).map(Number::from))
+            .map_err(|_| Fault::new("a whole number of more than 64 bits; send it as a string"))
     }
 
     pub(crate) fn repr(&self) -> Repr {

@@ -12,7 +12,8 @@ use super::{Number, Value, token};
 /// serde takes a `Vec<u8>` for a list of numbers. This one is bytes at the
 /// other end too: a `Buffer` or `Uint8Array` under `ejson`, `binary` and
 /// `msgpack`; under `json`, which has no bytes, what `JSON.stringify` makes of
-/// a `Buffer`. (Fields of the crate `serde_bytes` work the same.)
+/// a `Buffer`. Fields of the crate `serde_bytes` work the same, except under
+/// `json` in types that serde reads twice: see [`parsers`](crate::parsers).
 ///
 /// ```
 /// use primus::{Parser, parsers::NoPeer, value::Bytes};
@@ -28,13 +29,13 @@ pub struct Bytes(pub Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        serializer.serialize_newtype_struct(token::BYTES, &Raw(&self.0))
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(BytesVisitor)
+        deserializer.deserialize_newtype_struct(token::BYTES, BytesVisitor)
     }
 }
 
@@ -45,6 +46,25 @@ impl<'de> Visitor<'de> for BytesVisitor {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("bytes")
+    }
+
+    /// A format that is not ours, or what serde has kept of one that is: there the
+    /// JSON of a `Buffer` is an object, for which a hint of bytes would be an error.
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<Bytes, D::Error> {
+        if inner.is_human_readable() {
+            inner.deserialize_any(self)
+        } else {
+            inner.deserialize_byte_buf(self)
+        }
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Bytes, A::Error> {
+        let mut entries: Vec<(String, Value)> = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        let bytes = super::from::bytes_of_object(&entries);
+        bytes.map(Bytes).ok_or_else(|| de::Error::invalid_type(de::Unexpected::Map, &self))
     }
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bytes, E> {

@@ -6,6 +6,7 @@
 //! forge them: they never come from a message.
 
 pub(crate) const VALUE: &str = "$primus::Value";
+pub(crate) const BYTES: &str = "$primus::Bytes";
 pub(crate) const DATE: &str = "$primus::Date";
 pub(crate) const UNDEFINED: &str = "$primus::Undefined";
 pub(crate) const REGEXP: &str = "$primus::RegExp";
@@ -16,7 +17,9 @@ pub(crate) const EXT: &str = "$primus::Ext";
 /// The special values by the number that stands for them on the way in.
 pub(crate) const SPECIAL: [&str; 6] = [UNDEFINED, DATE, REGEXP, ERROR, TYPED, EXT];
 
-/// True for one of the names above.
+/// True for the name of a special value. (What is under the name of bytes is
+/// bytes to every serialiser.)
+#[inline]
 pub(crate) fn is_token(name: &str) -> bool {
-    name.starts_with("$primus::")
+    name.starts_with("$primus::") && name != BYTES
 }

@@ -5,7 +5,9 @@ mod control;
 mod javascript;
 #[path = "../common/node.rs"]
 mod node;
+mod returns;
 mod shapes;
+mod table;
 mod vectors;
 
 use primus::Parser;

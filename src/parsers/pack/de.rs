@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use super::Tags;
 use super::reader::{Head, Reader, enter, skip};
+use crate::parsers::raw::{RAW, visit_raw};
 use crate::value::{Fault, KeyDeserializer, Value, ValueDeserializer, token, visit_number};
 
 /// Reads one message.
@@ -242,6 +243,8 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
                 }
                 head => self.any(head, visitor),
             },
+            token::BYTES => self.deserialize_byte_buf(visitor),
+            RAW => visit_raw(&Value::deserialize(self)?, visitor),
             // As a number a date keeps all of its milliseconds.
             token::DATE => self.deserialize_f64(visitor),
             _ => visitor.visit_newtype_struct(self),

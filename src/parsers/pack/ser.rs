@@ -8,8 +8,9 @@ use serde::ser::{
 };
 
 use super::{Tags, length};
+use crate::parsers::raw;
 use crate::parsers::words::{few, put, put_wide, several};
-use crate::value::{Fault, KeySerializer, MAX_DEPTH, capture, token};
+use crate::value::{Fault, KeySerializer, MAX_DEPTH, Number, Value, capture, token};
 
 pub(in crate::parsers) fn write<T: Serialize + ?Sized, F: Tags>(
     value: &T,
@@ -117,6 +118,14 @@ impl<'a, 'b, F: Tags> Serializer for &'a mut Writer<'b, F> {
             Ok(n) => F::int(self.out, n),
             Err(_) => F::uint(self.out, n),
         }
+    }
+
+    fn serialize_i128(self, n: i128) -> Result<(), Fault> {
+        Value::Number(Number::narrow(n)?).serialize(self)
+    }
+
+    fn serialize_u128(self, n: u128) -> Result<(), Fault> {
+        Value::Number(Number::narrow(n)?).serialize(self)
     }
 
     fn serialize_bool(self, bool: bool) -> Result<(), Fault> {
@@ -256,8 +265,26 @@ impl<F: Tags> Group<'_, '_, F> {
 
     #[inline(always)]
     fn entry<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Fault> {
+        if raw::is_private(key) {
+            return self.splice(key, value);
+        }
         self.writer.name(key)?;
         self.push(value)
+    }
+
+    /// Writes something of serde_json's in place of the map that it is shown as.
+    #[cold]
+    fn splice<T: Serialize + ?Sized>(&mut self, name: &str, of: &T) -> Result<(), Fault> {
+        if self.count > 0 || self.variant {
+            return raw::misplaced();
+        }
+        self.writer.out.truncate(self.start);
+        self.writer.depth -= 1;
+        raw::value(name, of)?.serialize(&mut *self.writer)?;
+        self.writer.depth += 1;
+        // There is no head to be put right.
+        self.announced = 0;
+        Ok(())
     }
 
     /// Puts the head right if the count was not known before.

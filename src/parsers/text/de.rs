@@ -1,7 +1,7 @@
 //! serde's `Deserializer` over JSON text.
 
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
@@ -9,6 +9,7 @@ use serde::forward_to_deserialize_any;
 use super::Dialect;
 use super::lexer::Lexer;
 use crate::parsers::ejson::{self, Wrapper};
+use crate::parsers::raw::{RAW, visit_raw, visit_raw_text};
 use crate::value::{
     Fault, KeyDeserializer, MAX_DEPTH, Value, ValueDeserializer, token, visit_number,
 };
@@ -76,18 +77,39 @@ impl<'de> Reader<'de> {
     }
 
     /// Reads an object inside an escape, which is never taken for a wrapper.
-    fn escaped<V: Visitor<'de>>(
+    fn escaped<T>(
         &mut self,
         inside: usize,
         end: usize,
-        visitor: V,
-    ) -> Outcome<'de, V> {
+        read: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         self.depth += 1;
         self.lexer.at = inside;
-        let value = self.object(visitor)?;
+        let value = read(self)?;
         self.depth -= 1;
         self.lexer.at = end;
         Ok(value)
+    }
+
+    /// Reads `{"Variant": content}`.
+    fn variant<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
+        self.open()?;
+        let value = visitor.visit_enum(Variant(&mut *self))?;
+        self.depth -= 1;
+        self.lexer.expect(b'}', "expected the end of the variant")?;
+        Ok(value)
+    }
+
+    /// The text that is next, for a raw value of serde_json; of EJSON what JSON
+    /// makes of the values in it.
+    fn raw<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
+        if self.dialect == Dialect::Ejson {
+            return visit_raw(&Value::deserialize(self)?, visitor);
+        }
+        self.lexer.peek();
+        let start = self.lexer.at;
+        self.lexer.skip_value(self.depth)?;
+        visit_raw_text(self.lexer.text[start..self.lexer.at].to_owned(), visitor)
     }
 
     fn any<V: Visitor<'de>>(&mut self, whole: bool, visitor: V) -> Outcome<'de, V> {
@@ -97,7 +119,9 @@ impl<'de> Reader<'de> {
             Some(b'{') if self.dialect == Dialect::Json => self.object(visitor),
             Some(b'{') => match self.wrapper()? {
                 None => self.object(visitor),
-                Some(Wrapper::Escape(inside, end)) => self.escaped(inside, end, visitor),
+                Some(Wrapper::Escape(inside, end)) => {
+                    self.escaped(inside, end, |reader| reader.object(visitor))
+                }
                 Some(Wrapper::Value(value, end)) => {
                     self.lexer.at = end;
                     let special = ValueDeserializer::new(value);
@@ -134,7 +158,9 @@ macro_rules! hinted {
             Some(b'{') if $reader.dialect == Dialect::Json => $reader.object($visitor),
             Some(b'{') => match $reader.wrapper()? {
                 None => $reader.object($visitor),
-                Some(Wrapper::Escape(inside, end)) => $reader.escaped(inside, end, $visitor),
+                Some(Wrapper::Escape(inside, end)) => {
+                    $reader.escaped(inside, end, |reader| reader.object($visitor))
+                }
                 Some(Wrapper::Value(value, end)) => {
                     $reader.lexer.at = end;
                     ValueDeserializer::new(value).$method($($name,)* $visitor)
@@ -246,6 +272,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     ) -> Outcome<'de, V> {
         match name {
             token::VALUE => self.any(true, visitor),
+            token::BYTES => self.deserialize_byte_buf(visitor),
+            RAW => self.raw(visitor),
             // As a number a date keeps all of its milliseconds.
             token::DATE => self.deserialize_f64(visitor),
             _ => visitor.visit_newtype_struct(self),
@@ -254,19 +282,23 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
-        _: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Outcome<'de, V> {
         match self.lexer.peek() {
             Some(b'"') => visitor.visit_enum(self.lexer.string()?.into_deserializer()),
-            Some(b'{') => {
-                self.open()?;
-                let value = visitor.visit_enum(Variant(&mut *self))?;
-                self.depth -= 1;
-                self.lexer.expect(b'}', "expected the end of the variant")?;
-                Ok(value)
-            }
+            Some(b'{') if self.dialect == Dialect::Json => self.variant(visitor),
+            Some(b'{') => match self.wrapper()? {
+                None => self.variant(visitor),
+                Some(Wrapper::Escape(inside, end)) => {
+                    self.escaped(inside, end, |reader| reader.variant(visitor))
+                }
+                Some(Wrapper::Value(value, end)) => {
+                    self.lexer.at = end;
+                    ValueDeserializer::new(value).deserialize_enum(name, variants, visitor)
+                }
+            },
             _ => self.lexer.fault("expected a string or an object with a single key"),
         }
     }

@@ -8,20 +8,34 @@ use serde::ser::{
 use super::ser::{Writer, Wrote};
 use super::write;
 use crate::parsers::ejson::Keys;
+use crate::parsers::raw;
 use crate::value::{Fault, KeySerializer};
+
+/// What an array or object has behind its last element.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Its bracket.
+    Plain,
+    /// The bracket of its variant, too.
+    Variant,
+    /// And that of the escape around the variant.
+    EscapedVariant,
+    /// Nothing: something else was written in its place.
+    Spliced,
+}
 
 /// An array in the making.
 pub(super) struct List<'a, 'b> {
     writer: &'a mut Writer<'b>,
     first: bool,
-    variant: bool,
+    ending: Ending,
 }
 
 impl<'a, 'b> List<'a, 'b> {
-    /// Goes on behind the bracket. A variant has another one to be closed.
+    /// Goes on behind the bracket.
     #[inline]
-    pub fn new(writer: &'a mut Writer<'b>, variant: bool) -> Self {
-        List { writer, first: true, variant }
+    pub fn new(writer: &'a mut Writer<'b>, ending: Ending) -> Self {
+        List { writer, first: true, ending }
     }
 
     #[inline]
@@ -38,8 +52,8 @@ impl<'a, 'b> List<'a, 'b> {
     #[inline]
     fn close(&mut self) {
         self.writer.close(b']');
-        if self.variant {
-            self.writer.close(b'}');
+        if self.ending != Ending::Plain {
+            self.writer.end(self.ending);
         }
     }
 }
@@ -54,15 +68,15 @@ pub(super) struct Object<'a, 'b> {
     /// Nothing is in it yet.
     first: bool,
     keys: Keys,
-    variant: bool,
+    ending: Ending,
 }
 
 impl<'a, 'b> Object<'a, 'b> {
-    /// Goes on behind the bracket. A variant has another one to be closed.
+    /// Goes on behind the bracket.
     #[inline]
-    pub fn new(writer: &'a mut Writer<'b>, variant: bool) -> Self {
+    pub fn new(writer: &'a mut Writer<'b>, ending: Ending) -> Self {
         let start = writer.out.len();
-        Object { writer, start, mark: start, first: true, keys: Keys::default(), variant }
+        Object { writer, start, mark: start, first: true, keys: Keys::default(), ending }
     }
 
     #[inline]
@@ -76,6 +90,9 @@ impl<'a, 'b> Object<'a, 'b> {
 
     #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Fault> {
+        if raw::is_private(key) {
+            return self.splice(key, value);
+        }
         self.mark = self.writer.out.len();
         if self.writer.ejson() {
             self.keys.add(key);
@@ -106,9 +123,24 @@ impl<'a, 'b> Object<'a, 'b> {
             self.escape();
         }
         self.writer.close(b'}');
-        if self.variant {
-            self.writer.close(b'}');
+        if self.ending != Ending::Plain {
+            self.writer.end(self.ending);
         }
+    }
+
+    /// Writes something of serde_json's in place of the object that it is shown as.
+    #[cold]
+    fn splice<T: Serialize + ?Sized>(&mut self, name: &str, of: &T) -> Result<(), Fault> {
+        if !self.first || self.ending != Ending::Plain {
+            return raw::misplaced();
+        }
+        self.writer.out.truncate(self.start - 1);
+        self.writer.depth -= 1;
+        self.writer.private(name, of)?;
+        self.writer.depth += 1;
+        // The bracket that follows is taken back.
+        self.ending = Ending::Spliced;
+        Ok(())
     }
 
     /// What looks like a wrapper of EJSON, but is none, is put into one.

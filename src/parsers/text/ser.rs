@@ -2,10 +2,12 @@
 
 use serde::ser::{Serialize, Serializer};
 
-use super::group::{List, Object};
-use super::{Dialect, digits, write};
+use super::group::{Ending, List, Object};
+use super::{Dialect, Lexer, digits, write};
 use crate::base64;
-use crate::value::{Date, Fault, MAX_DEPTH, TypedKind, Value, capture, token};
+use crate::parsers::ejson::Keys;
+use crate::parsers::raw;
+use crate::value::{Date, Fault, MAX_DEPTH, Number, TypedKind, Value, capture, token};
 
 /// Whether anything was written: for `undefined` nothing is.
 pub(super) type Wrote = Result<bool, Fault>;
@@ -22,7 +24,7 @@ pub(super) fn write<T: Serialize + ?Sized>(
 pub(super) struct Writer<'a> {
     pub out: &'a mut Vec<u8>,
     dialect: Dialect,
-    depth: usize,
+    pub depth: usize,
 }
 
 impl Writer<'_> {
@@ -42,10 +44,44 @@ impl Writer<'_> {
         self.out.push(bracket);
     }
 
-    /// Opens `{"Variant":`.
-    fn variant(&mut self, name: &str) -> Result<(), Fault> {
+    /// Opens `{"Variant":`, in EJSON within an escape if it looks like a wrapper.
+    fn variant(&mut self, name: &str) -> Result<Ending, Fault> {
+        let mut keys = Keys::default();
+        keys.add(name);
+        let escaped = self.ejson() && keys.is_wrapper();
+        if escaped {
+            self.out.extend_from_slice(b"{\"$escape\":");
+        }
         self.open(b'{')?;
         write::key(self.out, true, name);
+        Ok(if escaped { Ending::EscapedVariant } else { Ending::Variant })
+    }
+
+    /// What comes behind the bracket of an array or object that is not plain.
+    #[cold]
+    pub fn end(&mut self, ending: Ending) {
+        match ending {
+            Ending::Plain => {}
+            // The bracket itself does not belong there.
+            Ending::Spliced => drop(self.out.pop()),
+            Ending::Variant => self.close(b'}'),
+            Ending::EscapedVariant => {
+                self.close(b'}');
+                self.out.push(b'}');
+            }
+        }
+    }
+
+    /// Writes what serde_json shows under one of its private names.
+    pub fn private<T: Serialize + ?Sized>(&mut self, name: &str, of: &T) -> Result<(), Fault> {
+        if name != raw::RAW || self.ejson() {
+            return raw::value(name, of)?.serialize(self).map(drop);
+        }
+        let text = raw::text(of)?;
+        let mut lexer = Lexer::new(&text);
+        lexer.skip_value(self.depth)?;
+        lexer.end()?;
+        write::separators(self.out, &text);
         Ok(())
     }
 
@@ -128,6 +164,16 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     #[inline]
     fn serialize_u64(self, n: u64) -> Wrote {
         digits::uint(self.out, n);
+        Ok(true)
+    }
+
+    fn serialize_i128(self, n: i128) -> Wrote {
+        digits::number(self.out, Number::narrow(n)?);
+        Ok(true)
+    }
+
+    fn serialize_u128(self, n: u128) -> Wrote {
+        digits::number(self.out, Number::narrow(n)?);
         Ok(true)
     }
 
@@ -230,7 +276,7 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
     #[inline]
     fn serialize_seq(self, _: Option<usize>) -> Result<List<'a, 'b>, Fault> {
         self.open(b'[')?;
-        Ok(List::new(self, false))
+        Ok(List::new(self, Ending::Plain))
     }
 
     #[inline]
@@ -251,15 +297,15 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
         name: &'static str,
         _: usize,
     ) -> Result<List<'a, 'b>, Fault> {
-        self.variant(name)?;
+        let ending = self.variant(name)?;
         self.open(b'[')?;
-        Ok(List::new(self, true))
+        Ok(List::new(self, ending))
     }
 
     #[inline]
     fn serialize_map(self, _: Option<usize>) -> Result<Object<'a, 'b>, Fault> {
         self.open(b'{')?;
-        Ok(Object::new(self, false))
+        Ok(Object::new(self, Ending::Plain))
     }
 
     #[inline]
@@ -275,8 +321,8 @@ impl<'a, 'b> Serializer for &'a mut Writer<'b> {
         name: &'static str,
         _: usize,
     ) -> Result<Object<'a, 'b>, Fault> {
-        self.variant(name)?;
+        let ending = self.variant(name)?;
         self.open(b'{')?;
-        Ok(Object::new(self, true))
+        Ok(Object::new(self, ending))
     }
 }

@@ -127,6 +127,18 @@ fn escape<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     rest
 }
 
+/// Writes a JSON text as it is, but with U+2028 and U+2029 escaped: they can only
+/// be within strings.
+pub(super) fn separators(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['\u{2028}', '\u{2029}']) {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        let after = escape(out, &rest.as_bytes()[at..]);
+        rest = &rest[rest.len() - after.len()..];
+    }
+    out.extend_from_slice(rest.as_bytes());
+}
+
 /// What `JSON.stringify` makes of a `Buffer`.
 pub(super) fn buffer(out: &mut Vec<u8>, bytes: &[u8]) {
     out.reserve(bytes.len() * 4 + 32);
