@@ -68,6 +68,13 @@ pub struct Limits {
     /// 1008. With 0, messages to which nobody listens are thrown away, as for
     /// servers that only send. Default 1 MiB.
     pub inbox: usize,
+    /// Values in one received message: the elements of all arrays and the entries
+    /// of all objects in it. Beyond it: an error of the parser, as for a message
+    /// that can't be decoded, and the message is dropped. It bounds the memory
+    /// that a message takes when it is decoded; see [`parsers`](crate::parsers).
+    /// (Under `json` a `Buffer` is an array of numbers.) Parsers of the
+    /// application's own have bounds of their own. Default 1,000,000.
+    pub values: usize,
     /// Bytes of broadcasts, and 64 for each, that may wait for the broadcaster
     /// thread. Beyond it
     /// `Primus::write` is refused. Default 64 MiB.
@@ -95,6 +102,7 @@ impl Default for Limits {
             fresh_sessions: 1_000,
             unknown_sessions: 1_000,
             inbox: 1 << 20,
+            values: 1_000_000,
             broadcast_queue: 64 << 20,
             control_frames: 1_000,
             close_timeout: Duration::from_secs(10),

@@ -27,6 +27,10 @@ const OVERHEAD: usize = 128;
 /// spark.write_frame(message.frame())?;                   // as it came
 /// # Ok(()) }
 /// ```
+///
+/// Tests make messages with [`of`](Self::of) and [`from_frame`](Self::from_frame).
+/// A clone shares the frame, and copies the value if it was decoded already.
+#[derive(Clone)]
 pub struct Message {
     frame: Frame,
     parser: Parser,
@@ -36,15 +40,57 @@ pub struct Message {
 }
 
 impl Message {
-    /// A frame that `parser` has checked. Custom parsers may look at their
-    /// peer, so their messages are decoded now; the others wait.
-    pub(crate) fn checked(frame: Frame, parser: &Parser, peer: &dyn Peer) -> Result<Self> {
+    /// The message that the other side would receive if `value` were written: for
+    /// tests of what an application does with messages.
+    ///
+    /// ```
+    /// use primus::{Message, Parser, Result};
+    ///
+    /// fn total(message: &Message) -> Result<u32> {
+    ///     let prices: Vec<u32> = message.parse()?;
+    ///     Ok(prices.iter().sum())
+    /// }
+    ///
+    /// let message = Message::of(&[3, 4], &Parser::JSON)?;
+    /// assert_eq!(total(&message)?, 7);
+    /// assert_eq!(message.frame().as_text(), Some("[3,4]"));
+    /// assert!(total(&Message::of("seven", &Parser::JSON)?).is_err());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Parser`](crate::Error::Parser) if the value can't be encoded, or if nothing would be sent
+    /// for it, as for `undefined` under `json`.
+    pub fn of<T: Serialize + ?Sized>(value: &T, parser: &Parser) -> Result<Self> {
+        match parser.encode(value, &NoPeer)? {
+            Some(frame) => Message::from_frame(frame, parser),
+            None => Err(parser.unsent().into()),
+        }
+    }
+
+    /// The message in a frame, as it is received.
+    ///
+    /// # Errors
+    /// [`Error::Parser`](crate::Error::Parser) if the parser can't decode it.
+    pub fn from_frame(frame: Frame, parser: &Parser) -> Result<Self> {
+        Message::checked(frame, parser, &NoPeer, usize::MAX)
+    }
+
+    /// A frame that `parser` has checked, with no more values in it than so many.
+    /// Custom parsers may look at their peer, so their messages are decoded now; the
+    /// others wait.
+    pub(crate) fn checked(
+        frame: Frame,
+        parser: &Parser,
+        peer: &dyn Peer,
+        values: usize,
+    ) -> Result<Self> {
         let message =
             Message { frame, parser: parser.clone(), value: OnceLock::new(), changed: false };
         if parser.is_custom() {
             let _ = message.value.set(parser.decode(&message.frame, peer)?);
         } else {
-            parser.check(&message.frame, peer)?;
+            parser.check_within(&message.frame, peer, values)?;
         }
         Ok(message)
     }
@@ -120,4 +166,54 @@ pub enum Written {
     /// wait in all. For a client that is not open they are those of the encoded
     /// messages that wait for the connection.
     Queued(usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames of arrays and objects with so many values in them.
+    fn frames(parser: &Parser, values: usize) -> Vec<Frame> {
+        let array: Value = (0..values).map(|_| Value::Null).collect();
+        let object: Value = (0..values).map(|at| (format!("k{at}"), Value::Null)).collect();
+        let nested = (1..values).fold(Value::from([Value::Null]), |inside, _| [inside].into());
+        let mixed: Value = (2..values).map(|_| Value::Null).chain([[Value::Null].into()]).collect();
+        let nulls: Value = (2..values).map(|_| Value::Null).collect();
+        let dated = [("a", crate::value::Date::from_ms(1.0).into()), ("b", nulls)].into();
+        let values = [array, object, nested, mixed, dated];
+        values.iter().map(|value| parser.encode(value, &NoPeer).unwrap().unwrap()).collect()
+    }
+
+    #[test]
+    fn more_values_than_the_limit_are_an_error_of_the_parser() {
+        for name in ["json", "ejson", "binary", "msgpack"] {
+            let Ok(parser) = name.parse::<Parser>() else {
+                continue;
+            };
+            for frame in frames(&parser, 40) {
+                let checked = |most| Message::checked(frame.clone(), &parser, &NoPeer, most);
+                assert!(checked(40).is_ok(), "{name} {frame:?}");
+                let error = checked(39).unwrap_err().to_string();
+                assert!(error.ends_with("more values than the limit allows"), "{name} {error}");
+                assert!(checked(0).is_err());
+                assert!(checked(usize::MAX).is_ok());
+            }
+            let alone = parser.encode(&5, &NoPeer).unwrap().unwrap();
+            assert!(Message::checked(alone, &parser, &NoPeer, 0).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_clone_is_the_same_message() {
+        let message = Message::of(&("a", 1), &Parser::JSON).unwrap();
+        let before = message.clone();
+        assert_eq!(message.value()[1].as_i64(), Some(1));
+        let changed = message.clone().transformed("b".into());
+        assert_eq!(before.parse::<(String, u8)>().unwrap(), ("a".into(), 1));
+        assert_eq!(message.clone().into_value(), *before.value());
+        assert_eq!(changed.clone().parse::<String>().unwrap(), "b");
+        assert_eq!(changed.clone().frame(), message.frame());
+        assert!(Message::of(&Value::Undefined, &Parser::JSON).is_err());
+        assert!(Message::from_frame(Frame::text("{"), &Parser::JSON).is_err());
+    }
 }

@@ -258,6 +258,29 @@ fn what_is_no_message_is_an_error_and_the_connection_stays() {
 }
 
 #[test]
+fn more_values_than_the_limit_are_an_error_and_the_connection_stays() {
+    for parser in all_parsers().iter().filter(|parser| parser.name() != "tagged") {
+        let builder = common::limited(|limits| limits.values = 100);
+        let server = Server::start(builder.parser(parser.clone()));
+        server.primus.on_connection(|spark| {
+            spark.on_data(|spark, message| spark.write(message.value()).map(drop));
+        });
+        let client = Client::builder(&format!("http://{}", server.addr)).parser(parser.clone());
+        let client = client.values(100).connect().unwrap();
+        let spark = server.spark();
+        let (here, there) = (errors(&spark), client_errors(&client));
+        let many = |count| -> Value { (0..count).map(Value::from).collect() };
+        client.write(&many(101)).unwrap();
+        expect_parser_error(&here, parser, Step::Decode);
+        spark.write(&many(101)).unwrap();
+        expect_parser_error(&there, parser, Step::Decode);
+        client.write(&many(100)).unwrap();
+        assert_eq!(received(&client), many(100), "{parser:?}");
+        assert!(here.is_empty() && there.is_empty());
+    }
+}
+
+#[test]
 fn what_cannot_be_encoded_is_an_error_and_the_connection_stays() {
     let nested = (0..100).fold(Value::Null, |inside, _| [inside].into());
     for parser in all_parsers() {

@@ -303,7 +303,7 @@ impl Driver {
         {
             return Ok(None);
         }
-        let message = Message::checked(frame, parser, client)?;
+        let message = Message::checked(frame, parser, client, self.shared.options.values)?;
         let transforms = self.shared.events.incoming.snapshot();
         if transforms.is_empty() {
             return Ok(Some(message));

@@ -35,6 +35,7 @@ pub(crate) struct Options {
     pub queue_size: usize,
     pub max_length: usize,
     pub inbox: usize,
+    pub values: usize,
     pub close_timeout: Duration,
     pub connector: Option<Connector>,
     pub clock: Clock,
@@ -76,6 +77,7 @@ pub struct ClientBuilder {
     queue_size: usize,
     max_length: usize,
     inbox: usize,
+    values: usize,
     close_timeout: Duration,
     connector: Option<Connector>,
     clock: Clock,
@@ -103,6 +105,7 @@ impl ClientBuilder {
             queue_size: 10_000,
             max_length: 10 << 20,
             inbox: 1 << 20,
+            values: 1_000_000,
             close_timeout: Duration::from_secs(5),
             connector: None,
             clock: Clock::System,
@@ -322,6 +325,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Most values in a received message: the elements of all arrays and the
+    /// entries of all objects in it. One with more is dropped, with an error of the
+    /// parser. As [`Limits::values`](crate::Limits::values) of a server. Default
+    /// 1,000,000.
+    pub fn values(mut self, values: usize) -> Self {
+        self.values = values;
+        self
+    }
+
     /// How long a connection that was ended is looked after in the background,
     /// for the server to read what was written and to answer the closing
     /// handshake. Default 5 s.
@@ -475,6 +487,7 @@ impl ClientBuilder {
             queue_size: self.queue_size,
             max_length: self.max_length,
             inbox: self.inbox,
+            values: self.values,
             close_timeout: self.close_timeout,
             connector: self.connector,
             clock: self.clock,

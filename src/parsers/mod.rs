@@ -7,6 +7,8 @@
 //! for, whichever features of serde_json are on in a build.
 //!
 #![doc = include_str!("shapes.md")]
+//!
+#![doc = include_str!("cost.md")]
 
 mod binary;
 mod ejson;
@@ -261,13 +263,25 @@ impl Parser {
     /// # Errors
     /// Exactly when `decode` has one.
     pub fn check(&self, frame: &Frame, peer: &dyn Peer) -> Result<(), ParserError> {
+        self.check_within(frame, peer, usize::MAX)
+    }
+
+    /// As [`check`](Self::check), and an error if more than so many values are in
+    /// the arrays and objects of the message. A parser of the application's own
+    /// has bounds of its own.
+    pub(crate) fn check_within(
+        &self,
+        frame: &Frame,
+        peer: &dyn Peer,
+        values: usize,
+    ) -> Result<(), ParserError> {
         let checked = match (&self.0, frame) {
-            (Kind::Json, Frame::Text(text)) => text::check(text, Dialect::Json),
+            (Kind::Json, Frame::Text(text)) => text::check(text, Dialect::Json, values),
             (Kind::Json, Frame::Binary(_)) => Ok(()),
-            (Kind::Ejson, Frame::Text(text)) => text::check(text, Dialect::Ejson),
-            (Kind::Binary, Frame::Binary(bytes)) => pack::check::<BinaryPack>(bytes),
+            (Kind::Ejson, Frame::Text(text)) => text::check(text, Dialect::Ejson, values),
+            (Kind::Binary, Frame::Binary(bytes)) => pack::check::<BinaryPack>(bytes, values),
             #[cfg(feature = "msgpack")]
-            (Kind::Msgpack, Frame::Binary(bytes)) => pack::check::<MsgPack>(bytes),
+            (Kind::Msgpack, Frame::Binary(bytes)) => pack::check::<MsgPack>(bytes, values),
             (Kind::Custom(_), _) => return self.decode(frame, peer).map(drop),
             _ => Err(wrong_kind(frame)),
         };
@@ -345,10 +359,21 @@ impl Parser {
         }
     }
 
+    /// The error of a message for which nothing is sent.
+    #[cold]
+    pub(crate) fn unsent(&self) -> ParserError {
+        self.error(Step::Encode, Fault::new("nothing is sent for this value").into())
+    }
+
     #[cold]
     fn error(&self, step: Step, cause: BoxError) -> ParserError {
         ParserError { parser: self.name().into(), step, cause }
     }
+}
+
+#[cold]
+fn too_many_values() -> Fault {
+    Fault::new("more values than the limit allows")
 }
 
 #[cold]

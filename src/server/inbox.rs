@@ -136,7 +136,7 @@ impl Inbox {
 mod tests {
     use super::*;
     use crate::frame::Frame;
-    use crate::parsers::{NoPeer, Parser};
+    use crate::parsers::Parser;
 
     /// Only the bytes of frames counted, so that a peer could send empty binary
     /// messages, which `json` lets pass, without end.
@@ -144,7 +144,7 @@ mod tests {
     fn empty_messages_count_too() {
         let inbox = Inbox::default();
         let empty = Frame::binary([]);
-        let message = || Message::checked(empty.clone(), &Parser::JSON, &NoPeer).unwrap();
+        let message = || Message::from_frame(empty.clone(), &Parser::JSON).unwrap();
         let kept = (0..).take_while(|_| inbox.push(message(), 64 << 10, false) == Kept::Yes);
         assert!(kept.count() < 1_000);
         while inbox.pop().is_some() {}

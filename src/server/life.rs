@@ -326,7 +326,8 @@ fn heartbeat(spark: &Spark) {
 /// Checks and transforms a message; `None` when a transform dropped it.
 fn incoming(spark: &Spark, frame: Frame) -> Result<Option<Message>> {
     let server = &spark.0.server;
-    let message = Message::checked(frame, &server.options.parser, spark)?;
+    let parser = &server.options.parser;
+    let message = Message::checked(frame, parser, spark, server.options.limits.values)?;
     if server.incoming.is_empty() {
         return Ok(Some(message));
     }

@@ -1,5 +1,7 @@
 //! serde to `Value`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 
 use serde::de::{
@@ -78,6 +80,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut elements = Vec::with_capacity(seq.size_hint().unwrap_or(0).min(ROOM));
         while let Some(element) = seq.next_element()? {
+            if elements.len() == elements.capacity() {
+                grow(&mut elements, seq.size_hint());
+            }
             elements.push(element);
         }
         Ok(Value::Array(elements))
@@ -86,6 +91,9 @@ impl<'de> Visitor<'de> for ValueVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut entries = Vec::with_capacity(map.size_hint().unwrap_or(0).min(ROOM));
         while let Some(entry) = map.next_entry()? {
+            if entries.len() == entries.capacity() {
+                grow(&mut entries, map.size_hint());
+            }
             entries.push(entry);
         }
         Ok(Value::Object(without_duplicates(entries)))
@@ -100,40 +108,55 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 }
 
+/// Makes room for one more and as many as there are, or for no more than are left.
+#[inline(never)]
+fn grow<T>(things: &mut Vec<T>, left: Option<usize>) {
+    let more = things.len().max(4);
+    things.reserve_exact(left.map_or(more, |left| more.min(left.saturating_add(1))));
+}
+
 /// Up to this many keys are compared with each other one by one.
 const FEW: usize = 8;
+
+/// Up to this many keys are sorted: their texts are in the processor's cache then.
+const SOME: usize = 256;
 
 /// Of each key the last value, in the place of the first, as JavaScript does.
 fn without_duplicates(mut entries: Vec<(String, Value)>) -> Vec<(String, Value)> {
     let duplicate = if entries.len() <= FEW {
         let later = |at: usize| entries[at + 1..].iter().any(|(key, _)| *key == entries[at].0);
         (0..entries.len()).any(later)
-    } else {
+    } else if entries.len() <= SOME {
         let mut keys: Vec<&str> = entries.iter().map(|(key, _)| key.as_str()).collect();
         keys.sort_unstable();
         keys.windows(2).any(|pair| pair[0] == pair[1])
+    } else {
+        true
     };
     if duplicate {
-        entries = merge(entries);
+        merge(&mut entries);
     }
     entries
 }
 
 #[cold]
-fn merge(entries: Vec<(String, Value)>) -> Vec<(String, Value)> {
-    let mut place = std::collections::HashMap::with_capacity(entries.len());
-    let mut merged: Vec<(String, Value)> = Vec::with_capacity(entries.len());
-    for (key, value) in entries {
-        match place.get(&key) {
-            Some(&at) => {
-                let slot: &mut (String, Value) = &mut merged[at];
-                slot.1 = value;
+fn merge(entries: &mut Vec<(String, Value)>) {
+    let mut first = HashMap::new();
+    // From where to where. Four thousand million entries fit into no message.
+    let mut moves: Vec<(u32, u32)> = Vec::new();
+    for (at, (key, _)) in (0..).zip(entries.iter()) {
+        match first.entry(key.as_str()) {
+            Entry::Vacant(place) => {
+                place.insert(at);
             }
-            None => {
-                place.insert(key.clone(), merged.len());
-                merged.push((key, value));
-            }
+            Entry::Occupied(place) => moves.push((at, *place.get())),
         }
     }
-    merged
+    drop(first);
+    for (from, to) in &moves {
+        entries[*to as usize].1 = std::mem::take(&mut entries[*from as usize].1);
+    }
+    let mut gone = moves.iter().map(|(from, _)| *from).peekable();
+    let mut at = 0..;
+    entries.retain(|_| gone.next_if(|gone| at.next() == Some(*gone)).is_none());
 }

@@ -11,6 +11,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::key::KeyDeserializer;
+use super::special::bytes_of_object;
 use super::{Fault, Number, Repr, TypedKind, Value, token};
 use crate::parsers::raw::{RAW, visit_raw};
 
@@ -125,25 +126,6 @@ fn fields(value: Value) -> Option<Vec<(String, Value)>> {
         Value::Ext(ext) => vec![field("type", ext.kind.into()), field("data", ext.data.into())],
         _ => return None,
     })
-}
-
-/// The bytes that an object stands for: `{"type":"Buffer","data":[..]}`, which
-/// is a `Buffer` in JSON, or `{"0":1,"1":2}`, which is a `Uint8Array` there.
-pub(super) fn bytes_of_object(entries: &[(String, Value)]) -> Option<Vec<u8>> {
-    let byte = |value: &Value| value.as_u64().and_then(|n| u8::try_from(n).ok());
-    match entries {
-        [(a, kind), (b, Value::Array(data))]
-            if a == "type" && b == "data" && kind.as_str() == Some("Buffer") =>
-        {
-            data.iter().map(byte).collect()
-        }
-        _ => {
-            let numbered = |(at, (key, value)): (usize, &(String, Value))| {
-                if *key == at.to_string() { byte(value) } else { None }
-            };
-            entries.iter().enumerate().map(numbered).collect()
-        }
-    }
 }
 
 macro_rules! number_hints {

@@ -41,10 +41,11 @@ fn object<S: Serializer>(entries: &[(String, Value)], serializer: S) -> Result<S
 
 /// The places of the entries as a JavaScript object would have them: array
 /// indices first, ascending, then the others in their order.
-fn javascript_order(entries: &[(String, Value)]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..entries.len()).collect();
-    order.sort_by_key(|at| index(&entries[*at].0).unwrap_or(u32::MAX));
-    order
+fn javascript_order(entries: &[(String, Value)]) -> impl Iterator<Item = usize> {
+    let key = |(at, (key, _)): (usize, &(String, Value))| (index(key).unwrap_or(u32::MAX), at);
+    let mut order: Vec<(u32, usize)> = entries.iter().enumerate().map(key).collect();
+    order.sort_unstable();
+    order.into_iter().map(|(_, at)| at)
 }
 
 /// The array index that a key is, if it is one: 0 to 2^32 - 2, without leading

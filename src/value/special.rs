@@ -63,7 +63,7 @@ impl<'de> Visitor<'de> for BytesVisitor {
         while let Some(entry) = map.next_entry()? {
             entries.push(entry);
         }
-        let bytes = super::from::bytes_of_object(&entries);
+        let bytes = bytes_of_object(&entries);
         bytes.map(Bytes).ok_or_else(|| de::Error::invalid_type(de::Unexpected::Map, &self))
     }
 
@@ -81,6 +81,25 @@ impl<'de> Visitor<'de> for BytesVisitor {
             bytes.push(byte);
         }
         Ok(Bytes(bytes))
+    }
+}
+
+/// The bytes that an object stands for: `{"type":"Buffer","data":[..]}`, which
+/// is a `Buffer` in JSON, or `{"0":1,"1":2}`, which is a `Uint8Array` there.
+pub(super) fn bytes_of_object(entries: &[(String, Value)]) -> Option<Vec<u8>> {
+    let byte = |value: &Value| value.as_u64().and_then(|n| u8::try_from(n).ok());
+    match entries {
+        [(a, kind), (b, Value::Array(data))]
+            if a == "type" && b == "data" && kind.as_str() == Some("Buffer") =>
+        {
+            data.iter().map(byte).collect()
+        }
+        _ => {
+            let numbered = |(at, (key, value)): (usize, &(String, Value))| {
+                if *key == at.to_string() { byte(value) } else { None }
+            };
+            entries.iter().enumerate().map(numbered).collect()
+        }
     }
 }
 

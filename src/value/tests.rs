@@ -117,3 +117,24 @@ fn numbers_compare_by_value() {
     assert_eq!(Number::from(-0.0).as_i64(), None);
     assert_eq!(Number::from(1e18).as_i64(), Some(1_000_000_000_000_000_000));
 }
+
+#[test]
+fn of_a_key_that_comes_again_the_last_value_is_in_the_place_of_the_first() {
+    for keys in [1, 3, 8, 9, 200, 256, 257, 1000] {
+        for times in [1, 2, 3] {
+            let at = |n: usize| (n, format!("k{}", n % keys));
+            let all: Vec<(usize, String)> = (0..keys * times).map(at).collect();
+            let entry = |(n, key): &(usize, String)| format!("\"{key}\":{n}");
+            let text = all.iter().map(entry).collect::<Vec<_>>().join(",");
+            let frame = crate::Frame::text(format!("{{{text}}}"));
+            let value = crate::Parser::JSON.decode(&frame, &crate::parsers::NoPeer).unwrap();
+            let last = all[keys * (times - 1)..].iter();
+            let wanted: Value = last.map(|(n, key)| (key.clone(), Value::from(*n))).collect();
+            assert_eq!(value, wanted);
+        }
+    }
+    let mixed =
+        crate::Frame::text(format!("{{\"a\":1,\"a\":2,{}\"a\":3}}", "\"b\":0,".repeat(300)));
+    let value = crate::Parser::JSON.decode(&mixed, &crate::parsers::NoPeer).unwrap();
+    assert_eq!(value, [("a", 3.into()), ("b", 0.into())].into());
+}

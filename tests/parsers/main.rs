@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod control;
+mod cost;
 mod javascript;
 #[path = "../common/node.rs"]
 mod node;

@@ -9,8 +9,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::Tags;
-use super::reader::{Head, Reader, enter, skip};
+use super::reader::{Head, Reader, enter, skip, take_of};
+use super::{Tags, key_text};
 use crate::parsers::raw::{RAW, visit_raw};
 use crate::value::{Fault, KeyDeserializer, Value, ValueDeserializer, token, visit_number};
 
@@ -19,14 +19,16 @@ pub(super) struct Decoder<'de, F> {
     reader: Reader<'de>,
     /// How many arrays and maps are open.
     depth: usize,
+    /// How many elements and entries may still come.
+    values: usize,
     tags: PhantomData<F>,
 }
 
 type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
 
 impl<'de, F: Tags> Decoder<'de, F> {
-    pub fn new(bytes: &'de [u8], depth: usize) -> Self {
-        Decoder { reader: Reader::new(bytes), depth, tags: PhantomData }
+    pub fn new(bytes: &'de [u8], depth: usize, values: usize) -> Self {
+        Decoder { reader: Reader::new(bytes), depth, values, tags: PhantomData }
     }
 
     /// Bytes, or the special value that an extension or `undefined` is; these
@@ -56,6 +58,7 @@ impl<'de, F: Tags> Decoder<'de, F> {
     fn array<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Outcome<'de, V> {
         self.reader.room_for(left, 1)?;
         enter(&self.reader, self.depth)?;
+        take_of(&mut self.values, left)?;
         self.depth += 1;
         let mut rest = Rest { decoder: self, left };
         let value = visitor.visit_seq(&mut rest)?;
@@ -67,6 +70,7 @@ impl<'de, F: Tags> Decoder<'de, F> {
     fn map<V: Visitor<'de>>(&mut self, left: u32, visitor: V) -> Outcome<'de, V> {
         self.reader.room_for(left, 2)?;
         enter(&self.reader, self.depth)?;
+        take_of(&mut self.values, left)?;
         self.depth += 1;
         let mut rest = Rest { decoder: self, left };
         let value = visitor.visit_map(&mut rest)?;
@@ -120,20 +124,6 @@ impl<'de, F: Tags> Decoder<'de, F> {
             }
             Head::Ext(..) | Head::Undefined => key_text(&self.special(head)?.into_value()),
         })
-    }
-}
-
-/// The text that JavaScript makes of a special value that is used as a key.
-fn key_text(value: &Value) -> String {
-    match value {
-        Value::Undefined => "undefined".into(),
-        Value::Date(date) => date.to_english(),
-        Value::RegExp(regexp) => regexp.to_string(),
-        Value::Error(error) => error.to_string(),
-        Value::Bool(bool) => bool.to_string(),
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
-        _ => "[object Object]".into(),
     }
 }
 
@@ -274,7 +264,7 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-        skip::<F>(&mut self.reader, self.depth)?;
+        skip::<F>(&mut self.reader, self.depth, self.values)?;
         visitor.visit_unit()
     }
 

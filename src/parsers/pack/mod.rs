@@ -59,33 +59,55 @@ pub(super) fn encode<T: Serialize + ?Sized, F: Tags>(value: &T) -> Result<Option
 }
 
 pub(super) fn decode_as<T: DeserializeOwned, F: Tags>(bytes: &[u8]) -> Result<T, Fault> {
-    read::<T, F>(bytes, 0)
+    read::<T, F>(bytes)
 }
 
 pub(super) fn decode<F: Tags>(bytes: &[u8]) -> Result<Value, Fault> {
-    read::<Value, F>(bytes, 0)
+    read::<Value, F>(bytes)
 }
+
+/// Most values inside an extension: an error has six, no other as many. They are
+/// built before they are found to be more than the extension can use.
+#[cfg(feature = "msgpack")]
+const INSIDE: usize = 1_000;
 
 /// Decodes what is inside an extension at that depth.
 #[cfg(feature = "msgpack")]
 pub(super) fn decode_inside<F: Tags>(bytes: &[u8], depth: usize) -> Result<Value, Fault> {
-    read::<Value, F>(bytes, depth)
+    Value::deserialize(&mut de::Decoder::<F>::new(bytes, depth, INSIDE))
 }
 
 /// Bytes after the message are ignored, as both JavaScript libraries do.
-fn read<'de, T: Deserialize<'de>, F: Tags>(bytes: &'de [u8], depth: usize) -> Result<T, Fault> {
-    T::deserialize(&mut de::Decoder::<F>::new(bytes, depth))
+fn read<'de, T: Deserialize<'de>, F: Tags>(bytes: &'de [u8]) -> Result<T, Fault> {
+    T::deserialize(&mut de::Decoder::<F>::new(bytes, 0, usize::MAX))
 }
 
-/// Tells whether [`decode`] would succeed, without building anything.
-pub(super) fn check<F: Tags>(bytes: &[u8]) -> Result<(), Fault> {
-    reader::skip::<F>(&mut Reader::new(bytes), 0)
+/// The text that JavaScript makes of a special value that is used as a key.
+fn key_text(value: &Value) -> String {
+    match value {
+        Value::Undefined => "undefined".into(),
+        Value::Date(date) => date.to_english(),
+        Value::RegExp(regexp) => regexp.to_string(),
+        Value::Error(error) => error.to_string(),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => "[object Object]".into(),
+    }
+}
+
+/// Tells whether [`decode`] would succeed, without building anything, and that no
+/// more values than so many are in arrays and maps.
+pub(super) fn check<F: Tags>(bytes: &[u8], values: usize) -> Result<(), Fault> {
+    reader::skip::<F>(&mut Reader::new(bytes), 0, values)
 }
 
 /// The message, if it is a string that begins `primus::`.
 pub(super) fn control<F: Tags>(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let mut reader = Reader::new(bytes);
-    let Ok(Head::Str(len)) = F::head(&mut reader) else { return None };
+    let Ok(Head::Str(len)) = F::head(&mut reader) else {
+        return None;
+    };
     let message = reader.take(len as usize).ok()?;
     message.starts_with(b"primus::").then(|| String::from_utf8_lossy(message))
 }

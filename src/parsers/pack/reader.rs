@@ -1,6 +1,7 @@
 //! Taking tagged bytes apart.
 
 use super::Tags;
+use crate::parsers::too_many_values;
 use crate::value::{Fault, MAX_DEPTH, Number};
 
 /// A tag with what belongs to it.
@@ -125,9 +126,21 @@ impl<'de> Reader<'de> {
     }
 }
 
-/// Skips any value at the given depth, checking it as decoding would. Uses no
+/// Takes so many off the values that may still come.
+#[inline]
+pub(super) fn take_of(left: &mut usize, count: u32) -> Result<(), Fault> {
+    *left = left.checked_sub(count as usize).ok_or_else(too_many_values)?;
+    Ok(())
+}
+
+/// Skips any value at the given depth, checking it as decoding would, with no more
+/// than so many values in it. Uses no
 /// stack that grows with the depth, except for extensions, which are decoded.
-pub(super) fn skip<F: Tags>(reader: &mut Reader<'_>, outside: usize) -> Result<(), Fault> {
+pub(super) fn skip<F: Tags>(
+    reader: &mut Reader<'_>,
+    outside: usize,
+    mut values: usize,
+) -> Result<(), Fault> {
     // How many things are still to come at each level that is open.
     let mut open = [0u64; MAX_DEPTH];
     let mut depth = 0;
@@ -140,11 +153,13 @@ pub(super) fn skip<F: Tags>(reader: &mut Reader<'_>, outside: usize) -> Result<(
             Head::Array(count) => {
                 reader.room_for(count, 1)?;
                 enter(reader, outside + depth)?;
+                take_of(&mut values, count)?;
                 u64::from(count)
             }
             Head::Map(count) => {
                 reader.room_for(count, 2)?;
                 enter(reader, outside + depth)?;
+                take_of(&mut values, count)?;
                 u64::from(count) * 2
             }
             Head::Ext(kind, len) => {

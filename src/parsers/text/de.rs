@@ -1,18 +1,14 @@
 //! serde's `Deserializer` over JSON text.
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
-};
+use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::Dialect;
 use super::lexer::Lexer;
+use super::within::{Elements, Entries, Variant};
 use crate::parsers::ejson::{self, Wrapper};
 use crate::parsers::raw::{RAW, visit_raw, visit_raw_text};
-use crate::value::{
-    Fault, KeyDeserializer, MAX_DEPTH, Value, ValueDeserializer, token, visit_number,
-};
+use crate::value::{Fault, MAX_DEPTH, Value, ValueDeserializer, token, visit_number};
 
 /// How often, on average, each byte of a message may be looked at ahead. Once is
 /// usual; each escape inside another costs once more, so without a bound deeply
@@ -21,7 +17,7 @@ const LOOKS: usize = 16;
 
 /// Reads one message.
 pub(super) struct Reader<'de> {
-    lexer: Lexer<'de>,
+    pub lexer: Lexer<'de>,
     dialect: Dialect,
     /// How many arrays and objects are open.
     depth: usize,
@@ -30,7 +26,7 @@ pub(super) struct Reader<'de> {
     ahead: usize,
 }
 
-type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
+pub(super) type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
 
 impl<'de> Reader<'de> {
     pub fn new(text: &'de str, dialect: Dialect) -> Self {
@@ -49,9 +45,17 @@ impl<'de> Reader<'de> {
         if self.depth > MAX_DEPTH { self.lexer.fault("nested too deeply") } else { Ok(()) }
     }
 
+    /// Nothing is left if the bracket is next; how much otherwise is not known. A
+    /// peer may send many lists of one, for which no more room is to be made.
+    #[inline]
+    pub fn none_left(&self, bracket: u8) -> Option<usize> {
+        let mut ahead = self.lexer;
+        (ahead.peek() == Some(bracket)).then_some(0)
+    }
+
     fn array<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
         self.open()?;
-        let value = visitor.visit_seq(Elements { reader: self, first: true })?;
+        let value = visitor.visit_seq(Elements::new(self))?;
         self.depth -= 1;
         self.lexer.expect(b']', "expected the end of the array")?;
         Ok(value)
@@ -59,7 +63,7 @@ impl<'de> Reader<'de> {
 
     fn object<V: Visitor<'de>>(&mut self, visitor: V) -> Outcome<'de, V> {
         self.open()?;
-        let value = visitor.visit_map(Entries { reader: self, first: true })?;
+        let value = visitor.visit_map(Entries::new(self))?;
         self.depth -= 1;
         self.lexer.expect(b'}', "expected the end of the object")?;
         Ok(value)
@@ -310,117 +314,5 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     forward_to_deserialize_any! {
         i128 u128 char unit unit_struct identifier
-    }
-}
-
-/// The elements of an array.
-struct Elements<'a, 'de> {
-    reader: &'a mut Reader<'de>,
-    first: bool,
-}
-
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
-    type Error = Fault;
-
-    #[inline]
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
-        let lexer = &mut self.reader.lexer;
-        let more = if self.first { lexer.peek() != Some(b']') } else { lexer.eat(b',') };
-        self.first = false;
-        if more { Ok(Some(seed.deserialize(&mut *self.reader)?)) } else { Ok(None) }
-    }
-}
-
-/// The entries of an object.
-struct Entries<'a, 'de> {
-    reader: &'a mut Reader<'de>,
-    first: bool,
-}
-
-impl<'de> Entries<'_, 'de> {
-    /// The next key, with its colon, in any way it can be written.
-    fn any_key<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
-        let lexer = &mut self.reader.lexer;
-        if self.first {
-            self.first = false;
-            if lexer.peek() == Some(b'}') {
-                return Ok(None);
-            }
-        } else if !lexer.eat(b',') {
-            return Ok(None);
-        }
-        if lexer.peek() != Some(b'"') {
-            return lexer.fault("expected a key");
-        }
-        let key = lexer.string()?;
-        lexer.expect(b':', "expected a colon")?;
-        seed.deserialize(KeyDeserializer(key)).map(Some)
-    }
-}
-
-impl<'de> MapAccess<'de> for Entries<'_, 'de> {
-    type Error = Fault;
-
-    #[inline]
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Fault> {
-        if !self.first
-            && let Some(key) = self.reader.lexer.short_key()
-        {
-            return Ok(Some(seed.deserialize(KeyDeserializer(key))?));
-        }
-        self.any_key(seed)
-    }
-
-    #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(&mut *self.reader)
-    }
-}
-
-/// `{"Variant": content}`.
-struct Variant<'a, 'de>(&'a mut Reader<'de>);
-
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
-    type Error = Fault;
-    type Variant = Self;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Fault> {
-        let lexer = &mut self.0.lexer;
-        if lexer.peek() != Some(b'"') {
-            return lexer.fault("expected a key");
-        }
-        let name = seed.deserialize(KeyDeserializer(lexer.string()?))?;
-        lexer.expect(b':', "expected a colon")?;
-        Ok((name, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        serde::Deserialize::deserialize(self.0)
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Outcome<'de, V> {
-        self.0.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Outcome<'de, V> {
-        self.0.deserialize_map(visitor)
     }
 }

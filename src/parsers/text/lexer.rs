@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::scan;
+use crate::parsers::too_many_values;
 use crate::value::{Fault, MAX_DEPTH};
 
 /// A place in a JSON text.
@@ -122,7 +123,9 @@ impl<'de> Lexer<'de> {
     #[inline]
     pub fn short_key(&mut self) -> Option<&'de str> {
         let window = self.bytes().get(self.at..)?.first_chunk::<16>()?;
-        let [b',', b'"', rest @ ..] = window else { return None };
+        let [b',', b'"', rest @ ..] = window else {
+            return None;
+        };
         let len = scan::first::<false>(u64::from_le_bytes(*rest.first_chunk()?))?;
         if rest[len] != b'"' || rest[len + 1] != b':' {
             return None;
@@ -234,10 +237,24 @@ impl<'de> Lexer<'de> {
     /// Skips any value at the given depth, checking it. Uses no stack: for each
     /// level that is open a bit tells whether it is an object.
     pub fn skip_value(&mut self, outside: usize) -> Result<(), Fault> {
+        self.skip::<false>(outside, 0)
+    }
+
+    /// As [`skip_value`](Self::skip_value), with no more values than so many in it.
+    pub fn skip_counted(&mut self, outside: usize, values: usize) -> Result<(), Fault> {
+        // The value itself is not counted.
+        self.skip::<true>(outside, values.saturating_add(1))
+    }
+
+    fn skip<const COUNTED: bool>(&mut self, outside: usize, most: usize) -> Result<(), Fault> {
+        let mut left = most;
         let mut open = 0;
         let mut objects: u128 = 0;
         const { assert!(MAX_DEPTH <= u128::BITS as usize) };
         loop {
+            if COUNTED {
+                left = left.checked_sub(1).ok_or_else(too_many_values)?;
+            }
             match self.peek() {
                 Some(bracket @ (b'[' | b'{')) => {
                     self.at += 1;

@@ -13,6 +13,7 @@ mod lexer;
 mod number;
 mod scan;
 mod ser;
+mod within;
 mod write;
 
 use std::borrow::Cow;
@@ -68,15 +69,23 @@ fn read<'de, T: Deserialize<'de>>(text: &'de str, dialect: Dialect) -> Result<T,
     Ok(value)
 }
 
-/// Tells whether [`decode`] would succeed. Allocates nothing, except for EJSON
+/// Tells whether [`decode`] would succeed, and that no more values than so many
+/// are in arrays and objects. Allocates nothing, except for EJSON
 /// that may have wrapped values in it: that is decoded.
-pub(super) fn check(text: &str, dialect: Dialect) -> Result<(), Fault> {
-    if dialect == Dialect::Ejson && may_be_wrapped(text) {
-        return decode(text, dialect).map(drop);
-    }
+pub(super) fn check(text: &str, dialect: Dialect, values: usize) -> Result<(), Fault> {
+    let wrapped = dialect == Dialect::Ejson && may_be_wrapped(text);
+    // Each value but the whole has a comma or two brackets of its own.
+    let few = text.len() / 2 <= values;
     let mut lexer = Lexer::new(text);
-    lexer.skip_value(0)?;
-    lexer.end()
+    match (few, wrapped) {
+        (true, true) => {}
+        (true, false) => lexer.skip_value(0)?,
+        (false, _) => lexer.skip_counted(0, values)?,
+    }
+    match wrapped {
+        true => decode(text, dialect).map(drop),
+        false => lexer.end(),
+    }
 }
 
 /// A wrapper has a key that begins with a dollar sign, perhaps an escaped one.
