@@ -72,7 +72,8 @@ pub struct Limits {
     /// of all objects in it. Beyond it: an error of the parser, as for a message
     /// that can't be decoded, and the message is dropped. It bounds the memory
     /// that a message takes when it is decoded; see [`parsers`](crate::parsers).
-    /// (Under `json` a `Buffer` is an array of numbers.) Parsers of the
+    /// (Under `json` a `Buffer` is an array of numbers, and a wrapper of `ejson` an
+    /// object.) Parsers of the
     /// application's own have bounds of their own. Default 1,000,000.
     pub values: usize,
     /// Bytes of broadcasts, and 64 for each, that may wait for the broadcaster
