@@ -91,7 +91,7 @@ pub mod parsers;
 pub mod plugins;
 pub mod testing;
 
-pub use client::{Attempt, Client, ClientBuilder, OutgoingUrl, Reconnected};
+pub use client::{Attempt, Client, ClientBuilder, ClientMessages, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};
 pub use error::{BoxError, Error, Result};
 pub use events::ListenerId;

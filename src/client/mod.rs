@@ -350,8 +350,8 @@ impl Client {
 
     /// The messages as they come, until the client has ended: a loop over
     /// [`recv`](Self::recv).
-    pub fn messages(&self) -> Messages<'_> {
-        Messages(self)
+    pub fn messages(&self) -> ClientMessages<'_> {
+        ClientMessages(self)
     }
 
     fn fetch(&self, until: Option<Instant>) -> Result<Option<Message>> {
@@ -522,9 +522,9 @@ impl Peer for Client {
 
 /// The messages of a client as they come; see [`Client::messages`].
 #[derive(Debug)]
-pub struct Messages<'a>(&'a Client);
+pub struct ClientMessages<'a>(&'a Client);
 
-impl Iterator for Messages<'_> {
+impl Iterator for ClientMessages<'_> {
     type Item = Message;
 
     fn next(&mut self) -> Option<Message> {

@@ -101,6 +101,29 @@ fn nobody_listens() {
     let port = Server::new().port();
     let error = Client::connect(&format!("http://127.0.0.1:{port}")).unwrap_err();
     assert!(matches!(&error, Error::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused));
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    let error = Client::connect(&format!("http://localhost:{port}")).unwrap_err();
+    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+}
+
+/// Of the addresses of `localhost`, often two, the server has one.
+#[test]
+fn the_address_that_answers_counts() {
+    let server = Server::new();
+    let client = Client::builder(&format!("http://localhost:{}", server.port())).build().unwrap();
+    let _peer = server.accept();
+    client.wait_open(SOON).unwrap();
+}
+
+#[test]
+fn a_user_without_a_password_is_sent_as_one_and_nobody_as_nothing() {
+    for (user, sent) in [("token@", Some("Basic dG9rZW46")), ("@", None), ("", None)] {
+        let server = Server::new();
+        let url = format!("http://{user}127.0.0.1:{}", server.port());
+        let client = Client::builder(&url).build().unwrap();
+        assert_eq!(server.request().header("Authorization"), sent, "{user}");
+        drop(client);
+    }
 }
 
 #[test]

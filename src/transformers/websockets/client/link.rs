@@ -46,6 +46,8 @@ struct Pending {
     sent: usize,
     /// Our close frame is among them or sent: nothing follows it.
     closed: bool,
+    /// Threads that wait until there are none.
+    waiters: usize,
 }
 
 impl Pending {
@@ -98,9 +100,7 @@ impl Link {
     pub fn cut(&self) {
         self.gone.store(true, Ordering::Release);
         self.stream.shutdown(Shutdown::Both);
-        // Whoever has looked before and is about to wait holds the lock.
-        drop(lock(&self.pending));
-        self.free.notify_all();
+        self.tell(&lock(&self.pending));
     }
 
     /// Whether something waits for the socket to have room.
@@ -145,6 +145,13 @@ impl Link {
     fn advance(&self, pending: &mut Pending, sent: usize) {
         pending.advance(sent);
         if pending.left().is_empty() {
+            self.tell(pending);
+        }
+    }
+
+    /// Lets those have a look who wait; a call to the system, if there are any.
+    fn tell(&self, pending: &Pending) {
+        if pending.waiters > 0 {
             self.free.notify_all();
         }
     }
@@ -180,8 +187,9 @@ impl Link {
     /// The peer takes nothing more; what it sent is still to be read.
     pub fn give_up(&self) {
         let mut pending = lock(&self.pending);
-        *pending = Pending { closed: true, ..Pending::default() };
-        self.free.notify_all();
+        let waiters = pending.waiters;
+        *pending = Pending { closed: true, waiters, ..Pending::default() };
+        self.tell(&pending);
     }
 
     fn is_closed(&self) -> bool {
@@ -211,7 +219,7 @@ impl Link {
         if !pending.closed {
             packet::encode_close(why, mask(), &mut pending.bytes);
             pending.closed = true;
-            self.free.notify_all();
+            self.tell(&pending);
         }
         drop(pending);
         let _ = self.flush();
@@ -256,8 +264,10 @@ impl Link {
             }
             // Without an end it is looked at once a day.
             let left = left.unwrap_or(Duration::from_secs(86_400));
+            pending.waiters += 1;
             let waited = self.free.wait_timeout(pending, left);
             pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+            pending.waiters -= 1;
         }
         let waiting = self.queue_behind(pending, encode)?;
         if waiting > 0 {
