@@ -36,6 +36,8 @@ pub(crate) struct Driver {
     quiet: bool,
     /// What blocked writers were told.
     patience: Option<Instant>,
+    /// It is this thread's: it was not dropped because there is none.
+    runs: bool,
 }
 
 /// Messages of Primus's own that the peer has not taken. They answer to what it
@@ -75,11 +77,13 @@ impl Driver {
             yeast: Yeast::default(),
             quiet: true,
             patience: None,
+            runs: false,
         }
     }
 
     /// The thread's main loop. It ends when there is nothing left to wait for.
     pub fn run(mut self) {
+        self.runs = true;
         self.shared.enter();
         loop {
             self.settle();
@@ -381,7 +385,7 @@ impl Drop for Driver {
     /// Only a defect of this crate, or a destructor of the application's that
     /// panics, can end the thread like this. Nobody is left waiting for it.
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if self.runs && std::thread::panicking() {
             log::error!("primus client: its thread panicked");
             let mut core = self.shared.core();
             core.running = false;

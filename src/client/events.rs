@@ -94,7 +94,8 @@ client_events! {
     /// has been handed to it.
     on_open once_open open();
     /// `data`: a message was received. While there is no such listener,
-    /// messages wait for [`recv`](Client::recv) or for a listener to come.
+    /// messages wait for [`recv`](Client::recv) or for a listener to come, also
+    /// when the client has ended meanwhile.
     on_data once_data data(message: &Message);
     /// `error`: something went wrong: the first connection could not be made,
     /// a message could not be decoded, a listener panicked, or the server

@@ -26,9 +26,6 @@ use crate::ready_state::ReadyState;
 pub use kinds::Reconnected;
 pub(crate) use kinds::{Effect, Effects, Event, Heard, Input, Settings, Strategy};
 
-/// A connection that was open for so long worked, whatever it took to make it.
-const STANDS: Duration = Duration::from_secs(5);
-
 /// Where a reconnection stands.
 #[derive(Clone, Copy, Debug)]
 struct Reconnecting {
@@ -225,22 +222,13 @@ impl Machine {
         emit(out, Event::Close(reason.clone()));
         if self.settings.strategy.disconnect {
             self.once = false;
-            if self.has_stood(now) {
-                self.recovery.reset();
-            }
+            let stood = self.opened.map(|since| now.saturating_duration_since(since));
+            self.recovery.lost_after(stood.unwrap_or_default());
             self.schedule(now, now, out);
         } else {
             self.over = true;
             emit(out, Event::End(reason));
         }
-    }
-
-    /// Whether the connection that was lost had stood for as long as the delay
-    /// before it. One that is lost at once, each time, is as good as none: the
-    /// delays go on growing, and the attempts come to an end.
-    fn has_stood(&self, now: Instant) -> bool {
-        let stood = self.opened.map(|since| now.saturating_duration_since(since));
-        stood.is_none_or(|stood| stood >= self.recovery.last_delay().min(STANDS))
     }
 
     fn end(&mut self, out: &mut Effects) {

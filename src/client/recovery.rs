@@ -6,6 +6,9 @@ use std::time::Duration;
 /// days. Keeps an uncapped back-off within a `Duration`.
 const LONGEST: f64 = i32::MAX as f64;
 
+/// A connection that was open for so long worked, whatever it took to make it.
+const STANDS: Duration = Duration::from_secs(5);
+
 /// The options of the reconnect back-off.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -95,9 +98,14 @@ impl Recovery {
         self.last = Duration::ZERO;
     }
 
-    /// The delay before the last attempt; none before the first.
-    pub fn last_delay(&self) -> Duration {
-        self.last
+    /// A connection was lost that had stood for so long. If that was as long as
+    /// the delay before it, the next attempt is the first again. One that is
+    /// lost at once, each time, is as good as none: the delays go on growing,
+    /// and the attempts come to an end.
+    pub fn lost_after(&mut self, stood: Duration) {
+        if stood >= self.last.min(STANDS) {
+            self.reset();
+        }
     }
 
     /// True while attempts are being made.
