@@ -70,6 +70,7 @@ fn options() -> Vec<(&'static str, Vec<Set>)> {
         ),
         ("queue_size", size(ClientBuilder::queue_size)),
         ("max_length", size(ClientBuilder::max_length)),
+        ("values", size(ClientBuilder::values)),
         ("inbox", size(ClientBuilder::inbox)),
         ("close_timeout", span(ClientBuilder::close_timeout)),
     ]
