@@ -1,10 +1,15 @@
 //! The clients under test, saved to a folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::{fs, process};
 
-use primus::{Builder, Destroy, Parser, Primus};
+use primus::{BoxError, Builder, ClientPlugin, Destroy, Parser, Plugin, Primus};
+use serde::Deserialize;
+
+use crate::node;
 
 const TRANSFORMERS: [&str; 2] = ["websockets", "engine.io"];
 
@@ -32,8 +37,44 @@ pub fn libraries() -> &'static Path {
             }
         }
         save(Primus::builder().global("Live"), &folder.join("global"));
+        for (set, halves) in plugins() {
+            let builder = halves.into_iter().fold(Primus::builder(), Builder::plugin);
+            save(builder, &folder.join(format!("plugins-{set}")));
+        }
         folder
     })
+}
+
+/// The client half of an npm plugin.
+#[derive(Deserialize)]
+struct Half {
+    name: String,
+    client: String,
+    library: String,
+}
+
+impl Plugin for Half {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn server(&self, _: &Primus) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn client(&self) -> Option<ClientPlugin<'_>> {
+        Some(ClientPlugin { client: &self.client, library: &self.library })
+    }
+}
+
+/// The sets of plugins that are tested together, as `halves.js` prints them.
+fn plugins() -> BTreeMap<String, Vec<Half>> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/library/halves.js");
+    let modules = node::project("library").join("node_modules");
+    let output = Command::new("node").arg(script).env("NODE_PATH", modules).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Saves the client of a server with these options.
