@@ -54,10 +54,38 @@ pub struct Limits {
     /// `RLIMIT_AS` set `MALLOC_ARENA_MAX=1` in the environment: glibc reserves
     /// 64 MiB of address space for each arena, of which it makes eight a processor.
     pub connections: Option<usize>,
+    /// Most connections of one address at a time, counted as for `connections`:
+    /// with sessions of clients that poll. Beyond it: 503 and close.
+    ///
+    /// An address is one of IPv4, or a /64 network of IPv6. Which one it is says
+    /// the other end of the connection; behind [trusted
+    /// proxies](crate::middleware::TrustedProxies), what they forward, for the
+    /// proxies themselves are not counted. As long as none are named, only what a
+    /// peer on this machine or in a private network forwards is believed for this,
+    /// and of that only the last address, which such a proxy itself has written: a
+    /// client out there cannot claim to be another one with each connection.
+    ///
+    /// `None`, the default, is half of `connections`, and no limit for addresses
+    /// of this machine and of private networks: they may be proxies that do not
+    /// say for whom they ask. A number holds for all.
+    pub connections_per_address: Option<usize>,
+    /// Most sessions of one address whose clients poll, counted by addresses as for
+    /// `connections_per_address`; those that have gone over to a WebSocket are not
+    /// among them. Beyond it: 503. `None`, the default, is a quarter of
+    /// `connections`, and no limit for addresses of this machine and of private
+    /// networks.
+    pub sessions_per_address: Option<usize>,
     /// Sessions of a polling protocol whose client has not come back since the
-    /// handshake. Beyond it: the oldest of them is ended. Default 1,000.
+    /// handshake. Beyond it: the oldest of them is ended. So it is, sooner, when a
+    /// newcomer finds all `connections` taken, or those of its address. Default
+    /// 1,000.
     pub fresh_sessions: usize,
-    /// Requests in a minute, from one address (or one /64 network of IPv6), for
+    /// The same of one address, as for `connections_per_address`. Beyond it: the
+    /// oldest of that address is ended. `None`, the default, is a quarter of
+    /// `fresh_sessions`, and no limit for addresses of this machine and of private
+    /// networks.
+    pub fresh_sessions_per_address: Option<usize>,
+    /// Requests in a minute, from one address as for `connections_per_address`, for
     /// sessions of a polling protocol that do not exist: guesses, or clients that
     /// come back too late. Beyond it: 429 in place of the protocol's own status.
     /// Default 1,000.
@@ -100,7 +128,10 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(5),
             body: 1 << 20,
             connections: None,
+            connections_per_address: None,
+            sessions_per_address: None,
             fresh_sessions: 1_000,
+            fresh_sessions_per_address: None,
             unknown_sessions: 1_000,
             inbox: 1 << 20,
             values: 1_000_000,

@@ -183,7 +183,8 @@ impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
     }
 
     fn take(&mut self, stream: Stream, remote: Option<SocketAddr>) {
-        let accepted = Accepted { stream: Arc::new(stream), remote, at: Instant::now() };
+        let accepted =
+            Accepted { stream: Arc::new(stream), remote, at: Instant::now(), place: None };
         let stream = Arc::clone(&accepted.stream);
         let serve = Arc::clone(&self.serve);
         if let Err(refused) = self.connections.spawn(accepted, move |accepted| serve(accepted)) {

@@ -103,6 +103,11 @@ impl Connection {
         &self.accepted.stream
     }
 
+    /// The number of its place among the connections.
+    pub(crate) fn place(&self) -> Option<u64> {
+        self.accepted.place
+    }
+
     /// Waits for the next request. What cannot be accepted is answered here:
     /// bad heads with 400, 414, 431 or 505, slow ones with 408.
     ///

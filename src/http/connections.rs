@@ -4,13 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+use super::shares::{Shares, Use};
 use crate::error::panic_text;
 use crate::net::Stream;
+
+mod entry;
+
+pub(crate) use entry::Rules;
 
 /// A connection as it was accepted.
 #[derive(Clone, Debug)]
@@ -20,13 +25,15 @@ pub(crate) struct Accepted {
     pub(crate) remote: Option<SocketAddr>,
     /// When.
     pub(crate) at: Instant,
+    /// The number of its place, once it has one.
+    pub(crate) place: Option<u64>,
 }
 
 impl Accepted {
     /// A connection that the application accepted, just now.
     pub(crate) fn new(stream: Arc<Stream>) -> Self {
         let remote = stream.peer_addr();
-        Accepted { stream, remote, at: Instant::now() }
+        Accepted { stream, remote, at: Instant::now(), place: None }
     }
 }
 
@@ -46,6 +53,7 @@ pub(crate) struct Connections {
     /// A thread or connection is gone.
     gone: Condvar,
     bound: usize,
+    rules: OnceLock<Rules>,
     stack_size: usize,
     opened: AtomicU64,
     refused: AtomicU64,
@@ -56,6 +64,7 @@ pub(crate) struct Connections {
 struct Table {
     /// What there is, by number. Sessions whose clients poll have no stream.
     live: HashMap<u64, Option<Arc<Stream>>>,
+    shares: Shares,
     next: u64,
     closed: bool,
     /// Threads that wait for a connection, the latest last.
@@ -124,6 +133,8 @@ impl Slot {
 pub(crate) enum Refused {
     /// The bound is reached.
     Full,
+    /// The address has its share.
+    Share,
     /// The server shuts down.
     Closed,
     /// No thread could be made.
@@ -134,6 +145,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refused::Full => write!(f, "too many connections"),
+            Refused::Share => write!(f, "too many connections of one address"),
             Refused::Closed => write!(f, "the server is shutting down"),
             Refused::Thread(error) => write!(f, "no thread for a connection: {error}"),
         }
@@ -167,6 +179,7 @@ impl Connections {
             table: Mutex::default(),
             gone: Condvar::new(),
             bound,
+            rules: OnceLock::new(),
             stack_size,
             opened: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -181,7 +194,9 @@ impl Connections {
         accepted: Accepted,
         serve: impl FnOnce(Accepted) + Send + 'static,
     ) -> Result<(), Refused> {
-        let place = self.enter(Some(Arc::clone(&accepted.stream)))?;
+        let owner = self.owner_of(accepted.remote);
+        let place = self.enter(Some(Arc::clone(&accepted.stream)), owner, Use::Connection)?;
+        let accepted = Accepted { place: Some(place.id()), ..accepted };
         self.occupy(place, move || serve(accepted))
     }
 
@@ -272,24 +287,10 @@ impl Connections {
         slot.listen()
     }
 
-    /// Takes a place: for a connection, or for a session that has no lasting
-    /// stream.
-    pub(crate) fn enter(self: &Arc<Self>, stream: Option<Arc<Stream>>) -> Result<Place, Refused> {
-        let mut table = self.lock();
-        if table.closed || table.live.len() >= self.bound {
-            self.refused.fetch_add(1, Relaxed);
-            return Err(if table.closed { Refused::Closed } else { Refused::Full });
-        }
-        let id = table.next;
-        table.next += 1;
-        table.live.insert(id, stream);
-        self.opened.fetch_add(1, Relaxed);
-        Ok(Place { connections: Arc::clone(self), id })
-    }
-
     /// A session goes on over this stream, in whatever place it has.
     pub(crate) fn settle(&self, id: u64, stream: Arc<Stream>) {
         let mut table = self.lock();
+        table.shares.connected(id);
         if let Some(place) = table.live.get_mut(&id) {
             *place = Some(stream);
         }
@@ -417,6 +418,7 @@ impl Connections {
     fn leave(&self, id: u64) {
         let mut table = self.lock();
         let stream = table.live.remove(&id);
+        table.shares.left(id);
         self.gone.notify_all();
         drop(table);
         drop(stream);
@@ -449,7 +451,7 @@ mod tests {
         let connections = Connections::new(1, 64 << 10);
         let slot: Arc<Slot> = Arc::default();
         let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
-        let place = connections.enter(Some(Arc::clone(&stream))).unwrap();
+        let place = connections.enter(Some(Arc::clone(&stream)), None, Use::Connection).unwrap();
         // Taken off the list, and not given anything yet.
         connections.close();
         thread::scope(|scope| {

@@ -31,6 +31,7 @@ mod machine;
 mod query;
 mod request;
 mod response;
+mod shares;
 mod sink;
 mod wait;
 
@@ -41,7 +42,7 @@ pub(crate) use acceptor::{Acceptor, Listener};
 pub(crate) use body::BodyDecoder;
 pub(crate) use bound::default_connection_bound;
 pub(crate) use connection::{Connection, Next, drain};
-pub(crate) use connections::{Accepted, Connections, Refused};
+pub(crate) use connections::{Accepted, Connections, Refused, Rules};
 pub(crate) use fields::Fields;
 pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, is_token_byte, parse_response};
 pub(crate) use held::{Held, Unsent};
@@ -49,5 +50,6 @@ pub(crate) use query::{decode, pairs};
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};
 pub(crate) use response::{HeaderSet, is_sound, text, typed};
+pub(crate) use shares::{Bounds, Owner, Use, is_local};
 #[cfg(test)]
 pub(crate) use {head::parse_request, response::refusal_of};

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::{Exchange, Flow, HttpError};
 use crate::error::Error;
-use crate::http::{Address, Request};
+use crate::http::{Address, Request, is_local};
 
 /// Whose forwarding headers are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,9 +58,31 @@ impl TrustedProxies {
         let peer = request.remote_addr().map(Address::from);
         let found = match &self.0 {
             Trust::All => first_named(request),
-            Trust::Listed(networks) => nearest_untrusted(request, peer, networks),
+            Trust::Listed(networks) if networks.is_empty() => None,
+            Trust::Listed(networks) => nearest_untrusted(request, peer, listed(networks)),
         };
         found.or(peer).unwrap_or_default()
+    }
+
+    /// The address that a client counts by when places are shared out. It must not
+    /// be able to choose it: when nobody's headers are to be doubted, those of
+    /// peers that are no proxy of ours are.
+    pub(crate) fn counted(&self, request: &Request) -> IpAddr {
+        let peer = request.remote_addr().map(Address::from);
+        let found = match &self.0 {
+            Trust::All => nearest_untrusted(request, peer, is_local),
+            Trust::Listed(networks) if networks.is_empty() => None,
+            Trust::Listed(networks) => nearest_untrusted(request, peer, listed(networks)),
+        };
+        found.or(peer).unwrap_or_default().ip
+    }
+
+    /// Whether the address is that of a proxy by name.
+    pub(crate) fn lists(&self, ip: IpAddr) -> bool {
+        match &self.0 {
+            Trust::All => false,
+            Trust::Listed(networks) => listed(networks)(ip.to_canonical()),
+        }
     }
 }
 
@@ -104,13 +126,17 @@ fn port_named(request: &Request, header: &str) -> u16 {
     ports.split(',').next().and_then(|port| port.trim().parse().ok()).unwrap_or(0)
 }
 
+/// Whether an address is in one of these networks.
+fn listed(networks: &[Network]) -> impl Fn(IpAddr) -> bool {
+    |ip| networks.iter().any(|network| network.contains(ip))
+}
+
 fn nearest_untrusted(
     request: &Request,
     peer: Option<Address>,
-    networks: &[Network],
+    trusted: impl Fn(IpAddr) -> bool,
 ) -> Option<Address> {
-    let trusted = |ip: IpAddr| networks.iter().any(|network| network.contains(ip));
-    if networks.is_empty() || peer.is_some_and(|peer| !trusted(peer.ip)) {
+    if peer.is_some_and(|peer| !trusted(peer.ip)) {
         return None;
     }
     let header = ["x-forwarded-for", "forwarded"].into_iter();

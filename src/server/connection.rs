@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use tiny_http::ResponseBox;
 
 use crate::error::panic_text;
-use crate::http::{self, Accepted, HeaderSet, Next, Refused, Request};
+use crate::http::{self, Accepted, HeaderSet, Next, Owner, Refused, Request};
 use crate::library::{Form, Library};
 use crate::limits::Limits;
 use crate::middleware::{Defaults, Exchange, Middleware};
@@ -115,7 +115,7 @@ fn answer(
         Ok(()) => {
             let passed = Box::new(Passed { request, extensions, headers, connection });
             if is_upgrade {
-                return Answered::Upgrade(passed);
+                return claim(server, passed);
             }
             let host: Arc<dyn Host> = server.clone();
             server.transformer.request(&host, passed).into()
@@ -132,6 +132,22 @@ fn answer(
                 return Answered::Over;
             }
             respond(server, answer.response, &headers, connection)
+        }
+    }
+}
+
+/// A connection that stays counts for its client, who may be behind a proxy.
+fn claim(server: &Arc<Inner>, passed: Box<Passed>) -> Answered {
+    let owner = server.owner(&passed.request);
+    let assigned = match passed.connection.place() {
+        Some(place) => server.connections.assign(place, owner),
+        None => Ok(()),
+    };
+    match assigned {
+        Ok(()) => Answered::Upgrade(passed),
+        Err(refused) => {
+            passed.refuse(&**server, http::text(503, refused.to_string()));
+            Answered::Over
         }
     }
 }
@@ -197,6 +213,10 @@ impl Host for Inner {
 
     fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    fn owner(&self, request: &Request) -> Owner {
+        Owner::of(self.options.trusted_proxies.counted(request))
     }
 
     fn is_closing(&self) -> bool {

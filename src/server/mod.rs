@@ -61,7 +61,7 @@ use tiny_http::ResponseBox;
 
 use crate::error::{BoxError, Error, Result, panic_text};
 use crate::events::ListenerId;
-use crate::http::{self, Accepted, Acceptor, Connections, Listener, Request};
+use crate::http::{self, Accepted, Acceptor, Bounds, Connections, Listener, Request, Rules};
 use crate::id;
 use crate::library::Library;
 use crate::limits::Limits;
@@ -251,6 +251,7 @@ impl Primus {
             warned: AtomicBool::new(false),
             options,
         }));
+        primus.0.share_out(bound);
         if primus.0.options.authorization.is_set() {
             primus.0.warn_of_origins();
         }
@@ -562,6 +563,18 @@ impl Primus {
 impl Inner {
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// Gives each address its share of so many places.
+    fn share_out(self: &Arc<Self>, places: usize) {
+        let (server, proxies) = (Arc::downgrade(self), self.options.trusted_proxies.clone());
+        self.connections.set_rules(Rules {
+            bounds: Bounds::new(&self.limits, places),
+            is_proxy: Box::new(move |ip| proxies.lists(ip)),
+            make_room: Box::new(move |of| {
+                server.upgrade().is_some_and(|server| server.transformer.make_room(of))
+            }),
+        });
     }
 
     fn set_fallback(&self, answer: Option<Arc<Fallback>>) -> Option<Arc<Fallback>> {

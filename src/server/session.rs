@@ -8,16 +8,17 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use crate::close::{CloseReason, Ended};
-use crate::http::Refused;
+use crate::http::{Refused, Use};
 use crate::net::Stream;
 use crate::server::life::Admitted;
 use crate::server::spark::{self, Spark};
 use crate::server::{Inner as Server, connection, life};
-use crate::transformers::{Carried, Opening, Session};
+use crate::transformers::{Carried, Host, Opening, Session};
 
 /// Makes the spark of a session and starts its life.
 pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Refused> {
-    let place = server.connections.enter(None)?;
+    let owner = server.owner(&opening.request);
+    let place = server.connections.enter(None, Some(owner), Use::Session)?;
     let Admitted { spark, source, known } = life::admit(server, opening, Some(place.id()));
     if !known {
         life::abandon(&spark);
@@ -66,6 +67,12 @@ impl Carried for Handle {
             spark.server.connections.settle(place, stream.clone());
         }
         spark.outbox.switch(stream);
+    }
+
+    fn give_way(&self) {
+        if let (Some(spark), Some(place)) = (self.spark.upgrade(), self.place) {
+            spark.server.connections.give_way(place);
+        }
     }
 
     fn die(&self, reason: CloseReason) {

@@ -5,9 +5,10 @@
 //! just ended are far from the bound.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::http::Owner;
 
 /// The time for which misses count.
 const SPAN: Duration = Duration::from_secs(60);
@@ -19,7 +20,7 @@ const ADDRESSES: usize = 1_024;
 /// taken meanwhile.
 #[derive(Default)]
 pub(crate) struct Misses {
-    table: Mutex<HashMap<IpAddr, Count>>,
+    table: Mutex<HashMap<Owner, Count>>,
 }
 
 struct Count {
@@ -30,8 +31,7 @@ struct Count {
 impl Misses {
     /// Counts a miss; true if there were more than `most` from this address
     /// within a minute.
-    pub fn count(&self, from: IpAddr, most: u32, now: Instant) -> bool {
-        let from = network(from);
+    pub fn count(&self, from: Owner, most: u32, now: Instant) -> bool {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         if table.len() >= ADDRESSES && !table.contains_key(&from) {
             make_room(&mut table, now);
@@ -46,7 +46,7 @@ impl Misses {
 }
 
 /// Forgets those whose minute is over, or else who came first.
-fn make_room(table: &mut HashMap<IpAddr, Count>, now: Instant) {
+fn make_room(table: &mut HashMap<Owner, Count>, now: Instant) {
     table.retain(|_, count| now.saturating_duration_since(count.since) < SPAN);
     if table.len() >= ADDRESSES {
         let first = table.iter().min_by_key(|(_, count)| count.since).map(|(from, _)| *from);
@@ -54,20 +54,12 @@ fn make_room(table: &mut HashMap<IpAddr, Count>, now: Instant) {
     }
 }
 
-/// Who has an IPv6 address has all of its network's.
-fn network(from: IpAddr) -> IpAddr {
-    match from {
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-        ip => ip,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ip(n: u32) -> IpAddr {
-        IpAddr::V4(n.into())
+    fn ip(n: u32) -> Owner {
+        Owner::of(std::net::IpAddr::V4(n.into()))
     }
 
     #[test]
@@ -80,14 +72,6 @@ mod tests {
         assert!(!misses.count(ip(2), 3, start));
         assert!(!misses.count(ip(1), 3, start + SPAN));
         assert!(misses.count(ip(3), 0, start));
-    }
-
-    #[test]
-    fn a_network_of_addresses_is_one() {
-        let (misses, now) = (Misses::default(), Instant::now());
-        assert!(!misses.count("2001:db8::1".parse().unwrap(), 1, now));
-        assert!(misses.count("2001:db8::ffff:2".parse().unwrap(), 1, now));
-        assert!(!misses.count("2001:db8:0:1::1".parse().unwrap(), 1, now));
     }
 
     #[test]

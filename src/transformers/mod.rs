@@ -16,7 +16,7 @@ use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::extensions::Extensions;
 use crate::frame::Frame;
-use crate::http::{Connection, HeaderSet, Refused, Request};
+use crate::http::{Connection, HeaderSet, Owner, Refused, Request};
 use crate::limits::Limits;
 use crate::net::{Stream, Waker};
 use crate::timer::Timer;
@@ -83,6 +83,14 @@ pub(crate) trait Transformer: Send + Sync {
     /// was refused, or has become part of a session that has a thread already.
     fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>>;
 
+    /// Ends the oldest session whose client has not come back since it was opened,
+    /// of this owner or of anybody; false if there is none. Its place is free
+    /// then.
+    fn make_room(&self, of: Option<Owner>) -> bool {
+        let _ = of;
+        false
+    }
+
     /// Whether the request belongs to a session that is open. Such requests are
     /// served to the end when the server shuts down.
     fn carries(&self, request: &Request) -> bool {
@@ -137,6 +145,9 @@ pub(crate) trait Host: Send + Sync {
 
     /// The bounds on what one peer may use.
     fn limits(&self) -> &Limits;
+
+    /// Who counts as the client of a request when places are shared out.
+    fn owner(&self, request: &Request) -> Owner;
 
     /// Whether it shuts down: no session is opened any more.
     fn is_closing(&self) -> bool;
@@ -240,6 +251,9 @@ pub(crate) trait Carried: Send + Sync {
 
     /// From now on messages are written to this socket.
     fn switch(&self, stream: Arc<Stream>);
+
+    /// It is about to end, and its place is free for others.
+    fn give_way(&self);
 
     /// Ends the spark at once: nobody is there any more.
     fn die(&self, reason: CloseReason);

@@ -6,4 +6,5 @@ mod common;
 mod failures;
 mod memory;
 mod proxies;
+mod shares;
 mod upgrades;

@@ -161,7 +161,7 @@ fn shutdown_wakes_and_joins_every_thread() {
     drop(clients);
     let (_client, server) = sockets();
     let stream = Arc::new(Stream::from(server));
-    assert!(matches!(connections.enter(Some(stream)), Err(Refused::Closed)));
+    assert!(matches!(connections.enter(Some(stream), None, Use::Connection), Err(Refused::Closed)));
 }
 
 #[test]

@@ -2,6 +2,38 @@
 
 use super::*;
 
+/// Whom a request counts for when places are shared out must not be for the
+/// client to say.
+#[test]
+fn a_client_cannot_choose_whom_it_counts_for() {
+    let all = TrustedProxies::all();
+    let none = TrustedProxies::none();
+    let listed = TrustedProxies::list(["127.0.0.0/8", "198.51.100.0/24"]).unwrap();
+    let forwarded = "X-Forwarded-For: 203.0.113.1, 192.0.2.1";
+    let [public, local] = [Some("192.0.2.9:9"), Some("127.0.0.1:9")];
+    for (proxies, headers, peer, counted) in [
+        // As long as no proxy is named, one nearby is believed what it wrote itself.
+        (&all, forwarded, public, "192.0.2.9"),
+        (&all, forwarded, local, "192.0.2.1"),
+        (&all, forwarded, Some("[fd00::1]:9"), "192.0.2.1"),
+        (&all, forwarded, None, "192.0.2.1"),
+        (&all, "X-Forwarded-For: 192.0.2.1, 10.0.0.7", local, "192.0.2.1"),
+        (&all, "X-Forwarded-For: 192.0.2.1, nonsense", local, "127.0.0.1"),
+        (&all, "Forwarded: for=192.0.2.1", local, "192.0.2.1"),
+        (&all, "Fastly-Client-IP: 192.0.2.1", local, "127.0.0.1"),
+        (&all, "X-Any: 1", local, "127.0.0.1"),
+        (&none, forwarded, local, "127.0.0.1"),
+        (&none, forwarded, public, "192.0.2.9"),
+        (&listed, forwarded, local, "192.0.2.1"),
+        (&listed, forwarded, public, "192.0.2.9"),
+        (&listed, forwarded, Some("198.51.100.7:9"), "192.0.2.1"),
+        (&listed, "X-Forwarded-For: 192.0.2.1, 198.51.100.7", local, "192.0.2.1"),
+    ] {
+        let request = request_from("GET /primus", headers, peer);
+        assert_eq!(proxies.counted(&request).to_string(), counted, "{headers} {peer:?}");
+    }
+}
+
 fn address(proxies: &TrustedProxies, headers: &str, peer: Option<&str>) -> String {
     let middleware = Middleware::new();
     let layer = super::super::forwarded::layer(proxies.clone());

@@ -36,7 +36,7 @@ struct Session {
 enum Stage {
     New,
     Dialling(Dialler),
-    Handshake(Handshake),
+    Handshake(Box<Handshake>),
     Open(Open),
     Over,
 }
@@ -79,7 +79,8 @@ impl Session {
             Stage::Dialling(dialler) => match dialler.next(until)? {
                 None => Ok(Some(Step::Waited)),
                 Some(stream) => {
-                    self.stage = Stage::Handshake(Handshake::new(stream, &self.target));
+                    let handshake = Handshake::new(stream, &self.target);
+                    self.stage = Stage::Handshake(Box::new(handshake));
                     Ok(None)
                 }
             },

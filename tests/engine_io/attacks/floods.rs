@@ -109,6 +109,11 @@ fn thread_exhaustion() {
     let mut peer = server.connect();
     let open = get("EIO=4&transport=polling");
     let opened: Vec<_> = (0..7).map(|_| sid_of(&peer.ask(&open).body)).collect();
+    // Those that nobody came back to would give way.
+    for sid in &opened {
+        peer.send(&post(&format!("EIO=4&transport=polling&sid={sid}"), "", b"4\"y\""));
+        assert_eq!(peer.read_response().body, "ok");
+    }
     for _ in 0..20 {
         let answer = peer.ask(&open);
         assert_eq!((answer.status, answer.header("retry-after")), (503, Some("5")));
@@ -119,7 +124,12 @@ fn thread_exhaustion() {
         let query = format!("EIO=4&transport=polling&sid={sid}");
         peer.send(&post(&query, "", b"4\"x\""));
         assert_eq!(peer.read_response().body, "ok");
-        assert_eq!(peer.ask(&get(&query)).body, "4\"x\"");
+        let mut body = peer.ask(&get(&query)).body;
+        if body == "4\"y\"" {
+            body += "\x1e";
+            body += &peer.ask(&get(&query)).body;
+        }
+        assert_eq!(body, "4\"y\"\x1e4\"x\"");
         peer.send(&post(&query, "", b"1"));
         assert_eq!(peer.read_response().body, "ok");
     }

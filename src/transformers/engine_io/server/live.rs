@@ -499,16 +499,20 @@ impl Live {
         }
     }
 
-    /// Ends the session if its client has still not come back.
-    pub fn give_up_fresh(&self, why: &str) {
+    /// Ends the session if its client has still not come back; its place is free
+    /// then. False if it has, or is over.
+    pub fn give_up_fresh(&self, why: &str) -> bool {
         let mut state = self.lock();
         // Who comes from now on needs the lock to be served.
-        if self.is_fresh() {
+        if self.is_fresh() && state.machine.carrier().is_some() {
             let gone = CloseReason::lost(why);
             let todo = self.handle_locked(&mut state, Input::Lost(gone));
             drop(state);
             self.settle(todo);
+            self.spark.get().iter().for_each(|spark| spark.give_way());
+            return true;
         }
+        false
     }
 
     /// The session's time has come. `spark_busy`: whether the spark's thread is,

@@ -4,11 +4,13 @@
 //! - `upgrade`: WebSockets, from the start or in place of the polls;
 //! - `live`: a session between the HTTP connections and its spark;
 //! - `sessions`: all of them;
+//! - `fresh`: those whose clients have not come back;
 //! - `farewells`: what is owed to those that are no more;
 //! - `source`: what the client sends, on its way to the spark's thread;
 //! - `wire`: what goes to the client over a WebSocket.
 
 mod farewells;
+mod fresh;
 mod live;
 mod polling;
 mod sessions;
@@ -25,7 +27,7 @@ use self::live::Live;
 use self::sessions::Sessions;
 use super::options::Options;
 use super::request::{Ask, Head, Query, Refusal};
-use crate::http::{self, Connection, Request};
+use crate::http::{self, Connection, Owner, Request};
 use crate::transformers::misses::Misses;
 use crate::transformers::{Host, Opening, Passed, Transformer};
 
@@ -88,7 +90,7 @@ impl EngineIo {
 
     fn is_guessing(&self, host: &dyn Host, request: &Request) -> bool {
         let most = host.limits().unknown_sessions;
-        self.misses.count(request.address().ip, most, host.timer().now())
+        self.misses.count(host.owner(request), most, host.timer().now())
     }
 }
 
@@ -116,6 +118,11 @@ impl Transformer for EngineIo {
             }
         }
         None
+    }
+
+    fn make_room(&self, of: Option<Owner>) -> bool {
+        let why = "a newcomer takes the place of a session that nobody polls";
+        std::iter::from_fn(|| self.sessions.oldest_fresh(of)).any(|live| live.give_up_fresh(why))
     }
 
     fn carries(&self, request: &Request) -> bool {

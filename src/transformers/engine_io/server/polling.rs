@@ -33,6 +33,7 @@ pub(super) fn open(
     if let Some(cookie) = &engine.options.cookie {
         passed.headers.add("Set-Cookie", cookie.header(live.sid()));
     }
+    let owner = host.owner(&passed.request);
     let Passed { request, extensions, headers, connection } = *passed;
     let opening = Box::new(Opening {
         request,
@@ -55,7 +56,7 @@ pub(super) fn open(
         connection.respond(response, &headers).ok()?;
         return Some(connection);
     }
-    if let Some(oldest) = engine.sessions.count_fresh(&live, host.limits().fresh_sessions) {
+    if let Some(oldest) = engine.sessions.count_fresh(&live, owner, host.limits()) {
         oldest.give_up_fresh("too many sessions that nobody polls");
     }
     let (content, body) = live.payload(&[PacketRef::Open(&live.handshake(true))]);

@@ -1,10 +1,13 @@
 //! The sessions that are open.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::farewells::Farewells;
+use super::fresh::Fresh;
 use super::live::Live;
+use crate::http::Owner;
+use crate::limits::Limits;
 
 /// Sessions by id.
 ///
@@ -19,9 +22,7 @@ pub(super) struct Sessions {
 #[derive(Default)]
 struct Table {
     live: HashMap<String, Arc<Live>>,
-    /// Those whose client may not have come back since the handshake, the
-    /// oldest first.
-    fresh: VecDeque<Weak<Live>>,
+    fresh: Fresh,
 }
 
 impl Sessions {
@@ -39,21 +40,22 @@ impl Sessions {
         self.lock().live.insert(live.sid().to_owned(), live.clone());
     }
 
-    /// Keeps the number of sessions within the bound whose clients have not
+    /// Keeps the number of sessions within the bounds whose clients have not
     /// come back: returns the oldest of them if there are more, which is to be
     /// ended.
-    pub fn count_fresh(&self, live: &Arc<Live>, bound: usize) -> Option<Arc<Live>> {
-        let mut table = self.lock();
-        table.fresh.push_back(Arc::downgrade(live));
-        if table.fresh.len() <= bound {
-            return None;
-        }
-        let fresh = |live: &Weak<Live>| live.upgrade().is_some_and(|live| live.is_fresh());
-        table.fresh.retain(fresh);
-        if table.fresh.len() <= bound {
-            return None;
-        }
-        table.fresh.pop_front()?.upgrade()
+    pub fn count_fresh(
+        &self,
+        live: &Arc<Live>,
+        owner: Owner,
+        limits: &Limits,
+    ) -> Option<Arc<Live>> {
+        self.lock().fresh.push(live, owner, limits)
+    }
+
+    /// The oldest session whose client has not come back, of this owner or of
+    /// anybody; it is to be ended.
+    pub fn oldest_fresh(&self, of: Option<Owner>) -> Option<Arc<Live>> {
+        self.lock().fresh.oldest(of)
     }
 
     /// Removes a session.

@@ -1,7 +1,7 @@
 use std::os::unix::net::UnixStream;
 
 use super::*;
-use crate::http::{Accepted, HeaderSet, Refused};
+use crate::http::{Accepted, HeaderSet, Owner, Refused, Request};
 use crate::limits::Limits;
 use crate::timer::{Clock, ManualClock, Timer};
 use crate::transformers::{Backlog, Opening};
@@ -19,6 +19,9 @@ impl Host for Nobody {
     }
     fn limits(&self) -> &Limits {
         &self.limits
+    }
+    fn owner(&self, request: &Request) -> Owner {
+        Owner::of(request.address().ip)
     }
     fn is_closing(&self) -> bool {
         false
@@ -42,15 +45,18 @@ fn who_has_come_back_is_not_given_up() {
     let format = Format { revision: Revision::V4, b64: false, double: false };
     let open = || Live::open(&engine, &host, format, None).unwrap();
     let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
+    let (owner, limits) =
+        (Owner::of([192, 0, 2, 1].into()), Limits { fresh_sessions: 1, ..Limits::default() });
     for comes in [true, false] {
         let ((first, _first), (second, _second)) = (open(), open());
-        assert!(engine.sessions.count_fresh(&first, 1).is_none());
-        let oldest = engine.sessions.count_fresh(&second, 1).unwrap();
+        assert!(engine.sessions.count_fresh(&first, owner, &limits).is_none());
+        let oldest = engine.sessions.count_fresh(&second, owner, &limits).unwrap();
         assert!(Arc::ptr_eq(&oldest, &first));
         if comes {
             first.post(&stream, false).unwrap();
         }
-        oldest.give_up_fresh("newcomers");
+        assert_eq!(oldest.give_up_fresh("newcomers"), !comes);
+        assert!(!oldest.give_up_fresh("newcomers"));
         assert_eq!(first.carrier().is_some(), comes);
         assert_eq!(engine.sessions.find(first.sid()).is_some(), comes);
         assert!(second.carrier().is_some());

@@ -1,0 +1,56 @@
+//! The sessions whose clients have not come back since the handshake. They cost
+//! whoever opens them a single request, so they are the first to give way.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use super::live::Live;
+use crate::http::Owner;
+use crate::limits::Limits;
+
+/// Those whose client may not have come back, the oldest first.
+#[derive(Default)]
+pub(super) struct Fresh(VecDeque<(Owner, Weak<Live>)>);
+
+impl Fresh {
+    /// Adds one. Returns the oldest of its owner, or of all, if there are more
+    /// than there may be.
+    pub fn push(&mut self, live: &Arc<Live>, owner: Owner, limits: &Limits) -> Option<Arc<Live>> {
+        self.0.push_back((owner, Arc::downgrade(live)));
+        let own = limits.fresh_sessions_per_address;
+        let default = (!owner.is_local()).then_some((limits.fresh_sessions / 4).max(1));
+        if let Some(most) = own.or(default)
+            && self.has_more(Some(owner), most)
+        {
+            return self.oldest(Some(owner));
+        }
+        if self.has_more(None, limits.fresh_sessions) {
+            return self.oldest(None);
+        }
+        None
+    }
+
+    /// Takes the oldest of this owner, or of all, out.
+    pub fn oldest(&mut self, of: Option<Owner>) -> Option<Arc<Live>> {
+        let is_it = |(owner, live): &(Owner, Weak<Live>)| is_of(of, owner) && is_fresh(live);
+        let at = self.0.iter().position(is_it)?;
+        self.0.remove(at)?.1.upgrade()
+    }
+
+    fn has_more(&mut self, of: Option<Owner>, most: usize) -> bool {
+        let count = |all: &VecDeque<_>| all.iter().filter(|(owner, _)| is_of(of, owner)).count();
+        if count(&self.0) <= most {
+            return false;
+        }
+        self.0.retain(|(_, live)| is_fresh(live));
+        count(&self.0) > most
+    }
+}
+
+fn is_of(of: Option<Owner>, owner: &Owner) -> bool {
+    of.is_none_or(|of| of == *owner)
+}
+
+fn is_fresh(live: &Weak<Live>) -> bool {
+    live.upgrade().is_some_and(|live| live.is_fresh())
+}
