@@ -66,6 +66,7 @@
 mod base64;
 mod client;
 mod close;
+mod deadline;
 mod error;
 mod events;
 mod extensions;

@@ -960,3 +960,45 @@ fn deeply_nested_messages() {
     }
     assert_eq!(last, "1");
 }
+
+/// Each left a thread and a descriptor behind.
+#[test]
+fn servers_that_are_built_and_dropped_leave_nothing() {
+    let _turn = alone();
+    let (threads, open) = (server_threads().len(), descriptors());
+    for transformer in ["websockets", "engine.io"] {
+        for _ in 0..25 {
+            let primus = Primus::builder().transformer(transformer).build().unwrap();
+            primus.on_connection(|spark| spark.write("hello").map(drop));
+            primus.write("to nobody").unwrap();
+            let other = primus.clone();
+            drop(primus);
+            other.write("to nobody").unwrap();
+            drop(other);
+        }
+    }
+    wait_for("threads", threads, || server_threads().len());
+    wait_for("descriptors", open, descriptors);
+}
+
+#[test]
+fn a_server_that_listens_goes_on_without_handles() {
+    let _turn = shared();
+    let primus = Primus::builder().build().unwrap();
+    let (met, meet) = unbounded();
+    primus.on_connection(move |spark| {
+        met.send(spark.clone()).unwrap();
+        spark.on_data(|spark, message| spark.write(message.value()));
+    });
+    let addr = primus.listen("127.0.0.1:0").unwrap();
+    drop(primus);
+    let mut peer = Peer::open(addr);
+    let spark = meet.recv_timeout(PATIENCE).unwrap();
+    let primus = spark.primus();
+    drop(spark);
+    peer.text("\"a\"");
+    assert_eq!(peer.expect_text(), "\"a\"");
+    primus.write("b").unwrap();
+    assert_eq!(peer.expect_text(), "\"b\"");
+    primus.destroy(Destroy::default());
+}

@@ -7,8 +7,9 @@
 //! cargo run --release --example load -- broadcast --url http://127.0.0.1:8080 --pid 4711
 //! ```
 //!
-//! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`], [`bursts`]: the modes; each
-//!   takes a [`target::Target`] and makes a [`report::Report`].
+//! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`], [`bursts`],
+//!   [`trickle`]: the modes; each takes a [`target::Target`] and makes a
+//!   [`report::Report`].
 //! - [`compare`]: runs them by turns against three servers, as a table of [`rows`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] with the frames of
 //!   [`wire`], or a [`poller`] with the requests of [`http`]; [`engine`] has the
@@ -35,6 +36,7 @@ mod report;
 mod rows;
 mod slow;
 mod target;
+mod trickle;
 mod wire;
 
 use std::process::ExitCode;
@@ -84,6 +86,7 @@ fn mode_of(name: &str) -> Result<Mode> {
         "idle" => idle::run,
         "slow" => slow::run,
         "bursts" => bursts::run,
+        "trickle" => trickle::run,
         _ => return Err(format!("there is no mode {name}; see --help").into()),
     })
 }

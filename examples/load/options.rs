@@ -30,6 +30,9 @@ MODE
               before that the server has 5 s after each of 8 rounds; --row
               NAME chooses: unfinished, whole or unread messages, with
               engine.io posts of tiny packets and polls without a reader
+  trickle     bursts are echoed to one connection, alone and beside a crowd of
+              --slow that read a little at a time and always have something
+              waiting
 
 SERVER
   --url URL           a server that runs already, on this machine
@@ -53,12 +56,15 @@ OPTIONS (defaults in parentheses)
   --seconds S         measured time (2)
   --warm-up S         time before that (0.5)
   --messages N        echo, connect: so many in all, instead of --seconds;
-                      idle: so many for each connection first (0)
+                      idle: so many for each connection first (0); trickle:
+                      bursts (15)
   --broadcasts N      broadcast: so many in all, instead of --seconds
   --burst N           broadcasts per round (1; slow 8)
-  --slow N            slow: connections that never read (5)
+  --slow N            slow: connections that never read (5); trickle: those of
+                      the crowd (4000)
   --megabytes N       slow: broadcast to each connection (24); bursts: what
-                      each client sends (10; unread 20, posts 0.3, polls 8)
+                      each client sends (10; unread 20, posts 0.3, polls 8);
+                      trickle: each burst (8)
   --runs N            bursts: rounds (8)
 
 compare

@@ -1,7 +1,7 @@
 //! The rows of the table.
 
 use crate::options::{Options, Transport};
-use crate::{Mode, broadcast, connect, echo, idle, slow};
+use crate::{Mode, broadcast, connect, echo, idle, slow, trickle};
 
 /// What is read from a report.
 #[derive(Debug)]
@@ -145,6 +145,21 @@ pub const ROWS: &[Row] = &[
             Metric { key: "rss_without_slow_mib", unit: "MiB without" },
             Metric { key: "rss_peak_mib", unit: "MiB peak" },
             Metric { key: "slow_cut", unit: "cut" },
+        ],
+        fresh: true,
+        third: Third::Nothing,
+    },
+    Row {
+        name: "trickle",
+        what: "8 MB to one client beside 4,000 that read a little at a time",
+        wanted: "<= 3 times alone",
+        mode: trickle::run,
+        set: |_| {},
+        metrics: &[
+            Metric { key: "times", unit: "x alone" },
+            Metric { key: "alone_ms", unit: "ms alone" },
+            Metric { key: "beside_ms", unit: "ms beside" },
+            Metric { key: "worst_ms", unit: "ms at worst" },
         ],
         fresh: true,
         third: Third::Nothing,

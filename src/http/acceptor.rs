@@ -5,6 +5,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -17,6 +18,7 @@ use tiny_http::HTTPVersion;
 use super::connections::{Accepted, Connections};
 use super::response::refusal;
 use super::wait::timespec;
+use crate::error::panic_text;
 use crate::net::{Stream, Waker};
 
 /// The shortest and longest pause when the machine is out of something.
@@ -172,13 +174,22 @@ enum Trouble {
 impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
     fn run(mut self) {
         while !self.stop.told.load(SeqCst) {
-            match self.incoming.accept() {
-                Ok((stream, remote)) => {
-                    self.pause = PAUSE;
-                    self.take(stream, remote);
-                }
-                Err(error) => self.mend(&error),
+            // Whatever it is that panics, those who come later are not to suffer.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.accept())) {
+                self.connections.count_panicked();
+                log::error!("accepting a connection panicked: {}", panic_text(&*panic));
+                self.back_off();
             }
+        }
+    }
+
+    fn accept(&mut self) {
+        match self.incoming.accept() {
+            Ok((stream, remote)) => {
+                self.pause = PAUSE;
+                self.take(stream, remote);
+            }
+            Err(error) => self.mend(&error),
         }
     }
 

@@ -253,7 +253,7 @@ impl Connections {
     fn serve(&self, job: Job) {
         let Job { place, serve } = job;
         if let Err(panic) = catch_unwind(AssertUnwindSafe(serve)) {
-            self.panicked.fetch_add(1, Relaxed);
+            self.count_panicked();
             log::error!("the thread of a connection panicked: {}", panic_text(&*panic));
         }
         drop(place);
@@ -324,9 +324,14 @@ impl Connections {
         self.refused.fetch_add(1, Relaxed);
     }
 
-    /// Connection threads that panicked.
+    /// How often the thread of a connection, or of a listener, panicked.
     pub(crate) fn panicked(&self) -> u64 {
         self.panicked.load(Relaxed)
+    }
+
+    /// Counts such a panic.
+    pub(super) fn count_panicked(&self) {
+        self.panicked.fetch_add(1, Relaxed);
     }
 
     /// Takes no more connections; the threads that rest end.

@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
+pub(super) use crate::deadline::after;
 use crate::net::Stream;
 
 /// Reads what is there, waiting for something until the deadline; 0 at the end
@@ -65,10 +66,4 @@ pub(super) fn is_ready(fd: impl AsFd, flags: PollFlags) -> bool {
 /// `None`, which is for ever, for what no clock will reach.
 pub(super) fn timespec(time: Duration) -> Option<Timespec> {
     Timespec::try_from(time).ok()
-}
-
-/// A point in time from now; far in the future on overflow.
-pub(super) fn after(start: Instant, time: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-    start.checked_add(time.min(FAR)).unwrap_or(start)
 }

@@ -19,6 +19,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::server::guard::guarded;
+use crate::server::metrics::Metrics;
 use crate::server::outbox::{Batch, Outbox};
 use crate::server::registry::Registry;
 use crate::server::spark::Spark;
@@ -71,6 +73,16 @@ pub(crate) enum Action {
     End(Box<dyn FnOnce(&Spark) + Send>),
 }
 
+impl Action {
+    /// What it counts for while it waits.
+    fn cost(&self) -> usize {
+        match self {
+            Action::Write(frame) => cost(frame),
+            Action::End(_) => 0,
+        }
+    }
+}
+
 thread_local! {
     /// For each server that this thread has broadcast with: the number of
     /// commands accepted when its last one was.
@@ -81,6 +93,7 @@ impl Broadcaster {
     /// Starts the thread.
     pub fn start(
         registry: Arc<Registry>,
+        metrics: Arc<Metrics>,
         bound: usize,
         stack: usize,
     ) -> io::Result<(Self, JoinHandle<()>)> {
@@ -92,7 +105,7 @@ impl Broadcaster {
         let thread = thread::Builder::new()
             .name("primus-broadcaster".into())
             .stack_size(stack)
-            .spawn(move || run(&registry, &shared, &taken))?;
+            .spawn(move || run(&registry, &metrics, &shared, &taken))?;
         Ok((broadcaster, thread))
     }
 
@@ -110,8 +123,8 @@ impl Broadcaster {
 
     /// Does something to one spark, behind this thread's broadcasts.
     pub fn one(&self, spark: Spark, action: Action) -> Result<()> {
-        if let Action::Write(frame) = &action {
-            self.admit(cost(frame))?;
+        if matches!(action, Action::Write(_)) {
+            self.admit(action.cost())?;
         }
         self.send(Command::One(spark, action))
     }
@@ -158,26 +171,30 @@ impl Broadcaster {
     }
 }
 
-fn run(registry: &Registry, shared: &Shared, commands: &Receiver<Command>) {
+fn run(registry: &Registry, metrics: &Metrics, shared: &Shared, commands: &Receiver<Command>) {
     let mut pending = None;
     while let Some(command) = pending.take().or_else(|| commands.recv().ok()) {
         let done = match command {
             Command::All(frame) => {
                 let (batch, next) = gather(frame, commands);
                 pending = next;
-                deliver(&registry.outboxes(), &batch);
+                deliver(&registry.outboxes(), metrics, &batch);
                 let bytes = batch.frames().iter().map(cost).sum();
                 shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
                 batch.frames().len()
             }
             Command::Some(frame, to) => {
                 let bytes = cost_for(&frame, &to);
-                deliver(&to, &Batch::new(vec![frame]));
+                deliver(&to, metrics, &Batch::new(vec![frame]));
                 shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
                 1
             }
             Command::One(spark, action) => {
-                act(shared, &spark, action);
+                let cost = action.cost();
+                // With the spark, which may be the last handle of the server and
+                // of what the application gave it.
+                guarded(metrics, "what waited behind a broadcast", move || act(&spark, action));
+                shared.waiting.fetch_sub(cost, Ordering::Relaxed);
                 1
             }
             Command::Stop => return,
@@ -204,21 +221,26 @@ fn gather(first: Frame, commands: &Receiver<Command>) -> (Batch, Option<Command>
     (Batch::new(batch), None)
 }
 
-fn deliver(outboxes: &[Arc<Outbox>], batch: &Batch) {
+fn deliver(outboxes: &[Arc<Outbox>], metrics: &Metrics, batch: &Batch) {
     for outbox in outboxes {
         // An outbox that refuses is closed, or has said so in the metrics.
-        outbox.offer_shared(batch);
+        if guarded(metrics, "a broadcast", || outbox.offer_shared(batch)).is_none() {
+            // Nobody knows how much was sent.
+            outbox.cut();
+        }
     }
 }
 
-fn act(shared: &Shared, spark: &Spark, action: Action) {
+fn act(spark: &Spark, action: Action) {
     match action {
         Action::Write(frame) => {
             // The writer was told "queued"; a spark that ends before is told
             // by its `end` event.
             let _ = spark.write_now(&frame);
-            shared.waiting.fetch_sub(cost(&frame), Ordering::Relaxed);
         }
         Action::End(end) => end(spark),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use crate::http::{self, Accepted, HeaderSet, Next, Owner, Refused, Request};
 use crate::library::{Form, Library};
 use crate::limits::Limits;
 use crate::middleware::{Defaults, Exchange, Middleware};
+use crate::net::Stream;
 use crate::options::Options;
 use crate::protocol::Generation;
 use crate::server::{Fallback, Inner, life, session};
@@ -227,8 +228,8 @@ impl Host for Inner {
         &self.timer
     }
 
-    fn send_later(&self, rest: Arc<dyn Backlog>) {
-        self.flusher.take(rest);
+    fn send_later(&self, rest: Arc<dyn Backlog>, stream: Arc<Stream>) {
+        self.flusher.take(rest, stream);
     }
 
     fn open(self: Arc<Self>, opening: Box<Opening>) -> Result<(), Refused> {

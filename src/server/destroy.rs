@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
+use crate::deadline::after;
 use crate::server::{Inner, Primus, Spark, connection, life, lock};
-use crate::transformers::Backlog;
 
 /// How [`Primus::destroy`] ends a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Primus {
         let server = &self.0;
         let first = !server.closing.swap(true, Ordering::AcqRel);
         server.reconnect_at_end.store(options.reconnect, Ordering::Release);
-        let deadline = Instant::now() + options.timeout;
+        let deadline = after(Instant::now(), options.timeout);
         let sparks = server.registry.snapshot();
         let mut destroyed = Destroyed { sparks: sparks.len(), ..Destroyed::default() };
         if options.close {
@@ -148,7 +148,7 @@ impl Primus {
         }
         // Also where nothing is cut: a thread may have left its connection and
         // not be gone yet.
-        destroyed.stuck = server.connections.wait(Instant::now() + AFTER_CUT, own);
+        destroyed.stuck = server.connections.wait(after(Instant::now(), AFTER_CUT), own);
         server.broadcaster.stop();
         server.flusher.stop();
         server.timer.stop();

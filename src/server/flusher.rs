@@ -1,90 +1,172 @@
 //! The thread that serves sockets with a backlog.
 
+use std::collections::HashMap;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustix::event::{PollFd, PollFlags};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
 
-use crate::net::{Waker, poll};
+use crate::net::{Stream, Waker};
+use crate::server::guard::guarded;
+use crate::server::metrics::Metrics;
 use crate::transformers::Backlog;
 
-/// The pause after a failed poll.
+/// The pause after a failed wait.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Sockets that are served between two looks at who is ready. The kernel puts
+/// those that are told behind the others, so all have their turn.
+const READY: usize = 64;
+
+/// Stands for the waker among descriptors.
+const WAKER: u64 = u64::MAX;
 
 /// Takes over outboxes, and answers to polls, whose socket is full and sends on
 /// as soon as there is room. Asleep, and without any socket, in normal
-/// operation.
+/// operation. Its work grows with the sockets that have room, not with those
+/// that wait, and each that has room gets one system call in its turn.
+///
+/// The thread ends with `stop` or with the last handle.
 #[derive(Clone)]
-pub(crate) struct Flusher {
+pub(crate) struct Flusher(Arc<Handle>);
+
+struct Handle {
     /// Each outbox is in here or in the thread's hands at most once, so the
     /// channel holds no more than there are sparks.
-    outboxes: Sender<Arc<dyn Backlog>>,
+    full: Sender<Full>,
     shared: Arc<Shared>,
 }
 
 struct Shared {
+    epoll: OwnedFd,
     waker: Waker,
     stop: AtomicBool,
+    metrics: Arc<Metrics>,
+}
+
+/// A socket that waits for room. It stays open, and its descriptor its own, for
+/// as long as it is watched.
+struct Full {
+    backlog: Arc<dyn Backlog>,
+    stream: Arc<Stream>,
 }
 
 impl Flusher {
     /// Starts the thread.
-    pub fn start(stack: usize) -> io::Result<(Self, JoinHandle<()>)> {
-        let (outboxes, taken) = unbounded();
-        let shared = Arc::new(Shared { waker: Waker::new()?, stop: AtomicBool::new(false) });
-        let flusher = Flusher { outboxes, shared: shared.clone() };
+    pub fn start(metrics: Arc<Metrics>, stack: usize) -> io::Result<(Self, JoinHandle<()>)> {
+        let (full, taken) = unbounded();
+        let shared = Arc::new(Shared {
+            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            waker: Waker::new()?,
+            stop: AtomicBool::new(false),
+            metrics,
+        });
+        epoll::add(&shared.epoll, &shared.waker, EventData::new_u64(WAKER), EventFlags::IN)?;
+        let of_thread = shared.clone();
         let thread = thread::Builder::new()
             .name("primus-flusher".into())
             .stack_size(stack)
-            .spawn(move || run(&shared, &taken))?;
-        Ok((flusher, thread))
+            .spawn(move || Watch { shared: &of_thread, full: HashMap::new() }.run(&taken))?;
+        Ok((Flusher(Arc::new(Handle { full, shared })), thread))
     }
 
-    /// Hands an outbox with a backlog to the thread.
-    pub fn take(&self, outbox: Arc<dyn Backlog>) {
-        if self.outboxes.send(outbox).is_ok() {
-            self.shared.waker.wake();
+    /// Hands a backlog to the thread, and the socket that it waits for.
+    pub fn take(&self, backlog: Arc<dyn Backlog>, stream: Arc<Stream>) {
+        if self.0.full.send(Full { backlog, stream }).is_ok() {
+            self.0.shared.waker.wake();
         }
     }
 
     /// Ends the thread; what still waits is given up.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Release);
-        self.shared.waker.wake();
+        self.0.shared.stop();
     }
 }
 
-fn run(shared: &Shared, taken: &Receiver<Arc<dyn Backlog>>) {
-    let mut full: Vec<Arc<dyn Backlog>> = Vec::new();
-    while !shared.stop.load(Ordering::Acquire) {
-        let ready = match wait(shared, &full) {
-            Ok(ready) => ready,
-            Err(error) => {
-                // Out of memory, say. Nobody else would send what waits.
-                log::error!("flusher cannot poll: {error}");
-                thread::sleep(PAUSE);
-                continue;
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+impl Shared {
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+}
+
+/// What the thread works on: the sockets by descriptor.
+struct Watch<'a> {
+    shared: &'a Shared,
+    full: HashMap<u64, Full>,
+}
+
+impl Watch<'_> {
+    fn run(mut self, taken: &Receiver<Full>) {
+        let mut events = Vec::with_capacity(READY);
+        while !self.shared.stop.load(Ordering::Acquire) {
+            self.wait(&mut events);
+            for event in events.drain(..) {
+                match event.data.u64() {
+                    WAKER => self.shared.waker.clear(),
+                    descriptor => self.serve(descriptor),
+                }
             }
-        };
-        let mut ready = ready.into_iter();
-        full.retain(|outbox| !ready.next().unwrap_or(false) || outbox.flush_backlog());
-        shared.waker.clear();
-        full.extend(taken.try_iter());
+            taken.try_iter().for_each(|full| self.add(full));
+        }
+    }
+
+    /// Waits until sockets have room or there is news.
+    fn wait(&self, events: &mut Vec<Event>) {
+        match epoll::wait(&self.shared.epoll, spare_capacity(events), None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => {
+                // Nobody else would send what waits.
+                log::error!("flusher cannot wait: {error}");
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+
+    fn add(&mut self, full: Full) {
+        let descriptor = full.stream.as_fd().as_raw_fd() as u64;
+        let data = EventData::new_u64(descriptor);
+        // One that is watched already is watched on, for the newcomer.
+        match epoll::add(&self.shared.epoll, &*full.stream, data, EventFlags::OUT) {
+            Ok(()) | Err(Errno::EXIST) => drop(self.full.insert(descriptor, full)),
+            Err(error) => {
+                log::error!("flusher cannot watch a socket, which is cut: {error}");
+                full.stream.abort();
+            }
+        }
+    }
+
+    /// The socket has room, or is broken.
+    fn serve(&mut self, descriptor: u64) {
+        let Some(full) = self.full.get(&descriptor) else { return };
+        let flush = || full.backlog.flush_backlog(&full.stream);
+        let more = guarded(&self.shared.metrics, "sending a backlog", flush);
+        if more.is_none() {
+            // Nobody knows how much was sent.
+            full.stream.abort();
+        }
+        if more != Some(true)
+            && let Some(full) = self.full.remove(&descriptor)
+        {
+            let _ = epoll::delete(&self.shared.epoll, &*full.stream);
+            // It may be the last that the application's listeners hang on.
+            guarded(&self.shared.metrics, "dropping a backlog", || drop(full));
+        }
     }
 }
 
-/// Waits until a socket has room or there is news; tells which sockets have.
-fn wait(shared: &Shared, full: &[Arc<dyn Backlog>]) -> io::Result<Vec<bool>> {
-    let streams: Vec<_> = full.iter().map(|outbox| outbox.stream()).collect();
-    let mut fds = vec![PollFd::new(&shared.waker, PollFlags::IN)];
-    fds.extend(streams.iter().flatten().map(|stream| PollFd::new(stream, PollFlags::OUT)));
-    let gone = streams.iter().any(Option::is_none);
-    poll(&mut fds, gone.then_some(Duration::ZERO))?;
-    let mut polled = fds.iter().skip(1).map(|fd| !fd.revents().is_empty());
-    // An outbox without a socket has nothing left to send; it is let go.
-    Ok(streams.iter().map(|stream| stream.is_none() || polled.next().unwrap_or(false)).collect())
-}
+#[cfg(test)]
+mod tests;

@@ -35,6 +35,7 @@ mod destroy;
 mod events;
 mod failure;
 mod flusher;
+mod guard;
 mod inbox;
 mod life;
 mod messages;
@@ -215,12 +216,17 @@ impl Primus {
         let bound = limits
             .connections
             .unwrap_or_else(|| http::default_connection_bound(options.stack_size));
-        // In this order: the threads of the first two end with their handles, so
-        // none is left over when the next cannot be made.
-        let (broadcaster, broadcasting) =
-            Broadcaster::start(registry.clone(), limits.broadcast_queue, OWN_STACK)?;
+        let metrics = Arc::new(Metrics::default());
+        // Each of these threads ends with its last handle, so none is left over
+        // when the next cannot be made.
+        let (broadcaster, broadcasting) = Broadcaster::start(
+            registry.clone(),
+            metrics.clone(),
+            limits.broadcast_queue,
+            OWN_STACK,
+        )?;
         let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
-        let (flusher, flushing) = Flusher::start(OWN_STACK)?;
+        let (flusher, flushing) = Flusher::start(metrics.clone(), OWN_STACK)?;
         let plugins = options.plugins.clone();
         let library = Arc::new(Library::new(&options, &connection::spec(&options)));
         let primus = Primus(Arc::new(Inner {
@@ -232,7 +238,7 @@ impl Primus {
             broadcaster,
             flusher,
             timer,
-            metrics: Arc::default(),
+            metrics,
             events: ServerEvents::default(),
             incoming: Transforms::default(),
             outgoing: Transforms::default(),
@@ -530,7 +536,7 @@ impl Primus {
         let metrics = &self.0.metrics;
         let mut snapshot = self.0.registry.count(|traffic| metrics.snapshot(traffic));
         snapshot.connections_refused += self.0.connections.refused();
-        snapshot.panics_caught += self.0.connections.panicked();
+        snapshot.panics_caught += self.0.connections.panicked() + self.0.timer.panicked();
         snapshot
     }
 

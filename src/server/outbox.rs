@@ -12,9 +12,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::close::CloseReason;
+use crate::deadline::after;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::Written;
+use crate::net::Stream;
 use crate::options::SlowConsumer;
 use crate::server::flusher::Flusher;
 use crate::server::lock;
@@ -136,6 +138,11 @@ impl Outbox {
         self.lock().sink.shutdown(Shutdown::Both);
     }
 
+    /// The socket by which the client is reached at present.
+    pub fn stream(&self) -> Option<Arc<Stream>> {
+        self.lock().sink.stream()
+    }
+
     /// Lets go of the socket at the end of the connection.
     pub fn release(&self) {
         let mut state = self.lock();
@@ -152,7 +159,7 @@ impl Outbox {
     /// connection is lost.
     pub fn wait_empty(&self, timeout: Duration) -> bool {
         self.uncork();
-        let deadline = Instant::now() + timeout;
+        let deadline = after(Instant::now(), timeout);
         let mut state = self.lock();
         while !state.backlog.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -498,11 +505,12 @@ impl Outbox {
             self.note_slow(state);
         }
         // A client that polls is served when it polls.
-        if !state.flushing && !state.sink.is_poll() {
+        if !state.flushing
+            && let Sink::Socket(stream) = &state.sink
+            && let Some(me) = self.me.upgrade()
+        {
+            self.flusher.take(me, stream.clone());
             state.flushing = true;
-            if let Some(me) = self.me.upgrade() {
-                self.flusher.take(me);
-            }
         }
     }
 

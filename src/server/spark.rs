@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::close::{CloseReason, Ended};
+use crate::deadline::after;
 use crate::error::{Error, Result, panic_text};
 use crate::extensions::Extensions;
 use crate::frame::Frame;
@@ -443,7 +444,8 @@ impl Spark {
     /// Notes that a message came, if the heartbeat wants to know.
     pub(super) fn note_inbound(&self) {
         if self.0.keep_inbound.load(Ordering::Relaxed) {
-            let since = self.0.server.timer.now() - self.0.server.started;
+            let now = self.0.server.timer.now();
+            let since = now.saturating_duration_since(self.0.server.started);
             self.0.last_inbound.store(since.as_millis() as u64, Ordering::Relaxed);
         }
     }
@@ -509,7 +511,7 @@ impl Inner {
 
     /// Cuts the connection when it is not over in time.
     pub fn arm_close_timeout(&self) {
-        let at = self.server.timer.now() + self.server.options.limits.close_timeout;
+        let at = after(self.server.timer.now(), self.server.options.limits.close_timeout);
         let outbox = Arc::downgrade(&self.outbox);
         let cut = move || outbox.upgrade().iter().for_each(|outbox| outbox.cut());
         lock(&self.heart)

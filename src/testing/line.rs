@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags};
 
 use super::link::{DOWN, Inner, UP};
+use crate::deadline::after;
 use crate::net::{Stream, Waker, poll};
 use crate::timer::{Clock, Driven};
 
@@ -269,7 +270,7 @@ impl Pump {
             }
             return Passed::None;
         };
-        if later(*at, rules.delay) > now {
+        if after(*at, rules.delay) > now {
             return Passed::None;
         }
         let most = rules.piece.unwrap_or(usize::MAX).min(bytes.len());
@@ -311,7 +312,7 @@ impl Pump {
     /// When the delay of what waits first is over.
     fn due(&self, way: usize, now: Instant) -> Option<Instant> {
         let (at, _) = self.flows[way].queue.front()?;
-        Some(later(*at, self.link.rules(way).delay)).filter(|due| *due > now)
+        Some(after(*at, self.link.rules(way).delay)).filter(|due| *due > now)
     }
 
     /// Waits for bytes, room, a command or the time of what is delayed.
@@ -343,9 +344,4 @@ impl Pump {
         self.line.waker.clear();
         Ok(())
     }
-}
-
-/// A delay of ages that no clock can count is none.
-fn later(at: Instant, delay: Duration) -> Instant {
-    at.checked_add(delay).unwrap_or(at)
 }

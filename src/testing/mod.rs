@@ -46,6 +46,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use crate::client::{Client, ClientBuilder};
+use crate::deadline::after;
 use crate::error::{Error, Result};
 use crate::ready_state::ReadyState;
 use crate::server::{Primus, Spark};
@@ -125,7 +126,7 @@ impl Pair {
     /// this spark is over; false when they do not find out within 20 s of real
     /// time.
     pub fn wait_ended(&self, spark: &Spark) -> bool {
-        let until = Instant::now() + PATIENCE;
+        let until = after(Instant::now(), PATIENCE);
         let alive = || self.primus.spark(spark.id()).is_some();
         let open = || self.client.ready_state() == ReadyState::Open;
         while alive() || (open() && self.asked().is_none_or(|id| id == spark.id())) {
@@ -193,7 +194,7 @@ impl Pair {
         if !self.can_ask() {
             return None;
         }
-        let until = Instant::now() + PATIENCE;
+        let until = after(Instant::now(), PATIENCE);
         let (tell, told) = bounded(1);
         self.client.request_id(move |id| drop(tell.send(id.to_owned()))).ok()?;
         loop {
@@ -217,7 +218,7 @@ pub fn advance(pairs: &[&Pair], span: Duration) -> Result<()> {
     let Some(first) = pairs.first() else { return Ok(()) };
     let clock = first.clock()?;
     let settle = || pairs.iter().for_each(|pair| pair.settle());
-    let target = clock.now() + span;
+    let target = clock.time_after(span);
     settle();
     loop {
         let next = clock.next_deadline().filter(|&next| next <= target);

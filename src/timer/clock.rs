@@ -136,7 +136,7 @@ impl ManualClock {
         // after the lock.
         let mut held = Vec::new();
         let _turn = lock(&self.inner.turn);
-        let target = self.after(span);
+        let target = self.time_after(span);
         loop {
             self.hold(&mut held);
             held.iter().for_each(|timer| timer.settle());
@@ -171,7 +171,7 @@ impl ManualClock {
     }
 
     /// The time so much later, or the end of all time.
-    fn after(&self, span: Duration) -> Instant {
+    pub(crate) fn time_after(&self, span: Duration) -> Instant {
         let passed = *lock(&self.inner.passed);
         self.inner.base + passed.saturating_add(span).min(END)
     }

@@ -85,6 +85,8 @@ struct Shared {
     settled: Condvar,
     /// How often the thread woke from its sleep.
     wakes: AtomicU64,
+    /// How many tasks have panicked.
+    panicked: AtomicU64,
 }
 
 struct State {
@@ -112,6 +114,7 @@ impl Timer {
             wake: Condvar::new(),
             settled: Condvar::new(),
             wakes: AtomicU64::new(0),
+            panicked: AtomicU64::new(0),
         });
         let of_thread = shared.clone();
         let thread = thread::Builder::new()
@@ -184,6 +187,11 @@ impl Timer {
     /// not wait; the thread ends after the task.
     pub fn stop(&self) {
         self.owner.stop();
+    }
+
+    /// How many tasks have panicked.
+    pub fn panicked(&self) -> u64 {
+        self.owner.shared.panicked.load(Ordering::Relaxed)
     }
 
     /// How often the thread woke from its sleep.
@@ -330,6 +338,7 @@ impl Shared {
             Ok(None) => drop(self.lock().wheel.cancel(key)),
             Err(panic) => {
                 drop(self.lock().wheel.cancel(key));
+                self.panicked.fetch_add(1, Ordering::Relaxed);
                 log::error!("a timer task panicked: {}", panic_text(&*panic));
             }
         }

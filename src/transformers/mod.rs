@@ -156,7 +156,7 @@ pub(crate) trait Host: Send + Sync {
     fn timer(&self) -> &Timer;
 
     /// Has the rest of an answer sent as its socket takes it.
-    fn send_later(&self, rest: Arc<dyn Backlog>);
+    fn send_later(&self, rest: Arc<dyn Backlog>, stream: Arc<Stream>);
 
     /// Opens a session that has no lasting socket: makes its spark, whose life
     /// runs on a thread of its own.
@@ -165,12 +165,9 @@ pub(crate) trait Host: Send + Sync {
 
 /// Bytes that a full socket did not take.
 pub(crate) trait Backlog: Send + Sync {
-    /// The socket; `None` when there is nothing left to send.
-    fn stream(&self) -> Option<Arc<Stream>>;
-
-    /// Sends on, without blocking; called when the socket has room. True while
-    /// there is more.
-    fn flush_backlog(&self) -> bool;
+    /// Sends on, without blocking; called when this socket has room, or is
+    /// broken. True while there is more that waits for it.
+    fn flush_backlog(&self, stream: &Arc<Stream>) -> bool;
 }
 
 /// A connection that has been accepted, about to become a spark.

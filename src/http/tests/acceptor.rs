@@ -289,3 +289,39 @@ fn churn_leaves_nothing_behind() {
     assert_eq!(connections.wait(later(), false), 0);
     assert_eq!(connections.opened() + connections.refused(), 500);
 }
+
+/// Panics before each connection.
+struct Panicky(TcpListener, AtomicUsize);
+
+impl AsFd for Panicky {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Incoming for Panicky {
+    fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        let (tcp, from) = self.0.accept()?;
+        if self.1.fetch_add(1, SeqCst).is_multiple_of(2) {
+            panic!("on the thread of a listener");
+        }
+        Ok((Stream::Tcp(tcp), Some(from)))
+    }
+}
+
+#[test]
+fn a_panic_does_not_end_the_loop_and_is_counted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Connections::new(100, STACK);
+    let incoming = Panicky(listener, AtomicUsize::new(0));
+    let acceptor = Acceptor::start_on(incoming, Arc::clone(&connections), http).unwrap();
+    for panics in 1..4 {
+        // The one whose accept panicked is gone.
+        assert!(rest(&mut TcpStream::connect(address).unwrap()).is_empty());
+        assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
+        assert_eq!(connections.panicked(), panics);
+    }
+    acceptor.stop();
+}

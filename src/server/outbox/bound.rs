@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Batch, Outbox, Phase, Segment, State};
+use crate::deadline::after;
 use crate::error::{Error, Result};
 use crate::options::SlowConsumer;
 use crate::timer::Task;
@@ -19,7 +20,7 @@ impl Outbox {
         let now = self.timer.now();
         state.over_since = Some(now);
         if !std::mem::replace(&mut state.judged, true) {
-            self.timer.schedule(now + grace, self.me.clone());
+            self.timer.schedule(after(now, grace), self.me.clone());
         }
     }
 
@@ -106,8 +107,8 @@ impl Task for Outbox {
     fn fire(self: Arc<Self>, now: Instant) -> Option<Instant> {
         let SlowConsumer::Close { grace } = self.policy else { return None };
         let mut state = self.lock();
-        match state.over_since {
-            Some(since) if since + grace > now => return Some(since + grace),
+        match state.over_since.map(|since| after(since, grace)) {
+            Some(over) if over > now => return Some(over),
             Some(_) => self.cut_slow(&mut state),
             None => {}
         }

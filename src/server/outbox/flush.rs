@@ -111,13 +111,9 @@ impl Outbox {
 }
 
 impl Backlog for Outbox {
-    fn stream(&self) -> Option<Arc<Stream>> {
-        self.lock().sink.stream()
-    }
-
     /// One system call per turn, so that writers and the other slow peers are
     /// not kept waiting by one that has just woken up.
-    fn flush_backlog(&self) -> bool {
+    fn flush_backlog(&self, _: &Arc<Stream>) -> bool {
         let mut state = self.lock();
         if !state.backlog.is_empty() {
             self.send_backlog(&mut state);

@@ -5,7 +5,6 @@ use std::thread;
 use super::queue::PIECE;
 use super::*;
 use crate::close::Ended;
-use crate::net::Stream;
 use crate::timer::Clock;
 
 mod bounds;
@@ -31,7 +30,7 @@ impl Wire for Plain {
 }
 
 fn outbox(sink: Sink, bound: usize, policy: SlowConsumer) -> Arc<Outbox> {
-    let (flusher, _) = Flusher::start(64 << 10).unwrap();
+    let (flusher, _) = Flusher::start(Arc::default(), 64 << 10).unwrap();
     let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
     let parts = Parts { bound, policy, metrics: Arc::default(), flusher, timer };
     Outbox::new(sink, &Plain, parts, Box::new(|| ()))

@@ -76,7 +76,8 @@ impl Pair {
                 let mut buf = vec![0; most];
                 let read = far.read_now(&mut buf).unwrap_or_default().unwrap_or_default();
                 self.got.extend_from_slice(&buf[..read]);
-                self.outbox.flush_backlog();
+                let Sink::Socket(near) = self.outbox.lock().sink.clone() else { return false };
+                self.outbox.flush_backlog(&near);
                 read > 0
             }
             Peer::Poll(poller) => {

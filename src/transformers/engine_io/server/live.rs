@@ -123,7 +123,7 @@ struct Todo {
     send: Vec<PacketRef<'static>>,
     switch: bool,
     over: Option<Option<CloseReason>>,
-    unsent: bool,
+    unsent: Option<Arc<Stream>>,
     close_probe: Option<Arc<Stream>>,
 }
 
@@ -306,10 +306,10 @@ impl Live {
             // Wakes the thread that reads it, which says goodbye.
             stream.shutdown(Shutdown::Read);
         }
-        if std::mem::take(&mut todo.unsent)
+        if let Some(stream) = todo.unsent.take()
             && let Some(me) = self.me.upgrade()
         {
-            self.host.send_later(me);
+            self.host.send_later(me, stream);
         }
         let spark = self.spark.get();
         for packet in std::mem::take(&mut todo.send) {

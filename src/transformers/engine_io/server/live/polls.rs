@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Live, State, Todo};
 use crate::close::CloseReason;
+use crate::deadline::after;
 use crate::http::Held;
 use crate::net::Stream;
 use crate::transformers::engine_io::Carrier;
@@ -130,8 +131,8 @@ impl Live {
         match unsent.send() {
             Ok(true) => {}
             Ok(false) => {
+                todo.unsent = Some(unsent.stream().clone());
                 state.unsent = Some((poll, unsent));
-                todo.unsent = true;
             }
             Err(_) => self.poll_broken(state, todo),
         }
@@ -166,9 +167,8 @@ impl Live {
     /// client that does not read it.
     pub(super) fn limit_unsent(&self, state: &State) {
         let timer = self.host.timer();
-        if state.unsent.is_some()
-            && let Some(at) = timer.now().checked_add(self.host.limits().close_timeout)
-        {
+        if state.unsent.is_some() {
+            let at = after(timer.now(), self.host.limits().close_timeout);
             let me = self.me.clone();
             let cut = move || me.upgrade().iter().for_each(|live| live.lock().cut_polls());
             timer.schedule_fn(at, Box::new(cut));
@@ -183,7 +183,7 @@ impl Polled for Live {
             // The spark hears of it behind the messages that came before, which
             // no failure is to overtake; but a listener that does nothing but
             // write must be told some day.
-            let late = self.host.timer().now() > since + self.options.timing.ping_timeout;
+            let late = self.host.timer().now() > after(since, self.options.timing.ping_timeout);
             return if late { Err(io::ErrorKind::NotConnected.into()) } else { Ok(true) };
         }
         let mut packets = Vec::new();
@@ -258,15 +258,11 @@ fn own(text: &str) -> Option<PacketRef<'_>> {
 }
 
 impl Backlog for Live {
-    fn stream(&self) -> Option<Arc<Stream>> {
-        self.lock().unsent.as_ref().map(|(_, unsent)| unsent.stream().clone())
-    }
-
-    fn flush_backlog(&self) -> bool {
+    fn flush_backlog(&self, stream: &Arc<Stream>) -> bool {
         let mut state = self.lock();
         let sent = match &mut state.unsent {
-            Some((_, unsent)) => unsent.send(),
-            None => return false,
+            Some((_, unsent)) if Arc::ptr_eq(unsent.stream(), stream) => unsent.send(),
+            _ => return false,
         };
         if matches!(sent, Ok(false)) {
             return true;

@@ -29,7 +29,7 @@ impl Host for Nobody {
     fn timer(&self) -> &Timer {
         &self.timer
     }
-    fn send_later(&self, _: Arc<dyn Backlog>) {}
+    fn send_later(&self, _: Arc<dyn Backlog>, _: Arc<Stream>) {}
     fn open(self: Arc<Self>, _: Box<Opening>) -> Result<(), Refused> {
         Err(Refused::Closed)
     }
