@@ -1,11 +1,15 @@
 //! JavaScript clients in a process of their own (`driver/index.js`).
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use primus::{Builder, Primus};
 use serde_json::{Value, json};
 
+use crate::libraries;
 use crate::node::{self, Process};
 use crate::server::Example;
 
@@ -21,6 +25,8 @@ pub struct Kind {
     pub transport: &'static str,
 }
 
+/// The project of this crate's own browser client.
+const OWN: &str = "client-own";
 /// Primus 8 with ws.
 pub const V8: Kind = Kind::websockets("client-v8");
 /// Primus 6 with ws 5.
@@ -108,6 +114,10 @@ macro_rules! for_each_client {
             $(#[$attribute])*
             fn run($kind: $crate::driver::Kind) $body
 
+            $crate::driver::for_each_client! { @ own "client-own" "websockets" "" }
+            $crate::driver::for_each_client! { @ own_polling "client-own" "engine.io" "polling" }
+            $crate::driver::for_each_client! { @ own_engine "client-own" "engine.io" "websocket" }
+            $crate::driver::for_each_client! { @ own_upgrade "client-own" "engine.io" "upgrade" }
             $crate::driver::for_each_client! { @ v8 "client-v8" "websockets" "" }
             $crate::driver::for_each_client! { @ v8_faye "client-v8" "faye" "" }
             $crate::driver::for_each_client! { @ v8_polling "client-v8" "engine.io" "polling" }
@@ -186,7 +196,13 @@ impl Driver {
     /// Starts one.
     pub fn start(kind: Kind) -> Driver {
         let script = node::project(kind.project).with_file_name("driver");
-        let process = Process::start("node", &[script.as_os_str(), kind.project.as_ref()]);
+        let mut command = Command::new("node");
+        command.arg(script).arg(kind.project);
+        if kind.project == OWN {
+            static LIBRARIES: OnceLock<PathBuf> = OnceLock::new();
+            command.env("PRIMUS_LIBRARY", LIBRARIES.get_or_init(libraries::save_all));
+        }
+        let process = Process::spawn(&mut command);
         let mut driver = Driver {
             process,
             kind,

@@ -11,6 +11,8 @@ mod engine;
 mod example;
 mod heartbeats;
 mod http;
+#[path = "../common/libraries.rs"]
+mod libraries;
 mod messages;
 #[path = "../common/node.rs"]
 mod node;

@@ -5,6 +5,8 @@
 //! the `*.test.js` beside this file; each is run by `node --test`.
 
 mod http;
+#[path = "../common/libraries.rs"]
+mod libraries;
 #[path = "../common/node.rs"]
 mod node;
 mod saved;

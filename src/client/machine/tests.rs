@@ -1,3 +1,5 @@
+mod javascript;
+
 use super::super::recovery::Reconnect;
 use super::*;
 use crate::protocol::{ClientMode, classify};

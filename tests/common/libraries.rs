@@ -1,0 +1,43 @@
+//! The browser client, saved for every transformer and parser.
+//!
+//! A test binary takes it in with `#[path = "../common/libraries.rs"] mod libraries;`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+
+use primus::{Builder, Destroy, Parser, Primus};
+
+const TRANSFORMERS: [&str; 2] = ["websockets", "engine.io"];
+
+fn parsers() -> Vec<Parser> {
+    vec![
+        Parser::JSON,
+        Parser::EJSON,
+        Parser::BINARY,
+        #[cfg(feature = "msgpack")]
+        Parser::MSGPACK,
+    ]
+}
+
+/// A new folder with the client of every transformer and parser,
+/// `<transformer>-<parser>/primus.js`.
+pub fn save_all() -> PathBuf {
+    let name = format!("library-{}", process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    for transformer in TRANSFORMERS {
+        for parser in parsers() {
+            let name = format!("{transformer}-{}", parser.name());
+            save(Primus::builder().transformer(transformer).parser(parser), &folder.join(name));
+        }
+    }
+    folder
+}
+
+/// Saves the client of a server with these options.
+pub fn save(builder: Builder, folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let primus = builder.build().unwrap();
+    primus.save(folder.join("primus.js")).unwrap();
+    primus.destroy(Destroy::default());
+}
