@@ -35,6 +35,8 @@ Usage: echo [options]
   --pathname PATH             path of the server (/primus)
   --authorization USER:PASS   ask for basic authentication
   --ping-interval MS          heartbeat, 0 for off (30000)
+  --send-buffer BYTES         cap of the kernel's buffer for what is sent (the
+                              kernel's own choice)
   --max-length BYTES          longest message accepted (10485760)
   --compression               permessage-deflate (not available yet)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
@@ -122,6 +124,7 @@ fn option(
         "ping-interval" => {
             builder.ping_interval(Duration::from_millis(number(name, &value, "milliseconds")?))
         }
+        "send-buffer" => builder.send_buffer(number(name, &value, "bytes")?),
         "max-length" => builder.max_length(number(name, &value, "bytes")?),
         "transport" => {
             let pair = value.split_once('=');

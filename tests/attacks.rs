@@ -1002,3 +1002,74 @@ fn a_server_that_listens_goes_on_without_handles() {
     assert_eq!(peer.expect_text(), "\"b\"");
     primus.destroy(Destroy::default());
 }
+
+#[test]
+#[ignore = "started by another test, with few descriptors"]
+fn a_server_with_drain_listeners() {
+    let limits = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    assert!(limits.current <= Some(200), "not to be run by hand");
+    let server = Server::start(Primus::builder().send_buffer(4 << 10));
+    let listens = std::env::var_os("DRAIN").is_some();
+    server.primus.on_connection(move |spark| {
+        if listens {
+            spark.on_drain(|spark| spark.write("drained").map(drop));
+        }
+        spark.on_data(|spark, _| spark.write(&"x".repeat(1 << 20)).map(drop));
+    });
+    println!("\nport {}", server.addr.port());
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+}
+
+/// Waits for the message of the `drain` listener, and answers pings.
+fn expect_drained(peer: &mut Peer) {
+    peer.text("1");
+    loop {
+        let frame = peer.expect_frame();
+        match frame.opcode() {
+            PING => peer.frame(FIN | PONG, &frame.payload),
+            _ if frame.payload == b"\"drained\"" => return,
+            _ => assert_eq!(frame.payload.len(), (1 << 20) + 2),
+        }
+    }
+}
+
+/// Each took a second descriptor, by which its thread was woken.
+#[test]
+fn as_many_connect_with_a_drain_listener_as_without() {
+    let _turn = shared();
+    let fit = ["", "DRAIN=1"].map(|env| {
+        let mut child = Command::new("sh")
+            .args(["-c", "ulimit -n 200; exec env $2 \"$0\" --ignored --exact --nocapture \"$1\""])
+            .arg(std::env::current_exe().unwrap())
+            .args(["a_server_with_drain_listeners", env])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let port = lines.find_map(|line| line.strip_prefix("port ").map(str::to_owned)).unwrap();
+        let addr: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+        let mut peers = Vec::new();
+        for _ in 0..200 {
+            let mut peer = Peer::connect(addr);
+            peer.try_send(&upgrade("/primus", ""));
+            if !peer.read_head().contains(" 101 ") {
+                break;
+            }
+            peers.push(peer);
+        }
+        if !env.is_empty() {
+            // With a waker of its own, and without.
+            let last = peers.len() - 1;
+            for at in [0, last, 0, last] {
+                expect_drained(&mut peers[at]);
+            }
+        }
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(child.wait().unwrap().success());
+        peers.len()
+    });
+    assert_eq!(fit[0], fit[1]);
+    assert!(fit[0] > 100, "{fit:?}");
+}

@@ -1,5 +1,7 @@
 //! Mode `trickle`: a crowd of clients that read a little at a time, so that each
-//! always has something waiting. What does that do to a client that reads?
+//! always has something waiting. What does that do to a client that reads? The
+//! server's send buffer has to be small (`--send-buffer 16384` of the example
+//! `echo`), else the kernel takes what waits.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

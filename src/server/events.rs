@@ -176,7 +176,10 @@ impl Spark {
     }
     event! {
         drain: on_drain, once_drain (spark: &Spark) Spark::want_wake;
-        /// Nothing waits to be sent any more, after something did.
+        /// Nothing waits to be sent any more, after something did. Where
+        /// descriptors are scarce, or the listener was set by another thread, the
+        /// spark's thread may first have to be woken by what the client answers
+        /// to a ping.
     }
     event! {
         ready_state_change: on_ready_state_change, once_ready_state_change

@@ -244,7 +244,7 @@ fn wait(spark: &Spark) -> bool {
     }
     spark.0.waits.bump(1);
     spark.0.busy.store(false, Ordering::Release);
-    let waited = wait_for_input(waker);
+    let waited = wait_for_input(waker.as_ref().map(|lent| &***lent));
     spark.0.busy.store(true, Ordering::Release);
     match waited {
         Ok(true) => true,
@@ -434,6 +434,7 @@ fn finish(spark: &Spark) {
         _ => linger(spark, !closes),
     }
     spark.stop_timers();
+    inner.give_up_waker();
     spark.outbox().release();
     server.metrics.disconnected(server.options.transformer);
     server.registry.forget(spark, || server.metrics.ended.absorb(&inner.outbox.traffic));

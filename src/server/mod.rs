@@ -19,6 +19,7 @@
 //! | lock | guards | may take while held |
 //! |---|---|---|
 //! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel, its session's lock; the registry when the spark is registered |
+//! | `Spark`'s `waker` | what wakes its thread; a wake-up is written under it | – |
 //! | `Spark`'s `heart` | heartbeat and timer keys of one spark | timer |
 //! | `Inbox::state` | received messages that wait | – |
 //! | `Registry::table` | the sparks by id | `Metrics`' tables |
@@ -45,6 +46,7 @@ mod registry;
 mod session;
 mod spark;
 mod transforms;
+mod wakers;
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -80,6 +82,7 @@ use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
 use crate::server::registry::Registry;
 use crate::server::transforms::Transforms;
+use crate::server::wakers::Wakers;
 use crate::spec::Spec;
 use crate::timer::{Clock, Timer};
 use crate::transformers::Transformer;
@@ -152,6 +155,7 @@ pub(crate) struct Inner {
     registry: Arc<Registry>,
     broadcaster: Broadcaster,
     flusher: Flusher,
+    wakers: Wakers,
     timer: Timer,
     metrics: Arc<Metrics>,
     events: ServerEvents,
@@ -237,6 +241,7 @@ impl Primus {
             registry,
             broadcaster,
             flusher,
+            wakers: Wakers::beside(bound),
             timer,
             metrics,
             events: ServerEvents::default(),

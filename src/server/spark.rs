@@ -17,7 +17,6 @@ use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::Request;
 use crate::message::Written;
-use crate::net::Waker;
 use crate::parsers::Peer;
 use crate::protocol::{self, Heartbeat, Signals};
 use crate::ready_state::ReadyState;
@@ -29,6 +28,7 @@ use crate::server::life;
 use crate::server::messages::Messages;
 use crate::server::metrics::Counter;
 use crate::server::outbox::{Outbox, Parts};
+use crate::server::wakers::Lent;
 use crate::server::{Inner as Server, lock};
 use crate::timer::{Key, Task};
 use crate::transformers::{Opening, Source};
@@ -89,8 +89,10 @@ pub(super) struct Inner {
     pub busy: AtomicBool,
     /// How often it was.
     pub waits: Counter,
-    /// Wakes the spark's thread out of its wait; made when first wanted.
-    waker: OnceLock<Waker>,
+    /// Wakes the spark's thread out of its wait; lent when first wanted.
+    waker: Mutex<Option<Arc<Lent>>>,
+    /// There was none left: a ping has to make the client wake the thread.
+    by_ping: AtomicBool,
     pub wake_wanted: AtomicBool,
     /// The backlog became empty and the `drain` listeners do not know yet.
     pub drained: AtomicBool,
@@ -185,7 +187,8 @@ impl Spark {
                 keep_inbound: AtomicBool::new(false),
                 busy: AtomicBool::new(true),
                 waits: Counter::default(),
-                waker: OnceLock::new(),
+                waker: Mutex::default(),
+                by_ping: AtomicBool::new(false),
                 wake_wanted: AtomicBool::new(false),
                 drained: AtomicBool::new(false),
                 told: AtomicBool::new(false),
@@ -527,24 +530,33 @@ impl Inner {
 
     /// Wakes the spark's thread if it waits on the waker.
     pub fn wake(&self) {
-        if let Some(waker) = self.waker.get() {
+        if let Some(waker) = &*lock(&self.waker) {
             waker.wake();
         }
-        self.outbox.wake_session();
+        match self.by_ping.swap(false, Ordering::AcqRel) {
+            true => self.outbox.nudge(),
+            false => self.outbox.wake_session(),
+        }
     }
 
     /// The waker to wait on, if anything but the socket may wake the thread.
-    pub fn wanted_waker(&self) -> Option<&Waker> {
-        if !self.wake_wanted.load(Ordering::Acquire) && !self.inbox.has_kept() {
+    pub fn wanted_waker(&self) -> Option<Arc<Lent>> {
+        let wanted = self.wake_wanted.load(Ordering::Acquire) || self.inbox.has_kept();
+        // A session that is polled wakes its thread without a descriptor.
+        if !wanted || self.outbox.is_poll() {
             return None;
         }
-        // Out of descriptors, say: the next wait tries again.
-        if self.waker.get().is_none()
-            && let Ok(waker) = Waker::new()
-        {
-            let _ = self.waker.set(waker);
+        let mut waker = lock(&self.waker);
+        if waker.is_none() {
+            *waker = self.server.wakers.lend().map(Arc::new);
+            self.by_ping.store(waker.is_none(), Ordering::Release);
         }
-        self.waker.get()
+        waker.clone()
+    }
+
+    /// The thread will not be woken any more.
+    pub fn give_up_waker(&self) {
+        drop(lock(&self.waker).take());
     }
 
     fn last_inbound(&self) -> Option<Instant> {
