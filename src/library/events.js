@@ -43,6 +43,10 @@ const emitter = inherit(EventEmitter, Object, {
 
   listenerCount(event) {
     return this.listeners(event).length;
+  },
+
+  eventNames() {
+    return [...(this._events?.keys() || [])];
   }
 });
 

@@ -8,7 +8,7 @@ class Packer {
     this.length = 0;
   }
 
-  // Makes room; where it begins. `bytes` and `view` may be others after it.
+  // Makes room; where it begins.
   room(size) {
     const at = this.length;
     this.length += size;
@@ -22,8 +22,7 @@ class Packer {
   }
 
   byte(byte) {
-    const at = this.room(1);
-    this.bytes[at] = byte;
+    this.view.setUint8(this.room(1), byte);
   }
 
   // A tag and a number of this many bits.
@@ -37,8 +36,7 @@ class Packer {
 
   float(value) {
     this.byte(0xcb);
-    const at = this.room(8);
-    this.view.setFloat64(at, value);
+    this.view.setFloat64(this.room(8), value);
   }
 
   // An integer of at most 32 bits, as both have it.

@@ -8,8 +8,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::driver::{Driver, V8, for_each_client, need_node};
+use crate::examples::example;
 use crate::node::Process;
-use crate::server::{Example, Server, example};
+use crate::server::{Example, Server};
 
 for_each_client! {
     fn commands_are_obeyed(kind) {

@@ -9,6 +9,8 @@ mod each_parser;
 mod ends;
 mod engine;
 mod example;
+#[path = "../common/examples.rs"]
+mod examples;
 mod heartbeats;
 mod http;
 #[path = "../common/libraries.rs"]

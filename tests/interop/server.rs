@@ -1,15 +1,14 @@
 //! The servers under test: in this process, or the echo example in its own.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
-use std::{env, fs, io, thread};
+use std::{env, io, thread};
 
 use primus::{Builder, CloseReason, Destroy, ManualClock, Message, Primus, Spark};
 
+use crate::examples::example;
 use crate::node::{Process, TEST_TIMEOUT};
 
 /// A server in this process. It echoes every message, and is destroyed when
@@ -172,39 +171,4 @@ fn echo_command() -> Command {
         }
         Err(_) => Command::new(example("echo")),
     }
-}
-
-/// The program of an example. `cargo test` has built it, but `cargo test --test
-/// interop` has not.
-pub fn example(name: &str) -> PathBuf {
-    static FRESH: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FRESH.get_or_init(|| {
-        let this = env::current_exe().expect("the test's own path");
-        let profile = this.parent().and_then(Path::parent).expect("the profile's folder");
-        let folder = profile.join("examples");
-        let age = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
-        if EXAMPLES.iter().any(|name| age(&folder.join(name)) < age(&this)) {
-            build_examples(profile);
-        }
-        folder
-    });
-    folder.join(name)
-}
-
-/// The examples that are tested here.
-const EXAMPLES: [&str; 2] = ["echo", "client"];
-
-fn build_examples(profile: &Path) {
-    let release = profile.ends_with("release");
-    let target = profile.parent().expect("the target folder");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet"]).args(EXAMPLES.map(|name| format!("--example={name}")));
-    if !cfg!(feature = "msgpack") {
-        cargo.arg("--no-default-features");
-    }
-    cargo.arg("--target-dir").arg(target);
-    cargo.args(release.then_some("--release")).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = cargo.output().expect("cargo runs");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{cargo:?} failed:\n{told}");
 }

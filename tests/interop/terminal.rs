@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use primus::{Builder, Destroy, Primus};
 
-use crate::server::example;
+use crate::examples::example;
 
 /// A program with all of its streams piped.
 fn start(name: &str, arguments: &[&str]) -> Child {

@@ -4,6 +4,8 @@
 //! Needs Node.js and npm, see `tests/interop/README.md`. The tests themselves are
 //! the `*.test.js` beside this file; each is run by `node --test`.
 
+#[path = "../common/examples.rs"]
+mod examples;
 mod http;
 #[path = "../common/libraries.rs"]
 mod libraries;
@@ -13,11 +15,8 @@ mod saved;
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use serde_json::json;
 
@@ -30,13 +29,13 @@ fn run(file: &str, flags: &[&str]) {
     let modules = ["library", "node-server", "parsers"]
         .map(|project| node::project(project).join("node_modules"));
     let output = Command::new("node")
+        .args(flags)
         .args(["--test", "--test-reporter=tap"])
         .arg(folder.join(file))
         .env("PRIMUS_LIBRARY", saved::libraries())
         .env("PRIMUS_SERVERS", servers())
         .env("PRIMUS_VECTORS", folder.with_file_name("vectors"))
         .env("NODE_PATH", joined(&modules))
-        .env("NODE_OPTIONS", flags.join(" "))
         // Set by the harness of Node.js for its own children, if it runs this one.
         .env_remove("NODE_TEST_CONTEXT")
         .output()
@@ -71,37 +70,7 @@ fn joined(paths: &[PathBuf]) -> OsString {
 /// The servers that the tests start, by name.
 fn servers() -> String {
     let echo = node::project("node-server").join("echo.js");
-    json!({ "rust": [example("echo")], "node": ["node", echo] }).to_string()
-}
-
-/// The program of an example. `cargo test` has built it, but `cargo test --test
-/// library` has not.
-fn example(name: &str) -> PathBuf {
-    static FRESH: OnceLock<PathBuf> = OnceLock::new();
-    let path = FRESH.get_or_init(|| {
-        let this = env::current_exe().expect("the test's own path");
-        let profile = this.parent().and_then(Path::parent).expect("the profile's folder");
-        let path = profile.join("examples").join(name);
-        if age(&path) < age(&this) {
-            build(name, profile);
-        }
-        path
-    });
-    path.clone()
-}
-
-fn age(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|file| file.modified()).ok()
-}
-
-fn build(example: &str, profile: &Path) {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--example", example]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    cargo.arg("--target-dir").arg(profile.parent().expect("the target folder"));
-    cargo.args(profile.ends_with("release").then_some("--release"));
-    let output = cargo.output().expect("cargo runs");
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{cargo:?} failed:\n{told}");
+    json!({ "rust": [examples::example("echo")], "node": ["node", echo] }).to_string()
 }
 
 #[test]
@@ -117,35 +86,4 @@ fn servers_that_do_what_none_should_do_no_harm() {
 #[test]
 fn every_form_offers_the_whole_interface() {
     run("forms.test.js", &[]);
-}
-
-#[test]
-fn a_page_that_goes_and_comes_and_sleeps_has_its_connection() {
-    run("page.test.js", &[]);
-}
-
-#[test]
-fn every_parser_has_the_bytes_of_the_rust_one() {
-    run("parsers.test.js", &[]);
-}
-
-#[test]
-fn the_client_halves_of_plugins_work_in_it_as_they_are() {
-    run("plugins.test.js", &[]);
-}
-
-#[test]
-fn its_types_tell_right_uses_from_wrong_ones() {
-    run("types.test.js", &[]);
-}
-
-#[test]
-fn it_is_small() {
-    run("size.test.js", &[]);
-}
-
-/// The platform's own WebSocket: there by itself since Node.js 22.
-#[test]
-fn a_client_does_the_same_with_the_websocket_of_the_platform() {
-    run("client.test.js", &["--experimental-websocket"]);
 }

@@ -4,7 +4,8 @@
 //! cargo run --release --example echo -- --port 8080
 //! ```
 //!
-//! Some strings are commands, see [`command`].
+//! Some strings are commands, see [`command`]. In a browser `/` is a playground:
+//! pick a transformer and a parser, write, watch the frames.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -23,7 +24,10 @@ use signal_hook::iterator::Signals;
 
 use crate::raw::Raw;
 
-#[path = "shared/raw.rs"]
+#[path = "../shared/page.rs"]
+mod page;
+mod playground;
+#[path = "../shared/raw.rs"]
 mod raw;
 
 const HELP: &str = "\
@@ -89,6 +93,7 @@ fn run() -> Result<(), BoxError> {
     let address = primus.listen((host.as_str(), port)).map_err(|error| {
         format!("cannot listen on {host}:{port}: {error} (try another --host or --port, 0 for any)")
     })?;
+    playground::serve(&primus, address.ip());
     // It serves whether or not anybody wants to know where.
     let _ = writeln!(io::stdout(), "listening on http://{address}");
     signals.forever().next();
@@ -112,15 +117,16 @@ fn option(
             builder.parser(value.parse().map_err(|error| format!("--parser {value}: {error}"))?)
         }
         "pathname" => builder.pathname(value),
-        "authorization" => builder.authorization(move |exchange| {
-            if basic_credentials(exchange.request().header("authorization")).as_deref()
-                == Some(&value)
-            {
-                return Ok(());
-            }
-            Err(HttpError::from("Authentication required")
-                .with_authenticate("Basic realm=\"primus\""))
-        }),
+        "authorization" => {
+            let wanted = value.split_once(':').map(|(user, word)| (user.into(), word.into()));
+            let wanted: (String, String) =
+                wanted.ok_or_else(|| format!("--authorization {value}: expected USER:PASS"))?;
+            builder.authorization(move |exchange| match exchange.request().basic_auth() {
+                Some(given) if given == wanted => Ok(()),
+                _ => Err(HttpError::from("Authentication required")
+                    .with_authenticate("Basic realm=\"primus\"")),
+            })
+        }
         "ping-interval" => {
             builder.ping_interval(Duration::from_millis(number(name, &value, "milliseconds")?))
         }
@@ -145,28 +151,6 @@ fn text(name: &str, arguments: &mut lexopt::Parser) -> Result<String, BoxError> 
 fn number<T: FromStr<Err: Display>>(name: &str, value: &str, what: &str) -> Result<T, BoxError> {
     let expected = |error| format!("--{name} {value}: expected {what}, a whole number ({error})");
     Ok(value.parse().map_err(expected)?)
-}
-
-/// The `user:password` of a basic `Authorization` header.
-fn basic_credentials(header: Option<&str>) -> Option<String> {
-    let (scheme, encoded) = header?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let mut bits = 0u32;
-    let mut held = 0;
-    let mut bytes = Vec::new();
-    for letter in encoded.trim().trim_end_matches('=').bytes() {
-        const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        bits = bits << 6 | ALPHABET.iter().position(|digit| *digit == letter)? as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {

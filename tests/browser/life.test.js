@@ -1,0 +1,125 @@
+'use strict';
+// What a browser does to a page, and what becomes of the page's connections.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { after, before, test } = require('node:test');
+const { Chromium, within } = require('./chromium.js');
+const { client, example, pages, wire } = require('./servers.js');
+
+const TRANSFORMERS = ['websockets', 'engine.io'];
+// Both ways of engine.io: it stays with polling where it is told to.
+const WAYS = [
+    { name: 'websockets', transformer: 'websockets', options: {} },
+    { name: 'engine.io', transformer: 'engine.io', options: {} },
+    { name: 'engine.io by polling', transformer: 'engine.io', options: { transport: { transports: ['polling'] } } }
+];
+
+let browser;
+before(async () => {
+    // Hidden pages have their timers slowed down to one a minute after minutes;
+    // here after seconds.
+    browser = await Chromium.launch('--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/2');
+});
+after(() => browser.close());
+
+async function open(context, { transformer, options }, ...echoOptions) {
+    const echo = await example('echo', '--port', '0', '--transformer', transformer, ...echoOptions);
+    const between = await wire(echo.url);
+    const before = `addEventListener('pageshow', ({ persisted }) => {
+        tell(JSON.stringify(['pageshow', persisted, performance.now()]));
+    });
+    let beat = performance.now();
+    let slowest = 0;
+    setInterval(() => {
+        slowest = Math.max(slowest, performance.now() - beat);
+        beat = performance.now();
+    }, 100);`;
+    const site = await pages({
+        '/': client(between.url, { options, before }),
+        '/away': '<title>away</title>elsewhere'
+    });
+    const page = await browser.page();
+    context.after(async () => {
+        await page.close();
+        site.stop();
+        between.stop();
+        await echo.stop();
+    });
+    await page.goto(`${site.url}/`);
+    await page.told('open');
+    return { page, between, site };
+}
+
+async function echoes(page, text) {
+    await page.evaluate(text => { primus.write(text); }, text);
+    assert.deepEqual(await page.told('data'), ['data', text]);
+}
+
+for (const way of WAYS) {
+    test(`a page that is put away ends its connection, and is connected soon after it comes back: ${way.name}`, async context => {
+        const { page, between, site } = await open(context, way);
+        await echoes(page, 'before');
+        const told = way.name === 'engine.io by polling' ? 'request' : 'end';
+        const ended = within(once(between, told), 'the end');
+        await page.goto(`${site.url}/away`);
+        await ended;
+        await page.back();
+        const [, persisted, shown] = await page.told('pageshow');
+        assert.equal(persisted, true, 'the page was kept');
+        await page.told('open');
+        const passed = await page.evaluate(shown => performance.now() - shown, shown);
+        assert.ok(passed < 1000, `open after ${passed} ms`);
+        await echoes(page, 'after');
+        assert.deepEqual(page.problems, []);
+    });
+
+    test(`a page that is closed ends its connection at once: ${way.name}`, async context => {
+        const { page, between } = await open(context, way);
+        const told = way.name === 'engine.io by polling' ? 'request' : 'end';
+        const ended = within(once(between, told), 'the end', 5_000);
+        await page.goto('about:blank');
+        await ended;
+    });
+}
+
+test('pages that are hidden for minutes stay connected', async context => {
+    // The server pings every two seconds; timers fire once a second, and after a while once a minute.
+    const opened = await Promise.all(WAYS.map(way => open(
+        context, { ...way, options: { ...way.options, pingTimeout: 5000 } }, '--ping-interval', '2000'
+    )));
+    const front = await browser.page();
+    await front.show();
+    await Promise.all(opened.map(({ page }) => page.evaluate(() => new Promise(resolve => {
+        const look = () => document.hidden && resolve();
+        document.addEventListener('visibilitychange', look);
+        look();
+    }))));
+    await new Promise(resolve => setTimeout(resolve, 110_000));
+    for (const { page } of opened) {
+        const slowest = await page.evaluate('Math.max(slowest, performance.now() - beat)');
+        await page.show();
+        await echoes(page, 'awake');
+        assert.ok(slowest > 30_000, `timers were slowed down to one in ${slowest} ms only`);
+        const lost = page.all.filter(([event]) => /^(close|end|offline|reconnect)/.test(event));
+        assert.deepEqual(lost, []);
+    }
+    await front.close();
+});
+
+for (const transformer of TRANSFORMERS) {
+    test(`two tabs do not wait for each other: ${transformer}`, async context => {
+        const way = WAYS.filter(way => way.transformer === transformer).at(-1);
+        const { page, site } = await open(context, way);
+        const other = await browser.page();
+        context.after(() => other.close());
+        await other.goto(`${site.url}/`);
+        await other.told('open');
+        // A held poll of the one would keep the other's from being answered.
+        for (let round = 0; round < 3; round += 1) {
+            const start = Date.now();
+            await Promise.all([echoes(page, `one ${round}`), echoes(other, `two ${round}`)]);
+            assert.ok(Date.now() - start < 5_000);
+        }
+    });
+}

@@ -1,0 +1,58 @@
+//! The JavaScript client, and the pages of the examples, in a real browser. The
+//! scripts in this folder drive headless Chromium; each is one test here.
+//!
+//! They need `node` (20 or later) and `chromium`; `PRIMUS_SKIP_BROWSER=1` leaves
+//! them out.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+#[path = "../common/examples.rs"]
+mod examples;
+#[path = "../common/node.rs"]
+mod node;
+
+use node::Process;
+
+/// How long one script may take, even on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[track_caller]
+fn run(script: &str) {
+    if std::env::var_os("PRIMUS_SKIP_BROWSER").is_some_and(|value| value == "1") {
+        let _ = writeln!(std::io::stderr(), "{script}: skipped (PRIMUS_SKIP_BROWSER=1)");
+        return;
+    }
+    if node::is_skipped() {
+        return;
+    }
+    // Each starts a browser, which is as much as a small machine bears.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
+    let mut node = Process::spawn(
+        Command::new("node")
+            .args(["--test", "--test-reporter=spec", script])
+            .env("PRIMUS_EXAMPLES", examples::folder())
+            .current_dir(folder),
+    );
+    assert!(node.wait(PATIENCE), "{script} failed");
+}
+
+#[test]
+fn the_library_in_a_page() {
+    run("library.test.js");
+}
+
+#[test]
+fn what_browsers_do_to_connections() {
+    run("life.test.js");
+}
+
+#[test]
+fn the_pages_of_the_examples() {
+    run("pages.test.js");
+}

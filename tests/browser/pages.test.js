@@ -1,0 +1,153 @@
+'use strict';
+// The pages of the examples, used as people do. With PRIMUS_PICTURES naming a
+// folder their pictures are left there.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { after, before, test } = require('node:test');
+const { Chromium } = require('./chromium.js');
+const { example } = require('./servers.js');
+
+let browser;
+before(async () => { browser = await Chromium.launch(); });
+after(() => browser.close());
+
+const MARKUP = '<img src=x onerror="tell(1)"><b>bold</b>';
+
+async function picture(page, name) {
+    if (process.env.PRIMUS_PICTURES) await page.screenshot(path.join(process.env.PRIMUS_PICTURES, `${name}.png`));
+}
+
+async function open(context, url, how) {
+    const page = await browser.page(how);
+    context.after(() => page.close());
+    await page.goto(url);
+    return page;
+}
+
+async function start(context, name, ...options) {
+    const server = await example(name, ...options);
+    context.after(() => server.stop());
+    return server;
+}
+
+/** Types into a field, by its label or placeholder's element, and presses a key. */
+async function type(page, id, text, key) {
+    await page.evaluate(id => {
+        document.getElementById(id).focus();
+        document.getElementById(id).select();
+    }, id);
+    await page.send('Input.insertText', { text });
+    if (key) {
+        const event = { key, code: key, windowsVirtualKeyCode: 13, text: '\r' };
+        await page.send('Input.dispatchKeyEvent', { type: 'keyDown', ...event });
+        await page.send('Input.dispatchKeyEvent', { type: 'keyUp', ...event });
+    }
+}
+
+async function join(context, url, name, how) {
+    const page = await open(context, url, how);
+    await type(page, 'name', name, 'Enter');
+    await page.until(() => !document.getElementById('room').hidden);
+    return page;
+}
+
+const texts = page => page.evaluate(() => [...document.querySelectorAll('#log .text')].map(one => one.textContent));
+const sees = (page, text) => page.until(text => [...document.querySelectorAll('#log li:not(.pending) .text')]
+    .some(one => one.textContent === text), text);
+const people = (page, names) => page.until(names => names === JSON.stringify(
+    [...document.querySelectorAll('#people .name')].map(one => one.textContent).sort()), JSON.stringify(names));
+
+test('two people chat; markup stays text; who closes the page is gone at once', async context => {
+    const { url } = await start(context, 'chat', '127.0.0.1:0');
+    const ada = await join(context, url, 'Ada');
+    const bob = await join(context, url, MARKUP.slice(0, 32), { phone: true, dark: true });
+    await people(ada, [MARKUP.slice(0, 32), 'Ada'].sort());
+    await type(ada, 'text', 'Good morning', 'Enter');
+    await sees(bob, 'Good morning');
+    await type(bob, 'text', MARKUP, 'Enter');
+    await sees(ada, MARKUP);
+    await type(ada, 'text', 'Shall we look at the readings of the new sensors? They came in last night.', 'Enter');
+    await sees(bob, 'Shall we look at the readings of the new sensors? They came in last night.');
+    assert.equal(await ada.evaluate(() => document.querySelectorAll('#log img, #log b, #people b').length), 0);
+    await picture(ada, 'chat-wide');
+    await picture(bob, 'chat-phone-dark');
+    await bob.evaluate(() => { location.href = 'about:blank'; }).catch(() => {});
+    await people(ada, ['Ada']);
+    assert.deepEqual([ada.problems, bob.problems, bob.all], [[], [], []]);
+});
+
+test('a chat that loses its server goes on where it was', async context => {
+    const server = await example('chat', '127.0.0.1:0');
+    const ada = await join(context, server.url, 'Ada');
+    await type(ada, 'text', 'before', 'Enter');
+    await sees(ada, 'before');
+    await server.kill();
+    await ada.until(() => document.getElementById('state').dataset.state === 'waiting');
+    await type(ada, 'text', 'meanwhile', 'Enter');
+    await picture(ada, 'chat-waiting');
+    await start(context, 'chat', `127.0.0.1:${server.port}`);
+    await sees(ada, 'meanwhile');
+    assert.deepEqual((await texts(ada)).sort(), ['before', 'meanwhile']);
+    assert.deepEqual(ada.problems, []);
+});
+
+test('a chat is used by the keyboard alone, and says no in words', async context => {
+    const { url } = await start(context, 'chat', '127.0.0.1:0');
+    const page = await open(context, url);
+    await picture(page, 'chat-join');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'name');
+    await type(page, 'name', 'Eve');
+    await type(page, 'topic', '   ', 'Enter');
+    await page.until(() => document.getElementById('join-error').textContent.includes('1 to 32'));
+    await type(page, 'topic', 'plans', 'Enter');
+    await page.until(() => document.getElementById('title').textContent === '#plans');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
+    const unnamed = await page.evaluate(() => [...document.querySelectorAll('button, input, textarea, ol, aside')]
+        .filter(one => !one.hidden && one.offsetParent)
+        .filter(one => !(one.textContent.trim() || one.labels?.length || one.getAttribute('aria-label'))).length);
+    assert.equal(unnamed, 0);
+});
+
+test('a dashboard shows readings as they come', async context => {
+    const { url } = await start(context, 'dashboard', '127.0.0.1:0');
+    const wide = await open(context, url);
+    const phone = await open(context, url, { phone: true, dark: true });
+    for (const page of [wide, phone]) {
+        await page.show();
+        await page.until(() => document.querySelectorAll('.plot .line[d*=L]').length >= 3);
+        await page.until(() => document.getElementById('foot').textContent.startsWith('2 pages'));
+        assert.equal(await page.evaluate(() => document.getElementById('state').dataset.state), 'open');
+        assert.deepEqual(page.problems, []);
+        await picture(page, page === wide ? 'dashboard-wide' : 'dashboard-phone-dark');
+    }
+});
+
+test('the playground speaks every pair of transformer and parser', async context => {
+    const { url } = await start(context, 'echo', '--port', '0');
+    const page = await open(context, url);
+    for (const transformer of ['websockets', 'engine.io']) {
+        for (const parser of ['json', 'ejson', 'binary', 'msgpack']) {
+            await page.evaluate((transformer, parser) => {
+                document.getElementById('transformer').value = transformer;
+                document.getElementById('parser').value = parser;
+                document.getElementById('open').click();
+            }, transformer, parser);
+            await page.until(() => document.getElementById('state').textContent === 'open');
+            await page.until(() => document.getElementById('id').textContent.length > 1);
+            await page.evaluate(() => document.getElementById('send').click());
+            await page.until(() => document.getElementById('received').textContent !== '0'
+                && document.getElementById('latency').textContent.endsWith('ms'));
+        }
+    }
+    await page.evaluate(() => document.getElementById('cut').click());
+    await page.until(() => document.getElementById('reconnects').textContent === '1');
+    await page.evaluate(() => document.getElementById('offline').click());
+    await page.until(() => document.getElementById('state').textContent !== 'open');
+    await page.evaluate(() => document.getElementById('offline').click());
+    await page.until(() => document.getElementById('state').textContent === 'open');
+    await picture(page, 'playground-wide');
+    const phone = await open(context, url, { phone: true, dark: true });
+    await picture(phone, 'playground-phone-dark');
+    assert.deepEqual([page.problems, phone.problems], [[], []]);
+});

@@ -1,0 +1,99 @@
+'use strict';
+// What the pages under test are served by: the crate's examples, and a small
+// server of pages.
+
+const { spawn } = require('node:child_process');
+const http = require('node:http');
+const net = require('node:net');
+const { EventEmitter, once } = require('node:events');
+const readline = require('node:readline');
+const path = require('node:path');
+const { within } = require('./chromium.js');
+
+/** Starts an example of the crate; `url` says where it listens. */
+async function example(name, ...options) {
+    const child = spawn(path.join(process.env.PRIMUS_EXAMPLES, name), options, {
+        stdio: ['ignore', 'pipe', 'inherit']
+    });
+    const lines = readline.createInterface({ input: child.stdout });
+    const [line] = await within(once(lines, 'line'), `the first line of ${name}`);
+    const url = line.match(/http:\/\/\S+/)?.[0];
+    if (!url) throw new Error(`${name} said: ${line}`);
+    const end = async signal => {
+        if (child.exitCode !== null || child.signalCode !== null) return;
+        const gone = once(child, 'exit');
+        child.kill(signal);
+        await within(gone, `the end of ${name}`);
+    };
+    return { url, port: new URL(url).port, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+}
+
+/** Serves pages: an object of paths and HTML, or functions that answer. */
+async function pages(content, headers = {}) {
+    const server = http.createServer((request, response) => {
+        const found = content[new URL(request.url, 'http://pages').pathname];
+        if (typeof found === 'function') return found(request, response);
+        const type = request.url.includes('.js') ? 'text/javascript' : 'text/html; charset=utf-8';
+        response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': type, ...headers });
+        response.end(found);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return {
+        url: `http://127.0.0.1:${server.address().port}`,
+        stop() {
+            server.closeAllConnections();
+            server.close();
+        }
+    };
+}
+
+/** A way to a server that tells what goes over it: `request` with the first line
+ * of each, `end` when a connection of the browser's has ended. */
+async function wire(url) {
+    const wire = new EventEmitter();
+    const sockets = new Set();
+    const server = net.createServer(near => {
+        const far = net.connect(new URL(url).port, '127.0.0.1');
+        for (const socket of [near, far]) {
+            sockets.add(socket);
+            socket.on('error', () => {});
+            socket.on('close', () => { sockets.delete(socket); near.destroy(); far.destroy(); });
+        }
+        near.on('data', bytes => {
+            const line = /^(?:GET|POST|OPTIONS) \S+/.exec(bytes.toString('latin1'));
+            if (line) wire.emit('request', line[0]);
+            far.write(bytes);
+        });
+        far.on('data', bytes => near.write(bytes));
+        near.on('end', () => far.end());
+        near.on('close', () => wire.emit('end'));
+        far.on('end', () => near.end());
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return Object.assign(wire, {
+        url: `http://127.0.0.1:${server.address().port}`,
+        stop() {
+            server.close();
+            for (const socket of sockets) socket.destroy();
+        }
+    });
+}
+
+/** A page with a client that tells its events. */
+function client(url, { options = {}, head = '', before = '' } = {}) {
+    return `<!doctype html><html><head><title>client</title>
+<script src="${url}/primus/primus.js"></script>${head}</head><body><script>
+    const events = ['open', 'close', 'end', 'reconnect', 'reconnected', 'reconnect scheduled',
+        'offline', 'online', 'error', 'timeout', 'reconnect timeout'];
+    ${before}
+    const primus = new Primus(${JSON.stringify(url)}, ${JSON.stringify(options)});
+    for (const name of events) {
+        primus.on(name, given => tell(JSON.stringify([name, given instanceof Error ? given.message : null])));
+    }
+    primus.on('data', data => tell(JSON.stringify(['data', data])));
+</script></body></html>`;
+}
+
+module.exports = { client, example, pages, wire };
