@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::echo;
-use crate::options::Options;
+use crate::options::{Options, Transport};
 use crate::pool::{Pool, Quiet};
 use crate::process::{self, Machine};
 use crate::report::Report;
@@ -26,6 +26,10 @@ use crate::target::Target;
 
 /// Time for the server and the counters to settle.
 const SETTLE: Duration = Duration::from_millis(700);
+
+/// The same where connections are kept between requests: a server may take its
+/// time before it gives up what it keeps for those that are busy.
+const SETTLE_HTTP: Duration = Duration::from_secs(2);
 
 /// So many refusals in a row end the attempt.
 const REFUSALS: usize = 50;
@@ -48,7 +52,9 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     for _ in 0..options.messages.unwrap_or(0) {
         echo::greet(&mut pool)?;
     }
-    pool.run(&mut Quiet, Instant::now() + SETTLE, |_| false)?;
+    let polls = options.transport == Transport::Polling;
+    let settle = if polls { SETTLE_HTTP } else { SETTLE };
+    pool.run(&mut Quiet, Instant::now() + settle, |_| false)?;
     let after = Memory::now(target);
     let threads = target.pid().and_then(process::threads);
     let closed = pool.closed();

@@ -273,4 +273,18 @@ pub const ROWS: &[Row] = &[
         fresh: true,
         third: Third::Nothing,
     },
+    Row {
+        name: "poll-echoed",
+        what: "RSS per polling session after one echo, poll held, at 1,000",
+        wanted: "<= 24 RSS; aim 18",
+        mode: idle::run,
+        set: |options| {
+            options.transport = Transport::Polling;
+            options.connections = Some(1000);
+            options.messages = Some(1);
+        },
+        metrics: IDLE,
+        fresh: true,
+        third: Third::Nothing,
+    },
 ];

@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tiny_http::HTTPVersion;
 
-use super::connections::{Accepted, Connections};
+use super::connections::{Accepted, Connections, Served};
 use super::response::refusal;
 use super::wait::timespec;
 use crate::error::panic_text;
@@ -96,19 +96,19 @@ impl Acceptor {
     /// own thread. The listener may come in blocking or non-blocking mode and
     /// with any number of connections that may wait; it is made non-blocking,
     /// which a clone of it shares, and the number raised.
-    pub(crate) fn start(
+    pub(crate) fn start<S: Served>(
         listener: Listener,
         connections: Arc<Connections>,
-        serve: impl Fn(Accepted) + Send + Sync + 'static,
+        serve: impl Fn(Accepted) -> S + Send + Sync + 'static,
     ) -> io::Result<Self> {
         listener.prepare()?;
         Self::start_on(listener, connections, serve)
     }
 
-    pub(super) fn start_on(
+    pub(super) fn start_on<S: Served>(
         incoming: impl Incoming,
         connections: Arc<Connections>,
-        serve: impl Fn(Accepted) + Send + Sync + 'static,
+        serve: impl Fn(Accepted) -> S + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(Stop { told: AtomicBool::new(false), waker: Waker::new()? });
         let accepting = Accepting {
@@ -171,7 +171,7 @@ enum Trouble {
     Other,
 }
 
-impl<I: Incoming, F: Fn(Accepted) + Send + Sync + 'static> Accepting<I, F> {
+impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accepting<I, F> {
     fn run(mut self) {
         while !self.stop.told.load(SeqCst) {
             // Whatever it is that panics, those who come later are not to suffer.

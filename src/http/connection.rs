@@ -11,7 +11,7 @@ use tiny_http::{HTTPVersion, Method, ResponseBox};
 use super::body::{BodyDecoder, Step};
 use super::connections::Accepted;
 use super::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
-use super::held::Held;
+use super::held::{Held, Holder};
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
@@ -40,6 +40,11 @@ const ON_ITS_WAY: Duration = Duration::from_secs(1);
 /// heartbeats of any protocol, so that a held request costs no wake-ups.
 const WATCH: Duration = Duration::from_secs(60);
 
+/// For so long a thread waits for the client of a connection, before it leaves
+/// that to be watched. Where it was waited for so long the last time, it is left
+/// at once: the client is not a busy one.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often a held request is looked after whose client sends ahead.
 const AHEAD: Duration = Duration::from_millis(50);
 
@@ -53,6 +58,9 @@ pub(crate) enum Next {
     Request(Request),
     /// Something that was answered with this status; the connection is closed.
     Refused(u16),
+    /// Nothing has come for a while. The thread may go on with something else,
+    /// and ask again when there is something to be read, but not later than this.
+    Idle(Instant),
     /// The end: the peer is done, was idle for too long or broke off.
     Closed,
 }
@@ -71,6 +79,40 @@ pub(crate) struct Connection {
     exchange: Exchange,
     /// No further request is read.
     closing: bool,
+    /// Who is to answer the present request, or has.
+    holder: Option<Box<dyn Holder>>,
+    /// What it waits for: since when, and until when.
+    idle: Option<Idle>,
+    /// How long a thread waits with it.
+    patience: Duration,
+}
+
+#[derive(Clone, Copy)]
+struct Idle {
+    since: Instant,
+    until: Instant,
+    /// It was left to be watched.
+    left: bool,
+}
+
+/// How a wait for the client ended.
+enum Waited {
+    /// There is something to be read.
+    Readable,
+    /// The time is over.
+    Late,
+    /// The thread is to do something else until then.
+    Leave(Instant),
+    Broken,
+}
+
+/// What became of a request that others answer.
+enum Watched {
+    /// It was answered, and the client asks for more.
+    Answered,
+    /// The client is gone, or silent for too long.
+    Gone,
+    Leave(Instant),
 }
 
 /// What is to be remembered of the present request until it is answered.
@@ -95,7 +137,18 @@ impl Connection {
             expects: false,
         };
         let buf = Vec::with_capacity(READ);
-        Connection { accepted, limits, buf, used: 0, requests: 0, exchange, closing: false }
+        Connection {
+            accepted,
+            limits,
+            buf,
+            used: 0,
+            requests: 0,
+            exchange,
+            closing: false,
+            holder: None,
+            idle: None,
+            patience: PATIENCE,
+        }
     }
 
     /// The socket.
@@ -113,6 +166,14 @@ impl Connection {
     ///
     /// The rest of a body that nobody read is read away first, if it is short.
     pub(crate) fn next_request(&mut self) -> Next {
+        match self.watch() {
+            Watched::Answered => {}
+            Watched::Leave(until) => return Next::Idle(until),
+            Watched::Gone => {
+                self.close();
+                return Next::Closed;
+            }
+        }
         if self.closing || self.drain().is_err() {
             self.linger();
             return Next::Closed;
@@ -120,10 +181,7 @@ impl Connection {
         let first = self.requests == 0;
         let mut scan = Scan::default();
         let mut timed = first;
-        let mut deadline = match first {
-            true => after(self.accepted.at, self.limits.head_timeout),
-            false => after(Instant::now(), self.limits.keep_alive.saturating_add(ON_ITS_WAY)),
-        };
+        let mut deadline = after(self.accepted.at, self.limits.head_timeout);
         loop {
             match parse_request(&mut scan, self.unread(), &self.limits) {
                 Parsed::Complete { head, consumed } => {
@@ -138,18 +196,18 @@ impl Connection {
                 timed = true;
                 deadline = after(Instant::now(), self.limits.head_timeout);
             }
-            match self.fill(deadline) {
+            if !timed {
+                match self.wait(self.limits.keep_alive.saturating_add(ON_ITS_WAY)) {
+                    Waited::Readable => {}
+                    Waited::Leave(until) => return Next::Idle(until),
+                    Waited::Late | Waited::Broken => break,
+                }
+            }
+            match self.fill(deadline, !timed) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && !idle => {
                     return self.refuse(Bad { status: 408, text: "request head too slow" });
-                }
-                // It came at the very last moment.
-                Err(error)
-                    if error.kind() == io::ErrorKind::TimedOut && !timed && self.is_asked() =>
-                {
-                    timed = true;
-                    deadline = after(Instant::now(), self.limits.head_timeout);
                 }
                 Err(_) => break,
             }
@@ -160,6 +218,7 @@ impl Connection {
 
     fn began(&mut self, head: RequestHead) -> Next {
         self.requests += 1;
+        self.idle = None;
         let request = Request::new(head, self.accepted.remote);
         let expect = request.header("expect").filter(|_| request.version() >= (1, 1));
         self.exchange = Exchange {
@@ -248,7 +307,7 @@ impl Connection {
     }
 
     /// Leaves the answer of the present request to others, who may be other
-    /// threads. [`watch`](Self::watch) until they have given it.
+    /// threads. The connection is to be told [who](Self::set_holder).
     pub(crate) fn hold(&mut self, extra: &HeaderSet) -> Held {
         let keeps = self.exchange.keep_alive && self.can_drain();
         self.closing = !keeps;
@@ -257,35 +316,89 @@ impl Connection {
         Held::new(Arc::clone(self.stream()), http10, extra, keep_alive)
     }
 
-    /// Sleeps until the answer was given and the client asks for more (true),
-    /// or the client is gone. `waits` tells whether the answer is still to be
-    /// given; as long as it is, nothing but the client wakes the thread.
-    pub(crate) fn watch(&mut self, waits: impl Fn() -> bool) -> bool {
-        loop {
-            let ahead = !self.unread().is_empty();
-            if ahead && !waits() {
-                return true;
-            }
-            // A client that sends ahead is not read on, and looked after by
-            // the clock.
-            let (flags, time) = match ahead {
-                true => (PollFlags::RDHUP, AHEAD),
-                false => (PollFlags::IN | PollFlags::RDHUP, WATCH),
-            };
-            match wait(self.stream(), flags, after(Instant::now(), time)) {
-                Ok(()) if ahead => return !waits(),
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                    if ahead || waits() {
-                        continue;
-                    }
-                    return false;
+    /// Who is to answer the present request.
+    pub(crate) fn set_holder(&mut self, holder: Box<dyn Holder>) {
+        self.holder = Some(holder);
+    }
+
+    /// Waits until the answer that others give was given and the client asks for
+    /// more, or the client is gone. As long as the answer is still to be given,
+    /// nothing but the client ends the wait.
+    fn watch(&mut self) -> Watched {
+        while let Some(holder) = &self.holder {
+            if !self.unread().is_empty() {
+                if !holder.holds() {
+                    self.holder = None;
+                    self.idle = None;
+                } else if !self.waits_ahead() {
+                    return Watched::Gone;
                 }
-                Err(_) => return false,
+                continue;
             }
-            if !self.fill(after(Instant::now(), WATCH)).is_ok_and(|read| read > 0) {
-                return false;
+            match self.wait(WATCH) {
+                Waited::Readable => {
+                    if !self.fill(Instant::now(), true).is_ok_and(|read| read > 0) {
+                        return Watched::Gone;
+                    }
+                }
+                Waited::Late if self.holder.as_ref().is_some_and(|holder| holder.holds()) => {}
+                Waited::Leave(until) => return Watched::Leave(until),
+                Waited::Late | Waited::Broken => return Watched::Gone,
             }
+        }
+        Watched::Answered
+    }
+
+    /// A client that sends ahead is not read on, and looked after by the clock;
+    /// false when it is gone.
+    fn waits_ahead(&self) -> bool {
+        match wait(self.stream(), PollFlags::RDHUP, after(Instant::now(), AHEAD)) {
+            Err(error) => error.kind() == io::ErrorKind::TimedOut,
+            // It may have been answered before it left.
+            Ok(()) => !self.holder.as_ref().is_some_and(|holder| holder.holds()),
+        }
+    }
+
+    /// Waits for the client, all in all for so long, but for the most part not
+    /// on this thread.
+    fn wait(&mut self, time: Duration) -> Waited {
+        let now = Instant::now();
+        let idle = Idle { since: now, until: after(now, time), left: false };
+        let idle = *self.idle.get_or_insert(idle);
+        let leave = after(idle.since, self.patience).min(idle.until);
+        let flags = PollFlags::IN | PollFlags::RDHUP;
+        let mut waited = Err(io::ErrorKind::TimedOut.into());
+        if !idle.left {
+            waited = wait(self.stream(), flags, leave);
+        }
+        let now = Instant::now();
+        if (idle.left || now >= idle.until) && is_ready(self.stream(), flags) {
+            // Be it at the very last moment.
+            waited = Ok(());
+        }
+        match waited {
+            Ok(()) => {
+                let long = now.saturating_duration_since(idle.since) >= PATIENCE;
+                self.patience = if long { Duration::ZERO } else { PATIENCE };
+                Waited::Readable
+            }
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => Waited::Broken,
+            Err(_) if now >= idle.until => {
+                self.idle = None;
+                Waited::Late
+            }
+            Err(_) => {
+                self.idle = Some(Idle { left: true, ..idle });
+                self.shrink();
+                Waited::Leave(idle.until)
+            }
+        }
+    }
+
+    /// Keeps no room for what may come, if nothing is there.
+    fn shrink(&mut self) {
+        if self.unread().is_empty() {
+            (self.buf, self.used) = (Vec::new(), 0);
         }
     }
 
@@ -339,11 +452,6 @@ impl Connection {
         self.accepted.stream.shutdown(Shutdown::Both);
     }
 
-    /// Whether there is something to read.
-    fn is_asked(&self) -> bool {
-        is_ready(self.stream(), PollFlags::IN)
-    }
-
     fn unread(&self) -> &[u8] {
         self.buf.get(self.used..).unwrap_or_default()
     }
@@ -369,7 +477,8 @@ impl Connection {
     }
 
     /// Reads from the socket to the end of the buffer.
-    fn fill(&mut self, deadline: Instant) -> io::Result<usize> {
+    /// With `at_once` something is there.
+    fn fill(&mut self, deadline: Instant, at_once: bool) -> io::Result<usize> {
         if self.used == self.buf.len() {
             self.buf.clear();
             self.buf.shrink_to(READ * 8);
@@ -382,8 +491,8 @@ impl Connection {
         let more = if self.exchange.body.announced() > READ as u64 { READ * 8 } else { READ };
         self.buf.resize(end + more, 0);
         let space = self.buf.get_mut(end..).unwrap_or_default();
-        let read =
-            read_until(&self.accepted.stream, space, deadline, self.requests == 0 && end == 0);
+        let at_once = at_once || self.requests == 0 && end == 0;
+        let read = read_until(&self.accepted.stream, space, deadline, at_once);
         self.buf.truncate(end + *read.as_ref().unwrap_or(&0));
         read
     }
@@ -437,7 +546,7 @@ impl Body<'_> {
             Sink::new(&connection.accepted.stream, &connection.limits)
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        match connection.fill(self.deadline) {
+        match connection.fill(self.deadline, false) {
             Ok(0) => Err(self.failed(BROKEN)),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {

@@ -9,6 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
+use super::lot::{Lot, Parked, Resume};
 use super::shares::{Shares, Use};
 use crate::error::panic_text;
 use crate::net::Stream;
@@ -50,6 +51,8 @@ const RESTING: usize = 64;
 /// a system call that may block and never while a connection is served.
 pub(crate) struct Connections {
     table: Mutex<Table>,
+    /// Those that wait for their clients without a thread.
+    lot: Arc<Lot>,
     /// A thread or connection is gone.
     gone: Condvar,
     bound: usize,
@@ -69,6 +72,8 @@ struct Table {
     closed: bool,
     /// Threads that wait for a connection, the latest last.
     resting: Vec<Arc<Slot>>,
+    /// Numbers the threads.
+    next_thread: u64,
     /// The threads, by number. A thread that nobody joins keeps its stack.
     threads: HashMap<u64, JoinHandle<()>>,
     /// Threads that were started and are not gone; their handles may not be in
@@ -101,7 +106,7 @@ enum Word {
 /// A connection or session to serve.
 struct Job {
     place: Place,
-    serve: Box<dyn FnOnce() + Send>,
+    serve: Resume,
 }
 
 impl Slot {
@@ -163,6 +168,11 @@ impl Place {
     pub(crate) fn id(&self) -> u64 {
         self.id
     }
+
+    /// The connections that it is among.
+    pub(super) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
 }
 
 impl Drop for Place {
@@ -177,6 +187,7 @@ impl Connections {
     pub(crate) fn new(bound: usize, stack_size: usize) -> Arc<Self> {
         Arc::new(Connections {
             table: Mutex::default(),
+            lot: Arc::default(),
             gone: Condvar::new(),
             bound,
             rules: OnceLock::new(),
@@ -188,11 +199,12 @@ impl Connections {
     }
 
     /// Serves a connection on a thread of its own: one that rests from an
-    /// earlier connection, or a new one.
-    pub(crate) fn spawn(
+    /// earlier connection, or a new one. While the connection is parked it has
+    /// none.
+    pub(crate) fn spawn<S: Served>(
         self: &Arc<Self>,
         accepted: Accepted,
-        serve: impl FnOnce(Accepted) + Send + 'static,
+        serve: impl FnOnce(Accepted) -> S + Send + 'static,
     ) -> Result<(), Refused> {
         let owner = self.owner_of(accepted.remote);
         let place = self.enter(Some(Arc::clone(&accepted.stream)), owner, Use::Connection)?;
@@ -201,12 +213,34 @@ impl Connections {
     }
 
     /// Has a place served on a thread of its own.
-    pub(crate) fn occupy(
+    pub(crate) fn occupy<S: Served>(
         self: &Arc<Self>,
         place: Place,
-        serve: impl FnOnce() + Send + 'static,
+        serve: impl FnOnce() -> S + Send + 'static,
     ) -> Result<(), Refused> {
-        let job = Job { place, serve: Box::new(serve) };
+        let serve = Box::new(move || serve().parked());
+        self.give(Job { place, serve }).map_err(|(error, _)| {
+            self.opened.fetch_sub(1, Relaxed);
+            self.refused.fetch_add(1, Relaxed);
+            Refused::Thread(error)
+        })
+    }
+
+    /// Has a connection that was parked go on; gives it back if there is no
+    /// thread for it.
+    pub(super) fn resume(
+        self: &Arc<Self>,
+        place: Place,
+        resume: Resume,
+    ) -> Result<(), (Place, Resume)> {
+        let given = self.give(Job { place, serve: resume });
+        given.map_err(|(error, job)| {
+            log::warn!("no thread for a connection that goes on: {error}");
+            (job.place, job.serve)
+        })
+    }
+
+    fn give(self: &Arc<Self>, job: Job) -> Result<(), (io::Error, Job)> {
         let resting = self.lock().resting.pop();
         match resting {
             Some(slot) => {
@@ -218,13 +252,20 @@ impl Connections {
     }
 
     /// Starts a thread with its first connection.
-    fn start(self: &Arc<Self>, job: Job) -> Result<(), Refused> {
-        let (id, connections) = (job.place.id, Arc::clone(self));
-        self.lock().running += 1;
+    fn start(self: &Arc<Self>, job: Job) -> Result<(), (io::Error, Job)> {
+        let slot = Arc::new(Slot::default());
+        *slot.word() = Some(Word::Serve(job));
+        let (connections, first) = (Arc::clone(self), Arc::clone(&slot));
+        let id = {
+            let mut table = self.lock();
+            table.running += 1;
+            table.next_thread += 1;
+            table.next_thread
+        };
         let thread = Builder::new()
             .name("primus-conn".into())
             .stack_size(self.stack_size)
-            .spawn(move || connections.work(id, job));
+            .spawn(move || connections.work(id, first));
         match thread {
             Ok(thread) => {
                 self.started(id, thread);
@@ -232,17 +273,20 @@ impl Connections {
             }
             Err(error) => {
                 self.lock().running -= 1;
-                self.opened.fetch_sub(1, Relaxed);
-                self.refused.fetch_add(1, Relaxed);
-                Err(Refused::Thread(error))
+                match slot.listen() {
+                    Some(Word::Serve(job)) => Err((error, job)),
+                    _ => Ok(()),
+                }
             }
         }
     }
 
     /// The life of a thread: one connection after the other.
-    fn work(&self, id: u64, first: Job) {
-        let slot = Arc::default();
-        let mut next = Some(first);
+    fn work(self: &Arc<Self>, id: u64, slot: Arc<Slot>) {
+        let mut next = match slot.listen() {
+            Some(Word::Serve(job)) => Some(job),
+            _ => None,
+        };
         while let Some(job) = next {
             self.serve(job);
             next = self.rest(&slot);
@@ -250,11 +294,22 @@ impl Connections {
         self.retire(id);
     }
 
+    /// Serves a connection to its end, or until it waits without a thread.
     fn serve(&self, job: Job) {
-        let Job { place, serve } = job;
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(serve)) {
-            self.count_panicked();
-            log::error!("the thread of a connection panicked: {}", panic_text(&*panic));
+        let Job { mut place, mut serve } = job;
+        loop {
+            match catch_unwind(AssertUnwindSafe(serve)) {
+                Ok(Some(parked)) => match self.lot.park(place, parked) {
+                    Some((back, parked)) => (place, serve) = (back, parked.wait()),
+                    None => return,
+                },
+                Ok(None) => break,
+                Err(panic) => {
+                    self.count_panicked();
+                    log::error!("the thread of a connection panicked: {}", panic_text(&*panic));
+                    break;
+                }
+            }
         }
         drop(place);
     }
@@ -381,8 +436,12 @@ impl Connections {
         };
         table.waiting -= usize::from(own);
         let ended = table.ended.take();
+        let over = table.closed && left == 0;
         drop(table);
         join(ended);
+        if over {
+            join(self.lot.close());
+        }
         left
     }
 
@@ -434,6 +493,31 @@ impl Connections {
     }
 }
 
+impl Drop for Connections {
+    fn drop(&mut self) {
+        // Perhaps on that very thread, so it is not waited for.
+        drop(self.lot.close());
+    }
+}
+
+/// What is left when a connection or session was served: nothing, or a
+/// connection that waits for its client without a thread.
+pub(crate) trait Served {
+    fn parked(self) -> Option<Parked>;
+}
+
+impl Served for () {
+    fn parked(self) -> Option<Parked> {
+        None
+    }
+}
+
+impl Served for Option<Parked> {
+    fn parked(self) -> Option<Parked> {
+        self
+    }
+}
+
 /// Waits for a thread that is about to be gone. Its panic was caught before.
 fn join(thread: Option<JoinHandle<()>>) {
     if let Some(thread) = thread {
@@ -461,7 +545,7 @@ mod tests {
         connections.close();
         thread::scope(|scope| {
             let rested = scope.spawn(|| connections.called(&slot));
-            let job = Job { place, serve: Box::new(|| ()) };
+            let job = Job { place, serve: Box::new(|| None) };
             slot.say(Word::Serve(job));
             assert!(matches!(rested.join().unwrap(), Some(Word::Serve(_))));
         });

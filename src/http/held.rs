@@ -10,6 +10,13 @@ use super::response::HeaderSet;
 use crate::net::Stream;
 use crate::value::Date;
 
+/// Whoever is to answer a request that is held. Dropped when the answer was
+/// given and the client goes on, or when the client is gone.
+pub(crate) trait Holder: Send {
+    /// Whether the answer is still to be given.
+    fn holds(&self) -> bool;
+}
+
 /// A request whose answer is still to be given. Whoever has this answers it.
 #[derive(Debug)]
 pub(crate) struct Held {

@@ -17,7 +17,9 @@
 //! # Threads
 //!
 //! The acceptor has one thread; each connection has one, on which everything
-//! here runs. [`Connections`] is the only thing shared between them.
+//! here runs, except while it waits for its client for long: then it is parked,
+//! and one thread watches all that are. [`Connections`], with its parking lot, is
+//! the only thing shared between them.
 
 mod acceptor;
 mod body;
@@ -27,6 +29,7 @@ mod connections;
 mod fields;
 mod head;
 mod held;
+mod lot;
 mod machine;
 mod query;
 mod request;
@@ -45,7 +48,8 @@ pub(crate) use connection::{Connection, Next, drain};
 pub(crate) use connections::{Accepted, Connections, Refused, Rules};
 pub(crate) use fields::Fields;
 pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, is_token_byte, parse_response};
-pub(crate) use held::{Held, Unsent};
+pub(crate) use held::{Held, Holder, Unsent};
+pub(crate) use lot::Parked;
 pub(crate) use query::{decode, pairs};
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};

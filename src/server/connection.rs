@@ -5,11 +5,12 @@ use std::cell::Cell;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use tiny_http::ResponseBox;
 
 use crate::error::panic_text;
-use crate::http::{self, Accepted, HeaderSet, Next, Owner, Refused, Request};
+use crate::http::{self, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request};
 use crate::library::{Form, Library};
 use crate::limits::Limits;
 use crate::middleware::{Defaults, Exchange, Middleware};
@@ -37,20 +38,31 @@ pub(super) fn enter(server: &Arc<Inner>) {
     SERVER.set(Arc::as_ptr(server) as usize);
 }
 
-/// Serves a connection to its end.
-pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) {
+/// Serves a connection to its end, or until it waits for its client for long.
+#[must_use]
+pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Option<Parked> {
     enter(server);
     accepted.stream.set_nodelay();
     if let Some(bytes) = server.options.send_buffer {
         accepted.stream.set_send_buffer(bytes);
     }
-    let connection = Box::new(http::Connection::new(accepted, server.limits.clone()));
+    go_on(server, Box::new(http::Connection::new(accepted, server.limits.clone())))
+}
+
+fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parked> {
     // Called from here, with nothing of HTTP left on the stack: whatever depth
     // is reached stays resident for as long as the thread lives.
-    let opening = catch_unwind(AssertUnwindSafe(|| converse(server, connection)));
-    match opening {
-        Ok(Some(opening)) => life::run(server, opening),
-        Ok(None) => {}
+    match catch_unwind(AssertUnwindSafe(|| converse(server, connection))) {
+        Ok(Conversed::Over) => {}
+        Ok(Conversed::Opened(opening)) => life::run(server, opening),
+        Ok(Conversed::Idle(connection, until)) => {
+            let (server, stream) = (server.clone(), connection.stream().clone());
+            let resume = Box::new(move || {
+                enter(&server);
+                go_on(&server, connection)
+            });
+            return Some(Parked { stream, until, resume });
+        }
         // The readers of bodies are the application's too.
         Err(panic) => {
             server.metrics.panics.add(1);
@@ -58,26 +70,40 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) {
             server.log(log::Level::Error, &text);
         }
     }
+    None
 }
 
-/// Answers requests until the connection ends or becomes a spark's.
+/// How a conversation ended.
+enum Conversed {
+    /// With the connection.
+    Over,
+    /// A spark takes the connection over.
+    Opened(Box<Opening>),
+    /// It may go on when the client says something, or at this time.
+    Idle(Box<http::Connection>, Instant),
+}
+
+/// Answers requests until the connection ends, becomes a spark's or waits for its
+/// client for long.
 #[inline(never)]
-fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Option<Box<Opening>> {
+fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Conversed {
     loop {
         match connection.next_request() {
             Next::Request(request) => match answer(server, request, connection) {
                 Answered::Kept(kept) => connection = kept,
                 Answered::Upgrade(passed) => {
                     let host: Arc<dyn Host> = server.clone();
-                    return server.transformer.upgrade(&host, passed);
+                    let opening = server.transformer.upgrade(&host, passed);
+                    return opening.map_or(Conversed::Over, Conversed::Opened);
                 }
-                Answered::Over => return None,
+                Answered::Over => return Conversed::Over,
             },
+            Next::Idle(until) => return Conversed::Idle(connection, until),
             Next::Refused(status) => {
                 server.metrics.refused(status);
-                return None;
+                return Conversed::Over;
             }
-            Next::Closed => return None,
+            Next::Closed => return Conversed::Over,
         }
     }
 }

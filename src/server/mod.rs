@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | acceptor, one per listener | `http` | accepts |
 //! | connection, one per connection | `connection`, then `life` | HTTP; after an upgrade the spark's listeners |
+//! | watcher, while there is something to watch | `http` | waits with connections whose clients have long been silent, held polls above all; they have no thread meanwhile |
 //! | session, one per session whose client polls | `session`, `life` | the spark's listeners |
 //! | broadcaster | `broadcaster` | writes a message to all sparks |
 //! | flusher | `flusher` | sends on what a full socket did not take |
@@ -27,6 +28,7 @@
 //! | `Metrics`' tables | counts by transformer, by status | – |
 //! | `Inner::roster` | acceptors, plugins, threads | – |
 //! | `http::Connections` | connection threads | – |
+//! | `http`'s parking lot | connections without a thread, and the epoll set that watches them | – |
 
 mod asked;
 mod audience;
@@ -312,7 +314,7 @@ impl Primus {
         self.serving()?;
         let server = self.0.clone();
         let acceptor = Acceptor::start(listener, self.0.connections.clone(), move |accepted| {
-            connection::serve(&server, accepted);
+            connection::serve(&server, accepted)
         })?;
         lock(&self.0.roster).acceptors.push(acceptor);
         if self.0.is_closing() {
@@ -335,9 +337,10 @@ impl Primus {
         stream.set_blocking()?;
         let server = self.0.clone();
         let accepted = Accepted::new(Arc::new(stream));
-        let spawned = self.0.connections.spawn(accepted, move |accepted| {
-            connection::serve(&server, accepted);
-        });
+        let spawned = self
+            .0
+            .connections
+            .spawn(accepted, move |accepted| connection::serve(&server, accepted));
         spawned.map_err(|refused| Error::Io(io::Error::other(refused.to_string())))
     }
 

@@ -10,6 +10,7 @@ mod crowd;
 mod ending;
 mod handshake;
 mod heartbeat;
+mod parked;
 mod polling;
 mod slow;
 mod soak;

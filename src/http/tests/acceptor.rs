@@ -22,10 +22,20 @@ fn later() -> Instant {
 }
 
 /// Serves HTTP with the path as the answer.
-fn http(accepted: Accepted) {
-    let mut connection = Connection::new(accepted, Arc::default());
-    while let Next::Request(request) = connection.next_request() {
-        path(&request, &mut connection);
+fn http(accepted: Accepted) -> Option<Parked> {
+    go_on(Box::new(Connection::new(accepted, Arc::default())))
+}
+
+fn go_on(mut connection: Box<Connection>) -> Option<Parked> {
+    loop {
+        match connection.next_request() {
+            Next::Request(request) => path(&request, &mut connection),
+            Next::Idle(until) => {
+                let stream = Arc::clone(connection.stream());
+                return Some(Parked { stream, until, resume: Box::new(|| go_on(connection)) });
+            }
+            Next::Refused(_) | Next::Closed => return None,
+        }
     }
 }
 

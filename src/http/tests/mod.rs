@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::event::PollFlags;
+
 use super::connection::{Connection, Next};
 use super::response::{HeaderSet, text};
+use super::wait::wait;
 use super::*;
 use crate::limits::Limits;
 use crate::net::Stream;
@@ -47,6 +50,7 @@ fn serve(mut connection: Connection, answer: Answer) -> JoinHandle<Vec<u16>> {
             match connection.next_request() {
                 Next::Request(request) => answer(&request, &mut connection),
                 Next::Refused(status) => refused.push(status),
+                Next::Idle(until) => drop(wait(connection.stream(), PollFlags::IN, until)),
                 Next::Closed => return refused,
             }
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::EngineIo;
 use super::sessions::Sessions;
-use super::source::{Inlet, Outlet};
+use super::source::Inlet;
 use super::{upgrade, wire};
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
@@ -134,10 +134,8 @@ impl Live {
         host: &Arc<dyn Host>,
         format: Format,
         jsonp: Option<String>,
-    ) -> io::Result<(Arc<Self>, Outlet)> {
-        let (inlet, outlet) = Inlet::new();
-        let live = Self::new(engine, host, format, jsonp, Carrier::Polling, inlet)?;
-        Ok((live, outlet))
+    ) -> io::Result<Arc<Self>> {
+        Self::new(engine, host, format, jsonp, Carrier::Polling)
     }
 
     /// Opens a session on a WebSocket.
@@ -146,9 +144,7 @@ impl Live {
         host: &Arc<dyn Host>,
         format: Format,
     ) -> io::Result<Arc<Self>> {
-        // Nothing comes this way: there will be no polls.
-        let (inlet, _) = Inlet::new();
-        Self::new(engine, host, format, None, Carrier::Websocket, inlet)
+        Self::new(engine, host, format, None, Carrier::Websocket)
     }
 
     fn new(
@@ -157,7 +153,6 @@ impl Live {
         format: Format,
         jsonp: Option<String>,
         carrier: Carrier,
-        inlet: Inlet,
     ) -> io::Result<Arc<Self>> {
         let sid = id::session_id()?;
         let options = engine.options.clone();
@@ -170,7 +165,7 @@ impl Live {
             options,
             sessions: engine.sessions.clone(),
             host: host.clone(),
-            inlet,
+            inlet: Inlet::new(),
             spark: OnceLock::new(),
             me: me.clone(),
             fresh: AtomicBool::new(carrier == Carrier::Polling),
@@ -376,8 +371,9 @@ impl Live {
             let todo = self.handle_locked(&mut state, Input::Packet(packet));
             drop(state);
             self.settle(todo);
-            self.inlet.wait(most);
+            self.inlet.show_beyond(most);
         }
+        self.inlet.show(most);
     }
 
     /// The POST gets its answer.

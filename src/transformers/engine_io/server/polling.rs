@@ -7,7 +7,7 @@ use tiny_http::Response;
 use super::live::Live;
 use super::source::Incoming;
 use super::{EngineIo, answer, wire};
-use crate::http::{self, Connection};
+use crate::http::{self, Connection, Holder};
 use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::payload::{Content, Decoder};
@@ -27,7 +27,7 @@ pub(super) fn open(
     if host.is_closing() {
         return passed.respond(&**host, http::text(503, "Service Unavailable"));
     }
-    let Ok((live, outlet)) = Live::open(engine, host, format, jsonp) else {
+    let Ok(live) = Live::open(engine, host, format, jsonp) else {
         return passed.respond(&**host, http::text(500, "Internal Server Error"));
     };
     if let Some(cookie) = &engine.options.cookie {
@@ -41,7 +41,7 @@ pub(super) fn open(
         sink: Sink::Poll(live.clone()),
         answer: Vec::new(),
         wire: wire::wire(format),
-        source: Box::new(Incoming::polls(live.clone(), outlet)),
+        source: Box::new(Incoming::polls(live.clone())),
         revision: Some(format.revision.number()),
         id: Some(live.sid().to_owned()),
         session: Some(live.clone()),
@@ -78,13 +78,28 @@ pub(super) fn get(
     let held = passed.connection.hold(&passed.headers);
     match live.get(held) {
         Ok(poll) => {
-            if passed.connection.watch(|| live.holds(poll)) {
-                return Some(passed.connection);
-            }
-            live.get_lost(poll);
-            None
+            passed.connection.set_holder(Box::new(Polled { live: live.clone(), poll }));
+            Some(passed.connection)
         }
         Err(refusal) => engine.refuse(host, passed, refusal),
+    }
+}
+
+/// A poll that is held, as its connection sees it.
+struct Polled {
+    live: Arc<Live>,
+    poll: u64,
+}
+
+impl Holder for Polled {
+    fn holds(&self) -> bool {
+        self.live.holds(self.poll)
+    }
+}
+
+impl Drop for Polled {
+    fn drop(&mut self) {
+        self.live.get_lost(self.poll);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a client sends, on its way to the thread of its spark: over a channel
+//! What a client sends, on its way to the thread of its spark: over a queue
 //! that the HTTP connections feed while the client polls, then from the
 //! WebSocket that takes the polls' place.
 //!
@@ -6,12 +6,9 @@
 //! anything that comes over the WebSocket, and a listener that does not return
 //! holds up nobody else.
 
+use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-
-use crossbeam_channel::{Receiver, Sender, TryRecvError, unbounded};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::live::{Live, Received};
 use crate::close::CloseReason;
@@ -23,12 +20,15 @@ use crate::transformers::{Inbound, Replies, Source};
 /// Bytes that a message counts besides its own: an empty one takes room too.
 const COST: usize = 128;
 
+/// Room for so many events may stay when none is left.
+const KEEP: usize = 4;
+
 /// What happens to a session while it polls, in order.
 enum Event {
     /// A message came.
     Frame(Frame),
     /// The client closed, or broke the protocol.
-    Closed(CloseReason),
+    Closed(Box<CloseReason>),
     /// Somebody wants the thread to look up.
     Wake,
     /// The client goes over to this WebSocket.
@@ -37,90 +37,158 @@ enum Event {
     End,
 }
 
-/// The way in for the HTTP connections.
+/// The way from the HTTP connections to the thread of the spark.
+///
+/// The messages of one POST become visible together: their answers are then kept
+/// together too, for one poll.
 pub(super) struct Inlet {
-    events: Sender<Event>,
-    /// A `Wake` is in the channel.
-    woken: AtomicBool,
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
+    queue: Mutex<Queue>,
+    /// There is something to take.
+    filled: Condvar,
+    /// Something was taken, or nothing will be any more.
+    taken: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
-    /// Bytes of messages in the channel, and [`COST`] for each.
+struct Queue {
+    events: VecDeque<Event>,
+    /// So many of them may be taken.
+    visible: usize,
+    /// Bytes of the messages among them, and [`COST`] for each.
     bytes: usize,
-    /// Nobody will take them any more.
+    /// A `Wake` is among them.
+    woken: bool,
+    /// Nothing will come any more, and nobody waits for room.
     over: bool,
+    /// The thread is gone, and takes nothing any more.
+    gone: bool,
+}
+
+impl Queue {
+    fn pop(&mut self) -> Option<Event> {
+        self.visible = self.visible.checked_sub(1)?;
+        let event = self.events.pop_front()?;
+        match &event {
+            Event::Frame(frame) => self.bytes -= frame.len() + COST,
+            // Sees what whoever wants it to look up did before.
+            Event::Wake => self.woken = false,
+            _ => {}
+        }
+        if self.events.is_empty() && self.events.capacity() > KEEP {
+            self.events = VecDeque::new();
+        }
+        Some(event)
+    }
 }
 
 impl Inlet {
-    /// Both ends of the way in.
-    pub fn new() -> (Self, Outlet) {
-        let (events, received) = unbounded();
-        let inlet = Inlet {
-            events,
-            woken: AtomicBool::new(false),
-            waiting: Mutex::default(),
-            changed: Condvar::new(),
-        };
-        (inlet, Outlet(received))
+    /// A way in on which nothing has come yet.
+    pub fn new() -> Self {
+        Inlet { queue: Mutex::default(), filled: Condvar::new(), taken: Condvar::new() }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message.
+    /// A message of the POST that is being handled, of which others may follow.
     pub fn message(&self, frame: Frame) {
-        self.waiting().bytes += frame.len() + COST;
-        self.send(Event::Frame(frame));
+        let mut queue = self.queue();
+        if !queue.gone {
+            queue.bytes += frame.len() + COST;
+            queue.events.push_back(Event::Frame(frame));
+        }
+    }
+
+    /// The messages so far may be taken. Waits until no more than so many bytes of
+    /// them are left: a client has one POST at a time, so holding back its answer
+    /// holds the client back.
+    pub fn show(&self, most: usize) {
+        let mut queue = self.queue();
+        self.show_all(&mut queue);
+        let behind = |queue: &mut Queue| queue.bytes > most && !queue.over;
+        drop(self.taken.wait_while(queue, behind));
+    }
+
+    /// [`show`](Self::show), if there is more than so much already.
+    pub fn show_beyond(&self, most: usize) {
+        if self.queue().bytes > most {
+            self.show(most);
+        }
     }
 
     /// The client's end of the session.
     pub fn closed(&self, reason: CloseReason) {
-        self.send(Event::Closed(reason));
+        self.put(self.queue(), Event::Closed(Box::new(reason)));
     }
 
     /// Makes the thread look up.
     pub fn wake(&self) {
-        if !self.woken.swap(true, Ordering::AcqRel) {
-            self.send(Event::Wake);
+        let mut queue = self.queue();
+        if !std::mem::replace(&mut queue.woken, true) {
+            self.put(queue, Event::Wake);
         }
     }
 
     /// The rest comes over a WebSocket.
     pub fn switch(&self, socket: Box<Connection>) {
-        self.send(Event::Switch(socket));
+        self.put(self.queue(), Event::Switch(socket));
     }
 
     /// Nothing will come any more.
     pub fn end(&self) {
-        self.waiting().over = true;
-        self.changed.notify_all();
-        self.send(Event::End);
+        let mut queue = self.queue();
+        queue.over = true;
+        self.taken.notify_all();
+        self.put(queue, Event::End);
     }
 
-    /// Waits until no more than so many bytes wait for the thread. A client has
-    /// one POST at a time, so holding back its answer holds the client back.
-    pub fn wait(&self, most: usize) {
-        let behind = |waiting: &mut Waiting| waiting.bytes > most && !waiting.over;
-        drop(self.changed.wait_while(self.waiting(), behind));
+    /// The thread is gone: forgets what it has not taken.
+    fn leave(&self) {
+        let mut queue = self.queue();
+        let left = std::mem::take(&mut queue.events);
+        (queue.visible, queue.bytes) = (0, 0);
+        (queue.over, queue.gone) = (true, true);
+        drop(queue);
+        self.taken.notify_all();
+        // Without the lock.
+        drop(left);
     }
 
-    fn took(&self, frame: &Frame) {
-        self.waiting().bytes -= frame.len() + COST;
-        self.changed.notify_all();
+    fn put(&self, mut queue: MutexGuard<'_, Queue>, event: Event) {
+        if !queue.gone {
+            queue.events.push_back(event);
+            self.show_all(&mut queue);
+        }
     }
 
-    fn send(&self, event: Event) {
-        // The thread has gone over to the socket, or is gone: nobody cares.
-        let _ = self.events.send(event);
+    fn show_all(&self, queue: &mut Queue) {
+        if queue.visible < queue.events.len() {
+            queue.visible = queue.events.len();
+            self.filled.notify_one();
+        }
+    }
+
+    /// The next event, without waiting.
+    fn take(&self) -> Option<Event> {
+        let mut queue = self.queue();
+        let bytes = queue.bytes;
+        let event = queue.pop();
+        if queue.bytes < bytes {
+            self.taken.notify_all();
+        }
+        event
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue().visible == 0
+    }
+
+    /// Waits until there is an event.
+    fn wait(&self) {
+        drop(self.filled.wait_while(self.queue(), |queue| queue.visible == 0));
     }
 }
-
-/// The other end of an [`Inlet`].
-pub(super) struct Outlet(Receiver<Event>);
 
 /// The incoming half of a session's spark.
 pub(super) struct Incoming {
@@ -129,19 +197,14 @@ pub(super) struct Incoming {
 }
 
 enum Way {
-    Polls {
-        events: Receiver<Event>,
-        /// Taken from the channel by a wait.
-        next: Option<Event>,
-        over: bool,
-    },
+    Polls { over: bool },
     Socket(Box<Connection>),
 }
 
 impl Incoming {
     /// That of a session which begins with polls.
-    pub fn polls(session: Arc<Live>, outlet: Outlet) -> Self {
-        Incoming { session, way: Way::Polls { events: outlet.0, next: None, over: false } }
+    pub fn polls(session: Arc<Live>) -> Self {
+        Incoming { session, way: Way::Polls { over: false } }
     }
 
     /// That of a session on a WebSocket.
@@ -154,18 +217,11 @@ impl Source for Incoming {
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {
         loop {
             let socket = match &mut self.way {
-                Way::Polls { over: true, .. } => return None,
-                Way::Polls { events, next, over } => match take(next, events)? {
-                    Event::Frame(frame) => {
-                        self.session.inlet().took(&frame);
-                        return Some(Inbound::Frame(frame));
-                    }
-                    Event::Closed(reason) => return Some(Inbound::Closed(reason)),
-                    Event::Wake => {
-                        // Sees what whoever wants it to look up did before.
-                        self.session.inlet().woken.swap(false, Ordering::AcqRel);
-                        continue;
-                    }
+                Way::Polls { over: true } => return None,
+                Way::Polls { over } => match self.session.inlet().take()? {
+                    Event::Frame(frame) => return Some(Inbound::Frame(frame)),
+                    Event::Closed(reason) => return Some(Inbound::Closed(*reason)),
+                    Event::Wake => continue,
                     Event::End => {
                         *over = true;
                         return None;
@@ -189,37 +245,27 @@ impl Source for Incoming {
 
     fn has_more(&mut self) -> bool {
         match &mut self.way {
-            Way::Polls { events, next, .. } => next.is_some() || !events.is_empty(),
+            Way::Polls { .. } => !self.session.inlet().is_empty(),
             Way::Socket(socket) => socket.has_more(),
         }
     }
 
     fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool> {
         match &mut self.way {
-            Way::Polls { over: true, .. } => Ok(false),
-            Way::Polls { events, next, .. } => {
-                if next.is_none() {
-                    // The session outlives its thread, and with it the sender.
-                    *next = events.recv().ok();
-                }
-                Ok(next.is_some())
+            Way::Polls { over: true } => Ok(false),
+            Way::Polls { .. } => {
+                self.session.inlet().wait();
+                Ok(true)
             }
             Way::Socket(socket) => socket.wait(waker),
         }
     }
 }
 
-fn take(next: &mut Option<Event>, events: &Receiver<Event>) -> Option<Event> {
-    next.take().or_else(|| match events.try_recv() {
-        Ok(event) => Some(event),
-        Err(TryRecvError::Empty) => None,
-        Err(TryRecvError::Disconnected) => Some(Event::End),
-    })
-}
-
 impl Drop for Incoming {
     /// The spark is done with the session.
     fn drop(&mut self) {
         self.session.over();
+        self.session.inlet().leave();
     }
 }

@@ -48,7 +48,7 @@ fn who_has_come_back_is_not_given_up() {
     let (owner, limits) =
         (Owner::of([192, 0, 2, 1].into()), Limits { fresh_sessions: 1, ..Limits::default() });
     for comes in [true, false] {
-        let ((first, _first), (second, _second)) = (open(), open());
+        let (first, second) = (open(), open());
         assert!(engine.sessions.count_fresh(&first, owner, &limits).is_none());
         let oldest = engine.sessions.count_fresh(&second, owner, &limits).unwrap();
         assert!(Arc::ptr_eq(&oldest, &first));
@@ -77,7 +77,7 @@ fn a_poll_finds_a_session_dead_whose_time_is_over() {
     let host: Arc<dyn Host> = Arc::new(Nobody { limits: Limits::default(), timer });
     let engine = EngineIo::new(Options::default());
     let format = Format { revision: Revision::V3, b64: false, double: false };
-    let (live, _outlet) = Live::open(&engine, &host, format, None).unwrap();
+    let live = Live::open(&engine, &host, format, None).unwrap();
     let poll = || {
         let (near, far) = UnixStream::pair().unwrap();
         let accepted = Accepted::new(Arc::new(Stream::from(near)));
