@@ -91,7 +91,10 @@ impl<F: ?Sized> Listeners<F> {
     fn push(&self, call: Arc<F>, once: bool) -> ListenerId {
         let id = ListenerId::next();
         let mut list = self.lock();
-        Arc::make_mut(list.get_or_insert_default()).push(Entry { id, once, call });
+        let entries = Arc::make_mut(list.get_or_insert_default());
+        // As a rule there is one, for each of thousands of connections.
+        entries.reserve_exact(1);
+        entries.push(Entry { id, once, call });
         id
     }
 

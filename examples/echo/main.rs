@@ -173,6 +173,7 @@ fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
 /// | `reconnect` | ends it and lets the client reconnect |
 /// | `id`, `query`, `headers`, `address` | writes that of the connection |
 /// | `broadcast:<n>:<bytes>` | n broadcasts of a string of so many bytes (64 MiB at most) |
+#[inline(never)] // its stack would be touched, and kept, by every connection
 fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
     match text {
         "close" => spark.end(),

@@ -122,8 +122,12 @@ macro_rules! shared {
                 if owned.len() < room::LONG {
                     return $shared(Kept::Close(owned.into()));
                 }
-                // Only its length counts as memory that it takes.
-                if owned.capacity() - owned.len() > owned.len() / 4 {
+                let (len, capacity) = (owned.len(), owned.capacity());
+                if let Some(more) = room::missing(len, len, capacity) {
+                    // Where it fails there is the ordinary way.
+                    let _ = owned.try_reserve_exact(more);
+                } else if capacity - len > len / 4 && !room::is_vast(capacity) {
+                    // Only its length counts as memory that it takes.
                     owned.shrink_to_fit();
                 }
                 $shared(Kept::Apart(Arc::new($apart(owned))))

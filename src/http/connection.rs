@@ -16,6 +16,7 @@ use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
 use super::wait::{after, is_ready, read_until, wait};
+use crate::frame::room;
 use crate::limits::Limits;
 use crate::net::Stream;
 
@@ -165,6 +166,7 @@ impl Connection {
     /// bad heads with 400, 414, 431 or 505, slow ones with 408.
     ///
     /// The rest of a body that nobody read is read away first, if it is short.
+    #[inline(never)]
     pub(crate) fn next_request(&mut self) -> Next {
         match self.watch() {
             Watched::Answered => {}
@@ -250,8 +252,8 @@ impl Connection {
     pub(crate) fn read_body(&mut self, limit: u64) -> Result<Vec<u8>, Bad> {
         let mut body = self.body(limit)?;
         let mut bytes = Vec::new();
-        match body.read_to_end(&mut bytes) {
-            Ok(_) => Ok(bytes),
+        match body.read_all(&mut bytes) {
+            Ok(()) => Ok(bytes),
             Err(_) => Err(body.fault().unwrap_or(BROKEN)),
         }
     }
@@ -441,6 +443,7 @@ impl Connection {
     }
 
     /// Ends the connection so that the peer gets what was sent last.
+    #[inline(never)]
     fn linger(&mut self) {
         self.accepted.stream.shutdown(Shutdown::Write);
         drain(&self.accepted.stream);
@@ -500,6 +503,7 @@ impl Connection {
 
 /// Reads on a connection of which our direction has ended, until its peer has
 /// ended the other or has had time enough.
+#[inline(never)] // its scratch would be on the stack of every connection
 pub(crate) fn drain(stream: &Stream) {
     let deadline = after(Instant::now(), LINGER);
     let mut left = LINGER_BYTES;
@@ -531,6 +535,21 @@ impl Body<'_> {
     /// What was wrong with the body, once reading has failed.
     pub(crate) fn fault(&self) -> Option<Bad> {
         self.fault
+    }
+
+    /// Reads it to its end.
+    fn read_all(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        while !self.connection.exchange.body.is_done() {
+            // As much at once as has come.
+            let come = self.connection.unread().len().max(READ);
+            room::reserve(bytes, come);
+            let at = bytes.len();
+            bytes.resize(at + come, 0);
+            let read = self.read(&mut bytes[at..]);
+            bytes.truncate(at + *read.as_ref().unwrap_or(&0));
+            read?;
+        }
+        Ok(())
     }
 
     fn failed(&mut self, bad: Bad) -> io::Error {

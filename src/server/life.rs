@@ -278,28 +278,44 @@ pub(super) fn lost(spark: &Spark, text: &str) -> bool {
 
 #[inline(never)]
 fn receive(spark: &Spark, frame: Frame) {
+    // What reading it takes of the stack is free again when the listeners run.
+    if let Some(message) = read(spark, frame) {
+        deliver(spark, message);
+    }
+}
+
+/// What a frame has for the application.
+#[inline(never)]
+fn read(spark: &Spark, frame: Frame) -> Option<Message> {
     let inner = &spark.0;
     if let Some(text) = inner.server.options.parser.control(&frame, spark)
         && let Some(control) = protocol::classify(&text)
         && handle_control(spark, control)
     {
-        return;
+        return None;
     }
     spark.note_inbound();
     let traffic = &inner.outbox.traffic;
     traffic.messages_in.bump(1);
     traffic.bytes_in.bump(frame.len());
     if !inner.is_open() {
-        return;
+        return None;
     }
-    match incoming(spark, frame) {
-        Ok(Some(message)) => deliver(spark, message),
-        Ok(None) => {}
+    incoming(spark, frame).unwrap_or_else(|error| {
+        unreadable(spark, error);
+        None
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn unreadable(spark: &Spark, error: Error) {
+    match error {
         // The application's own failure; a parser's is the client's.
-        Err(error @ Error::Transform(_)) => failure::report(spark, &error),
-        Err(error) => {
+        Error::Transform(_) => failure::report(spark, &error),
+        _ => {
             let text = format!("message of {} not delivered: {error}", spark.id());
-            inner.server.log(log::Level::Info, &text);
+            spark.0.server.log(log::Level::Info, &text);
             emit_error(spark, &error);
         }
     }
@@ -307,6 +323,7 @@ fn receive(spark: &Spark, frame: Frame) {
 
 /// Handles one of Primus's own messages; false when it is the application's
 /// after all.
+#[inline(never)]
 fn handle_control(spark: &Spark, control: Control<'_>) -> bool {
     match spark.heartbeat(control) {
         Received::Data => return false,
@@ -350,6 +367,13 @@ fn deliver(spark: &Spark, message: Message) {
             return run_data(spark, &listeners, &message);
         }
     }
+    keep(spark, message);
+}
+
+/// Puts a message into the inbox.
+#[inline(never)]
+fn keep(spark: &Spark, message: Message) {
+    let inner = &spark.0;
     let reads = messages::is_reading();
     let limit = inner.server.limits.inbox;
     if limit == 0 && !inner.inbox.is_read() {
@@ -375,9 +399,13 @@ fn run_data(spark: &Spark, listeners: &DataListeners, message: &Message) {
 /// when there were any.
 fn deliver_kept(spark: &Spark) -> bool {
     let inner = &spark.0;
-    if !inner.inbox.has_kept() || inner.inbox.is_read() || inner.events.data.is_empty() {
-        return false;
-    }
+    let kept = inner.inbox.has_kept() && !inner.inbox.is_read() && !inner.events.data.is_empty();
+    kept && deliver_oldest(spark)
+}
+
+#[inline(never)]
+fn deliver_oldest(spark: &Spark) -> bool {
+    let inner = &spark.0;
     let Some(message) = inner.inbox.pop() else { return false };
     guarded(spark, || run_data(spark, &inner.events.data.snapshot(), &message));
     true

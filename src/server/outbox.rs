@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::close::CloseReason;
 use crate::deadline::after;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, room};
 use crate::message::Written;
 use crate::net::Stream;
 use crate::options::SlowConsumer;
@@ -236,7 +236,8 @@ impl Outbox {
             }
             return self.send_cork(state, newest);
         }
-        let mut bytes = Vec::with_capacity(frame.len() + 16);
+        let mut bytes = Vec::new();
+        room::reserve(&mut bytes, frame.len() + 16);
         self.format(state).encode(frame, &mut bytes);
         self.admit(state, bytes.len())?;
         self.push_own(state, bytes, true);
@@ -391,7 +392,7 @@ impl Outbox {
         let total = cork.len() + frame.len();
         let sent = self.try_send(state, |sink| sink.offer_vectored(&pieces))?;
         if sent < total {
-            cork.extend_from_slice(frame.as_bytes());
+            room::append(&mut cork, frame.as_bytes());
         }
         state.cork = cork;
         if sent < total {
@@ -493,7 +494,8 @@ impl Outbox {
     /// policy drops.
     fn push_own(&self, state: &mut State, bytes: Vec<u8>, message: bool) {
         let length = bytes.len();
-        state.backlog.push(bytes, message && self.policy == SlowConsumer::DropOldest);
+        let dropped = message && self.policy == SlowConsumer::DropOldest;
+        state.backlog.push(bytes, dropped, self.waiting());
         self.grew(state, length);
     }
 

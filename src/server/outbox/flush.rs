@@ -13,8 +13,10 @@ use crate::net::Stream;
 use crate::transformers::records::{Record, records};
 use crate::transformers::{Backlog, Sink};
 
-/// Pieces of a backlog that one system call sends.
+/// Pieces of a backlog that one system call, or the answer to one poll, sends.
 const PIECES_MAX: usize = 64;
+/// So many bytes are enough for it, whatever pieces they are in.
+const ENOUGH: usize = 1 << 20;
 
 impl Outbox {
     /// The client polls: what waits is offered.
@@ -86,10 +88,13 @@ impl Outbox {
 
     fn try_send_backlog(&self, state: &mut State) -> Result<usize> {
         let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
-        let mut count = 0;
+        let (mut count, mut length) = (0, 0);
         for (piece, bytes) in pieces.iter_mut().zip(state.backlog.pieces()) {
             *piece = IoSlice::new(bytes);
-            count += 1;
+            (count, length) = (count + 1, length + bytes.len());
+            if length >= ENOUGH {
+                break;
+            }
         }
         let sent = state.sink.offer_vectored(&pieces[..count]);
         sent.map_err(|error| self.broken(state, error))

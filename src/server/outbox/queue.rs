@@ -4,10 +4,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Segment;
+use crate::frame::room;
 
-/// Small messages that wait are kept together in pieces of this size: each piece
-/// costs some memory of its own, which the bound does not count.
+/// Messages that wait are kept together in pieces of at least this size: each
+/// piece costs some memory of its own, which the bound does not count.
 pub(super) const PIECE: usize = 4 << 10;
+/// When so much waits, the pieces are larger and have the memory of large buffers,
+/// which leaves no gaps when it is freed.
+const LARGE: usize = 32 << 10;
+/// The largest of them. They grow with what waits, for what is sent of one is not
+/// freed before the rest.
+const LARGEST: usize = 1 << 20;
 
 /// A backlog. The first message in it may be sent in part.
 #[derive(Default)]
@@ -100,11 +107,13 @@ impl Queue {
         self.0.iter().map(Chunk::bytes)
     }
 
-    /// Puts bytes at the end: one message that may be `dropped` by itself, or
-    /// something that may not.
-    pub fn push(&mut self, bytes: Vec<u8>, dropped: bool) {
+    /// Puts bytes at the end, behind so many that are `waiting`: one message that
+    /// may be `dropped` by itself, or something that may not.
+    pub fn push(&mut self, mut bytes: Vec<u8>, dropped: bool, waiting: usize) {
+        let large = waiting >= LARGE;
+        let piece = if large { (waiting / 4).clamp(LARGE, LARGEST) } else { PIECE };
         if let Some(Chunk { data: Data::Own { bytes: last, ends }, .. }) = self.0.back_mut()
-            && last.len() + bytes.len() <= PIECE
+            && last.len() + bytes.len() <= piece.min(last.capacity().max(PIECE))
             && dropped == (ends.last() == Some(&last.len()))
         {
             last.extend_from_slice(&bytes);
@@ -113,14 +122,20 @@ impl Queue {
             }
             return;
         }
+        if large && bytes.len() < piece {
+            bytes = in_large(&bytes);
+        }
         let ends = if dropped { vec![bytes.len()] } else { Vec::new() };
         self.0.push_back(Chunk { data: Data::Own { bytes, ends }, from: 0 });
     }
 
     /// Begins the queue with what is left of `bytes`, of which so many were
     /// sent. `ends` are those of the messages in them that may be dropped.
-    pub fn begin(&mut self, bytes: Vec<u8>, sent: usize, mut ends: Vec<usize>) {
+    pub fn begin(&mut self, mut bytes: Vec<u8>, sent: usize, mut ends: Vec<usize>) {
         ends.retain(|end| *end <= bytes.len());
+        if bytes.len() >= LARGE / 2 {
+            bytes = in_large(&bytes);
+        }
         self.0.push_back(Chunk { data: Data::Own { bytes, ends }, from: sent });
     }
 
@@ -187,6 +202,13 @@ impl Queue {
         }
         begun
     }
+}
+
+/// A copy in the memory of a large buffer.
+fn in_large(bytes: &[u8]) -> Vec<u8> {
+    let mut large = room::large();
+    room::append(&mut large, bytes);
+    large
 }
 
 #[cfg(test)]

@@ -5,20 +5,25 @@
 //! decided here, because its own `WebSocket` can be neither split between
 //! threads nor told what is still buffered.
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
-use crate::frame::Frame;
+use crate::frame::{Frame, room};
 
 /// The size a fresh read buffer has; most peers send small messages.
 const BUFFER_MIN: usize = 1 << 10;
 /// The size a read buffer grows to for busy peers and larger messages.
 const BUFFER_MAX: usize = 64 << 10;
-/// Reads that must each have left three quarters of the buffer unused before
-/// it is halved.
-const SHRINK_AFTER: u8 = 4;
+/// What a peer is read into that sends little: a piece of the stack, which the
+/// thread that waits has at hand anyway.
+const SMALL: usize = 1 << 10;
+/// A buffer of this size is not worth letting go of.
+const KEPT: usize = 128;
+/// Reads in a row that `SMALL` would have been enough for, before the buffer is
+/// let go of.
+const QUIET_AFTER: u8 = 4;
 /// The longest frame header: two bytes, a 64-bit length and a mask.
 const HEADER_MAX: usize = 14;
 /// The longest payload of a control frame (RFC 6455 section 5.5).
@@ -66,7 +71,7 @@ const fn breach(code: u16, text: &'static str) -> Violation {
 /// Bytes in, events out.
 ///
 /// ```text
-/// space() -> read into it -> filled(n) -> next() until it returns None
+/// read() -> next() until it returns None
 /// ```
 pub(crate) struct Decoder {
     role: Role,
@@ -74,7 +79,8 @@ pub(crate) struct Decoder {
     buf: Vec<u8>,
     start: usize,
     end: usize,
-    small_reads: u8,
+    /// How many small reads make the peer a quiet one.
+    busy: u8,
     /// The header of the frame being read.
     current: Option<Current>,
     /// The data message being put together.
@@ -111,7 +117,7 @@ impl Decoder {
             buf: Vec::new(),
             start: 0,
             end: 0,
-            small_reads: 0,
+            busy: 0,
             current: None,
             message: None,
             closed: false,
@@ -120,40 +126,55 @@ impl Decoder {
 
     /// Feeds bytes that were read elsewhere, such as those behind the
     /// handshake.
-    pub fn feed(&mut self, mut bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.compact();
-        if self.buf.len() < self.end + bytes.len() {
-            self.buf.resize(self.end + bytes.len(), 0);
-        }
-        if let Some(space) = self.buf.get_mut(self.end..) {
-            let take = bytes.len().min(space.len());
-            space[..take].copy_from_slice(&bytes[..take]);
-            bytes = &bytes[take..];
-            self.end += take;
-        }
-        debug_assert!(bytes.is_empty());
+        self.buf.truncate(self.end);
+        // Few different sizes, which the allocator finds again.
+        self.buf.reserve_exact(if bytes.len() <= KEPT { KEPT } else { bytes.len().max(SMALL) });
+        self.buf.extend_from_slice(bytes);
+        self.end = self.buf.len();
     }
 
-    /// Room for the next read; never empty once [`next`](Self::next) has
-    /// returned `None`.
-    pub fn space(&mut self) -> &mut [u8] {
+    /// Has `read` read from the peer, and tells how many bytes it has read. While
+    /// a peer sends little it has no buffer to wait with.
+    pub fn read(&mut self, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
         self.compact();
+        if self.end == 0 && self.busy == 0 {
+            return self.read_little(read);
+        }
         self.fit();
-        &mut self.buf[self.end..]
+        let got = read(&mut self.buf[self.end..])?;
+        self.filled(got);
+        Ok(got)
     }
 
-    /// Says that a read put `read` bytes at the front of [`space`](Self::space).
-    pub fn filled(&mut self, read: usize) {
+    #[inline(never)]
+    fn read_little(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if self.buf.capacity() > KEPT {
+            self.buf = Vec::new();
+        }
+        let mut small = [0; SMALL];
+        let got = read(&mut small)?.min(SMALL);
+        self.feed(&small[..got]);
+        if got == SMALL {
+            self.busy = QUIET_AFTER;
+        }
+        Ok(got)
+    }
+
+    fn filled(&mut self, got: usize) {
         let room = self.buf.len() - self.end;
-        self.end += read.min(room);
-        if read >= room && self.buf.len() < BUFFER_MAX {
+        self.end += got.min(room);
+        if got >= room && self.buf.len() < BUFFER_MAX {
             self.buf.resize((self.buf.len() * 4).min(BUFFER_MAX), 0);
         }
-        if self.end * 4 > self.buf.len() {
-            self.small_reads = 0;
-        } else {
-            self.small_reads = self.small_reads.saturating_add(1);
-        }
+        self.busy = if got > SMALL { QUIET_AFTER } else { self.busy.saturating_sub(1) };
     }
 
     /// Moves what is unread to the front of the buffer; after the end nothing
@@ -168,17 +189,11 @@ impl Decoder {
     }
 
     /// Sizes the buffer: it grows with what has come, up to whole frames of
-    /// `BUFFER_MAX` bytes, and never by what a header declares; an idle
-    /// connection keeps little.
+    /// `BUFFER_MAX` bytes, and never by what a header declares.
     fn fit(&mut self) {
         if self.buf.len() == self.end || self.buf.len() < BUFFER_MIN {
             let grown = (self.end * 4).clamp(BUFFER_MIN, BUFFER_MAX);
             self.buf.resize(grown.max(self.end + BUFFER_MIN), 0);
-        } else if self.small_reads > SHRINK_AFTER && self.buf.len() / 2 >= BUFFER_MIN.max(self.end)
-        {
-            self.small_reads = 0;
-            self.buf.truncate(self.buf.len() / 2);
-            self.buf.shrink_to_fit();
         }
     }
 
@@ -313,11 +328,11 @@ impl Decoder {
     fn fragment(&mut self, mut frame: Current, take: usize) -> Result<Step, Violation> {
         let mut message = self.message.take().unwrap_or_else(|| Partial {
             binary: frame.opcode == OpCode::Data(Data::Binary),
-            bytes: Vec::with_capacity(take),
+            bytes: Vec::new(),
             checked: 0,
             fragments: 0,
         });
-        message.bytes.extend_from_slice(self.take(frame, take));
+        room::append(&mut message.bytes, self.take(frame, take));
         frame.taken += take;
         let done = frame.taken == frame.length;
         if done {
@@ -428,7 +443,7 @@ fn write_header(opcode: OpCode, length: usize, mask: Option<[u8; 4]>, out: &mut 
 fn write_frame(opcode: OpCode, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     write_header(opcode, payload.len(), mask, out);
     let body = out.len();
-    out.extend_from_slice(payload);
+    room::append(out, payload);
     if let Some(mask) = mask {
         apply_mask(&mut out[body..], mask, 0);
     }

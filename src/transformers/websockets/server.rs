@@ -85,7 +85,11 @@ pub(crate) fn answer(
     Some(taken(host, passed, max_length, Vec::new()))
 }
 
+// The two are apart because each takes much of the stack, of which what was ever
+// touched stays with the connection.
+
 /// Checks a handshake, and says how to answer it.
+#[inline(never)]
 fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Vec<u8>)> {
     match check(&passed.request) {
         Ok(key) => {
@@ -100,6 +104,8 @@ fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Vec<u8>
     }
 }
 
+/// Makes a WebSocket of an HTTP connection.
+#[inline(never)]
 fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, answer: Vec<u8>) -> Accepted {
     let Passed { request, extensions, connection, .. } = *passed;
     let (stream, leftover) = connection.into_parts();
@@ -261,9 +267,8 @@ impl Source for Connection {
         {
             return Ok(true);
         }
-        let read = self.stream.read(self.decoder.space())?;
-        self.decoder.filled(read);
-        Ok(read > 0)
+        let stream = &self.stream;
+        Ok(self.decoder.read(|room| stream.read(room))? > 0)
     }
 }
 

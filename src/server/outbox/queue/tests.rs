@@ -53,12 +53,12 @@ fn push_something(queue: &mut Queue, model: &mut Model, number: &mut u8) {
         0 => {
             let bytes = message(number, fastrand::usize(1..2 * PIECE));
             model.push(&bytes, true);
-            queue.push(bytes, true);
+            queue.push(bytes, true, fastrand::usize(..8 << 20));
         }
         1 => {
             let bytes = message(number, fastrand::usize(1..20));
             model.push(&bytes, false);
-            queue.push(bytes, false);
+            queue.push(bytes, false, fastrand::usize(..8 << 20));
         }
         2 => {
             let segment = Arc::new(segment(number));

@@ -81,9 +81,10 @@ impl Open {
         if paused || !ready.read {
             return None;
         }
-        match self.link.stream().read(self.decoder.space()) {
+        let stream = self.link.stream();
+        match self.decoder.read(|room| stream.read(room)) {
             Ok(0) => return Some(lost("end of stream")),
-            Ok(read) => self.decoder.filled(read),
+            Ok(_) => {}
             Err(error) => return Some(lost(&error.to_string())),
         }
         self.decoded()

@@ -6,15 +6,21 @@ fn server() -> Decoder {
     Decoder::new(Role::Server, 1 << 20)
 }
 
+/// Has up to `step` of the bytes read.
+fn read(decoder: &mut Decoder, bytes: &[u8], step: usize) -> usize {
+    let copy = |space: &mut [u8]| {
+        let take = bytes.len().min(step).min(space.len());
+        space[..take].copy_from_slice(&bytes[..take]);
+        Ok(take)
+    };
+    decoder.read(copy).unwrap()
+}
+
 /// Everything that the bytes amount to when they arrive in pieces of `step`.
 fn decode(mut decoder: Decoder, mut bytes: &[u8], step: usize) -> (Vec<Event>, Option<u16>) {
     let mut events = Vec::new();
     while !bytes.is_empty() {
-        let space = decoder.space();
-        let take = bytes.len().min(step).min(space.len());
-        space[..take].copy_from_slice(&bytes[..take]);
-        decoder.filled(take);
-        bytes = &bytes[take..];
+        bytes = &bytes[read(&mut decoder, bytes, step)..];
         loop {
             match decoder.next() {
                 Ok(Some(event)) => events.push(event),
@@ -198,40 +204,48 @@ fn has_more_sees_whole_frames_only() {
     assert!(decoder.has_more());
 }
 
+/// A buffer that had grown stayed large, and one that had not was never let go
+/// of.
 #[test]
-fn the_buffer_grows_for_large_messages_and_shrinks_again() {
+fn a_peer_is_read_into_much_while_it_is_busy_and_keeps_little_while_it_is_quiet() {
     let mut decoder = server();
-    let mut feed = |bytes: &[u8]| {
-        let mut bytes = bytes;
+    let mut feed = |mut bytes: &[u8]| {
+        let mut most = 0;
         while !bytes.is_empty() {
-            let space = decoder.space();
-            let take = bytes.len().min(space.len());
-            space[..take].copy_from_slice(&bytes[..take]);
-            decoder.filled(take);
-            bytes = &bytes[take..];
+            let got = read(&mut decoder, bytes, usize::MAX);
+            most = most.max(got);
+            bytes = &bytes[got..];
             while decoder.next().unwrap().is_some() {}
         }
-        decoder.space();
-        decoder.buf.len()
+        // What it waits with.
+        let mut quiet = |_: &mut [u8]| Err(io::ErrorKind::Interrupted.into());
+        decoder.read(&mut quiet).unwrap_err();
+        (most, decoder.buf.capacity())
     };
-    assert_eq!(feed(&raw(0x81, b"small")), BUFFER_MIN);
-    assert!(feed(&raw(0x82, &[7; 50_000])) >= 50_000);
-    let mut size = 0;
-    for _ in 0..200 {
-        size = feed(&raw(0x81, b"small"));
-    }
-    assert_eq!(size, BUFFER_MIN);
+    assert!(feed(&raw(0x81, b"small")).1 <= KEPT);
+    assert!(feed(&raw(0x81, &[b'x'; 700])).1 <= KEPT);
+    let (_, room) = feed(&raw(0x82, &[7; 50_000]));
+    assert!(room >= 50_000);
+    // A busy peer's messages are read at once.
+    assert!(feed(&raw(0x82, &[7; 50_000])).0 > 50_000);
+    let sizes: Vec<_> = (0..=QUIET_AFTER).map(|_| feed(&raw(0x81, b"small")).1).collect();
+    assert!(*sizes.first().unwrap() >= 50_000);
+    assert!(*sizes.last().unwrap() <= KEPT);
+    // And again.
+    assert!(feed(&raw(0x82, &[7; 50_000])).1 >= 50_000);
 }
 
 #[test]
 fn a_declared_length_takes_no_memory() {
-    let mut decoder = server();
-    let mut header = Vec::new();
-    write_header(OpCode::Data(Data::Binary), 60_000, MASK, &mut header);
-    decoder.feed(&header);
-    assert_eq!(decoder.next(), Ok(None));
-    decoder.space();
-    assert_eq!(decoder.buf.len(), BUFFER_MIN);
+    for length in [60_000, 1_000_000] {
+        let mut decoder = server();
+        let mut header = Vec::new();
+        write_header(OpCode::Data(Data::Binary), length, MASK, &mut header);
+        read(&mut decoder, &header, usize::MAX);
+        assert_eq!(decoder.next(), Ok(None));
+        read(&mut decoder, &[1], usize::MAX);
+        assert!(decoder.buf.len() <= BUFFER_MIN);
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use super::{Live, State, Todo};
 use crate::close::CloseReason;
 use crate::deadline::after;
+use crate::frame::room;
 use crate::http::Held;
 use crate::net::Stream;
 use crate::transformers::engine_io::Carrier;
@@ -40,7 +41,9 @@ impl State {
 impl Live {
     /// The body of an answer with these packets.
     pub fn payload(&self, packets: &[PacketRef<'_>]) -> (Content, Vec<u8>) {
+        let length = packets.iter().map(|packet| payload::item_len(*packet, self.format)).sum();
         let mut body = Vec::new();
+        room::reserve(&mut body, length);
         let packets = packets.iter().copied();
         let content = match &self.jsonp {
             Some(number) => {
