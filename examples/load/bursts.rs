@@ -62,7 +62,7 @@ impl Burst {
         match self {
             Burst::Unfinished | Burst::Whole => (100, 10_000_000),
             Burst::Unread => (100, 20_000_000),
-            Burst::Posts => (30, 300_000),
+            Burst::Posts => (30, 100_000),
             Burst::Polls => (50, 8_000_000),
         }
     }

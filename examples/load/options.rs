@@ -63,7 +63,7 @@ OPTIONS (defaults in parentheses)
   --slow N            slow: connections that never read (5); trickle: those of
                       the crowd (4000)
   --megabytes N       slow: broadcast to each connection (24); bursts: what
-                      each client sends (10; unread 20, posts 0.3, polls 8);
+                      each client sends (10; unread 20, posts 0.1, polls 8);
                       trickle: each burst (8)
   --runs N            bursts: rounds (8)
 

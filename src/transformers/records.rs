@@ -6,7 +6,7 @@
 
 use super::Wire;
 use crate::close::{CloseReason, Ended};
-use crate::frame::Frame;
+use crate::frame::{Frame, room};
 
 /// Bytes before those of the message.
 const HEAD: usize = 1 + size_of::<u64>();
@@ -91,7 +91,7 @@ impl Wire for Records {
 
     fn encode(&self, frame: &Frame, out: &mut Vec<u8>) {
         self.prefix(frame, out);
-        out.extend_from_slice(frame.as_bytes());
+        room::append(out, frame.as_bytes());
     }
 
     fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool {

@@ -133,7 +133,8 @@ impl Queue {
     /// sent. `ends` are those of the messages in them that may be dropped.
     pub fn begin(&mut self, mut bytes: Vec<u8>, sent: usize, mut ends: Vec<usize>) {
         ends.retain(|end| *end <= bytes.len());
-        if bytes.len() >= LARGE / 2 {
+        // Longer ones are large already.
+        if (LARGE / 2..4 * LARGE).contains(&bytes.len()) {
             bytes = in_large(&bytes);
         }
         self.0.push_back(Chunk { data: Data::Own { bytes, ends }, from: sent });

@@ -10,7 +10,7 @@
 
 use super::{Format, Revision};
 use crate::base64;
-use crate::frame::Frame;
+use crate::frame::{Frame, room};
 
 /// What a probe and its answer carry besides their type.
 pub(crate) const PROBE: &str = "probe";
@@ -151,7 +151,7 @@ impl<'a> PacketRef<'a> {
     /// Appends the payload of its WebSocket frame.
     pub fn frame_into(self, format: Format, out: &mut Vec<u8>) {
         if self.is_binary_frame(format) {
-            out.reserve(self.data().len() + 1);
+            room::reserve(out, self.data().len() + 1);
             out.extend_from_slice(self.head(format));
             out.extend_from_slice(self.data());
         } else {
@@ -218,7 +218,7 @@ impl<'a> PacketRef<'a> {
 
     /// Appends the text form.
     pub(super) fn text_into(self, revision: Revision, out: &mut Vec<u8>) {
-        out.reserve(self.text_len(revision));
+        room::reserve(out, self.text_len(revision));
         out.extend_from_slice(self.digit(revision).as_bytes());
         match self {
             PacketRef::Binary(bytes) => base64::encode_into(out, bytes),

@@ -218,8 +218,8 @@ fn a_peer_is_read_into_much_while_it_is_busy_and_keeps_little_while_it_is_quiet(
             while decoder.next().unwrap().is_some() {}
         }
         // What it waits with.
-        let mut quiet = |_: &mut [u8]| Err(io::ErrorKind::Interrupted.into());
-        decoder.read(&mut quiet).unwrap_err();
+        let quiet = |_: &mut [u8]| Err(io::ErrorKind::Interrupted.into());
+        decoder.read(quiet).unwrap_err();
         (most, decoder.buf.capacity())
     };
     assert!(feed(&raw(0x81, b"small")).1 <= KEPT);
