@@ -1,5 +1,7 @@
 //! One connection while it speaks HTTP: requests in, answers out.
 
+mod idle;
+
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 use tiny_http::{HTTPVersion, Method, ResponseBox};
 
+use self::idle::{Idle, PATIENCE, Waited, Watched};
 use super::body::{BodyDecoder, Step};
 use super::connections::Accepted;
 use super::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
@@ -15,7 +18,7 @@ use super::held::{Held, Holder};
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
-use super::wait::{after, is_ready, read_until, wait};
+use super::wait::{after, read_until, wait};
 use crate::frame::room;
 use crate::limits::Limits;
 use crate::net::Stream;
@@ -35,19 +38,6 @@ const LINGER_BYTES: usize = 256 << 10;
 /// A kept connection is closed so much later than was announced: a request that
 /// its client sends at the last moment is still on its way then.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
-
-/// A connection whose answer was given by another thread is closed when its
-/// client is silent for so long. It is more than the time between the
-/// heartbeats of any protocol, so that a held request costs no wake-ups.
-const WATCH: Duration = Duration::from_secs(60);
-
-/// For so long a thread waits for the client of a connection, before it leaves
-/// that to be watched. Where it was waited for so long the last time, it is left
-/// at once: the client is not a busy one.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// How often a held request is looked after whose client sends ahead.
-const AHEAD: Duration = Duration::from_millis(50);
 
 /// Bodies up to this size are sent together with their head.
 const COPIED: usize = 16 << 10;
@@ -86,34 +76,6 @@ pub(crate) struct Connection {
     idle: Option<Idle>,
     /// How long a thread waits with it.
     patience: Duration,
-}
-
-#[derive(Clone, Copy)]
-struct Idle {
-    since: Instant,
-    until: Instant,
-    /// It was left to be watched.
-    left: bool,
-}
-
-/// How a wait for the client ended.
-enum Waited {
-    /// There is something to be read.
-    Readable,
-    /// The time is over.
-    Late,
-    /// The thread is to do something else until then.
-    Leave(Instant),
-    Broken,
-}
-
-/// What became of a request that others answer.
-enum Watched {
-    /// It was answered, and the client asks for more.
-    Answered,
-    /// The client is gone, or silent for too long.
-    Gone,
-    Leave(Instant),
 }
 
 /// What is to be remembered of the present request until it is answered.
@@ -321,87 +283,6 @@ impl Connection {
     /// Who is to answer the present request.
     pub(crate) fn set_holder(&mut self, holder: Box<dyn Holder>) {
         self.holder = Some(holder);
-    }
-
-    /// Waits until the answer that others give was given and the client asks for
-    /// more, or the client is gone. As long as the answer is still to be given,
-    /// nothing but the client ends the wait.
-    fn watch(&mut self) -> Watched {
-        while let Some(holder) = &self.holder {
-            if !self.unread().is_empty() {
-                if !holder.holds() {
-                    self.holder = None;
-                    self.idle = None;
-                } else if !self.waits_ahead() {
-                    return Watched::Gone;
-                }
-                continue;
-            }
-            match self.wait(WATCH) {
-                Waited::Readable => {
-                    if !self.fill(Instant::now(), true).is_ok_and(|read| read > 0) {
-                        return Watched::Gone;
-                    }
-                }
-                Waited::Late if self.holder.as_ref().is_some_and(|holder| holder.holds()) => {}
-                Waited::Leave(until) => return Watched::Leave(until),
-                Waited::Late | Waited::Broken => return Watched::Gone,
-            }
-        }
-        Watched::Answered
-    }
-
-    /// A client that sends ahead is not read on, and looked after by the clock;
-    /// false when it is gone.
-    fn waits_ahead(&self) -> bool {
-        match wait(self.stream(), PollFlags::RDHUP, after(Instant::now(), AHEAD)) {
-            Err(error) => error.kind() == io::ErrorKind::TimedOut,
-            // It may have been answered before it left.
-            Ok(()) => !self.holder.as_ref().is_some_and(|holder| holder.holds()),
-        }
-    }
-
-    /// Waits for the client, all in all for so long, but for the most part not
-    /// on this thread.
-    fn wait(&mut self, time: Duration) -> Waited {
-        let now = Instant::now();
-        let idle = Idle { since: now, until: after(now, time), left: false };
-        let idle = *self.idle.get_or_insert(idle);
-        let leave = after(idle.since, self.patience).min(idle.until);
-        let flags = PollFlags::IN | PollFlags::RDHUP;
-        let mut waited = Err(io::ErrorKind::TimedOut.into());
-        if !idle.left {
-            waited = wait(self.stream(), flags, leave);
-        }
-        let now = Instant::now();
-        if (idle.left || now >= idle.until) && is_ready(self.stream(), flags) {
-            // Be it at the very last moment.
-            waited = Ok(());
-        }
-        match waited {
-            Ok(()) => {
-                let long = now.saturating_duration_since(idle.since) >= PATIENCE;
-                self.patience = if long { Duration::ZERO } else { PATIENCE };
-                Waited::Readable
-            }
-            Err(error) if error.kind() != io::ErrorKind::TimedOut => Waited::Broken,
-            Err(_) if now >= idle.until => {
-                self.idle = None;
-                Waited::Late
-            }
-            Err(_) => {
-                self.idle = Some(Idle { left: true, ..idle });
-                self.shrink();
-                Waited::Leave(idle.until)
-            }
-        }
-    }
-
-    /// Keeps no room for what may come, if nothing is there.
-    fn shrink(&mut self) {
-        if self.unread().is_empty() {
-            (self.buf, self.used) = (Vec::new(), 0);
-        }
     }
 
     /// Refuses an upgrade with a response, in the raw form of Primus, and

@@ -359,7 +359,7 @@ impl Live {
 
     /// The body of the POST has come whole: its packets are handled, in order,
     /// and no faster than the spark's thread takes the messages among them once
-    /// more than `most` bytes wait for it.
+    /// more than `most` bytes wait for it. Then it is to get its answer.
     pub fn posted(&self, packets: Decoder, most: usize) {
         for packet in packets {
             // An answer to it may go out before the next is handled.
@@ -373,12 +373,9 @@ impl Live {
             self.settle(todo);
             self.inlet.show_beyond(most);
         }
-        self.inlet.show(most);
-    }
-
-    /// The POST gets its answer.
-    pub fn post_answered(&self) {
+        // Before the thread is woken, which needs the lock too.
         self.handle(Input::Posted);
+        self.inlet.show(most);
     }
 
     /// The body of the POST did not come whole.

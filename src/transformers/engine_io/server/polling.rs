@@ -129,7 +129,6 @@ pub(super) fn post(
         None => Decoder::new(body, content, live.format()),
     };
     live.posted(packets, host.limits().inbox);
-    live.post_answered();
     passed.reply("text/html", b"ok".to_vec())
 }
 

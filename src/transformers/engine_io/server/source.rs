@@ -58,6 +58,10 @@ struct Queue {
     bytes: usize,
     /// A `Wake` is among them.
     woken: bool,
+    /// The thread waits for something to take.
+    waiting: bool,
+    /// So many wait for something to be taken.
+    behind: usize,
     /// Nothing will come any more, and nobody waits for room.
     over: bool,
     /// The thread is gone, and takes nothing any more.
@@ -104,10 +108,14 @@ impl Inlet {
     /// them are left: a client has one POST at a time, so holding back its answer
     /// holds the client back.
     pub fn show(&self, most: usize) {
-        let mut queue = self.queue();
-        self.show_all(&mut queue);
+        self.show_all(self.queue());
         let behind = |queue: &mut Queue| queue.bytes > most && !queue.over;
-        drop(self.taken.wait_while(queue, behind));
+        let mut queue = self.queue();
+        if behind(&mut queue) {
+            queue.behind += 1;
+            let waited = self.taken.wait_while(queue, behind);
+            waited.unwrap_or_else(PoisonError::into_inner).behind -= 1;
+        }
     }
 
     /// [`show`](Self::show), if there is more than so much already.
@@ -139,8 +147,11 @@ impl Inlet {
     pub fn end(&self) {
         let mut queue = self.queue();
         queue.over = true;
-        self.taken.notify_all();
+        let wakes = queue.behind > 0;
         self.put(queue, Event::End);
+        if wakes {
+            self.taken.notify_all();
+        }
     }
 
     /// The thread is gone: forgets what it has not taken.
@@ -149,8 +160,11 @@ impl Inlet {
         let left = std::mem::take(&mut queue.events);
         (queue.visible, queue.bytes) = (0, 0);
         (queue.over, queue.gone) = (true, true);
+        let wakes = queue.behind > 0;
         drop(queue);
-        self.taken.notify_all();
+        if wakes {
+            self.taken.notify_all();
+        }
         // Without the lock.
         drop(left);
     }
@@ -158,13 +172,16 @@ impl Inlet {
     fn put(&self, mut queue: MutexGuard<'_, Queue>, event: Event) {
         if !queue.gone {
             queue.events.push_back(event);
-            self.show_all(&mut queue);
+            self.show_all(queue);
         }
     }
 
-    fn show_all(&self, queue: &mut Queue) {
-        if queue.visible < queue.events.len() {
-            queue.visible = queue.events.len();
+    /// Tells the thread without the lock, which is the first thing that it needs.
+    fn show_all(&self, mut queue: MutexGuard<'_, Queue>) {
+        queue.visible = queue.events.len();
+        let wakes = queue.waiting && queue.visible > 0;
+        drop(queue);
+        if wakes {
             self.filled.notify_one();
         }
     }
@@ -172,9 +189,10 @@ impl Inlet {
     /// The next event, without waiting.
     fn take(&self) -> Option<Event> {
         let mut queue = self.queue();
-        let bytes = queue.bytes;
         let event = queue.pop();
-        if queue.bytes < bytes {
+        let wakes = queue.behind > 0;
+        drop(queue);
+        if wakes {
             self.taken.notify_all();
         }
         event
@@ -186,7 +204,13 @@ impl Inlet {
 
     /// Waits until there is an event.
     fn wait(&self) {
-        drop(self.filled.wait_while(self.queue(), |queue| queue.visible == 0));
+        let empty = |queue: &mut Queue| queue.visible == 0;
+        let mut queue = self.queue();
+        if empty(&mut queue) {
+            queue.waiting = true;
+            let waited = self.filled.wait_while(queue, empty);
+            waited.unwrap_or_else(PoisonError::into_inner).waiting = false;
+        }
     }
 }
 

@@ -1,0 +1,135 @@
+//! Waiting for the client of a connection, for the most part without a thread.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::event::PollFlags;
+
+use super::Connection;
+use crate::http::wait::{after, is_ready, wait};
+
+/// A connection whose answer was given by another thread is closed when its
+/// client is silent for so long. It is more than the time between the
+/// heartbeats of any protocol, so that a held request costs no wake-ups.
+const WATCH: Duration = Duration::from_secs(60);
+
+/// For so long a thread waits for the client of a connection, before it leaves
+/// that to be watched. Where it was waited for so long the last time, it is left
+/// at once: the client is not a busy one.
+pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often a held request is looked after whose client sends ahead.
+const AHEAD: Duration = Duration::from_millis(50);
+
+/// A wait that has begun.
+#[derive(Clone, Copy)]
+pub(super) struct Idle {
+    since: Instant,
+    until: Instant,
+    /// It was left to be watched.
+    left: bool,
+}
+
+/// How a wait for the client ended.
+pub(super) enum Waited {
+    /// There is something to be read.
+    Readable,
+    /// The time is over.
+    Late,
+    /// The thread is to do something else until then.
+    Leave(Instant),
+    Broken,
+}
+
+/// What became of a request that others answer.
+pub(super) enum Watched {
+    /// It was answered, and the client asks for more.
+    Answered,
+    /// The client is gone, or silent for too long.
+    Gone,
+    Leave(Instant),
+}
+
+impl Connection {
+    /// Waits until the answer that others give was given and the client asks for
+    /// more, or the client is gone. As long as the answer is still to be given,
+    /// nothing but the client ends the wait.
+    pub(super) fn watch(&mut self) -> Watched {
+        while let Some(holder) = &self.holder {
+            if !self.unread().is_empty() {
+                if !holder.holds() {
+                    self.holder = None;
+                    self.idle = None;
+                } else if !self.waits_ahead() {
+                    return Watched::Gone;
+                }
+                continue;
+            }
+            match self.wait(WATCH) {
+                Waited::Readable => {
+                    if !self.fill(Instant::now(), true).is_ok_and(|read| read > 0) {
+                        return Watched::Gone;
+                    }
+                }
+                Waited::Late if self.holder.as_ref().is_some_and(|holder| holder.holds()) => {}
+                Waited::Leave(until) => return Watched::Leave(until),
+                Waited::Late | Waited::Broken => return Watched::Gone,
+            }
+        }
+        Watched::Answered
+    }
+
+    /// A client that sends ahead is not read on, and looked after by the clock;
+    /// false when it is gone.
+    fn waits_ahead(&self) -> bool {
+        match wait(self.stream(), PollFlags::RDHUP, after(Instant::now(), AHEAD)) {
+            Err(error) => error.kind() == io::ErrorKind::TimedOut,
+            // It may have been answered before it left.
+            Ok(()) => !self.holder.as_ref().is_some_and(|holder| holder.holds()),
+        }
+    }
+
+    /// Waits for the client, all in all for so long, but for the most part not
+    /// on this thread.
+    pub(super) fn wait(&mut self, time: Duration) -> Waited {
+        let now = Instant::now();
+        let idle = Idle { since: now, until: after(now, time), left: false };
+        let idle = *self.idle.get_or_insert(idle);
+        let leave = after(idle.since, self.patience).min(idle.until);
+        let flags = PollFlags::IN | PollFlags::RDHUP;
+        self.shrink();
+        let mut waited = Err(io::ErrorKind::TimedOut.into());
+        if !idle.left {
+            waited = wait(self.stream(), flags, leave);
+        }
+        let now = Instant::now();
+        if (idle.left || now >= idle.until) && is_ready(self.stream(), flags) {
+            // Be it at the very last moment.
+            waited = Ok(());
+        }
+        match waited {
+            Ok(()) => {
+                let long = now.saturating_duration_since(idle.since) >= PATIENCE;
+                self.patience = if long { Duration::ZERO } else { PATIENCE };
+                Waited::Readable
+            }
+            Err(error) if error.kind() != io::ErrorKind::TimedOut => Waited::Broken,
+            Err(_) if now >= idle.until => {
+                self.idle = None;
+                Waited::Late
+            }
+            Err(_) => {
+                self.idle = Some(Idle { left: true, ..idle });
+                Waited::Leave(idle.until)
+            }
+        }
+    }
+
+    /// Keeps no room for what may come, if nothing is there: while one waits,
+    /// another may use it.
+    fn shrink(&mut self) {
+        if self.unread().is_empty() {
+            (self.buf, self.used) = (Vec::new(), 0);
+        }
+    }
+}
