@@ -87,6 +87,7 @@ mod timer;
 mod transformers;
 pub mod value;
 
+pub mod docs;
 pub mod middleware;
 pub mod parsers;
 pub mod plugins;

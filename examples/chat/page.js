@@ -54,12 +54,12 @@ const handle = {
         if (!whole && log.children.length > 0) note('Some messages were missed.');
         messages.forEach(said);
         pending.forEach(({ id, text }) => primus.write({ say: { id, text } }));
-        if (seen === 0) note('Nothing has been said here yet.');
+        if (seen === 0) note('Nothing has been said here yet.').id = 'nothing';
         log.scrollTop = log.scrollHeight;
         element('text').focus();
     },
     refused: reason => { element('join-error').textContent = reason; },
-    people: names => element('people').replaceChildren(...names.map(personItem)),
+    people: names => element('people').replaceChildren(...names.sort((a, b) => a.localeCompare(b)).map(personItem)),
     said,
     pong: sent => show('open', `connected · ${Math.round(performance.now() - sent)} ms`)
 };
@@ -101,6 +101,7 @@ function topicItem({ name, people }) {
 function said({ number, id, from, text, at }) {
     if (number <= seen) return;
     seen = number;
+    document.getElementById('nothing')?.remove();
     const mine = pending.findIndex(one => one.id === id);
     if (mine >= 0) pending.splice(mine, 1)[0].item.remove();
     append(from, text, at);
@@ -127,7 +128,9 @@ function append(from, text, at) {
 
 function note(text) {
     last = { from: null, at: 0 };
-    log.append(node('li', { className: 'note' }, text));
+    const item = node('li', { className: 'note' }, text);
+    log.append(item);
+    return item;
 }
 
 function join(name, topic) {

@@ -3,10 +3,11 @@
 // folder their pictures are left there.
 
 const assert = require('node:assert/strict');
+const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
 const { Chromium } = require('./chromium.js');
-const { example } = require('./servers.js');
+const { example, pages } = require('./servers.js');
 
 let browser;
 before(async () => { browser = await Chromium.launch(); });
@@ -107,6 +108,48 @@ test('a chat is used by the keyboard alone, and says no in words', async context
         .filter(one => !one.hidden && one.offsetParent)
         .filter(one => !(one.textContent.trim() || one.labels?.length || one.getAttribute('aria-label'))).length);
     assert.equal(unnamed, 0);
+});
+
+test('who is not logged in is refused, and comes in after logging in', async context => {
+    const { url } = await start(context, 'auth', '127.0.0.1:0');
+    const page = await open(context, url);
+    await page.evaluate(() => connect());
+    await page.until(() => document.getElementById('error').textContent !== '');
+    await type(page, 'user', 'ada');
+    await type(page, 'password', 'wrong', 'Enter');
+    await page.until(() => document.getElementById('error').textContent.startsWith('That is not'));
+    await type(page, 'password', 'lovelace', 'Enter');
+    await page.until(() => document.getElementById('greeting').textContent.startsWith('Hello ada'));
+    await picture(page, 'auth-wide');
+    await page.evaluate(() => document.getElementById('logout').click());
+    await page.until(() => !document.getElementById('login').hidden);
+    assert.deepEqual(page.problems, []);
+});
+
+test('layers are seen at work', async context => {
+    const { url } = await start(context, 'middleware', '127.0.0.1:0');
+    const page = await open(context, url, { phone: true });
+    const state = wanted => page.until(wanted => document.getElementById('state').dataset.state === wanted, wanted);
+    await state('open');
+    await page.evaluate(() => document.getElementById('door').click());
+    await page.until(() => document.getElementById('door').textContent === 'Open the door');
+    await page.evaluate(() => document.getElementById('again').click());
+    await state('waiting');
+    await page.evaluate(() => document.getElementById('door').click());
+    await page.until(() => document.getElementById('log').textContent.includes('for a WebSocket'));
+    await picture(page, 'middleware-phone');
+    assert.deepEqual(page.problems, []);
+});
+
+test('the lines of the README work as they are', async context => {
+    const readme = readFileSync(path.join(__dirname, '../../README.md'), 'utf8');
+    const [, lines] = /```html\n([^]*?)```/.exec(readme);
+    const { url } = await start(context, 'echo', '--port', '0');
+    const site = await pages({ '/': lines.replaceAll('http://127.0.0.1:8080', url) });
+    context.after(() => site.stop());
+    const page = await open(context, site.url);
+    await page.until(() => document.body?.textContent.includes('hello'));
+    assert.deepEqual(page.problems, []);
 });
 
 test('a dashboard shows readings as they come', async context => {

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 /// The examples that are tested.
-const EXAMPLES: [&str; 4] = ["chat", "client", "dashboard", "echo"];
+const EXAMPLES: [&str; 6] = ["auth", "chat", "client", "dashboard", "echo", "middleware"];
 
 /// The program of an example.
 ///
