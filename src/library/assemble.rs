@@ -68,7 +68,7 @@ impl Settings {
         let name = json!(self.global).to_string();
         let script = fill(include_str!("umd.js"), &[&name, &create, &libraries]);
         let module = fill(include_str!("module.js"), &[&create, &libraries, &self.global]);
-        let types = fill(include_str!("primus.d.ts"), &[&self.global, &self.global]);
+        let types = fill(include_str!("primus.d.ts"), &[&self.global]);
         Forms {
             script: (head.clone() + &script).into(),
             module: (head + &module).into(),

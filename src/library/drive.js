@@ -63,7 +63,7 @@ function drive(primus) {
     timer = setTimeout(() => {
       timer = null;
       input('tick', Date.now());
-    }, Math.min(Math.max(0, Math.ceil(deadline - now())), LONGEST));
+    }, Math.ceil(Math.min(deadline - now(), LONGEST)));
   }
 
   function input(kind, ...what) {

@@ -43,10 +43,6 @@ const emitter = inherit(EventEmitter, Object, {
 
   listenerCount(event) {
     return this.listeners(event).length;
-  },
-
-  eventNames() {
-    return [...(this._events?.keys() || [])];
   }
 });
 

@@ -8,7 +8,7 @@ class Packer {
     this.length = 0;
   }
 
-  // Makes room; where it begins.
+  // Makes room; where it begins. `bytes` and `view` may be others after it.
   room(size) {
     const at = this.length;
     this.length += size;
@@ -22,7 +22,8 @@ class Packer {
   }
 
   byte(byte) {
-    this.view.setUint8(this.room(1), byte);
+    const at = this.room(1);
+    this.bytes[at] = byte;
   }
 
   // A tag and a number of this many bits.
@@ -36,7 +37,8 @@ class Packer {
 
   float(value) {
     this.byte(0xcb);
-    this.view.setFloat64(this.room(8), value);
+    const at = this.room(8);
+    this.view.setFloat64(at, value);
   }
 
   // An integer of at most 32 bits, as both have it.

@@ -124,10 +124,10 @@ type Listener<A extends unknown[]> = (...args: A) => void;
 /** Any name that is not an event of the client's own. */
 type Other<E, Events> = E extends keyof Events ? never : E;
 
-export interface EventEmitter<Events = {}> {
-  on<E extends keyof Events>(event: E, listener: Listener<Events[E] & unknown[]>, context?: unknown): this;
+export interface EventEmitter<Events extends { [E in keyof Events]: unknown[] } = {}> {
+  on<E extends keyof Events>(event: E, listener: Listener<Events[E]>, context?: unknown): this;
   on<E extends string>(event: Other<E, Events>, listener: Listener<any[]>, context?: unknown): this;
-  once<E extends keyof Events>(event: E, listener: Listener<Events[E] & unknown[]>, context?: unknown): this;
+  once<E extends keyof Events>(event: E, listener: Listener<Events[E]>, context?: unknown): this;
   once<E extends string>(event: Other<E, Events>, listener: Listener<any[]>, context?: unknown): this;
   addListener: this['on'];
   off(event: string, listener?: Listener<any[]>, context?: unknown, once?: boolean): this;
@@ -136,8 +136,6 @@ export interface EventEmitter<Events = {}> {
   emit(event: string, ...args: any[]): boolean;
   listeners(event: string): Listener<any[]>[];
   listenerCount(event: string): number;
-  eventNames(): string[];
-  setMaxListeners(count: number): this;
 }
 
 /** What passes through a transform. */
@@ -145,12 +143,11 @@ export interface Packet {
   data: any;
 }
 
-export type Transform<T> =
-  | ((this: T, packet: Packet) => unknown)
-  | ((this: T, packet: Packet, next: (error?: unknown, go?: false) => void) => void);
+/** Has one parameter, or takes its time and calls `next`. */
+export type Transform<T> = (this: T, packet: Packet, next: (error?: unknown, go?: false) => void) => unknown;
 
 /** A connection. `In` are the messages of the server, `Out` those of the client. */
-export interface Primus<In = any, Out = any> extends EventEmitter<PrimusEvents<In>> {
+interface Primus<In = any, Out = any> extends EventEmitter<PrimusEvents<In>> {
   /** 1 opening, 2 closed, 3 open. */
   readonly readyState: 1 | 2 | 3;
   readonly online: boolean;
@@ -223,8 +220,3 @@ export interface PrimusStatic {
 
 declare const Primus: PrimusStatic;
 export { Primus as default, Primus as __NAME__ };
-
-declare global {
-  /** With a script tag. */
-  const __NAME__: PrimusStatic;
-}

@@ -31,7 +31,7 @@ function openSocket(url, transport, { opened, message, closed }) {
       open = true;
       opened();
     },
-    onclose: ({ code }) => over(open ? failure : new Error(`Closed with ${code} before it was open`)),
+    onclose: ({ code }) => over(open ? failure : new Error(`Closed before it was open: ${code}`)),
     onerror(event) {
       // That of Node.js 20 to 22 does not close after a refused handshake.
       if (!open) over(asError(event));

@@ -17,7 +17,8 @@ function packNumber(to, n) {
   if (Math.abs(n) > 2 ** 63 || n === Infinity) throw new RangeError('A whole number that is too large');
   if (n >= -(2 ** 31) && n < 2 ** 32) return to.int(n);
   to.byte(0xd3);
-  to.view.setBigInt64(to.room(8), BigInt(n));
+  const at = to.room(8);
+  to.view.setBigInt64(at, BigInt(n));
 }
 
 function packText(to, text) {

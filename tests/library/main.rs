@@ -29,13 +29,13 @@ fn run(file: &str, flags: &[&str]) {
     let modules = ["library", "node-server", "parsers"]
         .map(|project| node::project(project).join("node_modules"));
     let output = Command::new("node")
-        .args(flags)
         .args(["--test", "--test-reporter=tap"])
         .arg(folder.join(file))
         .env("PRIMUS_LIBRARY", saved::libraries())
         .env("PRIMUS_SERVERS", servers())
         .env("PRIMUS_VECTORS", folder.with_file_name("vectors"))
         .env("NODE_PATH", joined(&modules))
+        .env("NODE_OPTIONS", flags.join(" "))
         // Set by the harness of Node.js for its own children, if it runs this one.
         .env_remove("NODE_TEST_CONTEXT")
         .output()
@@ -86,4 +86,35 @@ fn servers_that_do_what_none_should_do_no_harm() {
 #[test]
 fn every_form_offers_the_whole_interface() {
     run("forms.test.js", &[]);
+}
+
+#[test]
+fn a_page_that_goes_and_comes_and_sleeps_has_its_connection() {
+    run("page.test.js", &[]);
+}
+
+#[test]
+fn every_parser_has_the_bytes_of_the_rust_one() {
+    run("parsers.test.js", &[]);
+}
+
+#[test]
+fn the_client_halves_of_plugins_work_in_it_as_they_are() {
+    run("plugins.test.js", &[]);
+}
+
+#[test]
+fn its_types_tell_right_uses_from_wrong_ones() {
+    run("types.test.js", &[]);
+}
+
+#[test]
+fn it_is_small() {
+    run("size.test.js", &[]);
+}
+
+/// The platform's own WebSocket: there by itself since Node.js 22.
+#[test]
+fn a_client_does_the_same_with_the_websocket_of_the_platform() {
+    run("client.test.js", &["--experimental-websocket"]);
 }
