@@ -48,7 +48,7 @@ async function open(context, { transformer, options }, ...echoOptions) {
     });
     await page.goto(`${site.url}/`);
     await page.told('open');
-    return { page, between, site };
+    return { page, between, site, echo };
 }
 
 async function echoes(page, text) {
@@ -123,3 +123,33 @@ for (const transformer of TRANSFORMERS) {
         }
     });
 }
+
+test('a message is delivered once, also when its connection had been idle until the server closed it', async context => {
+    // The browser repeats a POST that goes out on a connection which is closed at
+    // the same time; a kept one is closed after six seconds.
+    const { page, echo } = await open(context, WAYS.at(-1));
+    // No more than six connections are made to one port.
+    const ways = await Promise.all(Array.from({ length: 24 }, () => wire(echo.url)));
+    context.after(() => ways.forEach(way => way.stop()));
+    await page.evaluate(urls => {
+        window.counts = {};
+        window.others = urls.map((url, at) => {
+            const other = new Primus(url, { transport: { transports: ['polling'] } });
+            other.on('data', () => { counts[at] = (counts[at] ?? 0) + 1; });
+            // The first POST opens the connection that is kept.
+            other.on('open', () => other.write('first'));
+            return other;
+        });
+    }, ways.map(way => way.url));
+    await page.evaluate(() => Promise.all(others.map((other, at) => new Promise(resolve => {
+        other.once('data', () => setTimeout(() => { other.write('second'); }, 5_800 + at * 15));
+        other.on('data', () => { if (counts[at] === 2) resolve(); });
+    }))));
+    // Whatever was repeated has come when another has been there and back.
+    await page.evaluate(() => Promise.all(others.map(other => new Promise(resolve => {
+        other.on('data', data => { if (data === 'third') resolve(); });
+        other.write('third');
+    }))));
+    assert.deepEqual(await page.evaluate(() => Object.values(counts)), Array(24).fill(3));
+    assert.deepEqual(page.problems, []);
+});
