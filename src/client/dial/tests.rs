@@ -91,10 +91,10 @@ fn the_time_is_shared_over_the_addresses() {
 #[test]
 fn the_next_need_not_wait_for_one_that_failed() {
     let (_listener, good) = open();
-    let dialler = race(vec![refused(), refused(), good], None);
-    let begun = Instant::now();
+    let mut dialler = race(vec![refused(), refused(), good], None);
+    // One that waited would not be there in time.
+    dialler.head_start = 2 * LONG;
     assert_eq!(run(dialler, LONG).unwrap(), Some(good));
-    assert!(begun.elapsed() < HEAD_START, "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -58,6 +58,9 @@ fn defaults() -> Defaults {
         cors: Cors::default(),
         authorization: Authorization::default(),
         spec: Box::new(|| r#"{"pingInterval":30000}"#.into()),
-        library: Box::new(|_, _| None),
+        library: Box::new(|file, _| {
+            let text = (file == "primus.js").then_some("Primus = 1")?;
+            Some(crate::http::typed(200, "text/javascript; charset=utf-8", text))
+        }),
     }
 }
