@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::fmt::Debug;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -117,15 +118,21 @@ fn use_all_of_it(builder: Builder, engine: bool, timeout: Duration) {
     });
 }
 
-/// Tries a server of each transformer, and says which when a test fails.
-fn told(what: &str, builder: impl Fn() -> Builder + Sync) {
-    eprintln!("{what}");
-    std::thread::scope(|scope| {
-        for engine in [false, true] {
-            let builder = builder();
-            scope.spawn(move || use_all_of_it(builder, engine, Duration::from_millis(20)));
-        }
-    });
+/// Tries all values of each option, on a server of each transformer. The thread that
+/// fails has the name of the option.
+fn try_all<T: Copy + Debug + Send>(options: &[Set<T>], values: [T; 4]) {
+    for (name, set) in options {
+        std::thread::scope(|scope| {
+            for (value, engine) in values.iter().flat_map(|value| [(*value, false), (*value, true)])
+            {
+                let work = move || {
+                    use_all_of_it(set(narrow(), value), engine, Duration::from_millis(20));
+                };
+                let thread = std::thread::Builder::new().name(format!("{name}: {value:?}"));
+                thread.spawn_scoped(scope, work).unwrap();
+            }
+        });
+    }
 }
 
 /// The kernel takes little, so that things wait.
@@ -136,21 +143,13 @@ fn narrow() -> Builder {
 #[test]
 fn no_time_that_an_option_is_given_panics() {
     let _turn = shared();
-    for (name, set) in TIMED {
-        for time in TIMES {
-            told(&format!("{name}: {time:?}"), || set(narrow(), time));
-        }
-    }
+    try_all(&TIMED, TIMES);
 }
 
 #[test]
 fn no_size_that_an_option_is_given_panics() {
     let _turn = shared();
-    for (name, set) in SIZED {
-        for size in SIZES {
-            told(&format!("{name}: {size}"), || set(narrow(), size));
-        }
-    }
+    try_all(&SIZED, SIZES);
 }
 
 #[test]
