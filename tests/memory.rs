@@ -4,8 +4,7 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
-use std::net::TcpStream;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use common::*;
@@ -134,38 +133,57 @@ fn open_polling(server: &Server) -> (Peer, String) {
     (peer, sid)
 }
 
-/// Sessions post messages, the echoes of which wait; then they poll for them, and
-/// do not read the answer.
-fn post_and_poll(server: &Server, message: &str, posts: usize) -> Vec<TcpStream> {
-    let packets = vec![format!("4{message}"); 100_000 / (message.len() + 2)];
+/// A server that echoes every message once the gate is open. So long everything
+/// that clients post waits.
+fn gated(gate: &Arc<RwLock<()>>) -> Server {
+    let server = Server::start(Primus::builder().transformer("engine.io"));
+    let gate = gate.clone();
+    server.primus.on_connection(move |spark| {
+        let gate = gate.clone();
+        spark.on_data(move |spark, message| {
+            drop(gate.read());
+            spark.write_frame(message.frame()).map(drop)
+        });
+    });
+    server
+}
+
+/// Sessions post messages. When all of these wait the gate is opened, and the
+/// sessions poll for their echoes and leave without reading the answer.
+fn post_and_poll(server: &Server, gate: &RwLock<()>, message: &str, bytes: usize, clients: usize) {
+    let packets = vec![format!("4{message}"); bytes / (message.len() + 2)];
     let body = packets.join("\u{1e}");
-    let mut sessions: Vec<_> = (0..10).map(|_| open_polling(server)).collect();
-    for _ in 0..posts {
-        for (peer, sid) in &mut sessions {
-            peer.send(&request(Some(sid), "POST", &body));
-            assert_eq!(peer.read_response().status, 200);
-        }
-    }
+    let shut = gate.write().unwrap();
+    let post = |_| {
+        let (mut peer, sid) = open_polling(server);
+        peer.send(&request(Some(&sid), "POST", &body));
+        assert_eq!(peer.read_response().status, 200);
+        sid
+    };
+    let sessions: Vec<_> = (0..clients).map(post).collect();
+    drop(shut);
     let mut left = Vec::new();
-    for (mut peer, sid) in sessions {
-        let mut poll = TcpStream::connect(server.addr).unwrap();
-        poll.write_all(&request(Some(&sid), "GET", "")).unwrap();
-        left.push(poll);
-        peer.send(&request(Some(&sid), "POST", "1"));
-        peer.read_response();
+    for sid in sessions {
+        let mut poll = server.connect();
+        poll.send(&request(Some(&sid), "GET", ""));
+        let mut last = server.connect();
+        last.send(&request(Some(&sid), "POST", "1"));
+        last.read_response();
+        left.push((poll, last));
     }
-    left
 }
 
 #[test]
 fn the_memory_of_posts_and_of_answers_to_polls_comes_back() {
     let _turn = alone();
-    let server = Server::echo(Primus::builder().transformer("engine.io"));
-    let long = format!("\"{}\"", "x".repeat(10_000));
-    drop(post_and_poll(&server, "1", 0));
+    let gate = Arc::default();
+    let server = gated(&gate);
+    post_and_poll(&server, &gate, "1", 2, 1);
+    server.wait_empty();
     let before = resident();
-    for (message, posts) in [(long.as_str(), 10), ("1234567", 1), (long.as_str(), 10)] {
-        drop(post_and_poll(&server, message, posts));
+    let long = format!("\"{}\"", "x".repeat(10_000));
+    for (message, bytes, clients) in [("1", 20_000, 10), (&long, 900_000, 60)] {
+        post_and_poll(&server, &gate, message, bytes, clients);
         server.wait_empty();
         let deadline = Instant::now() + TIME;
         while resident() > before + 24 * MIB {

@@ -108,7 +108,7 @@ fn has_space() -> bool {
 }
 
 /// Keeps a buffer that is not needed any more, if there is place for it.
-pub(super) fn give(mut room: Vec<u8>) {
+pub(crate) fn give(mut room: Vec<u8>) {
     let kept = match is_vast(room.capacity()) {
         true => room.len() <= WRITTEN,
         false => (LONG..=LARGEST).contains(&room.capacity()),

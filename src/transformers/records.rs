@@ -9,7 +9,7 @@ use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, room};
 
 /// Bytes before those of the message.
-const HEAD: usize = 1 + size_of::<u64>();
+pub(crate) const HEAD: usize = 1 + size_of::<u64>();
 
 const TEXT: u8 = 0;
 const BINARY: u8 = 1;
@@ -51,19 +51,25 @@ impl Record<'_> {
 /// Reads back what [`Records`] has written.
 pub(crate) fn records(mut bytes: &[u8]) -> impl Iterator<Item = Record<'_>> {
     std::iter::from_fn(move || {
-        let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-        let [kind, length @ ..] = *head;
-        let (body, rest) =
-            rest.split_at_checked(usize::try_from(u64::from_le_bytes(length)).ok()?)?;
+        let (record, rest) = first(bytes)?;
         bytes = rest;
-        let text = || std::str::from_utf8(body).unwrap_or_default();
-        Some(match kind {
-            TEXT => Record::Text(text()),
-            BINARY => Record::Binary(body),
-            PACKET => Record::Packet(text()),
-            _ => Record::Close { shutdown: !body.is_empty() },
-        })
+        Some(record)
     })
+}
+
+/// The first record, and what follows it.
+pub(crate) fn first(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
+    let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
+    let [kind, length @ ..] = *head;
+    let (body, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(length)).ok()?)?;
+    let text = || std::str::from_utf8(body).unwrap_or_default();
+    let record = match kind {
+        TEXT => Record::Text(text()),
+        BINARY => Record::Binary(body),
+        PACKET => Record::Packet(text()),
+        _ => Record::Close { shutdown: !body.is_empty() },
+    };
+    Some((record, rest))
 }
 
 /// Appends a packet of the protocol's own.

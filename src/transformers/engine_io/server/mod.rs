@@ -12,6 +12,7 @@
 mod farewells;
 mod fresh;
 mod live;
+mod pile;
 mod polling;
 mod sessions;
 mod source;

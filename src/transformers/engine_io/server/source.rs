@@ -11,6 +11,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::live::{Live, Received};
+use super::pile::Pile;
 use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::net::Waker;
@@ -20,7 +21,10 @@ use crate::transformers::{Inbound, Replies, Source};
 /// Bytes that a message counts besides its own: an empty one takes room too.
 const COST: usize = 128;
 
-/// Room for so many events may stay when none is left.
+/// When messages of so many bytes wait, those that follow wait in piles.
+const LOOSE: usize = 32 << 10;
+
+/// Room for so many entries may stay when none is left.
 const KEEP: usize = 4;
 
 /// What happens to a session while it polls, in order.
@@ -37,6 +41,12 @@ enum Event {
     End,
 }
 
+/// What waits to be taken.
+enum Entry {
+    One(Event),
+    Messages(Box<Pile>),
+}
+
 /// The way from the HTTP connections to the thread of the spark.
 ///
 /// The messages of one POST become visible together: their answers are then kept
@@ -51,7 +61,9 @@ pub(super) struct Inlet {
 
 #[derive(Default)]
 struct Queue {
-    events: VecDeque<Event>,
+    entries: VecDeque<Entry>,
+    /// How many events they are.
+    length: usize,
     /// So many of them may be taken.
     visible: usize,
     /// Bytes of the messages among them, and [`COST`] for each.
@@ -69,19 +81,56 @@ struct Queue {
 }
 
 impl Queue {
-    fn pop(&mut self) -> Option<Event> {
+    fn push(&mut self, event: Event) {
+        self.entries.push_back(Entry::One(event));
+        self.length += 1;
+    }
+
+    fn push_message(&mut self, frame: Frame) {
+        let waiting = self.bytes;
+        self.bytes += frame.len() + COST;
+        if waiting >= LOOSE {
+            if let Some(Entry::Messages(last)) = self.entries.back_mut()
+                && last.add(&frame)
+            {
+                self.length += 1;
+                return;
+            }
+            if let Some(pile) = Pile::of(&frame) {
+                self.entries.push_back(Entry::Messages(Box::new(pile)));
+                self.length += 1;
+                return;
+            }
+        }
+        self.push(Event::Frame(frame));
+    }
+
+    /// The next event, and a pile that is empty now, to be dropped without the lock.
+    fn pop(&mut self) -> Option<(Event, Option<Box<Pile>>)> {
         self.visible = self.visible.checked_sub(1)?;
-        let event = self.events.pop_front()?;
+        self.length -= 1;
+        let (event, empty) = match self.entries.pop_front()? {
+            Entry::One(event) => (event, None),
+            Entry::Messages(mut pile) => {
+                let frame = pile.take()?;
+                if pile.is_empty() {
+                    (Event::Frame(frame), Some(pile))
+                } else {
+                    self.entries.push_front(Entry::Messages(pile));
+                    (Event::Frame(frame), None)
+                }
+            }
+        };
         match &event {
             Event::Frame(frame) => self.bytes -= frame.len() + COST,
             // Sees what whoever wants it to look up did before.
             Event::Wake => self.woken = false,
             _ => {}
         }
-        if self.events.is_empty() && self.events.capacity() > KEEP {
-            self.events = VecDeque::new();
+        if self.entries.is_empty() && self.entries.capacity() > KEEP {
+            self.entries = VecDeque::new();
         }
-        Some(event)
+        Some((event, empty))
     }
 }
 
@@ -99,8 +148,7 @@ impl Inlet {
     pub fn message(&self, frame: Frame) {
         let mut queue = self.queue();
         if !queue.gone {
-            queue.bytes += frame.len() + COST;
-            queue.events.push_back(Event::Frame(frame));
+            queue.push_message(frame);
         }
     }
 
@@ -157,8 +205,8 @@ impl Inlet {
     /// The thread is gone: forgets what it has not taken.
     fn leave(&self) {
         let mut queue = self.queue();
-        let left = std::mem::take(&mut queue.events);
-        (queue.visible, queue.bytes) = (0, 0);
+        let left = std::mem::take(&mut queue.entries);
+        (queue.length, queue.visible, queue.bytes) = (0, 0, 0);
         (queue.over, queue.gone) = (true, true);
         let wakes = queue.behind > 0;
         drop(queue);
@@ -171,14 +219,14 @@ impl Inlet {
 
     fn put(&self, mut queue: MutexGuard<'_, Queue>, event: Event) {
         if !queue.gone {
-            queue.events.push_back(event);
+            queue.push(event);
             self.show_all(queue);
         }
     }
 
     /// Tells the thread without the lock, which is the first thing that it needs.
     fn show_all(&self, mut queue: MutexGuard<'_, Queue>) {
-        queue.visible = queue.events.len();
+        queue.visible = queue.length;
         let wakes = queue.waiting && queue.visible > 0;
         drop(queue);
         if wakes {
@@ -189,13 +237,13 @@ impl Inlet {
     /// The next event, without waiting.
     fn take(&self) -> Option<Event> {
         let mut queue = self.queue();
-        let event = queue.pop();
+        let popped = queue.pop();
         let wakes = queue.behind > 0;
         drop(queue);
         if wakes {
             self.taken.notify_all();
         }
-        event
+        popped.map(|(event, _)| event)
     }
 
     fn is_empty(&self) -> bool {
