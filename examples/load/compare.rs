@@ -131,10 +131,10 @@ impl<'a> Bench<'a> {
         };
         let command = command.as_deref().ok_or("no command starts this server")?;
         match transport {
-            // What the command says itself, if anything, is to hold.
-            // Else the kernel takes all that waits for the crowd.
+            // Else the kernel takes all that waits for the crowd, and a heartbeat
+            // that it does not answer ends it.
             Transport::Websockets if self.row.name == "trickle" => {
-                Target::spawn(&format!("{command} --send-buffer 16384"))
+                Target::spawn(&format!("{command} --send-buffer 16384 --ping-interval 0"))
             }
             Transport::Websockets => Target::spawn(command),
             _ => Target::spawn(&format!("{command} --transformer {}", transport.transformer())),

@@ -32,7 +32,8 @@ MODE
               engine.io posts of tiny packets and polls without a reader
   trickle     bursts are echoed to one connection, alone and beside a crowd of
               --slow that read a little at a time and always have something
-              waiting (start the server with a send buffer of 16 KiB)
+              waiting (start the server with a send buffer of 16 KiB and
+              without heartbeats)
 
 SERVER
   --url URL           a server that runs already, on this machine

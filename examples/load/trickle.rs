@@ -1,7 +1,8 @@
 //! Mode `trickle`: a crowd of clients that read a little at a time, so that each
 //! always has something waiting. What does that do to a client that reads? The
 //! server's send buffer has to be small (`--send-buffer 16384` of the example
-//! `echo`), else the kernel takes what waits.
+//! `echo`), else the kernel takes what waits: the mode fails where it sees so. No
+//! heartbeat may come between (`--ping-interval 0`): nobody here answers one.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -14,6 +15,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use crate::Result;
 use crate::options::{Options, Transport};
 use crate::pool::PATIENCE;
+use crate::process;
 use crate::report::{Report, rounded};
 use crate::target::Target;
 use crate::wire;
@@ -49,7 +51,15 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     // One that does not count.
     reader.burst()?;
     let alone = reader.bursts(bursts)?;
+    let before = target.pid().and_then(process::rss_kib);
     let crowd = crowd(slow, options, target)?;
+    // Whoever came before the reader is served before it.
+    reader.burst()?;
+    let waiting = before.zip(target.pid().and_then(process::rss_kib));
+    let waiting = waiting.map(|(before, with)| (with - before) / 1024.0);
+    if waiting.is_some_and(|waiting| waiting < least_waiting(slow)) {
+        return Err("nothing waits in the server: its send buffer is too large".into());
+    }
     let (over, sips) = (AtomicBool::new(false), AtomicU64::new(0));
     let beside = thread::scope(|scope| {
         scope.spawn(|| sip(&crowd, &over, &sips));
@@ -62,11 +72,18 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     report.set("megabytes", megabytes);
     report.set("sips", sips.into_inner());
     report.set("lost", 0);
+    report.number("waiting_mib", waiting);
     report.number("alone_ms", Some(middle(&alone)));
     report.number("beside_ms", Some(middle(&beside)));
     report.number("worst_ms", beside.last().copied());
     report.number("times", Some(middle(&beside) / middle(&alone).max(1e-9)));
     Ok(report)
+}
+
+/// The memory, in MiB, that a server needs at the least for what waits for the
+/// crowd, if the kernel has not taken most of it.
+fn least_waiting(slow: usize) -> f64 {
+    (slow * WAITING / 4) as f64 / f64::from(1 << 20)
 }
 
 /// The client that reads.

@@ -17,6 +17,8 @@ pub(crate) struct Inbox {
     state: Mutex<State>,
     /// There may be something, readable without the lock.
     kept: AtomicBool,
+    /// A reader exists, readable without the lock.
+    read: AtomicBool,
     changed: Condvar,
 }
 
@@ -66,17 +68,21 @@ impl Inbox {
         self.kept.load(Ordering::Acquire)
     }
 
-    /// Whether a reader exists.
+    /// Whether a reader exists; costs no lock.
     pub fn is_read(&self) -> bool {
-        self.lock().readers > 0
+        self.read.load(Ordering::Acquire)
     }
 
     pub fn add_reader(&self) {
-        self.lock().readers += 1;
+        let mut state = self.lock();
+        state.readers += 1;
+        self.read.store(true, Ordering::Release);
     }
 
     pub fn remove_reader(&self) {
-        self.lock().readers -= 1;
+        let mut state = self.lock();
+        state.readers -= 1;
+        self.read.store(state.readers > 0, Ordering::Release);
         self.changed.notify_all();
     }
 

@@ -90,6 +90,19 @@ struct State {
     slow: bool,
 }
 
+impl State {
+    /// Sees to it that a cork that outgrows what is kept has room for all that
+    /// will be in it: growing step by step copies it again and again.
+    fn widen_cork(&mut self, more: usize) {
+        let wanted = self.cork.len() + more;
+        if wanted > KEEP_MAX && self.cork.capacity() <= KEEP_MAX {
+            let mut wide = room::take(CORK_MAX + COPY_MAX);
+            wide.extend_from_slice(&self.cork);
+            self.cork = wide;
+        }
+    }
+}
+
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 enum Phase {
     #[default]
@@ -224,14 +237,19 @@ impl Outbox {
         }
         if state.backlog.is_empty() {
             let large = frame.len() >= COPY_MAX && !state.sink.is_poll();
-            if large && !(own && state.corked) {
+            let newest = state.cork.len();
+            let most = CORK_MAX.min(self.bound);
+            let corked = own && state.corked;
+            if large && !(corked && newest + frame.len() < most) {
                 return self.send_large(state, frame);
             }
-            let newest = state.cork.len();
+            if corked {
+                state.widen_cork(frame.len());
+            }
             let format = self.format(state);
             format.encode(frame, &mut state.cork);
             self.mark_end(state);
-            if own && state.corked && state.cork.len() < CORK_MAX.min(self.bound) {
+            if corked && state.cork.len() < most {
                 return Ok(Written::Sent);
             }
             return self.send_cork(state, newest);
@@ -434,13 +452,15 @@ impl Outbox {
             state.cork.clear();
             state.cork_ends.clear();
             if state.cork.capacity() > KEEP_MAX {
-                state.cork = Vec::new();
+                room::give(std::mem::take(&mut state.cork));
                 state.cork_ends = Vec::new();
             }
             return Ok(Written::Sent);
         }
         state.control_waits |= controls;
         let mut rest = std::mem::take(&mut state.cork);
+        // What waits may wait for long, and only its length is bounded.
+        rest.shrink_to(2 * rest.len());
         let ends = std::mem::take(&mut state.cork_ends);
         let judged = newest > sent && total - sent > self.bound;
         let last = if judged { rest.split_off(newest) } else { Vec::new() };

@@ -9,6 +9,10 @@ const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 /// Bytes that are looked at in one go.
 pub(super) const BLOCK: usize = 32;
 
+/// The same where a string is long: the judgement of a block costs as much as
+/// looking at thirty bytes.
+const LARGE: usize = 128;
+
 /// True for what ends a plain run: a control character, a quote, a backslash,
 /// and when writing also the first byte of U+2028 and U+2029.
 #[inline]
@@ -74,26 +78,24 @@ fn last<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Whether any byte of a block is special. Without branches, so that the compiler
-/// can use wide registers.
-#[inline]
-pub(super) fn any<const WRITING: bool>(block: &[u8; BLOCK]) -> bool {
-    let mut any = 0;
+/// Whether any byte of a block is special. Without branches and with one
+/// judgement at the end, so that the compiler can use wide registers.
+#[inline(always)]
+pub(super) fn any<const WRITING: bool>(block: &[u8]) -> bool {
+    let (mut low, mut backslash, mut separator) = (u8::MAX, u8::MAX, u8::MAX);
     for byte in block {
-        any |= u8::from(*byte < 0x20) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
-        any |= u8::from(WRITING) & u8::from(*byte == 0xE2);
+        // With this bit turned over the quote follows the control characters.
+        low = low.min(byte ^ 2);
+        backslash = backslash.min(byte ^ b'\\');
+        separator = separator.min(byte ^ 0xE2);
     }
-    any != 0
+    low < 0x21 || backslash == 0 || (WRITING && separator == 0)
 }
 
 /// As [`run`], in large steps.
-fn many<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
-        if any::<WRITING>(block) {
-            break;
-        }
-        at += BLOCK;
-    }
+fn many<const WRITING: bool>(bytes: &[u8], at: usize) -> usize {
+    let mut at = plain::<WRITING, LARGE>(bytes, at);
+    at = plain::<WRITING, BLOCK>(bytes, at);
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let hits = hits::<WRITING>(u64::from_le_bytes(*word));
         if hits != 0 {
@@ -102,6 +104,19 @@ fn many<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
         at += 8;
     }
     last::<WRITING>(bytes, at)
+}
+
+/// Where the first block begins in which something is special, or that is not
+/// whole.
+#[inline(always)]
+fn plain<const WRITING: bool, const SIZE: usize>(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<SIZE>()) {
+        if any::<WRITING>(block) {
+            break;
+        }
+        at += SIZE;
+    }
+    at
 }
 
 /// The top bit of each byte that is special. Bytes above the lowest hit may be
@@ -139,6 +154,21 @@ mod tests {
                         assert_eq!(run::<false>(&bytes, from), reading);
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_byte_at_every_place_of_long_strings() {
+        let bytes = [0, 0x1f, b' ', b'!', b'"', b'#', b'[', b'\\', b']', 0x7f, 0xe1, 0xe2, 0xff];
+        for (fill, byte) in bytes.iter().flat_map(|byte| [(b'a', *byte), (0xc3, *byte)]) {
+            for place in 0..300 {
+                let mut text = [fill; 300];
+                text[place] = byte;
+                let reading = if special::<false>(byte) { place } else { 300 };
+                let writing = if special::<true>(byte) { place } else { 300 };
+                assert_eq!(run::<false>(&text, 0), reading);
+                assert_eq!(run::<true>(&text, 0), writing);
             }
         }
     }
