@@ -81,9 +81,9 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
 }
 
 /// The memory, in MiB, that a server needs at the least for what waits for the
-/// crowd, if the kernel has not taken most of it.
+/// crowd, if the kernel has not taken it: more than for buffers to read with.
 fn least_waiting(slow: usize) -> f64 {
-    (slow * WAITING / 4) as f64 / f64::from(1 << 20)
+    (slow * WAITING * 2 / 3) as f64 / f64::from(1 << 20)
 }
 
 /// The client that reads.
