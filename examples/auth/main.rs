@@ -8,7 +8,6 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use primus::middleware::HttpError;
@@ -61,8 +60,7 @@ fn key(request: &Request) -> Option<&str> {
 }
 
 fn main() -> Result<(), BoxError> {
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
-    let listener = TcpListener::bind(address)?;
+    let listener = page::listener();
     let site = format!("http://{}", listener.local_addr()?);
     // Browsers send cookies along for pages of other sites too: these are kept out.
     let primus = Primus::builder().origins([site.as_str()]).build()?;

@@ -74,8 +74,7 @@ fn main() -> primus::Result<()> {
         spark.on_end(move |spark, _| leave(&left, spark));
         tell_topics(&topics, spark)
     });
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
-    println!("the chat is at http://{}", primus.listen(&*address)?);
+    println!("the chat is at http://{}", primus.listen_on(page::listener())?);
     primus.wait();
     Ok(())
 }

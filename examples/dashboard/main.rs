@@ -64,8 +64,7 @@ fn main() -> primus::Result<()> {
         let history = shown.lock().unwrap_or_else(PoisonError::into_inner);
         spark.write(&Welcome { host: &host, history: &history })
     });
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
-    println!("the dashboard is at http://{}", primus.listen(&*address)?);
+    println!("the dashboard is at http://{}", primus.listen_on(page::listener())?);
     measure(&primus, &history)
 }
 

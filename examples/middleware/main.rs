@@ -39,8 +39,7 @@ fn main() -> primus::Result<()> {
     primus.on_connection(|spark| {
         spark.on_data(|spark, _| spark.end_options(EndOptions::default().reconnect(true)));
     });
-    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
-    println!("the page is at http://{}", primus.listen(&*address)?);
+    println!("the page is at http://{}", primus.listen_on(page::listener())?);
     primus.wait();
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! The pages of the examples: files that are part of the program.
 
+use std::net::TcpListener;
+use std::process::exit;
+
 use primus::Primus;
 use primus::tiny_http::{Header, Method, Response, ResponseBox};
 
@@ -34,6 +37,21 @@ impl Kind {
 
 /// The style that all pages share.
 pub const STYLE: File = ("/page.css", include_str!("page.css"), Kind::Css);
+
+/// Listens on the address that the command line names, or says why not and ends
+/// the program.
+#[allow(dead_code, reason = "an example may have more options")]
+pub fn listener() -> TcpListener {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
+    if address.starts_with('-') {
+        println!("Usage: give it the address to listen on, or nothing for 127.0.0.1:8080");
+        exit(i32::from(!matches!(&*address, "-h" | "--help")));
+    }
+    TcpListener::bind(&*address).unwrap_or_else(|error| {
+        eprintln!("cannot listen on {address}: {error} (try another address and port)");
+        exit(1)
+    })
+}
 
 /// Answers requests for the files, and everything else with 404.
 #[allow(dead_code, reason = "an example may have more to answer than files")]

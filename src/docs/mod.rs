@@ -4,8 +4,4 @@
 pub mod browsers {}
 
 #[doc = include_str!("recipes.md")]
-pub mod recipes {
-    // For the links of the text.
-    #[allow(unused_imports, reason = "rustdoc resolves links here")]
-    use crate::{Primus, Spark};
-}
+pub mod recipes {}
