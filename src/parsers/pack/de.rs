@@ -221,6 +221,8 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
         }
     }
 
+    /// The caller knows the name, so that one arm is left of this.
+    #[inline(always)]
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         name: &'static str,

@@ -311,6 +311,7 @@ impl<'de> Lexer<'de> {
         self.expect(b':', "expected a colon")
     }
 
+    #[inline(always)] // it is the heart of both loops over values
     fn skip_scalar(&mut self) -> Result<(), Fault> {
         match self.byte() {
             Some(b'"') => self.skip_string(),
