@@ -1,9 +1,9 @@
 //! The vulnerabilities of engine.io and of what it builds on, against the
 //! engine.io server.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use primus::SlowConsumer;
+use primus::{Builder, ManualClock, SlowConsumer};
 
 use crate::client::*;
 use crate::common::*;
@@ -11,9 +11,16 @@ use crate::common::*;
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 const LIMIT: usize = 4 << 20;
 
+/// A server for which no time passes: its clients only post, and a busy machine may
+/// take long for that.
+fn timeless() -> Builder {
+    let builder = patient().clock(&ManualClock::new());
+    builder.transport("maxHttpBufferSize", LIMIT.to_string())
+}
+
 /// An echo server that takes bodies up to [`LIMIT`].
 fn server() -> Server {
-    echo(patient().transport("maxHttpBufferSize", LIMIT.to_string()))
+    echo(timeless())
 }
 
 /// How much more memory was in use at a time while something ran. What an
@@ -150,16 +157,15 @@ fn cve_2020_36049_large_packets() {
         let digits = [&[kind][..], &vec![0; LIMIT / 4]].concat();
         // A length without an end: the session ends, and soon.
         let mut other = Client::open_with(server.addr, 3, "");
-        let start = Instant::now();
+        let start = cpu_time();
         assert_eq!(other.send_body(binary, &digits).body, "ok");
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(cpu_time() - start < Duration::from_secs(5));
         assert!(!other.is_known());
     }
     client.close();
     // Base 64, in both revisions.
     for (revision, head) in [(3, "b4"), (4, "b")] {
-        let builder = patient().transport("maxHttpBufferSize", LIMIT.to_string());
-        let server = Server::start(engine(builder));
+        let server = Server::start(engine(timeless()));
         let mut client = Client::open_with(server.addr, revision, "");
         let long = format!("{head}{}", "AAAA".repeat(LIMIT / 16));
         is_linear("base 64", |size| {
