@@ -361,7 +361,10 @@ impl Driver {
         let mut core = self.shared.core();
         // What is in there may be the application's.
         let last = match event {
-            Event::Open => core.failure.take(),
+            Event::Open => {
+                core.opens += 1;
+                core.failure.take()
+            }
             // Unless the application has opened it again meanwhile, or it
             // comes back with the network.
             Event::End(_) => {

@@ -169,30 +169,35 @@ impl Client {
 
     /// Connects; the first failure is final, and there is none before `until`.
     pub(crate) fn connect_within(&self, until: Option<Instant>) -> Result<()> {
+        let before = self.shared().core().opens;
         self.shared().command(Input::Open { once: true })?;
-        self.wait_opened(until)
+        self.wait_opened(before, until)
     }
 
-    /// Waits until the connection is open.
+    /// Waits until the connection is open. One that is lost again at once counts
+    /// as well: the client is about to reconnect then, or has ended.
     ///
     /// # Errors
     /// [`Error::Timeout`] when it is not within `timeout`; when the client has
     /// ended, what kept it from connecting.
     pub fn wait_open(&self, timeout: Duration) -> Result<()> {
-        self.wait_opened(Instant::now().checked_add(timeout))
+        let before = self.shared().core().opens;
+        self.wait_opened(before, Instant::now().checked_add(timeout))
     }
 
-    fn wait_opened(&self, until: Option<Instant>) -> Result<()> {
+    /// Waits for an `open` beyond those before, unless it is open.
+    fn wait_opened(&self, before: u64, until: Option<Instant>) -> Result<()> {
         self.outside("waiting for the connection")?;
         let shared = self.shared();
         let known = |core: &shared::Core| {
-            core.ended || (core.machine.state() == ReadyState::Open && shared.outbox.is_connected())
+            let open = || core.machine.state() == ReadyState::Open && shared.outbox.is_connected();
+            core.opens != before || core.ended || open()
         };
         if !shared.wait_until(until, known) {
             return Err(Error::Timeout("no connection in time"));
         }
         let mut core = shared.core();
-        if !core.ended {
+        if core.opens != before || !core.ended {
             return Ok(());
         }
         let failure = core.failure.take();

@@ -63,6 +63,9 @@ pub(crate) struct Core {
     pub ended: bool,
     /// Nothing is possible any more.
     pub destroyed: bool,
+    /// How often `open` was told. Who waits for one looks at this: the
+    /// connection may be lost again before they look.
+    pub opens: u64,
     /// What kept the first connection from being made.
     pub failure: Option<Arc<Error>>,
 }
@@ -90,6 +93,7 @@ impl Shared {
             running: false,
             ended: false,
             destroyed: false,
+            opens: 0,
             failure: None,
         };
         Ok(Shared {

@@ -4,10 +4,10 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
-use primus::{Client, ClientBuilder, Ended, Error};
+use primus::{Client, ClientBuilder, Ended, Error, Primus};
 
 use crate::server::{Log, Peer, SOON, Server, TEXT, frame};
 
@@ -344,5 +344,55 @@ fn a_client_may_go_while_its_clock_is_moved() {
         let _silent = server.request();
         clock.advance(SOON);
         assert!(told.recv_timeout(SOON).is_ok());
+    }
+}
+
+/// Servers that end each connection as soon as it is open, and clients of them.
+fn cut_at_once() -> [(Primus, ClientBuilder); 2] {
+    let greets = Primus::builder().build().unwrap();
+    greets.on_connection(|spark| spark.write(&"x".repeat(5_000)));
+    let refuses = Primus::builder().build().unwrap();
+    refuses.on_connection(|_| Err::<(), _>("not you"));
+    refuses.on_log(|_, _| ());
+    [greets, refuses].map(|primus| {
+        let addr = primus.listen("127.0.0.1:0").unwrap();
+        let client = Client::builder(&format!("http://{addr}")).max_length(1_000);
+        (primus, client)
+    })
+}
+
+/// So that its errors are not told elsewhere.
+fn listens(client: &Client) {
+    client.on_error(|_, _| ());
+}
+
+#[test]
+fn a_connect_returns_at_an_open_that_is_lost_at_once() {
+    for (primus, builder) in cut_at_once() {
+        for strategy in ["disconnect", ""] {
+            // A second `open` would come too late.
+            let builder = builder.clone().strategy(strategy).reconnect_min(SOON);
+            for _ in 0..50 {
+                let started = Instant::now();
+                let client = builder.clone().connect_with(listens);
+                client.unwrap().end();
+                assert!(started.elapsed() < SOON, "{strategy:?}");
+            }
+        }
+        primus.destroy(Default::default());
+    }
+}
+
+#[test]
+fn a_wait_returns_at_the_next_open_though_it_is_lost_at_once() {
+    let quick = Duration::from_millis(1);
+    for (primus, builder) in cut_at_once() {
+        let builder = builder.reconnect_min(quick).reconnect_max(quick).reconnect_retries(None);
+        let client = builder.build_with(listens).unwrap();
+        for _ in 0..100 {
+            client.wait_open(SOON).unwrap();
+        }
+        client.end();
+        primus.destroy(Default::default());
     }
 }
