@@ -29,6 +29,10 @@ pub enum Error {
         waiting: usize,
         /// The bound in bytes.
         bound: usize,
+        /// Whether this write has cut the connection, as
+        /// [`SlowConsumer::Close`](crate::SlowConsumer::Close) says: it ends with
+        /// [`Ended::SlowConsumer`](crate::Ended::SlowConsumer).
+        cut: bool,
     },
     /// A message could not be encoded or decoded.
     Parser(ParserError),
@@ -64,9 +68,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Option(text) => write!(f, "{text}"),
-            Error::Closed => write!(f, "the connection is closed"),
-            Error::Full { waiting, bound } => {
-                write!(f, "backlog full: {waiting} bytes waiting, bound {bound}")
+            Error::Closed => write!(f, "the server or connection is closed"),
+            Error::Full { waiting, bound, cut } => {
+                write!(f, "backlog full: {waiting} bytes waiting, bound {bound}")?;
+                if *cut { write!(f, "; the connection was cut for it") } else { Ok(()) }
             }
             Error::Parser(error) => error.fmt(f),
             Error::Transform(error) => write!(f, "message transform failed: {error}"),

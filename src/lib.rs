@@ -51,7 +51,8 @@
 //!
 //! Through the `log` crate: errors are failures of application code (told on
 //! stderr where there is neither a logger nor a listener for them), warnings
-//! are about configuration and connections that the machine had no room for,
+//! are about configuration (unknown options are told on stderr too where there
+//! is no logger) and connections that the machine had no room for,
 //! info tells of messages that could not be decoded, debug of connections that
 //! broke. Refused requests and the ends of connections are not logged: they are
 //! counted in [`Primus::metrics`] and told to listeners. Nor are the contents of
@@ -85,6 +86,7 @@ mod server;
 mod spec;
 mod timer;
 mod transformers;
+mod unheard;
 pub mod value;
 
 pub mod docs;

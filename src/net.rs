@@ -1,14 +1,39 @@
 //! The byte stream under a connection: TCP or Unix, always blocking for
 //! reads, never blocking for [`Stream::offer`].
 
+use std::fmt::Debug;
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+
+/// Binds the first of the addresses that can be had. An error names the address.
+pub(crate) fn bind(address: &(impl ToSocketAddrs + Debug)) -> io::Result<TcpListener> {
+    let named =
+        |error: io::Error, text: String| io::Error::new(error.kind(), format!("{text}: {error}"));
+    let all = address.to_socket_addrs().map_err(|error| {
+        let text = match error.kind() {
+            io::ErrorKind::InvalidInput => format!("{address:?} is no address"),
+            _ => format!("cannot listen on {address:?}"),
+        };
+        named(error, text)
+    })?;
+    let mut failed = io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("{address:?} stands for no address to listen on"),
+    );
+    for one in all {
+        match TcpListener::bind(one) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = named(error, format!("cannot listen on {one}")),
+        }
+    }
+    Err(failed)
+}
 
 /// A connected socket.
 ///

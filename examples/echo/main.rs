@@ -90,9 +90,9 @@ fn run() -> Result<(), BoxError> {
     primus.on_connection(|spark| {
         spark.on_data(echo);
     });
-    let address = primus.listen((host.as_str(), port)).map_err(|error| {
-        format!("cannot listen on {host}:{port}: {error} (try another --host or --port, 0 for any)")
-    })?;
+    let address = primus
+        .listen((host.as_str(), port))
+        .map_err(|error| format!("{error} (try another --host or --port, 0 for any)"))?;
     playground::serve(&primus, address.ip());
     // It serves whether or not anybody wants to know where.
     let _ = writeln!(io::stdout(), "listening on http://{address}");

@@ -158,7 +158,7 @@ impl Outbox {
 fn queue(sink: &dyn Sink, frame: &Frame) -> Result<usize> {
     let waiting = sink.waiting();
     if waiting > AHEAD {
-        return Err(Error::Full { waiting, bound: AHEAD });
+        return Err(Error::Full { waiting, bound: AHEAD, cut: false });
     }
     sink.queue(frame)
 }

@@ -133,7 +133,7 @@ impl Broadcaster {
         let waiting = self.shared.waiting.fetch_add(length, Ordering::Relaxed);
         if waiting > self.bound {
             self.shared.waiting.fetch_sub(length, Ordering::Relaxed);
-            return Err(Error::Full { waiting, bound: self.bound });
+            return Err(Error::Full { waiting, bound: self.bound, cut: false });
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ use crate::server::{Inner, Primus, Spark, connection, life, lock};
 #[non_exhaustive]
 #[must_use]
 pub struct Destroy {
-    /// Stop listening. With `false` the ports stay open and the
-    /// [fallback](Primus::on_request) goes on answering everything; a later
+    /// Stop listening. With `false` the ports stay open and the application's own
+    /// pages ([`Primus::on_request`]) go on answering every request; a later
     /// `destroy` with `true` ends that too. Default true.
     pub close: bool,
     /// Let the clients reconnect (to the server's successor, say) instead of
@@ -113,10 +113,18 @@ impl Primus {
         destroyed
     }
 
-    /// Blocks until the server is [destroyed](Self::destroy) and its `close`
-    /// listeners have run: the last line of a program that only serves. From any
-    /// thread but those of listeners, for which `destroy` would wait in vain. It
-    /// goes on waiting after a `destroy` that leaves the ports open.
+    /// Blocks until the server has been [destroyed](Self::destroy) and its `close`
+    /// listeners have run: the last line of a program that only serves. After
+    /// `destroy` with `close(false)` it goes on waiting.
+    ///
+    /// It says nothing of the thread that called `destroy`: if that has more to do
+    /// afterwards, [join](std::thread::JoinHandle::join) it before `main` returns,
+    /// which ends the process; or do it in an
+    /// [`on_close`](Self::on_close) listener. Simplest is to destroy the server on
+    /// the main thread, [as shown above](Self#shutting-down), without `wait`.
+    ///
+    /// Do not call it in a listener: `destroy` would wait for that listener, and it
+    /// for `destroy`.
     pub fn wait(&self) {
         self.0.destroyed.wait();
     }

@@ -51,9 +51,8 @@ mod transforms;
 mod wakers;
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -71,7 +70,7 @@ use crate::id;
 use crate::library::Library;
 use crate::limits::Limits;
 use crate::middleware::{Exchange, HttpError, Middleware};
-use crate::net::Stream;
+use crate::net::{self, Stream};
 use crate::options::{Builder, Options};
 use crate::outcome::Outcome;
 use crate::parsers::{Parser, Peer};
@@ -88,6 +87,7 @@ use crate::server::wakers::Wakers;
 use crate::spec::Spec;
 use crate::timer::{Clock, Timer};
 use crate::transformers::Transformer;
+use crate::unheard::{self, escaped};
 use crate::value::Value;
 
 pub use destroy::{Destroy, Destroyed};
@@ -121,9 +121,10 @@ const OWN_STACK: usize = 128 << 10;
 ///
 /// # Shutting down
 ///
-/// A program that only serves waits in [`wait`](Self::wait) until something
-/// destroys the server: a signal, say, with the crate `signal-hook` (0.4).
-/// Clients that are to reconnect, to the program's next start, are let:
+/// The server runs on threads of its own, so the main thread is free to wait for
+/// what is to end it: a signal, say, with the crate `signal-hook` (0.4). Then it
+/// destroys the server, and what it does after that is done before the program
+/// exits. Here the clients may reconnect, to the program's next start:
 ///
 /// ```no_run
 /// use primus::{Destroy, Primus};
@@ -133,16 +134,15 @@ const OWN_STACK: usize = 128 << 10;
 /// let primus = Primus::create_server("127.0.0.1:8080", |spark| {
 ///     spark.on_data(|spark, message| spark.write(message.value()));
 /// })?;
-/// let mut signals = Signals::new([SIGINT, SIGTERM])?;
-/// let server = primus.clone();
-/// std::thread::spawn(move || {
-///     signals.forever().next();
-///     // What was written is sent first, for at most a second by default.
-///     server.destroy(Destroy::default().reconnect(true));
-/// });
-/// primus.wait();
+/// Signals::new([SIGINT, SIGTERM])?.forever().next();
+/// // What was written is sent first, for at most a second by default.
+/// primus.destroy(Destroy::default().reconnect(true));
+/// println!("the server has ended"); // and whatever else there is to do at the end
 /// # Ok::<(), primus::Error>(())
 /// ```
+///
+/// A program whose server is destroyed from elsewhere has [`wait`](Self::wait)
+/// as its last line.
 #[derive(Clone)]
 pub struct Primus(pub(crate) Arc<Inner>);
 
@@ -202,7 +202,7 @@ impl Primus {
     /// # Errors
     /// Those of [`Builder::build`] and [`listen`](Self::listen).
     pub fn create_server<R: Outcome>(
-        address: impl ToSocketAddrs,
+        address: impl ToSocketAddrs + fmt::Debug,
         connection: impl Fn(&Spark) -> R + Send + Sync + 'static,
     ) -> Result<Primus> {
         let primus = Primus::builder().build()?;
@@ -282,10 +282,10 @@ impl Primus {
     /// returned. May be called for several addresses.
     ///
     /// # Errors
-    /// [`Error::Io`] when the address cannot be bound or the acceptor's thread
-    /// not be started, [`Error::Closed`] after `destroy`.
-    pub fn listen(&self, address: impl ToSocketAddrs) -> Result<SocketAddr> {
-        self.listen_on(TcpListener::bind(address)?)
+    /// [`Error::Io`] when the address cannot be used, which the text names, or the
+    /// acceptor's thread not be started; [`Error::Closed`] after `destroy`.
+    pub fn listen(&self, address: impl ToSocketAddrs + fmt::Debug) -> Result<SocketAddr> {
+        self.listen_on(net::bind(&address)?)
     }
 
     /// Serves everybody who connects to a listener of the application's. As many
@@ -628,9 +628,8 @@ impl Inner {
     /// Says on stderr what failed in the application, where it neither listens
     /// for lines of the log nor has a logger: failures are never silent.
     fn tell_unheard(&self, text: &str) {
-        if self.events.log.is_empty() && log::max_level() == log::LevelFilter::Off {
-            // A closed stderr is no reason to fail.
-            let _ = writeln!(io::stderr(), "primus: {}", escaped(text));
+        if self.events.log.is_empty() {
+            unheard::tell(text);
         }
     }
 
@@ -656,18 +655,6 @@ impl Inner {
             }
         }
     }
-}
-
-/// Text without control characters.
-fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let escape = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    Cow::Owned(text.chars().map(escape).collect())
 }
 
 impl Peer for Primus {

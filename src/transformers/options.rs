@@ -2,6 +2,7 @@
 //! the application gives them.
 
 use crate::error::{Error, Result};
+use crate::unheard;
 
 /// What a value should have been.
 #[derive(Debug)]
@@ -36,7 +37,9 @@ pub(crate) fn read(
 /// without them.
 pub(crate) fn warn(transformer: &str, unknown: &[&str]) {
     for option in unknown {
-        log::warn!("`{transformer}` has no transport option `{option}`");
+        let text = format!("`{transformer}` has no transport option `{option}`");
+        log::warn!("{text}");
+        unheard::tell(&text);
     }
 }
 

@@ -197,5 +197,5 @@ fn in_a_listener_a_write_with_a_time_does_not_wait() {
     client.open().unwrap();
     let _peer = server.accept();
     let error = told.recv_timeout(SOON).unwrap();
-    assert!(matches!(error, Error::Full { waiting, bound } if waiting > bound), "{error}");
+    assert!(matches!(error, Error::Full { waiting, bound, .. } if waiting > bound), "{error}");
 }

@@ -1,10 +1,11 @@
 //! Listeners that return errors, and who is told.
 
+use std::io::ErrorKind;
 use std::process::Command;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
-use primus::{Builder, Client, ListenerErrors, Primus, Spark};
+use primus::{Builder, Client, Error, ListenerErrors, Primus, Spark};
 
 use crate::common::*;
 
@@ -163,4 +164,65 @@ fn failures_that_nobody_hears_are_told_on_stderr_once_for_each_connection() {
     for (line, failure) in told.iter().zip(expected) {
         assert!(line.contains(&format!("listener failed: {failure}")), "{line}");
     }
+}
+
+/// The part of a child process: options that mean nothing to their transformer.
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn options_that_mean_nothing() {
+    for transformer in TRANSFORMERS {
+        let primus = Primus::builder().transformer(transformer).transport("pingIntervall", "5");
+        primus.build().unwrap().destroy(Default::default());
+        let client = Client::builder("http://h").transformer(transformer).manual(true);
+        client.transport("x\ny", "5").build().unwrap().end();
+    }
+}
+
+const TRANSFORMERS: [&str; 2] = ["websockets", "engine.io"];
+
+#[test]
+fn transport_options_that_mean_nothing_are_told_on_stderr_without_a_logger() {
+    let _turn = shared();
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "failures::options_that_mean_nothing", "--ignored", "--nocapture"]);
+    let output = child.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let told: Vec<_> = text.lines().filter(|line| line.starts_with("primus: ")).collect();
+    let expected: Vec<_> = TRANSFORMERS
+        .iter()
+        .flat_map(|name| {
+            [r"pingIntervall", r"x\ny"]
+                .map(|option| format!("primus: `{name}` has no transport option `{option}`"))
+        })
+        .collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn addresses_that_cannot_be_listened_on_are_named() {
+    let _turn = shared();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let primus = Primus::builder().build().unwrap();
+    let fails = |result: primus::Result<std::net::SocketAddr>| match result.unwrap_err() {
+        Error::Io(error) => (error.kind(), error.to_string()),
+        other => panic!("{other}"),
+    };
+    let (kind, text) = fails(primus.listen(taken));
+    assert_eq!(kind, ErrorKind::AddrInUse);
+    assert!(text.starts_with(&format!("cannot listen on {taken}: Address already")), "{text}");
+    let (kind, text) = fails(primus.listen("127.0.0.1:x"));
+    assert_eq!(kind, ErrorKind::InvalidInput);
+    assert!(text.starts_with(r#""127.0.0.1:x" is no address: "#), "{text}");
+    let (kind, text) = fails(primus.listen(&[][..]));
+    assert_eq!((kind, &*text), (ErrorKind::InvalidInput, "[] stands for no address to listen on"));
+    // The first of several that can be had.
+    let free = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    assert_ne!(primus.listen(&[taken, free][..]).unwrap(), taken);
+    let created = Primus::create_server(taken, |_| ()).unwrap_err();
+    assert!(created.to_string().contains(&taken.to_string()), "{created}");
+    primus.destroy(Default::default());
+    let ended = primus.listen(free).unwrap_err();
+    assert_eq!(ended.to_string(), "the server or connection is closed");
 }

@@ -39,7 +39,8 @@ impl Outbox {
                 return Ok(());
             }
         }
-        Err(Error::Full { waiting, bound: self.bound })
+        let cut = matches!(self.policy, SlowConsumer::Close { .. });
+        Err(Error::Full { waiting, bound: self.bound, cut })
     }
 
     /// Drops whole messages that have not begun to be sent, oldest first,

@@ -1,0 +1,25 @@
+//! Where the crate says what nobody would hear.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+/// Says on stderr what the application should know, where it has no logger:
+/// failures and mistakes are never silent.
+pub(crate) fn tell(text: &str) {
+    if log::max_level() == log::LevelFilter::Off {
+        // A closed stderr is no reason to fail.
+        let _ = writeln!(io::stderr(), "primus: {}", escaped(text));
+    }
+}
+
+/// Text without control characters: it stays one line.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    Cow::Owned(text.chars().map(escape).collect())
+}
