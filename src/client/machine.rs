@@ -288,9 +288,10 @@ impl Machine {
         }
         self.online = false;
         emit(out, Event::Offline);
+        let ended = self.over;
         self.end(out);
-        // It comes back with the network.
-        self.over = !self.settings.strategy.online;
+        // It comes back with the network, unless it had ended before.
+        self.over = ended || !self.settings.strategy.online;
     }
 
     fn network_came(&mut self, now: Instant, out: &mut Effects) {

@@ -1,9 +1,8 @@
 // The client: the machine joined to a transport and a parser.
 
-// The method `client`, of the transformer's file, joins the two by events: it is
-// told `outgoing::open`, `outgoing::data` and `outgoing::end` (polite or at once),
-// and tells `incoming::open`, `incoming::data`, `incoming::error` and
-// `incoming::end`.
+// They are joined by events: a transport is told `outgoing::open`, `outgoing::data`
+// and `outgoing::end` (polite or at once), and tells `incoming::open`,
+// `incoming::data`, `incoming::error` and `incoming::end`.
 
 function Primus(url, options) {
   if (!(this instanceof Primus)) return new Primus(url, options);
@@ -22,13 +21,11 @@ function Primus(url, options) {
     reconnect: { ...options.reconnect },
     transport: { ...options.transport }
   };
+  clear(this);
   Object.assign(this, {
-    buffer: [],
-    socket: null,
     AVOID_WEBSOCKETS: options.websockets === false,
     NETWORK_EVENTS: options.network !== false,
     transport: this.options.transport,
-    transformers: { outgoing: [], incoming: [] },
     recovery: createRecovery(this.options.reconnect)
   });
   this._input = drive(this);
@@ -42,20 +39,24 @@ const prototype = inherit(Primus, Stream, {
   authorization: COMPILED.authorization,
   encoder,
   decoder,
-  client,
+  handleEvent,
+
   // The client halves of plugins, by name.
   ark: {},
 
   initialise(options) {
-    this.on('incoming::open', () => this._input('opened'));
-    this.on('incoming::data', (packet) => receive(this, packet));
-    this.on('incoming::error', (error) => this._input('failed', asError(error)));
-    this.on('incoming::end', (error) => this._input('lost', error));
     this.client();
     for (const name in this.ark) this.ark[name].call(this, this, options || {});
     watchPage(this);
-    if (!this.options.manual) setTimeout(() => this.open());
+    // In Node.js, a timer takes a millisecond at least.
+    const soon = globalThis.setImmediate || setTimeout;
+    if (!this.options.manual) soon(() => this.open());
     return this;
+  },
+
+  // Joins the transport to it.
+  client() {
+    this._own = TRANSPORT;
   },
 
   open() {
@@ -124,20 +125,7 @@ const prototype = inherit(Primus, Stream, {
 
   // Takes a message through the transforms of `primus` to `connection`.
   transforms(primus, connection, type, data, raw) {
-    const packet = { data };
-    const step = (at) => {
-      const fn = primus.transformers[type][at];
-      const next = (error, go) => {
-        if (error) connection.emit('error', error);
-        else if (go !== false) step(at + 1);
-      };
-      if (fn) {
-        if (fn.length === 1) next(null, fn.call(connection, packet));
-        else fn.call(connection, packet, next);
-      } else if (type === 'incoming') connection.emit('data', packet.data, raw);
-      else connection._write(packet.data);
-    };
-    step(0);
+    pass(primus, connection, type, { data }, raw, 0);
     return this;
   },
 
@@ -188,7 +176,21 @@ const prototype = inherit(Primus, Stream, {
   },
 
   // Whether the transport takes messages.
-  _ready: () => true
+  _ready() {
+    return this.socket?.ready();
+  },
+
+  // Its own listeners.
+  _own: {
+    __proto__: null,
+    'incoming::open': [{ fn() { this._input('opened'); } }],
+    'incoming::data': [{ fn(packet) { receive(this, packet); } }],
+    'incoming::error': [{ fn(error) { this._input('failed', asError(error)); } }],
+    'incoming::end': [{ fn(error) { this._input('lost', error); } }],
+    'outgoing::ping': [{ fn(time) { this._write(`primus::ping::${time}`); } }],
+    'outgoing::pong': [{ fn(time) { this._write(`primus::pong::${time}`); } }],
+    'outgoing::flush': [{ fn() { flush(this); } }]
+  }
 });
 
 Object.assign(Primus, { EventEmitter, Stream, OPENING, CLOSED, OPEN, connect: Primus });
@@ -199,9 +201,15 @@ prototype.reserved.events = {
   readyStateChange: 1, timeout: 1, offline: 1, online: 1, destroy: 1, error: 1, close: 1, open: 1, data: 1, end: 1
 };
 
+function clear(primus) {
+  Object.assign(primus, { buffer: [], transformers: { outgoing: [], incoming: [] }, socket: null });
+}
+
 // Text, list or false; without a time-out strategy where the server refuses
 // strangers, since a refusal cannot always be told from a failure.
-function strategyOf(strategy = 'disconnect,online' + (COMPILED.authorization ? '' : ',timeout')) {
+const USUAL = 'disconnect,online' + (COMPILED.authorization ? '' : ',timeout');
+
+function strategyOf(strategy = USUAL) {
   return `${strategy || ''}`.toLowerCase();
 }
 
@@ -213,6 +221,18 @@ function receive(primus, packet) {
     const own = control(data);
     if (!own || !primus._input('control', own)) primus.transforms(primus, primus, 'incoming', data, packet);
   });
+}
+
+// Through the transforms from the one at `at` on.
+function pass(primus, connection, type, packet, raw, at) {
+  const fn = primus.transformers[type][at];
+  if (!fn) return type === 'incoming' ? connection.emit('data', packet.data, raw) : connection._write(packet.data);
+  const next = (error, go) => {
+    if (error) connection.emit('error', error);
+    else if (go !== false) pass(primus, connection, type, packet, raw, at + 1);
+  };
+  if (fn.length === 1) next(null, fn.call(connection, packet));
+  else fn.call(connection, packet, next);
 }
 
 // Parsers answer by a callback, at once or later. One that throws has failed.

@@ -11,14 +11,15 @@ const emitter = inherit(EventEmitter, Object, {
     const listeners = heard(this, event);
     for (const { fn, context, once } of listeners) {
       if (once) this.removeListener(event, fn, context, true);
-      fn.apply(context, args);
+      fn.apply(context || this, args);
     }
     return listeners.length > 0;
   },
 
   on(event, fn, context, once) {
     if (typeof fn !== 'function') throw new TypeError('Not a function');
-    return keep(this, event, [...heard(this, event), { fn, context: context || this, once }]);
+    // Not by spreading, which leaves room for many more.
+    return keep(this, event, heard(this, event).concat({ fn, context: context || this, once }));
   },
 
   once(event, fn, context) {
@@ -49,9 +50,12 @@ const emitter = inherit(EventEmitter, Object, {
 emitter.off = emitter.removeListener;
 emitter.addListener = emitter.on;
 
-// Lists are replaced, never changed: one that is being called stays as it is.
+const NOBODY = [];
+
+// Lists are replaced, never changed: one that is being called stays as it is, and
+// those of a class, `_own`, serve all of its emitters.
 function heard(emitter, event) {
-  return emitter._events?.get(event) || [];
+  return emitter._events?.get(event) || emitter._own?.[event] || NOBODY;
 }
 
 function keep(emitter, event, listeners) {

@@ -14,10 +14,11 @@ function control(text) {
   return parts && { type: parts[1], value: parts[2].slice(1) };
 }
 
+const after = (now, span) => (span || span === 0 ? now + Math.max(1, span) : Infinity);
+
 function createHeartbeat({ pingTimeout, ping, pong }, opened) {
   const pings = ping !== undefined;
   const pause = pings ? ping : pingTimeout;
-  const after = (now, span) => (span || span === 0 ? now + Math.max(1, span) : Infinity);
   let due = after(opened, pause);
   // Our ping that has no answer yet: when, and what it says.
   let pinged;

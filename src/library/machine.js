@@ -9,12 +9,12 @@
 //     │         end          ▼  │                     │
 //     └──────────────── back-off (CLOSED) ◀───────────┘
 //
-// It calls `out(effect, ...)`; the effects are
-//   dial, again     begin a transport session from zero
-//   hangup, polite  drop the transport: in its own way, or because it is dead
-//   flush           send what was queued; from now on writes go to the transport
-//   send, type, n   send a message of Primus's own
-//   emit, event...  tell the application
+// It calls `emit(event, ...)` with the events of the client, which is more than to
+// tell the application: on some of them, the client has things to do itself.
+//   outgoing::open          begin a transport session from zero
+//   outgoing::end, polite   drop the transport: in its own way, or because it is dead
+//   outgoing::flush         send what was queued; from now on writes go to the transport
+//   outgoing::ping, time    send a message of Primus's own; so with pong
 
 const OPENING = 1;
 const CLOSED = 2;
@@ -25,9 +25,7 @@ const STANDS = 5000;
 
 // `settings`: `timeout` for the first connection, the text `strategy`, and what
 // the heartbeat wants.
-function createMachine(settings, recovery, out) {
-  // What the client shows of it; `over`: neither connected nor about to be.
-  const self = { state: CLOSED, online: true, over: false, latency: 0 };
+function createMachine(settings, recovery, emit) {
   // Until when the first connection must be open.
   let connect = Infinity;
   let dialled;
@@ -41,7 +39,6 @@ function createMachine(settings, recovery, out) {
   // The server said that the coming end is meant.
   let announced;
 
-  const emit = (...event) => out('emit', ...event);
   const may = (strategy) => settings.strategy.includes(strategy);
   // What the application is told of an attempt.
   const told = (attempt = retry) => ({ ...attempt, start, duration: Date.now() - start });
@@ -56,7 +53,8 @@ function createMachine(settings, recovery, out) {
     announced = false;
     dialled = now;
     enter(OPENING);
-    out('dial', !!retry);
+    if (retry) emit('outgoing::reconnect');
+    emit('outgoing::open');
   }
 
   function attempt(now) {
@@ -67,7 +65,9 @@ function createMachine(settings, recovery, out) {
     dial(now);
   }
 
+  // The next attempt, perhaps after one failed.
   function schedule(now) {
+    enter(CLOSED);
     const last = retry;
     retry = recovery.next();
     trying = false;
@@ -89,12 +89,6 @@ function createMachine(settings, recovery, out) {
     schedule(now);
   }
 
-  // The next attempt, after one failed.
-  function again(now) {
-    enter(CLOSED);
-    schedule(now);
-  }
-
   // Everything is over.
   function finish() {
     self.over = true;
@@ -109,7 +103,6 @@ function createMachine(settings, recovery, out) {
   // The first connection could not be made.
   function unconnected(now, final) {
     if (final || !may('timeout')) return finish();
-    enter(CLOSED);
     connect = Infinity;
     reconnect(now, STANDS);
   }
@@ -126,10 +119,10 @@ function createMachine(settings, recovery, out) {
   // The transport could not be opened, or has something to report.
   function failed(now, error) {
     if (self.state !== OPENING) return self.state === OPEN && emit('error', error);
-    out('hangup', false);
+    emit('outgoing::end', false);
     // Who is refused once is refused again.
     const final = error.status === 401 || error.status === 403;
-    if (retry && !final) return again(now);
+    if (retry && !final) return schedule(now);
     emit('error', error);
     unconnected(now, final);
   }
@@ -138,7 +131,7 @@ function createMachine(settings, recovery, out) {
   function lost(now, error, polite = false) {
     if (self.state === OPENING) failed(now, asError(error));
     if (self.state !== OPEN) return;
-    out('hangup', polite);
+    emit('outgoing::end', polite);
     if (error) emit('error', error);
     if (announced) {
       announced = false;
@@ -154,7 +147,7 @@ function createMachine(settings, recovery, out) {
 
   function end() {
     if (self.state !== CLOSED) {
-      out('hangup', true);
+      emit('outgoing::end', true);
       return finish();
     }
     self.over = true;
@@ -164,18 +157,13 @@ function createMachine(settings, recovery, out) {
     emit('end');
   }
 
-  // The heartbeat has stopped.
-  function dead(now) {
-    if (self.online) {
-      self.online = false;
-      emit('offline');
-    }
-    // Whatever the server announced, this is not the end it meant.
-    announced = false;
-    lost(now);
-  }
+  const self = {
+    // What the client shows of it; `over`: neither connected nor about to be.
+    state: CLOSED,
+    online: true,
+    over: false,
+    latency: 0,
 
-  return Object.assign(self, {
     open,
     failed,
     lost,
@@ -198,7 +186,7 @@ function createMachine(settings, recovery, out) {
       }
       enter(OPEN);
       heartbeat = createHeartbeat(settings, now);
-      out('flush');
+      emit('outgoing::flush');
       emit('open');
     },
 
@@ -212,7 +200,10 @@ function createMachine(settings, recovery, out) {
         if (!heartbeat.beat(type, value, now)) return false;
         self.online = true;
         self.latency = heartbeat.latency ?? self.latency;
-        if (type === 'ping') out('send', 'pong', +value);
+        if (type === 'ping') {
+          emit('incoming::ping', +value);
+          emit('outgoing::pong', +value);
+        }
       }
       return true;
     },
@@ -223,16 +214,17 @@ function createMachine(settings, recovery, out) {
       self.online = online;
       emit(online ? 'online' : 'offline');
       if (!online) {
+        const ended = self.over;
         end();
-        // It comes back with the network.
-        self.over = !may('online');
+        // It comes back with the network, unless it had ended before.
+        self.over = ended || !may('online');
       } else if (may('online') && self.state === CLOSED && !retry && !self.over) reconnect(now, STANDS);
     },
 
     // The page is put away. Kept as it is, the connection would look alive to the
     // server and lose what is sent to it.
     hide(now) {
-      if (self.state === OPENING) out('hangup', true);
+      if (self.state === OPENING) emit('outgoing::end', true);
       else lost(now, null, true);
     },
 
@@ -244,25 +236,34 @@ function createMachine(settings, recovery, out) {
     },
 
     // The time of `deadline` has come.
-    tick(now, wall) {
+    tick(now, wall = Date.now()) {
       if (connect <= now) {
         connect = Infinity;
-        out('hangup', false);
+        emit('outgoing::end', false);
         emit('timeout');
         unconnected(now, false);
       }
       if (retry && until <= now) {
         if (trying) {
           emit('reconnect timeout', new Error('No connection in time'), told());
-          out('hangup', false);
-          again(now);
+          emit('outgoing::end', false);
+          schedule(now);
         } else attempt(now);
       }
       if (heartbeat && heartbeat.deadline <= now) {
         const ping = heartbeat.tick(now, wall);
-        if (ping) out('send', 'ping', wall);
-        if (ping === false) dead(now);
+        if (ping) emit('outgoing::ping', wall);
+        if (ping === false) {
+          if (self.online) {
+            self.online = false;
+            emit('offline');
+          }
+          // Whatever the server announced, this is not the end it meant.
+          announced = false;
+          lost(now);
+        }
       }
     }
-  });
+  };
+  return self;
 }

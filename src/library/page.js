@@ -1,17 +1,12 @@
-// What happens to the page happens to its connections.
+// What happens to the page happens to its connections. The client itself is the
+// listener, which costs no function for each.
 
-function watchPage(primus) {
-  if (typeof addEventListener !== 'function') return;
-  const happens = {
-    pagehide: () => primus._input('hide'),
-    pageshow: ({ persisted }) => persisted && primus._input('show')
-  };
-  if (primus.NETWORK_EVENTS) {
-    happens.online = () => primus._input('network', true);
-    happens.offline = () => primus._input('network', false);
-  }
-  for (const event in happens) addEventListener(event, happens[event]);
-  primus.once('destroy', () => {
-    for (const event in happens) removeEventListener(event, happens[event]);
-  });
+function watchPage(primus, how = 'addEventListener') {
+  ['pagehide', 'pageshow', 'online', 'offline'].forEach((event) => globalThis[how]?.(event, primus));
+}
+
+function handleEvent({ type, persisted }) {
+  if (type === 'pagehide') this._input('hide');
+  else if (type !== 'pageshow') this.NETWORK_EVENTS && this._input('network', type === 'online');
+  else if (persisted) this._input('show');
 }

@@ -9,42 +9,65 @@ function fromNode() {
   }
 }
 
-// Opens one and calls `opened()`, `message(data)`, and once `closed(error)`. Adds
-// `ready()` and `drop()`, after which nothing more is heard of it.
-function openSocket(url, transport, { opened, message, closed }) {
+// Opens one that emits `incoming::open`, `incoming::data` and once `incoming::end`
+// on `to`; nothing more after its `drop`.
+function openSocket(url, transport, to) {
   const { WebSocket } = globalThis;
   const Socket = transport.WebSocket || WebSocket || fromNode();
   // The platform's takes no further options.
   const socket = new Socket(url, transport.protocols, Socket === WebSocket ? undefined : transport);
-  let open;
-  let failure;
+  return Object.assign(socket, HANDLERS, { to });
+}
 
-  const over = (error) => {
-    socket.drop();
-    closed(error);
-  };
+// What every socket has, as `this`.
+const HANDLERS = {
+  binaryType: 'arraybuffer',
 
-  return Object.assign(socket, {
-    binaryType: 'arraybuffer',
-    onmessage: ({ data }) => message(data),
-    onopen() {
-      open = true;
-      opened();
-    },
-    onclose: ({ code }) => over(open ? failure : new Error(`Closed before it was open: ${code}`)),
-    onerror(event) {
-      // That of Node.js 20 to 22 does not close after a refused handshake.
-      if (!open) over(asError(event));
-      // Browsers say nothing of it.
-      else if (event.error || event.message) failure = asError(event);
-    },
-    ready: () => socket.readyState === 1,
-    drop() {
-      // `ws` throws what nobody hears.
-      socket.onopen = socket.onmessage = socket.onclose = socket.onerror = nothing;
-      socket.close();
-    }
-  });
+  onopen() {
+    this.wasOpen = true;
+    this.to.emit('incoming::open');
+  },
+
+  onmessage({ data }) {
+    this.to.emit('incoming::data', data);
+  },
+
+  onclose() {
+    over(this, this.failure);
+  },
+
+  onerror(event) {
+    // That of Node.js 20 to 22 does not close after a refused handshake.
+    if (!this.wasOpen) over(this, asError(event));
+    // Browsers say nothing of it.
+    else if (event.error || event.message) this.failure = asError(event);
+  },
+
+  ready() {
+    return this.readyState === 1;
+  },
+
+  // The first message of a turn goes out at once. Those that follow in the same
+  // turn share a system call, where `ws` would make one for each.
+  carry(data) {
+    const stream = this._socket;
+    this.send(data);
+    if (!stream || stream.writableCorked) return;
+    stream.cork();
+    process.nextTick(() => stream.uncork());
+  },
+
+  drop() {
+    // `ws` throws what nobody hears.
+    this.onopen = this.onmessage = this.onclose = this.onerror = nothing;
+    this.close();
+    this._socket?.uncork();
+  }
+};
+
+function over(socket, error) {
+  socket.drop();
+  socket.to.emit('incoming::end', error);
 }
 
 function nothing() {}

@@ -15,6 +15,14 @@ const { createMachine, createRecovery, control } = new Function(`${files}\nretur
 const events = {
   readyStateChange: (state) => ('end' === state ? 'closed' : state),
   open: () => 'OPEN',
+  'outgoing::flush': () => 'flush',
+  'outgoing::open': () => 'dial',
+  'outgoing::end': (polite) => (polite ? 'bye' : 'drop'),
+  // Goes without saying.
+  'outgoing::reconnect': () => [],
+  'incoming::ping': () => [],
+  'outgoing::ping': (time) => `send primus::ping::${time}`,
+  'outgoing::pong': (time) => `send primus::pong::${time}`,
   'reconnect scheduled': ({ attempt, scheduled }) => `scheduled ${attempt} ${scheduled}ms`,
   reconnect: ({ attempt }) => `reconnect ${attempt}`,
   reconnected: ({ attempt }) => `reconnected ${attempt}`,
@@ -23,13 +31,7 @@ const events = {
   'incoming::id': (id) => `id ${id}`
 };
 
-const effects = {
-  dial: () => 'dial',
-  flush: () => 'flush',
-  hangup: (polite) => (polite ? 'bye' : 'drop'),
-  send: (type, value) => `send primus::${type}::${value}`,
-  emit: (event, ...args) => (events[event] ? events[event](...args) : event)
-};
+const word = (event, ...args) => (events[event] ? events[event](...args) : event);
 
 // The arguments of a step, as the machine wants them.
 function taken(machine, now, [kind, what]) {
@@ -43,13 +45,13 @@ const BEGIN = 5000;
 
 function run({ settings, steps }, reconnect) {
   let out = [];
-  const machine = createMachine(settings, createRecovery(reconnect), (kind, ...what) => out.push(effects[kind](...what)));
+  const machine = createMachine(settings, createRecovery(reconnect), (...event) => out.push(word(...event)));
   return steps.map(([at, step]) => {
     out = [];
     const answer = taken(machine, at + BEGIN, step);
     const deadline = machine.deadline();
     return {
-      effects: out,
+      effects: out.flat(),
       data: 'control' === step[0] && false === answer,
       deadline: Infinity === deadline ? null : deadline - BEGIN,
       online: machine.online,

@@ -90,6 +90,17 @@ test('the network is not heeded if it is not to be', async (t) => {
   assert.deepEqual(client.told, ['open']);
 });
 
+test('what was ended stays so when the network comes back', async (t) => {
+  const { url } = await start(t, servers[0]);
+  const client = connect(t, load(), url);
+  await next(client, 'open');
+  client.end();
+  happens('offline');
+  happens('online');
+  assert.deepEqual(client.told, ['open', 'close', 'end', 'offline', 'online']);
+  assert.equal(client.writable, false);
+});
+
 test('without the strategy it does not come back with the network', async (t) => {
   const { url } = await start(t, servers[0]);
   const client = connect(t, load(), url, { strategy: 'disconnect' });
@@ -102,12 +113,16 @@ test('without the strategy it does not come back with the network', async (t) =>
 test('a destroyed client hears no more of the page', async (t) => {
   const client = connect(t, load(), 'http://127.0.0.1:1', { manual: true });
   const heard = [];
-  client._input = (kind) => heard.push(kind);
+  const input = client._input;
+  client._input = (kind, what) => {
+    heard.push(kind);
+    return input(kind, what);
+  };
   happens('offline');
   happens('pagehide');
-  client.emit('destroy');
+  client.destroy();
   happens('online');
-  assert.deepEqual(heard, ['network', 'hide']);
+  assert.deepEqual(heard, ['network', 'hide', 'destroy']);
 });
 
 test('engine.io: the last request of a page outlives it', async (t) => {

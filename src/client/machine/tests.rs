@@ -1,4 +1,5 @@
 mod javascript;
+mod network;
 
 use super::super::recovery::Reconnect;
 use super::*;
@@ -337,29 +338,6 @@ fn foreign_messages_are_the_applications() {
     assert_eq!(heard("primus::server::other"), Heard::Protocol);
     assert_eq!(heard("primus::id::abc"), Heard::Protocol);
     assert_eq!(bench.hear("primus::id::abc"), "id abc");
-}
-
-#[test]
-fn the_network_goes_and_comes() {
-    let mut bench = Bench::new(ALL).opened();
-    assert_eq!(bench.input(Input::Network(true)), "", "no news");
-    assert_eq!(bench.input(Input::Network(false)), "offline, bye, closed, close 1000, end");
-    assert_eq!(bench.input(Input::Network(false)), "");
-    assert!(!bench.machine.over(), "it will be back");
-    assert_eq!(bench.input(Input::Network(true)), "online, scheduled 1 500ms");
-    let mut bench = Bench::new(NEVER).opened();
-    bench.input(Input::Network(false));
-    assert!(bench.machine.over());
-    assert_eq!(bench.input(Input::Network(true)), "online");
-}
-
-#[test]
-fn no_network_stops_the_attempts() {
-    let mut bench = Bench::new(ALL).opened();
-    bench.lost();
-    assert_eq!(bench.input(Input::Network(false)), "offline, end");
-    assert_eq!(bench.machine.deadline(), None);
-    assert_eq!(bench.input(Input::Network(true)), "online, scheduled 1 500ms");
 }
 
 #[test]

@@ -7,10 +7,10 @@
 
 const SEPARATOR = '\x1e';
 
-// `url` is that of the polls, with a query; `opened()`, `message(data)` and
-// `closed(error)` are called. A socket with its `id`, the `transport` and the event
+// `url` is that of the polls, with a query; `incoming::open`, `incoming::data` and
+// once `incoming::end` are emitted on `to`. A socket with its `id`, the `transport` and the event
 // `upgrade`, and with `send`, `ready` and `drop`.
-function createEngine(url, auth, options, { opened, message, closed }) {
+function createEngine(url, auth, options, to) {
   const names = `${options.transports || 'polling,websocket'}`;
   const self = Object.assign(new EventEmitter(), { id: '', transport: { name: names.split(',')[0] } });
   const old = +(options.protocol || options.EIO) === 3;
@@ -148,7 +148,7 @@ function createEngine(url, auth, options, { opened, message, closed }) {
     else if (!/[236]/.test(type)) throw new Error('The server sent an unknown packet');
   }
 
-  const deliver = (data) => guard(() => message(data));
+  const deliver = (data) => guard(() => to.emit('incoming::data', data));
 
   function open({ sid, pingInterval, pingTimeout, upgrades, maxPayload }) {
     if (!sid || typeof sid !== 'string' || !(pingInterval > 0 && pingTimeout > 0)) {
@@ -158,7 +158,7 @@ function createEngine(url, auth, options, { opened, message, closed }) {
     most = maxPayload;
     watch = watchdog(pingInterval + pingTimeout, () => close(new Error('The server is silent')));
     if (old) pinger = setInterval(() => queue('2'), Math.min(pingInterval, LONGEST));
-    guard(opened);
+    guard(() => to.emit('incoming::open'));
     if (socket || options.upgrade === false || !/polling.*websocket/.test(names)) return;
     if (!over && Array.isArray(upgrades) && upgrades.includes('websocket')) dial();
   }
@@ -181,9 +181,11 @@ function createEngine(url, auth, options, { opened, message, closed }) {
     try {
       const login = auth && encodeURIComponent(auth).replace('%3A', ':') + '@';
       probe = openSocket(at('websocket').replace(/^http(s?:..)/, `ws$1${login}`), options, {
-        opened: () => self.id && probe.send('2probe'),
-        message: hear,
-        closed: failed
+        emit: (event, what) => ({
+          'incoming::open': () => self.id && probe.send('2probe'),
+          'incoming::data': hear,
+          'incoming::end': failed
+        })[event](what)
       });
     } catch (error) {
       // Whoever opens the session is not ready for it yet.
@@ -233,7 +235,7 @@ function createEngine(url, auth, options, { opened, message, closed }) {
     watch?.stop();
     probe?.drop();
     Promise.resolve(goodbye).then(() => aborter.abort());
-    if (!ending) closed(error);
+    if (!ending) to.emit('incoming::end', error);
   }
 
   if (/^polling/.test(names)) poll();
@@ -249,6 +251,7 @@ function createEngine(url, auth, options, { opened, message, closed }) {
     // Nothing is told of it any more. If it is polite, what was written goes out
     // before.
     drop(polite) {
+      if (ending) return;
       ending = true;
       if (!polite) close();
       else if (!posting) leave();
@@ -295,26 +298,17 @@ function watchdog(span, silent) {
   return { heard, stop: () => clearTimeout(timer) };
 }
 
-function client() {
-  let engine;
-
-  const drop = (polite) => {
-    engine?.drop(polite);
-    engine = null;
-  };
-
-  this.on('outgoing::open', () => {
-    drop();
-    const to = this.uri({ protocol: 'http', query: true, object: true });
-    const url = address({ ...to, pathname: to.pathname + '/', auth: '' });
-    const transports = this.AVOID_WEBSOCKETS ? 'polling' : this.transport.transports;
-    engine = this.socket = createEngine(to.query ? url : url + '?', to.auth, { ...this.transport, transports }, {
-      opened: () => this.emit('incoming::open'),
-      message: (data) => this.emit('incoming::data', data),
-      closed: (error) => this.emit('incoming::end', error)
-    });
-  });
-  this.on('outgoing::data', (packet) => engine?.send(packet));
-  this.on('outgoing::end', drop);
-  this._ready = () => engine?.ready();
+function open() {
+  const to = this.uri({ protocol: 'http', query: true, object: true });
+  const url = address({ ...to, pathname: to.pathname + '/', auth: '' });
+  const transports = this.AVOID_WEBSOCKETS ? 'polling' : this.transport.transports;
+  const options = { ...this.transport, transports };
+  this.socket = createEngine(to.query ? url : url + '?', to.auth, options, this);
 }
+
+const TRANSPORT = {
+  __proto__: prototype._own,
+  'outgoing::open': [{ fn: open }],
+  'outgoing::data': [{ fn(packet) { this.socket?.send(packet); } }],
+  'outgoing::end': [{ fn(polite) { this.socket?.drop(polite); } }]
+};
