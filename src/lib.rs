@@ -43,9 +43,11 @@
 //!
 //! Handles ([`Primus`], [`Spark`], [`Client`]) are cheap to clone and may be used
 //! from any thread and inside every listener. Nothing holds a lock while
-//! application code runs. A server has a thread per connection, and one each
-//! for broadcasts, for full sockets, for time and for every listening socket; a
-//! client has one.
+//! application code runs. A server has a thread for every spark, and for every
+//! connection that speaks HTTP; one that has waited for its client for half a
+//! second, with a poll that is held or for the next request, goes on waiting
+//! without. It has one thread each for those that wait so, for broadcasts, for
+//! full sockets, for time and for every listening socket; a client has one.
 //!
 //! # Logging
 //!

@@ -126,6 +126,15 @@ impl Slot {
         waited.unwrap_or_else(PoisonError::into_inner).0.take()
     }
 
+    /// The first connection of a thread.
+    #[inline(never)]
+    fn first(&self) -> Option<Job> {
+        match self.listen() {
+            Some(Word::Serve(job)) => Some(job),
+            _ => None,
+        }
+    }
+
     /// Waits for the word, which is about to be said.
     fn listen(&self) -> Option<Word> {
         let waited = self.said.wait_while(self.word(), |word| word.is_none());
@@ -265,7 +274,7 @@ impl Connections {
         let thread = Builder::new()
             .name("primus-conn".into())
             .stack_size(self.stack_size)
-            .spawn(move || connections.work(id, first));
+            .spawn(move || connections.work(id, &first));
         match thread {
             Ok(thread) => {
                 self.started(id, thread);
@@ -282,36 +291,44 @@ impl Connections {
     }
 
     /// The life of a thread: one connection after the other.
-    fn work(self: &Arc<Self>, id: u64, slot: Arc<Slot>) {
-        let mut next = match slot.listen() {
-            Some(Word::Serve(job)) => Some(job),
-            _ => None,
-        };
+    ///
+    /// What it calls is kept from being inlined: the pages of a stack that were
+    /// ever touched stay resident, so the deepest call counts.
+    fn work(self: &Arc<Self>, id: u64, slot: &Arc<Slot>) {
+        let mut next = slot.first();
         while let Some(job) = next {
             self.serve(job);
-            next = self.rest(&slot);
+            next = self.rest(slot);
         }
         self.retire(id);
     }
 
     /// Serves a connection to its end, or until it waits without a thread.
+    #[inline(never)]
     fn serve(&self, job: Job) {
         let Job { mut place, mut serve } = job;
-        loop {
-            match catch_unwind(AssertUnwindSafe(serve)) {
-                Ok(Some(parked)) => match self.lot.park(place, parked) {
-                    Some((back, parked)) => (place, serve) = (back, parked.wait()),
-                    None => return,
-                },
-                Ok(None) => break,
-                Err(panic) => {
-                    self.count_panicked();
-                    log::error!("the thread of a connection panicked: {}", panic_text(&*panic));
-                    break;
-                }
+        while let Some(parked) = self.run(serve) {
+            match self.park(place, parked) {
+                Some(job) => Job { place, serve } = job,
+                None => return,
             }
         }
         drop(place);
+    }
+
+    fn run(&self, serve: Resume) -> Option<Parked> {
+        catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|panic| {
+            self.count_panicked();
+            log::error!("the thread of a connection panicked: {}", panic_text(&*panic));
+            None
+        })
+    }
+
+    /// Leaves a connection to wait without a thread; if it cannot, waits here.
+    #[inline(never)]
+    fn park(&self, place: Place, parked: Parked) -> Option<Job> {
+        let (place, parked) = self.lot.park(place, parked)?;
+        Some(Job { place, serve: parked.wait() })
     }
 
     /// Waits for the next connection; `None` when the thread is to end.

@@ -88,46 +88,59 @@ enum Conversed {
 #[inline(never)]
 fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Conversed {
     loop {
-        match connection.next_request() {
-            Next::Request(request) => match answer(server, request, connection) {
-                Answered::Kept(kept) => connection = kept,
-                Answered::Upgrade(passed) => {
-                    let host: Arc<dyn Host> = server.clone();
-                    let opening = server.transformer.upgrade(&host, passed);
-                    return opening.map_or(Conversed::Over, Conversed::Opened);
+        connection = match next(server, connection) {
+            Answered::Kept(kept) => kept,
+            // From here, with nothing of what was done before left on the stack.
+            Answered::Passed(passed) => {
+                let host: Arc<dyn Host> = server.clone();
+                match server.transformer.request(&host, passed) {
+                    Some(kept) => kept,
+                    None => return Conversed::Over,
                 }
-                Answered::Over => return Conversed::Over,
-            },
-            Next::Idle(until) => return Conversed::Idle(connection, until),
-            Next::Refused(status) => {
-                server.metrics.refused(status);
-                return Conversed::Over;
             }
-            Next::Closed => return Conversed::Over,
+            Answered::Upgrade(passed) => {
+                let host: Arc<dyn Host> = server.clone();
+                let opening = server.transformer.upgrade(&host, passed);
+                return opening.map_or(Conversed::Over, Conversed::Opened);
+            }
+            Answered::Idle(connection, until) => return Conversed::Idle(connection, until),
+            Answered::Over => return Conversed::Over,
         }
     }
 }
 
-/// What became of a connection when a request was answered.
+/// What became of a connection when its next request came.
 enum Answered {
-    /// It can take another.
+    /// It was answered, and the connection can take another.
     Kept(Box<http::Connection>),
-    /// It asks for an upgrade, which the middleware has let pass.
+    /// The middleware has let it pass: the transformer answers it.
+    Passed(Box<Passed>),
+    /// The same, and it asks for an upgrade.
     Upgrade(Box<Passed>),
-    /// It has ended.
+    /// None has come for a while.
+    Idle(Box<http::Connection>, Instant),
+    /// The connection has ended.
     Over,
 }
 
-impl From<Option<Box<http::Connection>>> for Answered {
-    fn from(kept: Option<Box<http::Connection>>) -> Self {
-        kept.map_or(Answered::Over, Answered::Kept)
+/// Waits for the next request.
+#[inline(never)]
+fn next(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Answered {
+    match connection.next_request() {
+        Next::Request(request) => answer(server, Box::new(request), connection),
+        Next::Idle(until) => Answered::Idle(connection, until),
+        Next::Refused(status) => {
+            server.metrics.refused(status);
+            Answered::Over
+        }
+        Next::Closed => Answered::Over,
     }
 }
 
 #[inline(never)]
 fn answer(
     server: &Arc<Inner>,
-    request: Request,
+    request: Box<Request>,
     mut connection: Box<http::Connection>,
 ) -> Answered {
     let ours = request.path().starts_with(&server.options.pathname);
@@ -141,11 +154,7 @@ fn answer(
     match passed {
         Ok(()) => {
             let passed = Box::new(Passed { request, extensions, headers, connection });
-            if is_upgrade {
-                return claim(server, passed);
-            }
-            let host: Arc<dyn Host> = server.clone();
-            server.transformer.request(&host, passed).into()
+            if is_upgrade { claim(server, passed) } else { Answered::Passed(passed) }
         }
         Err(answer) => {
             if let Some(failure) = &answer.failure {

@@ -123,16 +123,7 @@ pub(super) fn admit(
     mut opening: Box<Opening>,
     place: Option<u64>,
 ) -> Admitted {
-    let given = opening.id.take();
-    let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request, given)));
-    let (id, fault) = match generated {
-        Ok(Ok(id)) => (id, None),
-        Ok(Err(error)) => (String::new(), Some(error.to_string())),
-        Err(panic) => {
-            server.metrics.panics.add(1);
-            (String::new(), Some(panic_text(&*panic)))
-        }
-    };
+    let (id, fault) = name(server, &mut opening);
     let carrier = opening.session.take();
     let answer = std::mem::take(&mut opening.answer);
     let (spark, source) = Spark::open(server, id, opening);
@@ -147,14 +138,35 @@ pub(super) fn admit(
         known
     });
     if !known {
-        let fault = fault.unwrap_or_else(|| format!("`{}` is taken", spark.id()));
-        let text = format!("no id for a connection: {fault}");
-        server.log(log::Level::Error, &text);
-        server.tell_unheard(&text);
+        tell_fault(&spark, fault);
     } else if server.is_closing() {
         spark.close(server.shutdown_reason());
     }
     Admitted { spark, source, known }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_fault(spark: &Spark, fault: Option<String>) {
+    let fault = fault.unwrap_or_else(|| format!("`{}` is taken", spark.id()));
+    let text = format!("no id for a connection: {fault}");
+    spark.0.server.log(log::Level::Error, &text);
+    spark.0.server.tell_unheard(&text);
+}
+
+/// The id of a spark, or what is wrong with its generator.
+#[inline(never)]
+fn name(server: &Arc<Server>, opening: &mut Opening) -> (String, Option<String>) {
+    let given = opening.id.take();
+    let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request, given)));
+    match generated {
+        Ok(Ok(id)) => (id, None),
+        Ok(Err(error)) => (String::new(), Some(error.to_string())),
+        Err(panic) => {
+            server.metrics.panics.add(1);
+            (String::new(), Some(panic_text(&*panic)))
+        }
+    }
 }
 
 /// Closes the connection of a spark that was not admitted.
@@ -279,8 +291,11 @@ pub(super) fn lost(spark: &Spark, text: &str) -> bool {
 #[inline(never)]
 fn receive(spark: &Spark, frame: Frame) {
     // What reading it takes of the stack is free again when the listeners run.
-    if let Some(message) = read(spark, frame) {
-        deliver(spark, message);
+    let Some(message) = read(spark, frame) else { return };
+    match taker(spark) {
+        Taker::Listeners(listeners) => run_data(spark, &listeners, &message),
+        Taker::Inbox => keep(spark, message),
+        Taker::Nobody => {}
     }
 }
 
@@ -352,22 +367,32 @@ fn incoming(spark: &Spark, frame: Frame) -> Result<Option<Message>> {
     Ok(value.map(|value| message.transformed(value)))
 }
 
-/// Gives a message to whoever receives: a reader, or the `data` listeners, or,
-/// while there is neither, the inbox.
-fn deliver(spark: &Spark, message: Message) {
+/// Who a message is for.
+enum Taker {
+    Listeners(DataListeners),
+    /// A reader, or whoever comes.
+    Inbox,
+    Nobody,
+}
+
+/// Who takes the next message: a reader, or the `data` listeners, or, while there
+/// is neither, the inbox.
+#[inline(never)]
+fn taker(spark: &Spark) -> Taker {
     let inner = &spark.0;
-    if !inner.inbox.is_read() {
-        // What came before there was a listener goes first.
-        while inner.is_open() && deliver_kept(spark) {}
-        if !inner.is_open() {
-            return;
-        }
-        let listeners = inner.events.data.snapshot();
-        if !listeners.is_empty() && !inner.inbox.has_kept() {
-            return run_data(spark, &listeners, &message);
-        }
+    if inner.inbox.is_read() {
+        return Taker::Inbox;
     }
-    keep(spark, message);
+    // What came before there was a listener goes first.
+    while inner.is_open() && deliver_kept(spark) {}
+    if !inner.is_open() {
+        return Taker::Nobody;
+    }
+    let listeners = inner.events.data.snapshot();
+    match listeners.is_empty() || inner.inbox.has_kept() {
+        true => Taker::Inbox,
+        false => Taker::Listeners(listeners),
+    }
 }
 
 /// Puts a message into the inbox.
@@ -391,6 +416,7 @@ fn keep(spark: &Spark, message: Message) {
 
 type DataListeners = Snapshot<DataListener>;
 
+#[inline(never)]
 fn run_data(spark: &Spark, listeners: &DataListeners, message: &Message) {
     tell(spark, listeners, |listener| listener(spark, message));
 }

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | acceptor, one per listener | `http` | accepts |
 //! | connection, one per connection | `connection`, then `life` | HTTP; after an upgrade the spark's listeners |
-//! | watcher, while there is something to watch | `http` | waits with connections whose clients have long been silent, held polls above all; they have no thread meanwhile |
+//! | watcher, while there is something to watch | `http` | waits with connections whose clients have been silent for half a second, held polls above all; they have no thread meanwhile |
 //! | session, one per session whose client polls | `session`, `life` | the spark's listeners |
 //! | broadcaster | `broadcaster` | writes a message to all sparks |
 //! | flusher | `flusher` | sends on what a full socket did not take |

@@ -31,7 +31,7 @@ use crate::server::outbox::{Outbox, Parts};
 use crate::server::wakers::Lent;
 use crate::server::{Inner as Server, lock};
 use crate::timer::{Key, Task};
-use crate::transformers::{Opening, Source};
+use crate::transformers::{Opening, Sink, Source, Wire};
 
 /// How [`Spark::end_options`] ends a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub struct Spark(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub id: String,
-    pub request: Request,
+    pub request: Box<Request>,
     pub extensions: Extensions,
     pub server: Arc<Server>,
     pub outbox: Arc<Outbox>,
@@ -100,6 +100,20 @@ pub(super) struct Inner {
     pub told: AtomicBool,
     /// Closing packets that are about to be written.
     farewells: AtomicU32,
+}
+
+/// The outgoing half of a spark. Apart, for the stack that it takes.
+#[inline(never)]
+fn outbox(server: &Server, sink: Sink, wire: &'static dyn Wire, spark: Weak<Inner>) -> Arc<Outbox> {
+    let parts = Parts {
+        bound: server.options.backlog,
+        policy: server.options.slow_consumer,
+        metrics: server.metrics.clone(),
+        flusher: server.flusher.clone(),
+        timer: server.timer.clone(),
+    };
+    let drained = Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
+    Outbox::new(sink, wire, parts, drained)
 }
 
 /// A closing packet on its way; counted until it is written or given up.
@@ -153,47 +167,29 @@ impl Spark {
             &signals(server.options.transformer, &opening),
             now,
         );
-        let parts = Parts {
-            bound: server.options.backlog,
-            policy: server.options.slow_consumer,
-            metrics: server.metrics.clone(),
-            flusher: server.flusher.clone(),
-            timer: server.timer.clone(),
-        };
         let Opening { request, extensions, sink, wire, source, .. } = *opening;
-        let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| {
-            let spark = me.clone();
-            let drained =
-                Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
-            Inner {
-                id,
-                request,
-                extensions,
-                server: server.clone(),
-                outbox: Outbox::new(sink, wire, parts, drained),
-                inbox: Inbox::default(),
-                events: SparkEvents::default(),
-                state: AtomicU8::new(ReadyState::Open as u8),
-                reason: OnceLock::new(),
-                heart: Mutex::new(Heart {
-                    beat,
-                    timer: None,
-                    closing: None,
-                    waits: 0,
-                    excused: false,
-                }),
-                latency: AtomicU64::new(u64::MAX),
-                last_inbound: AtomicU64::new(0),
-                keep_inbound: AtomicBool::new(false),
-                busy: AtomicBool::new(true),
-                waits: Counter::default(),
-                waker: Mutex::default(),
-                by_ping: AtomicBool::new(false),
-                wake_wanted: AtomicBool::new(false),
-                drained: AtomicBool::new(false),
-                told: AtomicBool::new(false),
-                farewells: AtomicU32::new(0),
-            }
+        let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| Inner {
+            id,
+            request,
+            extensions,
+            server: server.clone(),
+            outbox: outbox(server, sink, wire, me.clone()),
+            inbox: Inbox::default(),
+            events: SparkEvents::default(),
+            state: AtomicU8::new(ReadyState::Open as u8),
+            reason: OnceLock::new(),
+            heart: Mutex::new(Heart { beat, timer: None, closing: None, waits: 0, excused: false }),
+            latency: AtomicU64::new(u64::MAX),
+            last_inbound: AtomicU64::new(0),
+            keep_inbound: AtomicBool::new(false),
+            busy: AtomicBool::new(true),
+            waits: Counter::default(),
+            waker: Mutex::default(),
+            by_ping: AtomicBool::new(false),
+            wake_wanted: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+            farewells: AtomicU32::new(0),
         }));
         (spark, source)
     }

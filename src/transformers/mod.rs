@@ -102,7 +102,7 @@ pub(crate) trait Transformer: Send + Sync {
 /// A request that has passed the middleware.
 pub(crate) struct Passed {
     /// The request.
-    pub request: Request,
+    pub request: Box<Request>,
     /// What the middleware attached to it.
     pub extensions: Extensions,
     /// The header fields that the middleware has set.
@@ -113,7 +113,11 @@ pub(crate) struct Passed {
 
 impl Passed {
     /// Answers it.
-    pub fn respond(mut self, host: &dyn Host, response: ResponseBox) -> Option<Box<Connection>> {
+    pub fn respond(
+        mut self: Box<Self>,
+        host: &dyn Host,
+        response: ResponseBox,
+    ) -> Option<Box<Connection>> {
         let status = response.status_code().0;
         if status >= 400 {
             host.refused(status);
@@ -123,13 +127,17 @@ impl Passed {
     }
 
     /// Answers it with 200, in the cheapest way.
-    pub fn reply(mut self, content_type: &str, body: Vec<u8>) -> Option<Box<Connection>> {
+    pub fn reply(
+        mut self: Box<Self>,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Option<Box<Connection>> {
         self.connection.reply(content_type, body, &self.headers).ok()?;
         Some(self.connection)
     }
 
     /// Refuses an upgrade, in the raw form of Primus, and closes.
-    pub fn refuse(mut self, host: &dyn Host, response: ResponseBox) {
+    pub fn refuse(mut self: Box<Self>, host: &dyn Host, response: ResponseBox) {
         host.refused(response.status_code().0);
         self.connection.refuse_upgrade(response, &self.headers);
     }
@@ -173,7 +181,7 @@ pub(crate) trait Backlog: Send + Sync {
 /// A connection that has been accepted, about to become a spark.
 pub(crate) struct Opening {
     /// The request that opened it.
-    pub request: Request,
+    pub request: Box<Request>,
     /// What the middleware attached to it.
     pub extensions: Extensions,
     /// Where the outbox writes to.

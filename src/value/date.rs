@@ -95,15 +95,25 @@ impl Date {
     }
 
     /// The text of a date in an HTTP header, `Tue, 14 Nov 2023 22:13:20 GMT`;
-    /// `None` for an invalid date.
+    /// `None` for an invalid date, or a year that has not four digits.
     pub(crate) fn to_http(self) -> Option<String> {
-        let c = self.civil()?;
-        let day = super::date_text::DAYS[c.weekday];
-        let month = super::date_text::MONTHS[c.month as usize - 1];
-        Some(format!(
-            "{day}, {:02} {month} {:04} {:02}:{:02}:{:02} GMT",
-            c.day, c.year, c.hour, c.minute, c.second
-        ))
+        let c = self.civil().filter(|c| (0..=9999).contains(&c.year))?;
+        let mut text = String::with_capacity(32);
+        let two = |text: &mut String, number: i64, after: &str| {
+            text.extend([number / 10, number % 10].map(|digit| char::from(b'0' + digit as u8)));
+            text.push_str(after);
+        };
+        text.push_str(super::date_text::DAYS[c.weekday]);
+        text.push_str(", ");
+        two(&mut text, c.day, " ");
+        text.push_str(super::date_text::MONTHS[c.month as usize - 1]);
+        text.push(' ');
+        two(&mut text, c.year / 100, "");
+        two(&mut text, c.year % 100, " ");
+        two(&mut text, c.hour, ":");
+        two(&mut text, c.minute, ":");
+        two(&mut text, c.second, " GMT");
+        Some(text)
     }
 
     fn civil(&self) -> Option<Civil> {

@@ -87,16 +87,17 @@ impl Outbox {
     }
 
     fn try_send_backlog(&self, state: &mut State) -> Result<usize> {
-        let mut pieces = [IoSlice::new(&[]); PIECES_MAX];
-        let (mut count, mut length) = (0, 0);
-        for (piece, bytes) in pieces.iter_mut().zip(state.backlog.pieces()) {
-            *piece = IoSlice::new(bytes);
-            (count, length) = (count + 1, length + bytes.len());
+        // On the stack they would stay for as long as the thread lives.
+        let mut pieces = Vec::new();
+        let mut length = 0;
+        for bytes in state.backlog.pieces().take(PIECES_MAX) {
+            pieces.push(IoSlice::new(bytes));
+            length += bytes.len();
             if length >= ENOUGH {
                 break;
             }
         }
-        let sent = state.sink.offer_vectored(&pieces[..count]);
+        let sent = state.sink.offer_vectored(&pieces);
         sent.map_err(|error| self.broken(state, error))
     }
 

@@ -47,7 +47,7 @@ impl Transformer for Websockets {
 
 /// A WebSocket, fresh from its handshake.
 pub(crate) struct Accepted {
-    pub(crate) request: Request,
+    pub(crate) request: Box<Request>,
     pub(crate) extensions: Extensions,
     /// The answer to the handshake, unless it is sent.
     pub(crate) answer: Vec<u8>,

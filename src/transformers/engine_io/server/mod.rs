@@ -46,6 +46,7 @@ impl EngineIo {
     }
 
     /// What a request is, and the session that it is for.
+    #[inline(never)]
     fn ask(&self, request: &Request, upgrade: bool) -> Result<(Ask, Option<Arc<Live>>), Refusal> {
         let query = Query::of(request.query_pairs());
         let live = query.sid().and_then(|sid| self.sessions.find(sid));
@@ -69,6 +70,7 @@ impl EngineIo {
 
     /// Refuses a plain request, unless it is a poll that crossed with the end of
     /// its session.
+    #[inline(never)]
     fn refuse(
         &self,
         host: &dyn Host,

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tiny_http::Response;
+use tiny_http::{Response, ResponseBox};
 
 use super::live::Live;
 use super::source::Incoming;
 use super::{EngineIo, answer, wire};
-use crate::http::{self, Connection, Holder};
+use crate::http::{self, Connection, HeaderSet, Holder};
 use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::payload::{Content, Decoder};
@@ -16,7 +16,11 @@ use crate::transformers::{Host, Opening, Passed, Sink};
 /// The `Content-Type` of what a JSONP client posts.
 const FORM: &str = "application/x-www-form-urlencoded";
 
+// Each is kept from being inlined into what calls it: the pages of a stack that
+// were ever touched stay resident, so the deepest call counts.
+
 /// The handshake: opens a session.
+#[inline(never)]
 pub(super) fn open(
     engine: &EngineIo,
     host: &Arc<dyn Host>,
@@ -34,25 +38,11 @@ pub(super) fn open(
         passed.headers.add("Set-Cookie", cookie.header(live.sid()));
     }
     let owner = host.owner(&passed.request);
-    let Passed { request, extensions, headers, connection } = *passed;
-    let opening = Box::new(Opening {
-        request,
-        extensions,
-        sink: Sink::Poll(live.clone()),
-        answer: Vec::new(),
-        wire: wire::wire(format),
-        source: Box::new(Incoming::polls(live.clone())),
-        revision: Some(format.revision.number()),
-        id: Some(live.sid().to_owned()),
-        session: Some(live.clone()),
-    });
-    let spawned = host.clone().open(opening);
-    let mut connection = connection;
-    if let Err(refused) = spawned {
+    let (opening, headers, mut connection) = opening(&live, passed);
+    if let Err(refused) = host.clone().open(opening) {
         log::debug!("no thread for a session: {refused}");
         host.refused(503);
-        let retry = tiny_http::Header::from_bytes("Retry-After", "5").expect("a header");
-        let response = http::text(503, "Service Unavailable").with_header(retry);
+        let response = unavailable();
         connection.respond(response, &headers).ok()?;
         return Some(connection);
     }
@@ -68,7 +58,34 @@ pub(super) fn open(
     Some(connection)
 }
 
+/// What a spark is made of, and what is left of the request.
+#[inline(never)]
+fn opening(live: &Arc<Live>, passed: Box<Passed>) -> (Box<Opening>, HeaderSet, Box<Connection>) {
+    let Passed { request, extensions, headers, connection } = *passed;
+    let format = live.format();
+    let opening = Box::new(Opening {
+        request,
+        extensions,
+        sink: Sink::Poll(live.clone()),
+        answer: Vec::new(),
+        wire: wire::wire(format),
+        source: Box::new(Incoming::polls(live.clone())),
+        revision: Some(format.revision.number()),
+        id: Some(live.sid().to_owned()),
+        session: Some(live.clone()),
+    });
+    (opening, headers, connection)
+}
+
+#[cold]
+#[inline(never)]
+fn unavailable() -> ResponseBox {
+    let retry = tiny_http::Header::from_bytes("Retry-After", "5").expect("a header");
+    http::text(503, "Service Unavailable").with_header(retry)
+}
+
 /// A poll: it is answered when there is something to send.
+#[inline(never)]
 pub(super) fn get(
     engine: &EngineIo,
     live: &Arc<Live>,
@@ -104,6 +121,7 @@ impl Drop for Polled {
 }
 
 /// What the client sends.
+#[inline(never)]
 pub(super) fn post(
     live: &Arc<Live>,
     host: &dyn Host,

@@ -8,7 +8,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::{hint, thread};
 
 use super::live::{Live, Received};
 use super::pile::Pile;
@@ -26,6 +28,12 @@ const LOOSE: usize = 32 << 10;
 
 /// Room for so many entries may stay when none is left.
 const KEEP: usize = 4;
+
+/// So often the thread looks for more before it sleeps, at first without giving
+/// way to others: a client that is busy sends the next message soon, and to be
+/// woken costs more than to look.
+const LOOKS: u32 = 16;
+const LOOKS_AT_ONCE: u32 = 6;
 
 /// What happens to a session while it polls, in order.
 enum Event {
@@ -52,6 +60,8 @@ enum Entry {
 /// The messages of one POST become visible together: their answers are then kept
 /// together too, for one poll.
 pub(super) struct Inlet {
+    /// Something may be taken, readable without the lock.
+    ready: AtomicBool,
     queue: Mutex<Queue>,
     /// There is something to take.
     filled: Condvar,
@@ -137,7 +147,12 @@ impl Queue {
 impl Inlet {
     /// A way in on which nothing has come yet.
     pub fn new() -> Self {
-        Inlet { queue: Mutex::default(), filled: Condvar::new(), taken: Condvar::new() }
+        Inlet {
+            ready: AtomicBool::new(false),
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            taken: Condvar::new(),
+        }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -156,10 +171,12 @@ impl Inlet {
     /// them are left: a client has one POST at a time, so holding back its answer
     /// holds the client back.
     pub fn show(&self, most: usize) {
-        self.show_all(self.queue());
         let behind = |queue: &mut Queue| queue.bytes > most && !queue.over;
         let mut queue = self.queue();
-        if behind(&mut queue) {
+        let waits = behind(&mut queue);
+        self.show_all(queue);
+        if waits {
+            let mut queue = self.queue();
             queue.behind += 1;
             let waited = self.taken.wait_while(queue, behind);
             waited.unwrap_or_else(PoisonError::into_inner).behind -= 1;
@@ -207,6 +224,7 @@ impl Inlet {
         let mut queue = self.queue();
         let left = std::mem::take(&mut queue.entries);
         (queue.length, queue.visible, queue.bytes) = (0, 0, 0);
+        self.ready.store(false, Ordering::Relaxed);
         (queue.over, queue.gone) = (true, true);
         let wakes = queue.behind > 0;
         drop(queue);
@@ -228,6 +246,7 @@ impl Inlet {
     fn show_all(&self, mut queue: MutexGuard<'_, Queue>) {
         queue.visible = queue.length;
         let wakes = queue.waiting && queue.visible > 0;
+        self.ready.store(queue.visible > 0, Ordering::Release);
         drop(queue);
         if wakes {
             self.filled.notify_one();
@@ -236,8 +255,12 @@ impl Inlet {
 
     /// The next event, without waiting.
     fn take(&self) -> Option<Event> {
+        if self.is_empty() {
+            return None;
+        }
         let mut queue = self.queue();
         let popped = queue.pop();
+        self.ready.store(queue.visible > 0, Ordering::Relaxed);
         let wakes = queue.behind > 0;
         drop(queue);
         if wakes {
@@ -247,11 +270,21 @@ impl Inlet {
     }
 
     fn is_empty(&self) -> bool {
-        self.queue().visible == 0
+        !self.ready.load(Ordering::Acquire)
     }
 
     /// Waits until there is an event.
     fn wait(&self) {
+        for look in 0..LOOKS {
+            if !self.is_empty() {
+                return;
+            }
+            if look < LOOKS_AT_ONCE {
+                (0..1 << look).for_each(|_| hint::spin_loop());
+            } else {
+                thread::yield_now();
+            }
+        }
         let empty = |queue: &mut Queue| queue.visible == 0;
         let mut queue = self.queue();
         if empty(&mut queue) {

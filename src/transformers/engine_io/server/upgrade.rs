@@ -22,6 +22,7 @@ use crate::transformers::websockets::server::{
 use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
 
 /// Opens a session on a WebSocket.
+#[inline(never)]
 pub(super) fn open(
     engine: &EngineIo,
     host: &Arc<dyn Host>,
@@ -55,6 +56,7 @@ pub(super) fn open(
 
 /// Serves a WebSocket that is to take the place of a session's polls, until it
 /// has done so, or given up.
+#[inline(never)]
 pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
     let stream = passed.connection.stream().clone();
     if let Err(refusal) = live.upgrade(&stream) {

@@ -40,6 +40,7 @@ impl State {
 
 impl Live {
     /// The body of an answer with these packets.
+    #[inline(never)]
     pub fn payload(&self, packets: &[PacketRef<'_>]) -> (Content, Vec<u8>) {
         let length = packets.iter().map(|packet| payload::item_len(*packet, self.format)).sum();
         let mut body = Vec::new();
@@ -189,16 +190,7 @@ impl Polled for Live {
             let late = self.host.timer().now() > after(since, self.options.timing.ping_timeout);
             return if late { Err(io::ErrorKind::NotConnected.into()) } else { Ok(true) };
         }
-        let mut packets = Vec::new();
-        let mut close = None;
-        for record in pieces.iter().flat_map(|piece| records(piece)) {
-            match record {
-                Record::Text(text) => packets.push(PacketRef::Text(text)),
-                Record::Binary(bytes) => packets.push(PacketRef::Binary(bytes)),
-                Record::Packet(text) => packets.extend(own(text)),
-                Record::Close { shutdown } => close = Some(shutdown),
-            }
-        }
+        let (mut packets, close) = packets(pieces);
         let mut todo = Todo::default();
         let mut effects = Vec::new();
         let polls = state.polls();
@@ -248,6 +240,22 @@ impl Polled for Live {
         self.settle(todo);
         self.inlet.end();
     }
+}
+
+/// The packets that have waited, and whether they end with the end of the
+/// session; if so, whether it is that of the server.
+#[inline(never)]
+fn packets<'a>(pieces: &'a [IoSlice<'_>]) -> (Vec<PacketRef<'a>>, Option<bool>) {
+    let (mut packets, mut close) = (Vec::new(), None);
+    for record in pieces.iter().flat_map(|piece| records(piece)) {
+        match record {
+            Record::Text(text) => packets.push(PacketRef::Text(text)),
+            Record::Binary(bytes) => packets.push(PacketRef::Binary(bytes)),
+            Record::Packet(text) => packets.extend(own(text)),
+            Record::Close { shutdown } => close = Some(shutdown),
+        }
+    }
+    (packets, close)
 }
 
 /// A packet of ours that has waited as text.
