@@ -111,6 +111,7 @@ pub(crate) struct Passed {
     pub connection: Box<Connection>,
 }
 
+#[allow(clippy::boxed_local)] // from its box it would be copied to the stack
 impl Passed {
     /// Answers it.
     pub fn respond(

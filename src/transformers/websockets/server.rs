@@ -106,6 +106,7 @@ fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Vec<u8>
 
 /// Makes a WebSocket of an HTTP connection.
 #[inline(never)]
+#[allow(clippy::boxed_local)] // from its box it would be copied to the stack
 fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, answer: Vec<u8>) -> Accepted {
     let Passed { request, extensions, connection, .. } = *passed;
     let (stream, leftover) = connection.into_parts();

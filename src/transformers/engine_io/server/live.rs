@@ -347,6 +347,7 @@ impl Live {
     /// A POST begins, on this connection.
     pub fn post(&self, stream: &Arc<Stream>, binary: bool) -> Result<(), Refusal> {
         self.fresh.store(false, Ordering::Relaxed);
+        self.tick_if_due();
         let mut state = self.lock_behind_probe();
         let todo = self.handle_locked(&mut state, Input::Post { binary });
         if todo.accepted {
@@ -531,7 +532,8 @@ impl Live {
     }
 
     /// Does what was due before now, which the timer's thread may not have come
-    /// to: a poll is no sign of life, and gets the answer that is right now.
+    /// to: a request gets the answer that is right now, whichever of the two is
+    /// the first.
     fn tick_if_due(&self) {
         let is_due = |state: &State, now| state.machine.deadline().is_some_and(|at| at <= now);
         if is_due(&self.lock(), self.host.timer().now()) {

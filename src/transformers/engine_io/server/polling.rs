@@ -60,6 +60,7 @@ pub(super) fn open(
 
 /// What a spark is made of, and what is left of the request.
 #[inline(never)]
+#[allow(clippy::boxed_local)] // from its box it would be copied to the stack
 fn opening(live: &Arc<Live>, passed: Box<Passed>) -> (Box<Opening>, HeaderSet, Box<Connection>) {
     let Passed { request, extensions, headers, connection } = *passed;
     let format = live.format();
