@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
+use crate::error::Error;
+
 /// Says on stderr what the application should know, where it has no logger:
 /// failures and mistakes are never silent.
 pub(crate) fn tell(text: &str) {
@@ -12,7 +14,16 @@ pub(crate) fn tell(text: &str) {
     }
 }
 
-/// Text without control characters: it stays one line.
+/// Whether a listener was told by what it called that there is no connection.
+pub(crate) fn is_of_connection(error: &Error) -> bool {
+    let Error::Listener(error) = error else { return false };
+    let ours = error.downcast_ref::<Error>();
+    ours.is_some_and(|error| matches!(error, Error::Closed | Error::Io(_)))
+        || error.is::<io::Error>()
+}
+
+/// Text without control characters: what a peer sent may be in it, and a line
+/// stays one line.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(char::is_control) {
         return Cow::Borrowed(text);

@@ -102,7 +102,9 @@ client_events! {
     /// refused an attempt to reconnect for good (401 or 403; `close` and `end`
     /// follow, and their reason has the refusal as its
     /// [`cause`](CloseReason::cause)). Other failures of attempts to reconnect
-    /// are no errors. Without a listener they are logged.
+    /// are no errors. Without a listener they are logged; and what a listener or
+    /// transform returned is told on stderr where there is no logger either,
+    /// once for each connection.
     on_error once_error error(error: &Error);
     /// `reconnect scheduled`: an attempt to reconnect will be made after its
     /// `delay`.

@@ -13,6 +13,7 @@
 //! taken out under it, and dropped after it.
 
 use std::cell::Cell;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
@@ -49,6 +50,9 @@ pub(crate) struct Shared {
     pub outbox: Outbox,
     pub ids: Mutex<Vec<IdWaiter>>,
     pub handle: OnceLock<Weak<Handle>>,
+    /// An error of the application's that nobody listens for was told on
+    /// stderr, since the last `open`.
+    pub told: AtomicBool,
     core: Mutex<Core>,
     changed: Condvar,
 }
@@ -103,6 +107,7 @@ impl Shared {
             outbox: Outbox::new(options.queue_size),
             ids: Mutex::default(),
             handle: OnceLock::new(),
+            told: AtomicBool::new(false),
             core: Mutex::new(core),
             changed: Condvar::new(),
             options,

@@ -1,12 +1,15 @@
 //! Running listeners: nothing they do ends the client's thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 
 use super::Client;
 use super::machine::Event;
 use super::shared::{Shared, lock};
 use crate::error::{BoxError, Error, Result, panic_text};
 use crate::events::Snapshot;
+use crate::ready_state::ReadyState;
+use crate::unheard::{self, escaped, is_of_connection};
 
 impl Shared {
     /// Runs the listeners of an event.
@@ -16,7 +19,10 @@ impl Shared {
             Event::ReadyState(state) => {
                 self.tell(client, &events.ready_state_change.snapshot(), |l| l(client, *state));
             }
-            Event::Open => self.tell(client, &events.open.snapshot(), |l| l(client)),
+            Event::Open => {
+                self.told.store(false, Ordering::Relaxed);
+                self.tell(client, &events.open.snapshot(), |l| l(client));
+            }
             Event::Error(error) => self.error(client, error),
             Event::Timeout => self.tell(client, &events.timeout.snapshot(), |l| l(client)),
             Event::ReconnectScheduled(attempt) => {
@@ -82,13 +88,31 @@ impl Shared {
     pub fn error(&self, client: &Client, error: &Error) {
         let listeners = self.events.error.snapshot();
         if listeners.is_empty() {
-            log::warn!("primus client: {error}");
+            let hint = " (nobody listens for `error`; told once for each connection)";
+            self.unheard(log::Level::Warn, "", error, hint);
         }
         for listener in listeners.iter() {
             let done = caught(|| listener(client, error));
             if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
-                log::error!("primus client: error listener: {error}");
+                self.unheard(log::Level::Error, "error listener: ", &error, "");
             }
+        }
+    }
+
+    /// Tells of an error that is no event: by the log, and of one of the
+    /// application's, where there is none, on stderr.
+    fn unheard(&self, level: log::Level, place: &str, error: &Error, hint: &str) {
+        // The error's `Display` is the application's too.
+        let Ok(text) = caught(|| format!("client: {place}{error}")) else { return };
+        log::log!(level, "primus {}", escaped(&text));
+        // The panic hook has told of a panic.
+        if !matches!(error, Error::Listener(_) | Error::Transform(_)) {
+            return;
+        }
+        // A listener that fails because the server is gone is not at fault.
+        let gone = is_of_connection(error) && self.core().machine.state() != ReadyState::Open;
+        if !gone && !self.told.swap(true, Ordering::Relaxed) {
+            unheard::tell(&format!("{text}{hint}"));
         }
     }
 }

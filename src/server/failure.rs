@@ -4,7 +4,6 @@
 //! says otherwise; a panic ends the spark. Neither reaches another spark.
 
 use std::cell::Cell;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
@@ -14,6 +13,7 @@ use crate::events::Snapshot;
 use crate::options::ListenerErrors;
 use crate::server::life;
 use crate::server::spark::Spark;
+use crate::unheard::is_of_connection;
 
 /// Runs the listeners of one event, in order. What one returns as an error does
 /// not keep the next from running, unless it ends the spark.
@@ -83,14 +83,6 @@ pub(super) fn report(spark: &Spark, error: &Error) {
             spark.id()
         ));
     }
-}
-
-/// Whether a listener was told by what it called that there is no connection.
-fn is_of_connection(error: &Error) -> bool {
-    let Error::Listener(error) = error else { return false };
-    let ours = error.downcast_ref::<Error>();
-    ours.is_some_and(|error| matches!(error, Error::Closed | Error::Io(_)))
-        || error.is::<io::Error>()
 }
 
 fn log(spark: &Spark, level: log::Level, error: &Error) {

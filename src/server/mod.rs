@@ -615,8 +615,8 @@ impl Inner {
 
     /// Emits a line for the log.
     fn log(&self, level: log::Level, text: &str) {
-        // Ids and errors may hold what a peer sent; a line stays one line.
-        let text = &*escaped(text);
+        // Ids and errors may hold what a peer sent.
+        let text = &*unheard::escaped(text);
         log::log!(level, "{text}");
         for listener in self.events.log.snapshot().iter() {
             if self.caught(|| listener(level, text)).is_err() {

@@ -153,16 +153,21 @@ fn failures_that_nobody_hears() {
 #[test]
 fn failures_that_nobody_hears_are_told_on_stderr_once_for_each_connection() {
     let _turn = shared();
+    let expected = ["in initialised", "in connection", r"in data\n1", "in end"];
+    check_told("failures::failures_that_nobody_hears", &expected);
+}
+
+/// Runs a test of these in a process of its own, and looks at its stderr.
+fn check_told(test: &str, expected: &[&str]) {
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "failures::failures_that_nobody_hears", "--ignored", "--nocapture"]);
+    child.args(["--exact", test, "--ignored", "--nocapture"]);
     let output = child.output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let text = String::from_utf8(output.stderr).unwrap();
     let told: Vec<_> = text.lines().filter(|line| line.starts_with("primus: ")).collect();
-    let expected = ["in initialised", "in connection", r"in data\n1", "in end"];
     assert_eq!(told.len(), expected.len(), "{told:?}");
     for (line, failure) in told.iter().zip(expected) {
-        assert!(line.contains(&format!("listener failed: {failure}")), "{line}");
+        assert!(line.contains(&format!("failed: {failure}")), "{line}");
     }
 }
 
@@ -225,4 +230,51 @@ fn addresses_that_cannot_be_listened_on_are_named() {
     primus.destroy(Default::default());
     let ended = primus.listen(free).unwrap_err();
     assert_eq!(ended.to_string(), "the server or connection is closed");
+}
+
+/// The part of a child process: a client's failures, with and without somebody
+/// who listens for errors, over two connections.
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn failures_of_a_client_that_nobody_hears() {
+    let primus = Primus::builder().build().unwrap();
+    primus.on_connection(|spark| {
+        spark.on_data(|spark, message| spark.write(message.value()));
+    });
+    let addr = primus.listen("127.0.0.1:0").unwrap();
+    let url = format!("http://{addr}");
+    for place in ["data", "transform", "open"] {
+        let client = Client::builder(&url).manual(true).build().unwrap();
+        let fails = move |at| if at == place { Err(format!("in {at}\n")) } else { Ok(()) };
+        client.on_data(move |_, _| fails("data"));
+        client.on_open(move |_| fails("open"));
+        client.transform_incoming(move |_, value| {
+            fails("transform").map(|()| Some(value)).map_err(Into::into)
+        });
+        for _ in 0..2 {
+            client.open().unwrap();
+            client.write(&1).unwrap();
+            client.write(&2).unwrap();
+            client.wait_open(PATIENCE).unwrap();
+            // The answer comes behind those.
+            client.id(PATIENCE).unwrap();
+            client.end();
+            assert!(client.wait_end(PATIENCE));
+        }
+    }
+    let (heard, hears) = unbounded();
+    let client = Client::builder(&url).connect_with(|client| {
+        client.on_error(move |_, error| drop(heard.send(error.to_string())));
+        client.on_open(|_| Err::<(), _>("told to a listener"));
+    });
+    hears.recv_timeout(PATIENCE).unwrap();
+    client.unwrap().end();
+    primus.destroy(Default::default());
+}
+
+#[test]
+fn a_clients_failures_that_nobody_hears_are_told_on_stderr_once_for_each_connection() {
+    let _turn = shared();
+    let expected = ["in data", "in transform", "in open"].map(|place| [place; 2]).concat();
+    check_told("failures::failures_of_a_client_that_nobody_hears", &expected);
 }
