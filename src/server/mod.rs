@@ -87,7 +87,7 @@ use crate::server::wakers::Wakers;
 use crate::spec::Spec;
 use crate::timer::{Clock, Timer};
 use crate::transformers::Transformer;
-use crate::unheard::{self, escaped};
+use crate::unheard;
 use crate::value::Value;
 
 pub use destroy::{Destroy, Destroyed};
