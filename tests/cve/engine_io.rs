@@ -11,16 +11,20 @@ use crate::common::*;
 const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 const LIMIT: usize = 4 << 20;
 
-/// A server for which no time passes: its clients only post, and a busy machine may
-/// take long for that.
+/// Takes bodies up to [`LIMIT`].
+fn bounded() -> Builder {
+    patient().transport("maxHttpBufferSize", LIMIT.to_string())
+}
+
+/// As [`bounded`], and no time passes: for clients that only post, which may take
+/// long on a busy machine.
 fn timeless() -> Builder {
-    let builder = patient().clock(&ManualClock::new());
-    builder.transport("maxHttpBufferSize", LIMIT.to_string())
+    bounded().clock(&ManualClock::new())
 }
 
 /// An echo server that takes bodies up to [`LIMIT`].
 fn server() -> Server {
-    echo(timeless())
+    echo(bounded())
 }
 
 /// How much more memory was in use at a time while something ran. What an
@@ -90,7 +94,7 @@ fn cve_2020_36048_large_posts() {
 #[test]
 fn cve_2020_36048_time_to_decode() {
     let _turn = alone();
-    let server = server();
+    let server = echo(timeless());
     for revision in [3, 4] {
         let mut client = Client::open_with(server.addr, revision, "");
         for (name, packet) in [
@@ -133,7 +137,7 @@ fn cve_2020_36048_time_to_decode() {
 #[test]
 fn cve_2020_36049_large_packets() {
     let _turn = alone();
-    let server = server();
+    let server = echo(timeless());
     let binary = "Content-Type: application/octet-stream\r\n";
     // A payload with lengths: one large packet, and many small ones, of text
     // and of bytes.
