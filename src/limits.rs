@@ -10,8 +10,24 @@ use std::time::Duration;
 /// limits.connections = Some(500);
 /// let builder = primus::Primus::builder().limits(limits);
 /// ```
-/// Each field
-/// says its unit, its default and what happens at the limit.
+///
+/// Each field says its unit, its default and what happens at the limit.
+///
+/// # Memory
+///
+/// The default of [`connections`](Self::connections) is what fits into the
+/// process's descriptors, mappings and threads, and into half of the memory that
+/// is left when the server is made: by `RLIMIT_AS` and `RLIMIT_DATA` (which count
+/// whole stacks, see [`Builder::stack_size`](crate::Builder::stack_size)), by the
+/// memory limit of its control group (`memory.max`), and of the machine. At least
+/// 16, or 4 if it is memory that is short.
+///
+/// The other half is for what clients send and do not read. It is not counted:
+/// where memory is short, lower `max_length`, `backlog` and `inbox` too, for an
+/// allocation that fails ends the process, as in every Rust program, and so does
+/// the kernel when the memory of a control group is used up. Under `RLIMIT_AS` set
+/// `MALLOC_ARENA_MAX=1` in the environment: glibc reserves 64 MiB of address space
+/// for each arena, of which it makes eight a processor.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -40,19 +56,9 @@ pub struct Limits {
     /// Most connections at a time. Beyond it: 503 and close, which ends the
     /// session of a client that polls: such a client uses two at a time, its
     /// session counts as another, and so does a WebSocket that is to take over.
-    /// `None`, the default, works it out from what limits the process: its
-    /// descriptors, mappings and threads, and half of the memory that is left when
-    /// the server is made, by `RLIMIT_AS` and `RLIMIT_DATA` (which count whole
-    /// stacks, see [`Builder::stack_size`](crate::Builder::stack_size)), by the
-    /// memory limit of its control group (`memory.max`), and of the machine. At
-    /// least 16, or 4 if it is memory that is short.
     ///
-    /// The other half is for what clients send and do not read. It is not counted:
-    /// where memory is short, lower `max_length`, `backlog` and `inbox` too, for an
-    /// allocation that fails ends the process, as in every Rust program, and so
-    /// does the kernel when the memory of a control group is used up. Under
-    /// `RLIMIT_AS` set `MALLOC_ARENA_MAX=1` in the environment: glibc reserves
-    /// 64 MiB of address space for each arena, of which it makes eight a processor.
+    /// `None`, the default, works it out from the descriptors, threads and memory
+    /// that the process may have: [more on that below](#memory).
     pub connections: Option<usize>,
     /// Most connections of one address at a time, counted as for `connections`:
     /// with sessions of clients that poll. Beyond it: 503 and close.

@@ -160,7 +160,8 @@ impl fmt::Debug for Message {
 /// it goes out in the order written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// Handed to the operating system whole, or nothing needed to be sent.
+    /// The operating system has taken it whole; it need not have reached the
+    /// peer. Also where there was nothing to send: a transform dropped it.
     Sent,
     /// It waits, with what was written before it; the number is how many bytes
     /// wait in all. For a client that is not open they are those of the encoded

@@ -15,6 +15,7 @@ use crate::protocol::{Generation, HeartbeatOptions};
 use crate::server::Primus;
 use crate::timer::{Clock, ManualClock};
 use crate::transformers;
+use crate::unheard;
 
 /// What happens to a client that does not read what is written to it, once
 /// its backlog reaches the bound (see [`Builder::backlog`]).
@@ -168,7 +169,9 @@ impl Builder {
 
     /// The path that belongs to Primus; a missing leading slash is added.
     /// Every path that begins with it is served by Primus, every other by the
-    /// [fallback](Primus::on_request). Defaults to `/primus`.
+    /// application's own pages ([`Primus::on_request`]). Defaults to `/primus`.
+    /// With `/` all paths are Primus's and there can be no pages: as in
+    /// JavaScript that is no error, but a warning.
     pub fn pathname(mut self, pathname: impl Into<String>) -> Self {
         let pathname = pathname.into();
         self.options.pathname =
@@ -220,6 +223,10 @@ impl Builder {
     /// The origins that may connect, such as `https://example.com`,
     /// `https://*.example.com:8443` or `null`. Once set, it binds plain requests
     /// and upgrades alike. Defaults to `*`, any.
+    ///
+    /// It keeps out pages of other sites, in browsers. Clients that say no origin
+    /// are let in, as every Rust client is: to keep out clients, see
+    /// [`Primus::authorize`].
     pub fn origins<I: IntoIterator<Item: Into<String>>>(mut self, origins: I) -> Self {
         self.origins = Some(split(origins).join(" "));
         self
@@ -401,6 +408,9 @@ impl Builder {
         }
         if self.options.max_length == 0 {
             return Err(Error::Option("`max_length` must be at least 1 byte".into()));
+        }
+        if self.options.pathname == "/" {
+            unheard::warn("`pathname` is `/`: every request is Primus's, own pages get none");
         }
         let transformer = transformers::server(self.options.transformer, &self.options.transport)?;
         Primus::start(self.options, transformer)

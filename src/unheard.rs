@@ -22,6 +22,13 @@ pub(crate) fn is_of_connection(error: &Error) -> bool {
         || error.is::<io::Error>()
 }
 
+/// A warning about how the application has set things up: a line of the log, or
+/// where there is none, of stderr.
+pub(crate) fn warn(text: &str) {
+    log::warn!("{}", escaped(text));
+    tell(text);
+}
+
 /// Text without control characters: what a peer sent may be in it, and a line
 /// stays one line.
 pub(crate) fn escaped(text: &str) -> Cow<'_, str> {

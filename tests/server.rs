@@ -975,6 +975,26 @@ fn metrics_count_and_never_go_back() {
     }
 }
 
+/// A rate over a series that begins with its first event misses that event.
+#[test]
+fn every_family_of_the_metrics_has_its_help_and_samples_from_the_first_moment() {
+    for transformer in ["websockets", "engine.io"] {
+        let primus = Primus::builder().transformer(transformer).build().unwrap();
+        let metrics = primus.metrics();
+        assert_eq!(metrics.connections[transformer], Default::default());
+        let text = metrics.to_string();
+        for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+            let name = name.split(' ').next().unwrap();
+            let has = |start: &str| text.lines().any(|line| line.starts_with(start));
+            assert!(has(&format!("# HELP {name} ")), "{name} in\n{text}");
+            assert!(has(&format!("{name} ")) || has(&format!("{name}{{")), "{name} in\n{text}");
+        }
+        let samples = || text.lines().filter(|line| !line.starts_with('#'));
+        assert!(samples().all(|line| line.ends_with(" 0")), "{text}");
+        primus.destroy(Default::default());
+    }
+}
+
 /// A client whose spark's heart beats: it has echoed something.
 fn beating(server: &Server, target: &str) -> Peer {
     let mut peer = Peer::open_with(server.addr, target, "");
@@ -1015,6 +1035,7 @@ fn a_client_that_answers_no_ping_is_ended_after_a_full_interval() {
     pass_until_ended(&clock, &server, 1);
     let reason = end.recv_timeout(PATIENCE).unwrap();
     assert_eq!((reason.by, reason.may_reconnect), (Ended::Heartbeat, true));
+    assert_eq!((reason.code, &*reason.text), (1000, "no heartbeat in time"));
     // It may reconnect: it is not told that the end is meant.
     while let Some(frame) = peer.read_frame() {
         assert_ne!(frame.text(), CLOSE_MESSAGE);

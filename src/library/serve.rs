@@ -24,7 +24,7 @@ impl Form {
         match name {
             "primus.js" => Some(Form::Script),
             "primus.mjs" => Some(Form::Module),
-            "primus.d.ts" => Some(Form::Types),
+            "primus.d.ts" | "primus.d.mts" => Some(Form::Types),
             _ => None,
         }
     }
@@ -42,6 +42,11 @@ impl Form {
             Form::Script | Form::Module => "text/javascript; charset=utf-8",
             Form::Types => "text/plain; charset=utf-8",
         }
+    }
+
+    /// The answer to a request that wants something else than to read it.
+    pub fn refusal() -> ResponseBox {
+        with(Response::empty(405), &[("Allow", "GET, HEAD")]).boxed()
     }
 
     /// The answer to a request that has these in `If-None-Match`.

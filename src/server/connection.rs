@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use tiny_http::ResponseBox;
+use tiny_http::{Method, ResponseBox};
 
 use crate::error::panic_text;
 use crate::http::{self, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request};
@@ -297,8 +297,12 @@ pub(super) fn default_middleware(options: &Options, library: Arc<Library>) -> Mi
         authorization: options.authorization.clone(),
         spec: Box::new(move || spec.clone()),
         library: Box::new(move |file, request| {
+            let form = Form::of(file)?;
+            if !matches!(request.method(), Method::Get | Method::Head) {
+                return Some(Form::refusal());
+            }
             let known = request.header_list("if-none-match");
-            Some(Form::of(file)?.answer(&library.forms(), known))
+            Some(form.answer(&library.forms(), known))
         }),
     };
     defaults.middleware()

@@ -124,11 +124,11 @@ fn data_listener<R: Outcome>(
 /// `|spark| -> primus::Result<()> { ... }`. To keep a spark, or use it on
 /// another thread, clone it.
 impl Spark {
-    /// A message was received. What comes before there is a listener is kept
-    /// and given to the first one in order, after the end too: then at once, on
-    /// the thread that adds it, which is all that it gets. A spark to which
-    /// nobody listens at all is ended when
-    /// [`Limits::inbox`](crate::Limits::inbox) bytes are kept; a server that
+    /// A message was received. Messages that come before there is a listener
+    /// are kept, and the first listener gets them in order. One that is added
+    /// after the end gets what was kept too: at once, on the thread that adds
+    /// it, and nothing later. When [`Limits::inbox`](crate::Limits::inbox)
+    /// bytes are kept and nobody listens, the connection is ended; a server that
     /// only sends sets that to 0.
     ///
     /// Listeners have the stack of
@@ -176,10 +176,10 @@ impl Spark {
     }
     event! {
         drain: on_drain, once_drain (spark: &Spark) Spark::want_wake;
-        /// Nothing waits to be sent any more, after something did. Where
-        /// descriptors are scarce, or the listener was set by another thread, the
-        /// spark's thread may first have to be woken by what the client answers
-        /// to a ping.
+        /// Nothing waits to be sent any more, after something did. It may come
+        /// a round trip late where descriptors are scarce, or when the listener
+        /// was added by another thread than the spark's: the client is then
+        /// pinged, and its answer wakes the spark's thread.
     }
     event! {
         ready_state_change: on_ready_state_change, once_ready_state_change
@@ -216,9 +216,11 @@ impl Primus {
     event! {
         connection: on_connection, once_connection (spark: &Spark) |_| ();
         /// A client connected. Listeners run in order on the spark's thread;
-        /// each may block. When one returns an error, the client is refused:
-        /// the spark ends with that error (`error`, then `end`) before the next
-        /// one runs. The client may reconnect.
+        /// each may block. When one returns an error, the connection is ended
+        /// with close code 1011 (`error`, then `end`) before the next one runs;
+        /// the client has been connected for a moment, and may reconnect. To
+        /// refuse a client before it is connected, see
+        /// [`authorize`](Self::authorize).
         ///
         /// The server knows the spark before the client knows that it is
         /// connected: [`Primus::write`] reaches it from then on, perhaps before

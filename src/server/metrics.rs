@@ -87,6 +87,12 @@ pub struct ConnectionCounts {
 }
 
 impl Metrics {
+    /// Those of a server with this transformer, of which there are none yet.
+    pub fn new(transformer: &'static str) -> Self {
+        let by_transformer = BTreeMap::from([(transformer, ConnectionCounts::default())]);
+        Metrics { by_transformer: Mutex::new(by_transformer), ..Metrics::default() }
+    }
+
     pub fn connected(&self, transformer: &'static str) {
         let mut table = lock(&self.by_transformer);
         let connections = table.entry(transformer).or_default();
@@ -148,7 +154,8 @@ pub struct MetricsSnapshot {
     pub messages_out: u64,
     /// Encoded bytes of the messages accepted for sending.
     pub bytes_out: u64,
-    /// Calls of `Primus::write`.
+    /// Calls of [`Primus::write`](crate::Primus::write) and
+    /// [`write_to`](crate::Primus::write_to).
     pub broadcasts: u64,
     /// Bytes that wait for slow clients, all sparks together.
     pub backlog_bytes: u64,
@@ -183,12 +190,16 @@ impl Serialize for MetricsSnapshot {
         let mut all = serializer.serialize_struct("MetricsSnapshot", 2 + plain.len())?;
         all.serialize_field("connections", &self.connections)?;
         all.serialize_field("refusals", &self.refusals)?;
-        for (field, _, value) in plain {
+        for (field, _, _, value) in plain {
             all.serialize_field(field, &value)?;
         }
         all.end()
     }
 }
+
+/// The commonest statuses of refusals: they have a sample in the text before
+/// there is one, so that the first refusal is a change.
+const REFUSALS: [u16; 8] = [400, 401, 403, 404, 405, 426, 429, 503];
 
 impl fmt::Display for MetricsSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -198,37 +209,67 @@ impl fmt::Display for MetricsSnapshot {
             })
         };
         let name = "primus_connections";
-        family(f, name, "gauge", labelled(name, |connections| connections.now))?;
+        let help = "Connections now.";
+        family(f, name, "gauge", help, labelled(name, |connections| connections.now))?;
         let name = "primus_connections_total";
-        family(f, name, "counter", labelled(name, |connections| connections.ever))?;
+        let help = "Connections that have ever been.";
+        family(f, name, "counter", help, labelled(name, |connections| connections.ever))?;
         let name = "primus_refusals_total";
+        let mut refusals: BTreeMap<u16, u64> = REFUSALS.map(|status| (status, 0)).into();
+        refusals.extend(&self.refusals);
         let refusals =
-            self.refusals.iter().map(|(status, n)| (format!("{name}{{status=\"{status}\"}}"), *n));
-        family(f, name, "counter", refusals)?;
-        for (field, kind, value) in self.plain() {
+            refusals.iter().map(|(status, n)| (format!("{name}{{status=\"{status}\"}}"), *n));
+        let help = "Requests and upgrades refused, by HTTP status.";
+        family(f, name, "counter", help, refusals)?;
+        for (field, kind, help, value) in self.plain() {
             let total = if kind == "counter" { "_total" } else { "" };
             let name = format!("primus_{field}{total}");
-            family(f, &name, kind, std::iter::once((name.clone(), value)))?;
+            family(f, &name, kind, help, std::iter::once((name.clone(), value)))?;
         }
         Ok(())
     }
 }
 
 impl MetricsSnapshot {
-    /// The single numbers: field, kind, value.
-    fn plain(&self) -> [(&'static str, &'static str, u64); 11] {
+    /// The single numbers: field, kind, what it is, value.
+    fn plain(&self) -> [(&'static str, &'static str, &'static str, u64); 11] {
         [
-            ("messages_in", "counter", self.messages_in),
-            ("bytes_in", "counter", self.bytes_in),
-            ("messages_out", "counter", self.messages_out),
-            ("bytes_out", "counter", self.bytes_out),
-            ("broadcasts", "counter", self.broadcasts),
-            ("backlog_bytes", "gauge", self.backlog_bytes),
-            ("messages_dropped", "counter", self.messages_dropped),
-            ("slow_consumers_cut", "counter", self.slow_consumers_cut),
-            ("connections_refused", "counter", self.connections_refused),
-            ("panics_caught", "counter", self.panics_caught),
-            ("heartbeats_missed", "counter", self.heartbeats_missed),
+            ("messages_in", "counter", "Messages received.", self.messages_in),
+            ("bytes_in", "counter", "Encoded bytes of the messages received.", self.bytes_in),
+            ("messages_out", "counter", "Messages accepted for sending.", self.messages_out),
+            (
+                "bytes_out",
+                "counter",
+                "Encoded bytes of the messages accepted for sending.",
+                self.bytes_out,
+            ),
+            ("broadcasts", "counter", "Messages written to all or to some.", self.broadcasts),
+            ("backlog_bytes", "gauge", "Bytes that wait for slow clients.", self.backlog_bytes),
+            (
+                "messages_dropped",
+                "counter",
+                "Messages that a slow-consumer policy dropped.",
+                self.messages_dropped,
+            ),
+            (
+                "slow_consumers_cut",
+                "counter",
+                "Slow consumers whose connection was cut.",
+                self.slow_consumers_cut,
+            ),
+            (
+                "connections_refused",
+                "counter",
+                "Connections turned away because a bound or the machine was used up.",
+                self.connections_refused,
+            ),
+            ("panics_caught", "counter", "Panics caught in application code.", self.panics_caught),
+            (
+                "heartbeats_missed",
+                "counter",
+                "Connections ended because the heartbeat went unanswered.",
+                self.heartbeats_missed,
+            ),
         ]
     }
 }
@@ -237,8 +278,10 @@ fn family(
     f: &mut fmt::Formatter<'_>,
     name: &str,
     kind: &str,
+    help: &str,
     samples: impl Iterator<Item = (String, u64)>,
 ) -> fmt::Result {
+    writeln!(f, "# HELP {name} {help}")?;
     writeln!(f, "# TYPE {name} {kind}")?;
     for (sample, value) in samples {
         writeln!(f, "{sample} {value}")?;

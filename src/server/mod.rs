@@ -222,7 +222,7 @@ impl Primus {
         let bound = limits
             .connections
             .unwrap_or_else(|| http::default_connection_bound(options.stack_size));
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::new(Metrics::new(options.transformer));
         // Each of these threads ends with its last handle, so none is left over
         // when the next cannot be made.
         let (broadcaster, broadcasting) = Broadcaster::start(
@@ -368,6 +368,9 @@ impl Primus {
     /// and may block. Without it they are answered with 404. A second call
     /// replaces the first.
     ///
+    /// [`authorize`](Self::authorize) does not cover these pages: they check for
+    /// themselves who may see them.
+    ///
     /// ```
     /// # let primus = primus::Primus::builder().build()?;
     /// use primus::tiny_http::{Header, Method, Response};
@@ -404,6 +407,9 @@ impl Primus {
     /// unless the error says otherwise. It runs on the connection's thread and
     /// may block. What it puts into the exchange's extensions can be read from
     /// the spark with [`Spark::extension`]. A second call replaces the first.
+    ///
+    /// The application's own pages ([`on_request`](Self::on_request)) are not
+    /// covered.
     ///
     /// Authorization alone does not keep foreign pages out, which browsers let
     /// in with the user's cookies: set [`Builder::origins`] as well.

@@ -587,7 +587,7 @@ impl Task for Inner {
             protocol::Tick::Dead { flatline } => {
                 log::debug!("spark {} is dead (pings skipped: {flatline:?})", self.id);
                 self.server.metrics.heartbeats_missed.add(1);
-                self.die(CloseReason::new(Ended::Heartbeat, 1000, "", true));
+                self.die(CloseReason::new(Ended::Heartbeat, 1000, "no heartbeat in time", true));
                 None
             }
         }

@@ -37,9 +37,7 @@ pub(crate) fn read(
 /// without them.
 pub(crate) fn warn(transformer: &str, unknown: &[&str]) {
     for option in unknown {
-        let text = format!("`{transformer}` has no transport option `{option}`");
-        log::warn!("{text}");
-        unheard::tell(&text);
+        unheard::warn(&format!("`{transformer}` has no transport option `{option}`"));
     }
 }
 

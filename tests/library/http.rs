@@ -48,6 +48,7 @@ fn every_form_is_served_with_type_and_length() {
         ("primus.js", "text/javascript; charset=utf-8", "globalThis[name] = Primus"),
         ("primus.mjs", "text/javascript; charset=utf-8", "export { Primus as default"),
         ("primus.d.ts", "text/plain; charset=utf-8", "export interface PrimusOptions"),
+        ("primus.d.mts", "text/plain; charset=utf-8", "export interface PrimusOptions"),
     ] {
         let (head, body) = server.get(&format!("/live/{file}"));
         assert!(head.starts_with("http/1.1 200 ok\r\n"), "{head}");
@@ -60,10 +61,14 @@ fn every_form_is_served_with_type_and_length() {
             (field(&head, "content-length"), "")
         );
         assert_eq!(field(&same, "etag"), field(&head, "etag"));
+        for method in ["POST", "PUT", "DELETE"] {
+            let (head, _) = server.ask(method, &format!("/live/{file}"), "Content-Length: 0\r\n");
+            assert!(head.starts_with("http/1.1 405 "), "{method} {file}: {head}");
+            assert_eq!(field(&head, "allow"), "get, head");
+        }
     }
     assert_eq!(*server.0.library(), *server.get("/live/primus.js").1);
     assert!(server.get("/live/primus.js/").0.starts_with("http/1.1 426"));
-    assert!(server.get("/live/primus.d.mts").0.starts_with("http/1.1 426"));
 }
 
 #[test]
