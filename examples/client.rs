@@ -18,9 +18,10 @@
 //! bytes arrive as the object that JavaScript makes of a `Buffer`, under `binary`
 //! dates as their English text; they are printed as they arrive.)
 //!
-//! A connection that cannot be made, or is lost, is tried again, `--retries`
-//! times in a row (10 by default, which takes about a quarter of an hour; 0:
-//! never); every attempt is told. What is read meanwhile waits.
+//! A first connection that cannot be made ends it, with status 1. One that is
+//! lost is tried again, `--retries` times in a row (10 by default, which takes
+//! about a quarter of an hour; 0: never), and so is the first if `--retries` is
+//! given; every attempt is told. What is read meanwhile waits.
 //!
 //! At the end of the input everything written is sent; then the client waits for
 //! answers until none has come for `--idle` milliseconds (300 by default) since
@@ -81,6 +82,7 @@ fn hint(error: &Error) -> &'static str {
         }
         Error::Refused { status: 401, .. } => " (try http://USER:PASSWORD@HOST)",
         Error::Refused { status: 404, .. } => " (try another --pathname)",
+        Error::Refused { status: 426, .. } => " (try another --transformer)",
         Error::Refused { .. } | Error::Protocol(_) => {
             " (does the server use this --transformer and --pathname?)"
         }

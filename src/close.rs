@@ -60,6 +60,8 @@ pub struct CloseReason {
     /// Whether the client may reconnect.
     pub may_reconnect: bool,
     cause: Option<Arc<Error>>,
+    /// There was no connection yet.
+    unmade: bool,
 }
 
 /// The cause is told by the text.
@@ -75,7 +77,7 @@ impl Eq for CloseReason {}
 impl CloseReason {
     /// A reason with the given parts.
     pub fn new(by: Ended, code: u16, text: impl Into<String>, may_reconnect: bool) -> Self {
-        CloseReason { by, code, text: text.into(), may_reconnect, cause: None }
+        CloseReason { by, code, text: text.into(), may_reconnect, cause: None, unmade: false }
     }
 
     /// [`Error::Refused`], with status, message and what the server asks for,
@@ -92,6 +94,11 @@ impl CloseReason {
         self
     }
 
+    /// The end of an attempt that made no connection.
+    pub(crate) fn unmade(self) -> Self {
+        CloseReason { unmade: true, ..self }
+    }
+
     /// A connection that broke without a closing handshake (1006).
     pub fn lost(text: impl Into<String>) -> Self {
         Self::new(Ended::Lost, 1006, text, true)
@@ -103,6 +110,7 @@ impl fmt::Display for CloseReason {
         let by = match self.by {
             Ended::Local => "ended by this side",
             Ended::Remote => "closed by the peer",
+            Ended::Lost if self.unmade => "not connected",
             Ended::Lost => "connection lost",
             Ended::Heartbeat => "heartbeat unanswered",
             Ended::Protocol => "protocol error",

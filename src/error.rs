@@ -77,17 +77,28 @@ impl fmt::Display for Error {
             Error::Transform(error) => write!(f, "message transform failed: {error}"),
             Error::Listener(error) => write!(f, "listener failed: {error}"),
             Error::Panicked(text) => write!(f, "listener panicked: {text}"),
-            Error::Refused { status, message, .. } if message.is_empty() => {
-                write!(f, "unexpected server response: {status}")
-            }
             Error::Refused { status, message, .. } => {
-                write!(f, "unexpected server response: {status}: {message}")
+                let colon = if message.is_empty() { "" } else { ": " };
+                let hint = hint(*status, message);
+                write!(f, "unexpected server response: {status}{colon}{message}{hint}")
             }
             Error::Protocol(text) => write!(f, "protocol error: {text}"),
             Error::Timeout(what) => write!(f, "timed out: {what}"),
             Error::Ended(reason) => reason.fmt(f),
             Error::Io(error) => error.fmt(f),
         }
+    }
+}
+
+/// What may help against a refusal.
+fn hint(status: u16, message: &str) -> &'static str {
+    match status {
+        404 => " (is the pathname the server's?)",
+        400 if message == "Transport unknown" => " (does the server use another transformer?)",
+        426 => {
+            " (does the server use another transformer, or does a proxy not pass the upgrade on?)"
+        }
+        _ => "",
     }
 }
 

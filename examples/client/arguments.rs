@@ -27,7 +27,8 @@ Usage: client URL [options]
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --idle MS                   how long to wait for answers after the input (300)
-  --retries N                 attempts in a row to connect again (10)
+  --retries N                 attempts in a row to connect again (10); if it is
+                              given, the first connection is tried again as well
 Exit status: 0 all was sent, 1 no connection, 2 bad arguments, 3 some of the
 input was lost, 4 messages could not be printed";
 
@@ -58,6 +59,10 @@ pub fn args() -> Result<Option<Args>, BoxError> {
     let url = url.ok_or("no URL; see --help")?;
     let client = Client::builder(&url);
     let mut args = Args { client, url: shown(&url), raw: false, idle: Duration::from_millis(300) };
+    // A first connection that fails is told at once, by the status.
+    if !options.iter().any(|(_, name)| name == "retries") {
+        args.client = args.client.strategy("disconnect, online");
+    }
     let mut pathname = None;
     for (value, name) in options {
         if name == "pathname" {

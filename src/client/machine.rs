@@ -183,7 +183,7 @@ impl Machine {
         out.push_back(Effect::Hangup { graceful: false });
         let final_refusal = matches!(*error, Error::Refused { status: 401 | 403, .. });
         let reason = CloseReason::new(Ended::Lost, 1006, error.to_string(), !final_refusal);
-        self.reason = Some(reason.caused_by(&error));
+        self.reason = Some(reason.caused_by(&error).unmade());
         match self.reconnecting {
             Some(failed) if !final_refusal => self.again(now, failed, out),
             _ => {
@@ -331,7 +331,7 @@ impl Machine {
 
     fn timed_out(&mut self, now: Instant, out: &mut Effects) {
         out.push_back(Effect::Hangup { graceful: false });
-        self.reason = Some(CloseReason::lost("no connection in time"));
+        self.reason = Some(CloseReason::lost("no connection in time").unmade());
         emit(out, Event::Timeout);
         self.not_connected(now, false, out);
     }

@@ -324,7 +324,9 @@ impl Client {
         self.shared().outbox.write(frame, self.shared().is_inside())
     }
 
-    /// Waits for the next message.
+    /// Waits for the next message. When the connection is lost it goes on
+    /// waiting, through the attempts to reconnect; with
+    /// [`strategy("")`](ClientBuilder::strategy) it returns the loss at once.
     ///
     /// # Errors
     /// When the client has ended and no message is left, [`Error::Refused`] if
@@ -335,14 +337,19 @@ impl Client {
         self.fetch(None)?.ok_or(Error::Timeout("no message"))
     }
 
-    /// Waits for the next message, but no longer than `timeout`.
+    /// Waits for the next message, but no longer than `timeout`. The time is
+    /// up as well while there is no connection: the error then says so, and
+    /// [`close_reason`](Self::close_reason) why.
     ///
     /// # Errors
     /// [`Error::Timeout`] when none came; else as [`recv`](Self::recv).
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message> {
         self.outside("recv_timeout")?;
         let until = Instant::now().checked_add(timeout);
-        self.fetch(until)?.ok_or(Error::Timeout("no message in time"))
+        self.fetch(until)?.ok_or_else(|| match self.ready_state() {
+            ReadyState::Open => Error::Timeout("no message in time"),
+            _ => Error::Timeout("no message in time (not connected)"),
+        })
     }
 
     /// The next message, if there is one already.

@@ -383,12 +383,24 @@ impl ClientBuilder {
     }
 
     /// Connects and waits until the connection is open. The first failure is
-    /// final here; later losses follow the [`strategy`](Self::strategy).
+    /// final here; later losses follow the [`strategy`](Self::strategy):
+    /// [`Client::recv`] waits through the reconnects. A program that asks and
+    /// waits may want `strategy("")`, with which a loss ends the client.
     ///
     /// # Errors
-    /// [`Error::Option`] for an unusable option, [`Error::Refused`] when the
-    /// server answers with another HTTP status, [`Error::Timeout`] after
-    /// [`timeout`](Self::timeout), else what failed.
+    /// | error | |
+    /// |---|---|
+    /// | [`Error::Option`] | an option cannot be used |
+    /// | [`Error::Io`] | no server there: refused, unreachable, no such name, or cut off while connecting |
+    /// | [`Error::Timeout`] | nobody answered within [`timeout`](Self::timeout) |
+    /// | [`Error::Refused`] | the server answered with another HTTP status |
+    /// | [`Error::Protocol`] | what answered is no such server |
+    ///
+    /// By [`build`](Self::build), which goes on trying, the statuses 401 and 403
+    /// alone are final; all else is tried again. Later the client ends with
+    /// [`Error::Ended`], whose [`may_reconnect`](crate::CloseReason::may_reconnect)
+    /// is false when the end is meant (by the server, or by [`Client::end`]), and
+    /// true after a loss, when to connect again may help.
     pub fn connect(self) -> Result<Client> {
         self.connect_with(|_| {})
     }

@@ -30,7 +30,7 @@ impl Address {
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "http" | "ws" => false,
             "https" | "wss" => true,
-            _ => return Err(bad("the scheme must be http, https, ws or wss")),
+            _ => return Err(bad("the scheme must be http or ws")),
         };
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -40,7 +40,8 @@ impl Address {
             Some((auth, place)) => (userinfo(auth).map_err(bad)?, place),
             None => (None, authority),
         };
-        let (host, port) = host_and_port(place).ok_or_else(|| bad("the port is not a number"))?;
+        let (host, port) =
+            host_and_port(place).ok_or_else(|| bad("the port is not a number from 1 to 65535"))?;
         if !is_host(host) {
             return Err(bad("the host is missing or malformed"));
         }
@@ -66,14 +67,18 @@ fn userinfo(text: &str) -> Result<Option<String>, &'static str> {
     Ok(Some(auth).filter(|auth| auth != ":"))
 }
 
-/// Splits off the port, if there is one; `None` when it is not a number.
+/// Splits off the port, if there is one; `None` when it cannot be one.
 fn host_and_port(place: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => (host, ""),
         Some((host, rest)) => (host, rest.strip_prefix(':')?),
         None => place.split_once(':').unwrap_or((place, "")),
     };
-    if port.is_empty() { Some((host, None)) } else { Some((host, Some(port.parse().ok()?))) }
+    if port.is_empty() {
+        return Some((host, None));
+    }
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    Some((host, Some(port)))
 }
 
 /// Refuses what is no host, and what would change the request around it.
@@ -154,6 +159,15 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_without_telling_the_password() {
+        for (url, why) in [
+            ("http://x:99999", "the port is not a number from 1 to 65535"),
+            ("http://x:0", "from 1 to 65535"),
+            ("http://x:-1", "from 1 to 65535"),
+            ("ftp://x", "the scheme must be http or ws"),
+        ] {
+            let error = Address::parse(url).unwrap_err().to_string();
+            assert!(error.contains(url) && error.contains(why), "{error}");
+        }
         for url in [
             "",
             "http://",

@@ -378,7 +378,14 @@ fn too_many_values() -> Fault {
 
 #[cold]
 fn wrong_kind(frame: &Frame) -> Fault {
-    Fault::new(if frame.is_binary() { "a binary frame" } else { "a text frame" })
+    Fault::new(match frame.is_binary() {
+        true => {
+            "a binary frame came where text is expected; does the other side use another parser?"
+        }
+        false => {
+            "a text frame came where binary is expected; does the other side use another parser?"
+        }
+    })
 }
 
 impl FromStr for Parser {

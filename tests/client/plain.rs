@@ -391,3 +391,40 @@ fn many_threads_write_at_once() {
         writer.join().unwrap();
     }
 }
+
+#[test]
+fn a_refusal_says_what_may_help_and_a_connection_never_made_was_not_lost() {
+    for (answer, help) in [
+        ("404 Not Found\r\nContent-Length: 0\r\n\r\n", "pathname"),
+        ("426 Upgrade Required\r\nContent-Length: 0\r\n\r\n", "transformer"),
+        (
+            "400 Bad Request\r\nContent-Length: 40\r\n\r\n{\"code\":0,\"message\":\"Transport unknown\"}",
+            "transformer",
+        ),
+    ] {
+        let server = Server::new();
+        let builder = server.client().strategy("");
+        let client = builder.build().unwrap();
+        server.request().send(format!("HTTP/1.1 {answer}").as_bytes());
+        assert!(client.wait_end(SOON));
+        let error = client.error().unwrap();
+        assert!(
+            matches!(error, Error::Refused { .. }) && error.to_string().contains(help),
+            "{error}"
+        );
+        let reason = client.close_reason().unwrap().to_string();
+        assert!(reason.starts_with("not connected"), "{reason}");
+    }
+}
+
+#[test]
+fn a_message_that_does_not_come_while_there_is_no_connection_says_so() {
+    let server = Server::new();
+    let client = server.client().manual(true).build().unwrap();
+    let none = |client: &Client| client.recv_timeout(Duration::ZERO).unwrap_err().to_string();
+    assert!(none(&client).contains("not connected"));
+    client.open().unwrap();
+    let _peer = server.accept();
+    client.wait_open(SOON).unwrap();
+    assert!(!none(&client).contains("not connected"));
+}

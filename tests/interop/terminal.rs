@@ -161,8 +161,9 @@ fn an_address_in_use_is_named() {
 #[test]
 fn nobody_at_the_address_is_said_at_once_and_is_no_success() {
     let url = nobody();
-    let done = client(&[&url, "--retries", "0"], b"lost\n");
+    let done = client(&[&url], b"lost\n");
     assert_eq!(done.status, 1);
+    assert!(!done.err.contains("reconnect"), "{}", done.err);
     for word in [url.as_str(), "Connection refused", "listening"] {
         assert!(done.err.contains(word), "{word}: {}", done.err);
     }
