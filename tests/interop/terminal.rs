@@ -214,7 +214,9 @@ fn many_lines_before_the_connection_are_all_sent() {
     drop(listener);
     let lines: String = (0..30_000).map(|n| format!("{n}\n")).collect();
     let input = lines.clone();
-    let running = thread::spawn(move || client(&[&format!("http://{address}")], input.as_bytes()));
+    let running = thread::spawn(move || {
+        client(&[&format!("http://{address}"), "--retries", "10"], input.as_bytes())
+    });
     thread::sleep(Duration::from_millis(300));
     let primus = Primus::create_server(address, |spark| {
         spark.on_data(|spark, message| spark.write_frame(message.frame()));
