@@ -28,11 +28,11 @@ function drive(primus) {
 
   function input(kind, ...what) {
     if (destroyed) return false;
-    if (kind === 'destroy') {
-      machine.end();
-      events.push(['destroy']);
-    }
     destroyed = kind === 'destroy';
+    if (destroyed) {
+      machine.end();
+      events.push([kind]);
+    }
     const answer = destroyed || machine[kind](now(), ...what);
     const { state, online, latency, over } = machine;
     Object.assign(primus, { readyState: state, online, latency, writable: !over, readable: !over });

@@ -50,12 +50,10 @@ const emitter = inherit(EventEmitter, Object, {
 emitter.off = emitter.removeListener;
 emitter.addListener = emitter.on;
 
-const NOBODY = [];
-
 // Lists are replaced, never changed: one that is being called stays as it is, and
 // those of a class, `_own`, serve all of its emitters.
 function heard(emitter, event) {
-  return emitter._events?.get(event) || emitter._own?.[event] || NOBODY;
+  return emitter._events?.get(event) || emitter._own?.[event] || [];
 }
 
 function keep(emitter, event, listeners) {

@@ -7,6 +7,6 @@ function watchPage(primus, how = 'addEventListener') {
 
 function handleEvent({ type, persisted }) {
   if (type === 'pagehide') this._input('hide');
-  else if (type !== 'pageshow') this.NETWORK_EVENTS && this._input('network', type === 'online');
   else if (persisted) this._input('show');
+  else if (type !== 'pageshow' && this.NETWORK_EVENTS) this._input('network', type === 'online');
 }

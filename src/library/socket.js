@@ -9,6 +9,9 @@ function fromNode() {
   }
 }
 
+// A symbol, so that a client can still be printed as JSON: it has its socket.
+const HEARD_BY = Symbol();
+
 // Opens one that emits `incoming::open`, `incoming::data` and once `incoming::end`
 // on `to`; nothing more after its `drop`.
 function openSocket(url, transport, to) {
@@ -16,7 +19,8 @@ function openSocket(url, transport, to) {
   const Socket = transport.WebSocket || WebSocket || fromNode();
   // The platform's takes no further options.
   const socket = new Socket(url, transport.protocols, Socket === WebSocket ? undefined : transport);
-  return Object.assign(socket, HANDLERS, { to });
+  socket[HEARD_BY] = to;
+  return Object.assign(socket, HANDLERS);
 }
 
 // What every socket has, as `this`.
@@ -25,11 +29,11 @@ const HANDLERS = {
 
   onopen() {
     this.wasOpen = true;
-    this.to.emit('incoming::open');
+    this[HEARD_BY].emit('incoming::open');
   },
 
   onmessage({ data }) {
-    this.to.emit('incoming::data', data);
+    this[HEARD_BY].emit('incoming::data', data);
   },
 
   onclose() {
@@ -52,7 +56,7 @@ const HANDLERS = {
   carry(data) {
     const stream = this._socket;
     this.send(data);
-    if (!stream || stream.writableCorked) return;
+    if (stream?.writableCorked !== 0) return;
     stream.cork();
     process.nextTick(() => stream.uncork());
   },
@@ -67,7 +71,7 @@ const HANDLERS = {
 
 function over(socket, error) {
   socket.drop();
-  socket.to.emit('incoming::end', error);
+  socket[HEARD_BY].emit('incoming::end', error);
 }
 
 function nothing() {}

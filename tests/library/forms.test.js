@@ -215,6 +215,15 @@ test('it pipes what comes, and can be piped to', async (t) => {
   assert.deepEqual(got, ['a', 'b', 'c']);
 });
 
+test('it can be printed as JSON, as it is and open', async (t) => {
+  const { url } = await start(t, servers[0]);
+  const client = new Primus(url);
+  assert.equal(JSON.parse(JSON.stringify(client)).readyState, Primus.CLOSED);
+  await next(client, 'open');
+  assert.equal(JSON.parse(JSON.stringify(client)).readyState, Primus.OPEN);
+  client.destroy();
+});
+
 test('listeners may end, reopen and destroy it from every event', async (t) => {
   const { url } = await start(t, servers[0]);
   const client = connect(t, Primus, url);
