@@ -1,10 +1,10 @@
 //! The crate's error type.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{fmt, io};
 
 use crate::close::CloseReason;
-use crate::parsers::ParserError;
 
 /// Any error, as application listeners may return it.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -126,9 +126,56 @@ impl From<ParserError> for Error {
     }
 }
 
+/// Which way a parser failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Value to frame.
+    Encode,
+    /// Frame to value.
+    Decode,
+}
+
+/// A message that could not be encoded or decoded.
+#[derive(Debug)]
+pub struct ParserError {
+    /// The parser's name.
+    pub parser: String,
+    /// Which way it failed.
+    pub step: Step,
+    /// What was wrong.
+    pub cause: BoxError,
+}
+
+impl fmt::Display for ParserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = if self.step == Step::Encode { "encode" } else { "decode" };
+        write!(f, "{} parser failed to {step} a message: {}", self.parser, self.cause)
+    }
+}
+
+impl std::error::Error for ParserError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
+
 /// The message of a panic, as far as it is text.
-pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+#[cold]
+fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("of unknown kind").to_owned()
+}
+
+/// Runs what may panic, such as application code, and goes on: the text of a
+/// panic is the error. Nothing else in the crate catches panics.
+#[inline]
+pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| panic_text(&*panic))
+}
+
+/// [`catch`] with the panic as [`Error::Panicked`].
+#[inline]
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
+    catch(run).map_err(Error::Panicked)
 }

@@ -18,10 +18,9 @@ use rustix::event::{PollFd, PollFlags, epoll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
-use super::tell::caught;
 use super::transport::Target;
 use super::wait::{Ready, Wants, on, wait};
-use crate::error::Result;
+use crate::error::{Result, caught};
 use crate::net::{Stream, Waker, poll};
 
 /// How long an address has for itself.

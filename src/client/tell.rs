@@ -1,12 +1,11 @@
 //! Running listeners: nothing they do ends the client's thread.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use super::Client;
 use super::machine::Event;
 use super::shared::{Shared, lock};
-use crate::error::{BoxError, Error, Result, panic_text};
+use crate::error::{BoxError, Error, Result, caught};
 use crate::events::Snapshot;
 use crate::ready_state::ReadyState;
 use crate::unheard::{self, escaped, is_of_connection};
@@ -115,9 +114,4 @@ impl Shared {
             unheard::tell(&format!("{text}{hint}"));
         }
     }
-}
-
-/// Runs application code; a panic becomes an error.
-pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Error::Panicked(panic_text(&*panic)))
 }

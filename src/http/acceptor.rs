@@ -5,7 +5,6 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -18,7 +17,7 @@ use tiny_http::HTTPVersion;
 use super::connections::{Accepted, Connections, Served};
 use super::response::refusal;
 use super::wait::timespec;
-use crate::error::panic_text;
+use crate::error::catch;
 use crate::net::{Stream, Waker};
 
 /// The shortest and longest pause when the machine is out of something.
@@ -175,9 +174,9 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
     fn run(mut self) {
         while !self.stop.told.load(SeqCst) {
             // Whatever it is that panics, those who come later are not to suffer.
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.accept())) {
+            if let Err(text) = catch(|| self.accept()) {
                 self.connections.count_panicked();
-                log::error!("accepting a connection panicked: {}", panic_text(&*panic));
+                log::error!("accepting a connection panicked: {text}");
                 self.back_off();
             }
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{Shutdown, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -11,7 +10,7 @@ use std::{fmt, io};
 
 use super::lot::{Lot, Parked, Resume};
 use super::shares::{Shares, Use};
-use crate::error::panic_text;
+use crate::error::catch;
 use crate::net::Stream;
 
 mod entry;
@@ -317,9 +316,9 @@ impl Connections {
     }
 
     fn run(&self, serve: Resume) -> Option<Parked> {
-        catch_unwind(AssertUnwindSafe(serve)).unwrap_or_else(|panic| {
+        catch(serve).unwrap_or_else(|text| {
             self.count_panicked();
-            log::error!("the thread of a connection panicked: {}", panic_text(&*panic));
+            log::error!("the thread of a connection panicked: {text}");
             None
         })
     }

@@ -30,14 +30,12 @@
 //! assert_eq!(middleware.index_of("tenant"), Some(0));
 //! ```
 
-use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tiny_http::ResponseBox;
 
-use crate::error::panic_text;
+use crate::error::catch;
 
 mod authorization;
 mod cors;
@@ -197,11 +195,11 @@ impl Middleware {
             if !named.enabled || !named.on.sees(exchange.is_upgrade()) {
                 continue;
             }
-            match catch_unwind(AssertUnwindSafe(|| (named.layer)(exchange))) {
+            match catch(|| (named.layer)(exchange)) {
                 Ok(Ok(Flow::Next)) => {}
                 Ok(Ok(Flow::Respond(response))) => return Err(Answer { response, failure: None }),
                 Ok(Err(error)) => return Err(Answer::failed(&named.name, &error)),
-                Err(payload) => return Err(Answer::panicked(&named.name, &*payload)),
+                Err(text) => return Err(Answer::panicked(&named.name, &text)),
             }
         }
         Ok(())
@@ -265,8 +263,8 @@ impl Answer {
         Answer { response, failure }
     }
 
-    fn panicked(name: &str, payload: &(dyn Any + Send)) -> Self {
-        let text = format!("the middleware layer {name:?} panicked: {}", panic_text(payload));
+    fn panicked(name: &str, panic: &str) -> Self {
+        let text = format!("the middleware layer {name:?} panicked: {panic}");
         let response = HttpError::new(500, "Internal Server Error").response(500);
         Answer { response, failure: Some(Failure { panicked: true, text }) }
     }

@@ -30,6 +30,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{BoxError, Error};
+pub use crate::error::{ParserError, Step};
 use crate::frame::Frame;
 use crate::value::{Fault, Value, ValueDeserializer, ValueSerializer};
 use binary::BinaryPack;
@@ -404,38 +405,5 @@ impl FromStr for Parser {
 impl fmt::Debug for Parser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Parser({})", self.name())
-    }
-}
-
-/// Which way a parser failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Value to frame.
-    Encode,
-    /// Frame to value.
-    Decode,
-}
-
-/// A message that could not be encoded or decoded.
-#[derive(Debug)]
-pub struct ParserError {
-    /// The parser's name.
-    pub parser: String,
-    /// Which way it failed.
-    pub step: Step,
-    /// What was wrong.
-    pub cause: BoxError,
-}
-
-impl fmt::Display for ParserError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let step = if self.step == Step::Encode { "encode" } else { "decode" };
-        write!(f, "{} parser failed to {step} a message: {}", self.parser, self.cause)
-    }
-}
-
-impl std::error::Error for ParserError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.cause)
     }
 }

@@ -9,7 +9,6 @@
 //! thread whose own broadcasts are not done yet sends its direct writes, and
 //! its `end`, the same way; [`Broadcaster::behind`] tells.
 
-use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,6 +23,7 @@ use crate::server::metrics::Metrics;
 use crate::server::outbox::{Batch, Outbox};
 use crate::server::registry::Registry;
 use crate::server::spark::Spark;
+use crate::server::thread::{is_behind, note_command};
 
 /// A batch stops growing at this size, so that the first sparks need not wait
 /// for the last message of a long burst.
@@ -83,12 +83,6 @@ impl Action {
     }
 }
 
-thread_local! {
-    /// For each server that this thread has broadcast with: the number of
-    /// commands accepted when its last one was.
-    static LAST: RefCell<Vec<(u64, u64)>> = const { RefCell::new(Vec::new()) };
-}
-
 impl Broadcaster {
     /// Starts the thread.
     pub fn start(
@@ -144,25 +138,13 @@ impl Broadcaster {
         // Other threads' commands may be numbered between and still be sent
         // later; waiting for all that are accepted by now is on the safe side.
         let number = self.shared.accepted.load(Ordering::Acquire).max(number);
-        let key = self.key;
-        LAST.with_borrow_mut(|last| match last.iter_mut().find(|(server, _)| *server == key) {
-            Some(entry) => entry.1 = number,
-            None => last.push((key, number)),
-        });
+        note_command(self.key, number);
         Ok(())
     }
 
     /// Whether a broadcast of the calling thread is not delivered yet.
     pub fn behind(&self) -> bool {
-        LAST.with_borrow_mut(|last| {
-            if last.is_empty() {
-                return false;
-            }
-            let done = self.shared.done.load(Ordering::Acquire);
-            let key = self.key;
-            last.retain(|(server, number)| *server != key || *number > done);
-            last.iter().any(|(server, _)| *server == key)
-        })
+        is_behind(self.key, || self.shared.done.load(Ordering::Acquire))
     }
 
     /// Ends the thread once everything before has been done.

@@ -1,15 +1,13 @@
 //! One TCP connection, on its own thread: HTTP first, and after an upgrade the
 //! life of a spark.
 
-use std::cell::Cell;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use tiny_http::{Method, ResponseBox};
 
-use crate::error::panic_text;
+use crate::error::catch;
 use crate::http::{self, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request};
 use crate::library::{Form, Library};
 use crate::limits::Limits;
@@ -17,31 +15,15 @@ use crate::middleware::{Defaults, Exchange, Middleware};
 use crate::net::Stream;
 use crate::options::Options;
 use crate::protocol::Generation;
-use crate::server::{Fallback, Inner, life, session};
+use crate::server::{Fallback, Inner, life, session, thread};
 use crate::spec::{Heartbeat, PRIMUS_VERSION, Spec};
 use crate::timer::Timer;
 use crate::transformers::{Backlog, Host, Opening, Passed};
 
-thread_local! {
-    /// The server whose connection this thread serves, by address; 0 for other
-    /// threads.
-    static SERVER: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Whether the calling thread is that of a connection of this server.
-pub(super) fn is_thread_of(server: &Arc<Inner>) -> bool {
-    SERVER.get() == Arc::as_ptr(server) as usize
-}
-
-/// The calling thread serves a connection or session of this server.
-pub(super) fn enter(server: &Arc<Inner>) {
-    SERVER.set(Arc::as_ptr(server) as usize);
-}
-
 /// Serves a connection to its end, or until it waits for its client for long.
 #[must_use]
 pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Option<Parked> {
-    enter(server);
+    thread::serve(server);
     accepted.stream.set_nodelay();
     if let Some(bytes) = server.options.send_buffer {
         accepted.stream.set_send_buffer(bytes);
@@ -52,13 +34,13 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Option<Parked> {
 fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parked> {
     // Called from here, with nothing of HTTP left on the stack: whatever depth
     // is reached stays resident for as long as the thread lives.
-    match catch_unwind(AssertUnwindSafe(|| converse(server, connection))) {
+    match catch(|| converse(server, connection)) {
         Ok(Conversed::Over) => {}
         Ok(Conversed::Opened(opening)) => life::run(server, opening),
         Ok(Conversed::Idle(connection, until)) => {
             let (server, stream) = (server.clone(), connection.stream().clone());
             let resume = Box::new(move || {
-                enter(&server);
+                thread::serve(&server);
                 go_on(&server, connection)
             });
             return Some(Parked { stream, until, resume });
@@ -66,7 +48,7 @@ fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parke
         // The readers of bodies are the application's too.
         Err(panic) => {
             server.metrics.panics.add(1);
-            let text = format!("a request could not be answered: {}", panic_text(&*panic));
+            let text = format!("a request could not be answered: {panic}");
             server.log(log::Level::Error, &text);
         }
     }
@@ -204,9 +186,8 @@ fn outside(server: &Inner, request: &Request, mut connection: Box<http::Connecti
 }
 
 fn page(server: &Inner, answer: &Fallback, request: &Request, body: &mut dyn Read) -> ResponseBox {
-    catch_unwind(AssertUnwindSafe(|| answer(request, body))).unwrap_or_else(|panic| {
+    catch(|| answer(request, body)).unwrap_or_else(|text| {
         server.metrics.panics.add(1);
-        let text = panic_text(&*panic);
         server.log(
             log::Level::Error,
             &format!("{}: request listener panicked: {text}", request.path()),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
 use crate::deadline::after;
-use crate::server::{Inner, Primus, Spark, connection, life, lock};
+use crate::server::{Inner, Primus, Spark, lock, thread};
 
 /// How [`Primus::destroy`] ends a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Primus {
         if options.close {
             server.destroyed.open();
         }
-        if options.close && destroyed.stuck == 0 && !connection::is_thread_of(server) {
+        if options.close && destroyed.stuck == 0 && !thread::serves(server) {
             server.forget_listeners();
         }
         destroyed
@@ -139,7 +139,7 @@ impl Primus {
         // received: that is still handled.
         let open = sparks.iter().filter(|spark| !spark.outbox().is_over());
         open.for_each(|spark| spark.close_behind(server.shutdown_reason()));
-        let others = sparks.iter().filter(|spark| !life::is_own_thread(spark));
+        let others = sparks.iter().filter(|spark| !thread::is_own(&spark.0));
         let outboxes: Vec<_> = others.map(|spark| spark.outbox().clone()).collect();
         server.registry.wait_forgotten(&outboxes, deadline);
     }
@@ -148,7 +148,7 @@ impl Primus {
     /// server's own threads.
     fn join(&self, deadline: Instant, destroyed: &mut Destroyed) {
         let server = &self.0;
-        let own = connection::is_thread_of(server);
+        let own = thread::serves(server);
         destroyed.cut = server.connections.wait(deadline, own);
         if destroyed.cut > 0 {
             server.connections.abort();

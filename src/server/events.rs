@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::ready_state::ReadyState;
 use crate::server::spark::Spark;
-use crate::server::{Primus, life};
+use crate::server::{Primus, life, thread};
 
 type Outcomes = Result<(), BoxError>;
 type SparkListener = dyn Fn(&Spark) -> Outcomes + Send + Sync;
@@ -205,7 +205,7 @@ impl Spark {
     /// `read` already, the client is made to answer something.
     fn want_wake(&self) {
         let wanted = self.0.wake_wanted.swap(true, Ordering::AcqRel);
-        if !wanted && !life::is_own_thread(self) {
+        if !wanted && !thread::is_own(&self.0) {
             self.0.outbox.nudge();
         }
     }

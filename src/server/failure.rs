@@ -3,16 +3,14 @@
 //! An error is an `error` event, and the connection goes on, unless the option
 //! says otherwise; a panic ends the spark. Neither reaches another spark.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{BoxError, Error, panic_text};
+use crate::error::{BoxError, Error, catch, caught};
 use crate::events::Snapshot;
 use crate::options::ListenerErrors;
-use crate::server::life;
 use crate::server::spark::Spark;
+use crate::server::{life, thread};
 use crate::unheard::is_of_connection;
 
 /// Runs the listeners of one event, in order. What one returns as an error does
@@ -54,9 +52,8 @@ pub(super) fn refuse(spark: &Spark, error: BoxError) {
 /// Runs what calls application code: its panic ends this spark and nothing
 /// else.
 pub(super) fn guarded(spark: &Spark, run: impl FnOnce()) {
-    let Err(panic) = catch_unwind(AssertUnwindSafe(run)) else { return };
+    let Err(error) = caught(run) else { return };
     spark.0.server.metrics.panics.add(1);
-    let error = Error::Panicked(panic_text(&*panic));
     log(spark, log::Level::Error, &error);
     emit_error(spark, &error);
     end(spark, &error);
@@ -89,28 +86,19 @@ fn log(spark: &Spark, level: log::Level, error: &Error) {
     spark.0.server.log(level, &format!("spark {}: {error}", spark.id()));
 }
 
-/// How deep `error` listeners may cause errors of their own, such as a message
-/// about the error that cannot be encoded either.
-const ERRORS_DEEP: u32 = 4;
-
-thread_local! {
-    static ERRORS: Cell<u32> = const { Cell::new(0) };
-}
-
 /// Runs the spark's `error` listeners; false when there are none.
 pub(super) fn emit_error(spark: &Spark, error: &Error) -> bool {
-    let depth = ERRORS.get();
-    if depth >= ERRORS_DEEP {
+    let run = || {
+        let listeners = spark.0.events.error.snapshot();
+        for listener in listeners.iter() {
+            quietly(spark, || listener(spark, error));
+        }
+        !listeners.is_empty()
+    };
+    thread::within_errors(run).unwrap_or_else(|| {
         log::error!("spark {}: error in its error listeners: {error}", spark.id());
-        return true;
-    }
-    let listeners = spark.0.events.error.snapshot();
-    ERRORS.set(depth + 1);
-    for listener in listeners.iter() {
-        quietly(spark, || listener(spark, error));
-    }
-    ERRORS.set(depth);
-    !listeners.is_empty()
+        true
+    })
 }
 
 /// Runs a listener whose failure can be no event any more.
@@ -118,13 +106,13 @@ pub(super) fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>)
     let server = &spark.0.server;
     // The error's `Display` is the application's too.
     let run = || run().map_err(|error| error.to_string());
-    let (text, told) = match catch_unwind(AssertUnwindSafe(run)) {
+    let (text, told) = match catch(run) {
         Ok(Ok(())) => return,
         Ok(Err(text)) => (text, false),
-        Err(panic) => {
+        Err(text) => {
             server.metrics.panics.add(1);
             // The panic hook has told.
-            (panic_text(&*panic), true)
+            (text, true)
         }
     };
     let text = format!("spark {}: listener failed: {text}", spark.id());

@@ -5,14 +5,12 @@
 //! of a stack that were ever touched stay resident, and with thousands of
 //! threads the deepest call counts.
 
-use std::cell::{Cell, RefCell};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{Error, Result, panic_text};
+use crate::error::{Error, Result, catch};
 use crate::events::{ListenerId, Snapshot};
 use crate::frame::Frame;
 use crate::message::Message;
@@ -23,43 +21,20 @@ use crate::server::Inner as Server;
 use crate::server::events::DataListener;
 use crate::server::failure::{self, emit_error, guarded, quietly, tell};
 use crate::server::inbox::Kept;
-use crate::server::messages;
 use crate::server::session;
 use crate::server::spark::Spark;
+use crate::server::thread::{self, Lived};
 use crate::transformers::{Inbound, Opening, Source};
 
 /// How often a closing connection is read, to throw away what comes; a peer
 /// that sends more than that is cut.
 const LINGER_READS: usize = 1 << 10;
 
-thread_local! {
-    /// The spark whose thread this is, by address; 0 for other threads.
-    static OWN: Cell<usize> = const { Cell::new(0) };
-    /// Its incoming half. Borrowed while reading, never while listeners run.
-    static SOURCE: RefCell<Option<Current>> = const { RefCell::new(None) };
-}
-
-struct Current {
-    source: Box<dyn Source>,
-    corked: bool,
-    /// The peer has closed in the protocol's own way, or broken the protocol.
-    closed: bool,
-}
-
-/// Whether the calling thread is the spark's own.
-pub(super) fn is_own_thread(spark: &Spark) -> bool {
-    OWN.get() == address(spark)
-}
-
-fn address(spark: &Spark) -> usize {
-    Arc::as_ptr(&spark.0) as usize
-}
-
 /// Makes a spark of an accepted connection and lives its life.
 pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
-    let _left = Left;
+    let lived = Lived::default();
     let Admitted { spark, source, known } = admit(server, opening, None);
-    SOURCE.set(Some(Current { source, corked: false, closed: false }));
+    lived.reads(source);
     if !known {
         turn_away(&spark);
     } else if spark.outbox().is_lost() {
@@ -67,28 +42,17 @@ pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
         server.metrics.disconnected(server.options.transformer);
         abandon(&spark);
     } else {
-        OWN.set(address(&spark));
+        lived.by(&spark.0);
         whole(&spark);
     }
 }
 
 /// Lives the life of a spark that was admitted elsewhere.
 pub(super) fn carry(spark: &Spark, source: Box<dyn Source>) {
-    let _left = Left;
-    SOURCE.set(Some(Current { source, corked: false, closed: false }));
-    OWN.set(address(spark));
+    let lived = Lived::default();
+    lived.reads(source);
+    lived.by(&spark.0);
     whole(spark);
-}
-
-/// The thread is nobody's again when dropped, also by a panic: it may serve
-/// another connection.
-struct Left;
-
-impl Drop for Left {
-    fn drop(&mut self) {
-        OWN.set(0);
-        SOURCE.set(None);
-    }
 }
 
 fn whole(spark: &Spark) {
@@ -158,13 +122,12 @@ fn tell_fault(spark: &Spark, fault: Option<String>) {
 #[inline(never)]
 fn name(server: &Arc<Server>, opening: &mut Opening) -> (String, Option<String>) {
     let given = opening.id.take();
-    let generated = catch_unwind(AssertUnwindSafe(|| server.new_id(&opening.request, given)));
-    match generated {
+    match catch(|| server.new_id(&opening.request, given)) {
         Ok(Ok(id)) => (id, None),
         Ok(Err(error)) => (String::new(), Some(error.to_string())),
-        Err(panic) => {
+        Err(text) => {
             server.metrics.panics.add(1);
-            (String::new(), Some(panic_text(&*panic)))
+            (String::new(), Some(text))
         }
     }
 }
@@ -202,7 +165,8 @@ fn connect(spark: &Spark) {
 }
 
 /// One step: handles one received thing, or waits for more. False when the
-/// connection is over.
+/// connection is over. Where things come from is known to the
+/// [`thread`](super::thread), since a reader in a listener goes on from here.
 #[inline(never)]
 pub(super) fn turn(spark: &Spark) -> bool {
     if deliver_kept(spark) {
@@ -229,8 +193,8 @@ pub(super) fn turn(spark: &Spark) -> bool {
 
 /// What is received already. While more waits behind it, answers are corked.
 fn next_inbound(spark: &Spark) -> Option<Inbound> {
-    SOURCE.with_borrow_mut(|current| {
-        let current = current.as_mut()?;
+    thread::with_source(|current| {
+        let current = current?;
         let inbound = current.source.buffered(&**spark.outbox())?;
         current.closed |= matches!(inbound, Inbound::Closed(_));
         let more = current.source.has_more();
@@ -270,7 +234,7 @@ fn drained(spark: &Spark) {
 }
 
 fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
-    SOURCE.with_borrow_mut(|current| match current {
+    thread::with_source(|current| match current {
         Some(current) => {
             current.corked = false;
             current.source.wait(waker)
@@ -399,7 +363,7 @@ fn taker(spark: &Spark) -> Taker {
 #[inline(never)]
 fn keep(spark: &Spark, message: Message) {
     let inner = &spark.0;
-    let reads = messages::is_reading();
+    let reads = thread::is_reading();
     let limit = inner.server.limits.inbox;
     if limit == 0 && !inner.inbox.is_read() {
         return;
@@ -514,7 +478,7 @@ fn emit_end(spark: &Spark, reason: &CloseReason) {
 /// Whether the peer's part of the closing handshake is done, in whichever
 /// phase it came.
 fn peer_has_closed() -> bool {
-    SOURCE.with_borrow(|current| current.as_ref().is_none_or(|current| current.closed))
+    thread::with_source(|current| current.is_none_or(|current| current.closed))
 }
 
 /// Completes the closing handshake: reads on until the peer has answered the

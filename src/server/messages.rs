@@ -1,24 +1,13 @@
 //! Receiving without listeners: a blocking iterator, and byte streams on it.
 
-use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::message::Message;
-use crate::server::life;
 use crate::server::spark::Spark;
+use crate::server::{life, thread};
 use crate::value::Value;
-
-thread_local! {
-    /// How many iterators are reading on this thread, one inside the other.
-    static READING: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Whether the calling thread, a spark's own, reads through an iterator.
-pub(super) fn is_reading() -> bool {
-    READING.get() > 0
-}
 
 /// The messages of a spark, see [`Spark::messages`].
 #[derive(Debug)]
@@ -41,9 +30,7 @@ impl Messages {
             if !self.spark.0.is_open() {
                 return None;
             }
-            READING.set(READING.get() + 1);
-            life::turn(&self.spark);
-            READING.set(READING.get() - 1);
+            thread::while_reading(|| life::turn(&self.spark));
         }
     }
 }
@@ -54,7 +41,7 @@ impl Iterator for Messages {
     /// Blocks until the next message; `None` when the connection has ended and
     /// all that came before is taken.
     fn next(&mut self) -> Option<Message> {
-        if life::is_own_thread(&self.spark) {
+        if thread::is_own(&self.spark.0) {
             return self.next_own();
         }
         self.spark.0.inbox.wait(None)

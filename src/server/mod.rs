@@ -47,6 +47,7 @@ mod outbox;
 mod registry;
 mod session;
 mod spark;
+mod thread;
 mod transforms;
 mod wakers;
 
@@ -63,7 +64,7 @@ use std::time::Instant;
 
 use tiny_http::ResponseBox;
 
-use crate::error::{BoxError, Error, Result, panic_text};
+use crate::error::{BoxError, Error, Result, caught};
 use crate::events::ListenerId;
 use crate::http::{self, Accepted, Acceptor, Bounds, Connections, Listener, Request, Rules};
 use crate::id;
@@ -653,11 +654,11 @@ impl Inner {
 
     /// Runs application code that has no spark; its panic becomes an error.
     fn caught(&self, run: impl FnOnce() -> std::result::Result<(), BoxError>) -> Result<()> {
-        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
+        match caught(run) {
             Ok(outcome) => outcome.map_err(Error::Listener),
-            Err(panic) => {
+            Err(error) => {
                 self.metrics.panics.add(1);
-                Err(Error::Panicked(panic_text(&*panic)))
+                Err(error)
             }
         }
     }

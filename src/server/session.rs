@@ -12,7 +12,7 @@ use crate::http::{Refused, Use};
 use crate::net::Stream;
 use crate::server::life::Admitted;
 use crate::server::spark::{self, Spark};
-use crate::server::{Inner as Server, connection, life};
+use crate::server::{Inner as Server, life, thread};
 use crate::transformers::{Carried, Host, Opening, Session};
 
 /// Makes the spark of a session and starts its life.
@@ -26,7 +26,7 @@ pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Re
     }
     let (host, lived) = (server.clone(), spark.clone());
     let spawned = server.connections.occupy(place, move || {
-        connection::enter(&host);
+        thread::serve(&host);
         life::carry(&lived, source);
     });
     if spawned.is_err() {

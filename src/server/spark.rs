@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use crate::close::{CloseReason, Ended};
 use crate::deadline::after;
-use crate::error::{Error, Result, panic_text};
+use crate::error::{Error, Result, catch};
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::Request;
@@ -24,12 +23,11 @@ use crate::server::broadcaster::Action;
 use crate::server::events::SparkEvents;
 use crate::server::failure;
 use crate::server::inbox::Inbox;
-use crate::server::life;
 use crate::server::messages::Messages;
 use crate::server::metrics::Counter;
 use crate::server::outbox::{Outbox, Parts};
 use crate::server::wakers::Lent;
-use crate::server::{Inner as Server, lock};
+use crate::server::{Inner as Server, lock, thread};
 use crate::timer::{Key, Task};
 use crate::transformers::{Opening, Sink, Source, Wire};
 
@@ -252,13 +250,13 @@ impl Spark {
 
     /// Writes past the order with broadcasts.
     pub(super) fn write_now(&self, frame: &Frame) -> Result<Written> {
-        self.0.outbox.offer(frame, life::is_own_thread(self))
+        self.0.outbox.offer(frame, thread::is_own(&self.0))
     }
 
     /// Writes one of Primus's own messages.
     pub(super) fn write_control(&self, text: &str) {
         if let Some(frame) = self.encode_control(text) {
-            self.0.outbox.offer_control(&frame, life::is_own_thread(self));
+            self.0.outbox.offer_control(&frame, thread::is_own(&self.0));
         }
     }
 
@@ -266,7 +264,7 @@ impl Spark {
     /// may panic, and this may be a thread that serves others too.
     fn encode_control(&self, text: &str) -> Option<Frame> {
         let encode = || self.0.server.options.parser.encode(text, self);
-        match catch_unwind(AssertUnwindSafe(encode)) {
+        match catch(encode) {
             Ok(Ok(frame)) => frame,
             Ok(Err(error)) => {
                 log::warn!("cannot encode {text}: {error}");
@@ -274,7 +272,7 @@ impl Spark {
             }
             Err(panic) => {
                 self.0.server.metrics.panics.add(1);
-                log::error!("encoding {text} panicked: {}", panic_text(&*panic));
+                log::error!("encoding {text} panicked: {panic}");
                 None
             }
         }

@@ -11,7 +11,6 @@ mod clock;
 mod wheel;
 
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
@@ -19,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use wheel::Wheel;
 
-use crate::error::panic_text;
+use crate::error::catch;
 
 pub use clock::{Clock, ManualClock};
 pub(crate) use clock::{Driven, enter_driven_thread};
@@ -329,17 +328,17 @@ impl Shared {
         let Some(job) = state.wheel.take(key) else { return };
         drop(state);
         let now = self.clock.now();
-        match panic::catch_unwind(AssertUnwindSafe(|| job.run(now))) {
+        match catch(|| job.run(now)) {
             Ok(Some((at, job))) => {
                 let tick = self.tick_at(at);
                 let cancelled = self.lock().wheel.rearm(key, tick, job);
                 drop(cancelled);
             }
             Ok(None) => drop(self.lock().wheel.cancel(key)),
-            Err(panic) => {
+            Err(text) => {
                 drop(self.lock().wheel.cancel(key));
                 self.panicked.fetch_add(1, Ordering::Relaxed);
-                log::error!("a timer task panicked: {}", panic_text(&*panic));
+                log::error!("a timer task panicked: {text}");
             }
         }
     }

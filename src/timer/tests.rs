@@ -1,3 +1,4 @@
+use std::panic;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::*;

@@ -196,10 +196,10 @@ impl Value {
 #[cold]
 fn shape(step: &str, fault: Fault) -> crate::Error {
     let step = match step {
-        "encode" => crate::parsers::Step::Encode,
-        _ => crate::parsers::Step::Decode,
+        "encode" => crate::error::Step::Encode,
+        _ => crate::error::Step::Decode,
     };
-    crate::parsers::ParserError { parser: "value".into(), step, cause: fault.into() }.into()
+    crate::error::ParserError { parser: "value".into(), step, cause: fault.into() }.into()
 }
 
 impl Index<&str> for Value {
