@@ -1,7 +1,9 @@
 //! Lists of listeners: added and removed from any thread, run without a lock.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::sync::{Guard, Lock};
 
 /// Names one registered listener, for its removal. Unique in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,7 +22,7 @@ impl ListenerId {
 /// Two words, and no allocation, while there are none. Whoever emits takes a
 /// [`snapshot`](Self::snapshot) and runs that: listeners may add and remove
 /// listeners, which counts from the next snapshot on.
-pub(crate) struct Listeners<F: ?Sized>(Mutex<List<F>>);
+pub(crate) struct Listeners<F: ?Sized>(Lock<List<F>>);
 
 type List<F> = Option<Arc<Vec<Entry<F>>>>;
 
@@ -38,7 +40,7 @@ impl<F: ?Sized> Clone for Entry<F> {
 
 impl<F: ?Sized> Default for Listeners<F> {
     fn default() -> Self {
-        Listeners(Mutex::new(None))
+        Listeners(Lock::new(None))
     }
 }
 
@@ -98,9 +100,8 @@ impl<F: ?Sized> Listeners<F> {
         id
     }
 
-    fn lock(&self) -> MutexGuard<'_, List<F>> {
-        // Nothing in here can panic half-way.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, List<F>> {
+        self.0.lock()
     }
 }
 
@@ -128,6 +129,8 @@ impl<F: ?Sized> Snapshot<F> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     type Calls = dyn Fn(&Mutex<Vec<u8>>) + Send + Sync;

@@ -2,7 +2,8 @@
 //! fetched for many ids at a time.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+
+use crate::sync::Lock;
 
 /// The alphabet of spark ids; 64 letters, so that six random bits make one and
 /// none is likelier than another.
@@ -23,7 +24,7 @@ struct Pool {
     used: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { bytes: [0; BATCH], used: BATCH });
+static POOL: Lock<Pool> = Lock::new(Pool { bytes: [0; BATCH], used: BATCH });
 
 /// The id of a new spark: 21 letters of `A-Za-z0-9_-`.
 ///
@@ -58,7 +59,7 @@ pub fn fill(to: &mut [u8]) -> io::Result<()> {
     if to.len() > BATCH {
         return getrandom::fill(to).map_err(io::Error::other);
     }
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pool = POOL.lock();
     if BATCH - pool.used < to.len() {
         getrandom::fill(&mut pool.bytes).map_err(io::Error::other)?;
         pool.used = 0;

@@ -86,6 +86,7 @@ mod protocol;
 mod ready_state;
 mod server;
 mod spec;
+mod sync;
 mod timer;
 mod transformers;
 mod unheard;

@@ -5,8 +5,8 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use super::response::refusal;
 use super::wait::timespec;
 use crate::error::catch;
 use crate::net::{Stream, Waker};
+use crate::sync::Lock;
 
 /// The shortest and longest pause when the machine is out of something.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -82,7 +83,7 @@ impl AsFd for Listener {
 /// thread. Dropping it stops it.
 pub(crate) struct Acceptor {
     stop: Arc<Stop>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Lock<Option<JoinHandle<()>>>,
 }
 
 struct Stop {
@@ -123,7 +124,7 @@ impl Acceptor {
             .name("primus-acceptor".into())
             .stack_size(128 << 10)
             .spawn(move || accepting.run())?;
-        Ok(Acceptor { stop, thread: Mutex::new(Some(thread)) })
+        Ok(Acceptor { stop, thread: Lock::new(Some(thread)) })
     }
 
     /// Stops accepting: the listener is closed and the thread gone when this
@@ -131,7 +132,7 @@ impl Acceptor {
     pub(crate) fn stop(&self) {
         self.stop.told.store(true, SeqCst);
         self.stop.waker.wake();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use std::{fmt, io};
@@ -12,6 +12,7 @@ use super::lot::{Lot, Parked, Resume};
 use super::shares::{Shares, Use};
 use crate::error::catch;
 use crate::net::Stream;
+use crate::sync::{Guard, Lock, rank};
 
 mod entry;
 
@@ -49,7 +50,7 @@ const RESTING: usize = 64;
 /// One lock guards the table; it is held for a few instructions, never during
 /// a system call that may block and never while a connection is served.
 pub(crate) struct Connections {
-    table: Mutex<Table>,
+    table: Lock<Table, rank::Places>,
     /// Those that wait for their clients without a thread.
     lot: Arc<Lot>,
     /// A thread or connection is gone.
@@ -90,7 +91,7 @@ struct Table {
 /// of those that rest says one word, without fail.
 #[derive(Default)]
 struct Slot {
-    word: Mutex<Option<Word>>,
+    word: Lock<Option<Word>>,
     said: Condvar,
 }
 
@@ -109,8 +110,8 @@ struct Job {
 }
 
 impl Slot {
-    fn word(&self) -> MutexGuard<'_, Option<Word>> {
-        self.word.lock().unwrap_or_else(PoisonError::into_inner)
+    fn word(&self) -> Guard<'_, Option<Word>> {
+        self.word.lock()
     }
 
     fn say(&self, word: Word) {
@@ -121,8 +122,7 @@ impl Slot {
     /// Waits for the word; `None` at the end of the time.
     fn hear(&self, time: Duration) -> Option<Word> {
         let silent = |word: &mut Option<Word>| word.is_none();
-        let waited = self.said.wait_timeout_while(self.word(), time, silent);
-        waited.unwrap_or_else(PoisonError::into_inner).0.take()
+        self.word().wait_while_for(&self.said, time, silent).take()
     }
 
     /// The first connection of a thread.
@@ -136,8 +136,7 @@ impl Slot {
 
     /// Waits for the word, which is about to be said.
     fn listen(&self) -> Option<Word> {
-        let waited = self.said.wait_while(self.word(), |word| word.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).take()
+        self.word().wait_while(&self.said, |word| word.is_none()).take()
     }
 }
 
@@ -194,7 +193,7 @@ impl Connections {
     /// bytes.
     pub(crate) fn new(bound: usize, stack_size: usize) -> Arc<Self> {
         Arc::new(Connections {
-            table: Mutex::default(),
+            table: Lock::default(),
             lot: Arc::default(),
             gone: Condvar::new(),
             bound,
@@ -447,8 +446,7 @@ impl Connections {
             if (left == 0 && threads == 0) || time.is_zero() {
                 break left;
             }
-            let waited = self.gone.wait_timeout(table, time);
-            table = waited.unwrap_or_else(PoisonError::into_inner).0;
+            table = table.wait_for(&self.gone, time);
         };
         table.waiting -= usize::from(own);
         let ended = table.ended.take();
@@ -504,8 +502,8 @@ impl Connections {
         drop(stream);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, Table> {
+        self.table.lock()
     }
 }
 

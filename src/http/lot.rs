@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use rustix::io::Errno;
 use super::connections::Place;
 use super::wait::{timespec, wait};
 use crate::net::{Stream, Waker};
+use crate::sync::{Guard, Lock, rank};
 
 /// How long the thread goes on when nothing is left to watch.
 const REST: Duration = Duration::from_secs(1);
@@ -60,7 +61,7 @@ impl Parked {
 /// nothing else is taken meanwhile.
 #[derive(Default)]
 pub(super) struct Lot {
-    state: Mutex<State>,
+    state: Lock<State, rank::Lot>,
 }
 
 #[derive(Default)]
@@ -96,8 +97,8 @@ impl Watcher {
 }
 
 impl Lot {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     /// Leaves a connection here; gives it back if it cannot be watched.

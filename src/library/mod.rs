@@ -19,12 +19,13 @@ mod serve;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::middleware::Authorization;
 use crate::options::Options;
 use crate::plugins::Plugin;
 use crate::spec::Spec;
+use crate::sync::{Guard, Lock};
 use assemble::{Asset, Settings};
 pub(crate) use serve::Form;
 
@@ -33,7 +34,7 @@ pub(crate) struct Library {
     settings: Settings,
     /// Whether it is set shows in what clients do after a refusal.
     authorization: Authorization,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Default)]
@@ -56,7 +57,7 @@ impl Library {
         Library {
             settings: Settings::new(options, spec),
             authorization: options.authorization.clone(),
-            state: Mutex::default(),
+            state: Lock::default(),
         }
     }
 
@@ -103,8 +104,8 @@ impl Library {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 }
 

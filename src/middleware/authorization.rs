@@ -1,15 +1,16 @@
 //! The `authorization` layer: asks the application about every request and
 //! every upgrade.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::{Exchange, Flow, HttpError};
+use crate::sync::{Guard, Lock};
 
 type Authorize = dyn Fn(&mut Exchange<'_>) -> Result<(), HttpError> + Send + Sync;
 
 /// The application's function, which may be set at any time.
 #[derive(Clone, Default)]
-pub(crate) struct Authorization(Arc<Mutex<Option<Arc<Authorize>>>>);
+pub(crate) struct Authorization(Arc<Lock<Option<Arc<Authorize>>>>);
 
 impl Authorization {
     /// Sets the function; the one before is replaced. An error without a
@@ -45,7 +46,7 @@ impl Authorization {
         }
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Authorize>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slot(&self) -> Guard<'_, Option<Arc<Authorize>>> {
+        self.0.lock()
     }
 }

@@ -31,11 +31,12 @@
 //! ```
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tiny_http::ResponseBox;
 
 use crate::error::catch;
+use crate::sync::{Guard, Lock};
 
 mod authorization;
 mod cors;
@@ -115,7 +116,7 @@ struct Named {
 /// the list they began with. No lock is held while a layer runs.
 #[derive(Clone, Default)]
 pub struct Middleware {
-    layers: Arc<Mutex<Arc<Vec<Named>>>>,
+    layers: Arc<Lock<Arc<Vec<Named>>>>,
 }
 
 impl Middleware {
@@ -227,8 +228,8 @@ impl Middleware {
         Arc::clone(&self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arc<Vec<Named>>> {
-        self.layers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, Arc<Vec<Named>>> {
+        self.layers.lock()
     }
 }
 

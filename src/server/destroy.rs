@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar};
 use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
 use crate::deadline::after;
-use crate::server::{Inner, Primus, Spark, lock, thread};
+use crate::server::{Inner, Primus, Spark, thread};
+use crate::sync::Lock;
 
 /// How [`Primus::destroy`] ends a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +161,7 @@ impl Primus {
         server.broadcaster.stop();
         server.flusher.stop();
         server.timer.stop();
-        let threads = std::mem::take(&mut lock(&server.roster).threads);
+        let threads = std::mem::take(&mut server.roster.lock().threads);
         for thread in threads {
             let _ = thread.join();
         }
@@ -170,25 +171,25 @@ impl Primus {
 /// Something that happens once.
 #[derive(Default)]
 pub(super) struct Latch {
-    is_open: Mutex<bool>,
+    is_open: Lock<bool>,
     opened: Condvar,
 }
 
 impl Latch {
     fn open(&self) {
-        *lock(&self.is_open) = true;
+        *self.is_open.lock() = true;
         self.opened.notify_all();
     }
 
     fn wait(&self) {
         let closed = |is_open: &mut bool| !*is_open;
-        drop(self.opened.wait_while(lock(&self.is_open), closed));
+        drop(self.is_open.lock().wait_while(&self.opened, closed));
     }
 }
 
 impl Inner {
     pub(super) fn stop_accepting(&self) {
-        let acceptors = std::mem::take(&mut lock(&self.roster).acceptors);
+        let acceptors = std::mem::take(&mut self.roster.lock().acceptors);
         acceptors.iter().for_each(|acceptor| acceptor.stop());
     }
 

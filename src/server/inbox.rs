@@ -1,12 +1,12 @@
 //! Messages that were received and wait for somebody to take them.
 
 use std::collections::VecDeque;
+use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::message::Message;
-use crate::server::lock;
+use crate::sync::{Guard, Lock};
 
 /// The inbox of one spark.
 ///
@@ -14,7 +14,7 @@ use crate::server::lock;
 /// when there is no `data` listener yet.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    state: Mutex<State>,
+    state: Lock<State>,
     /// There may be something, readable without the lock.
     kept: AtomicBool,
     /// A reader exists, readable without the lock.
@@ -40,8 +40,8 @@ pub(crate) enum Kept {
 }
 
 impl Inbox {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     /// Puts a message in. When a reader is behind by more than `limit` bytes,
@@ -52,7 +52,7 @@ impl Inbox {
             if state.readers == 0 {
                 return Kept::Full;
             }
-            state = self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+            state = state.wait(&self.changed);
         }
         if !state.closed {
             state.bytes += message.cost();
@@ -114,13 +114,13 @@ impl Inbox {
                 return None;
             }
             match deadline {
-                None => drop(self.changed.wait(state)),
+                None => drop(state.wait(&self.changed)),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left == Duration::ZERO {
                         return None;
                     }
-                    drop(self.changed.wait_timeout(state, left));
+                    drop(state.wait_for(&self.changed, left));
                 }
             }
         }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::server::lock;
+use crate::sync::Lock;
 
 /// A number that grows; or, for a gauge, also shrinks.
 #[derive(Debug, Default)]
@@ -72,8 +71,8 @@ pub(crate) struct Metrics {
     /// The traffic of sparks that have ended.
     pub ended: Traffic,
     /// Sparks by transformer: now and ever.
-    by_transformer: Mutex<BTreeMap<&'static str, ConnectionCounts>>,
-    refusals: Mutex<BTreeMap<u16, u64>>,
+    by_transformer: Lock<BTreeMap<&'static str, ConnectionCounts>>,
+    refusals: Lock<BTreeMap<u16, u64>>,
 }
 
 /// How many connections there are and were.
@@ -90,34 +89,36 @@ impl Metrics {
     /// Those of a server with this transformer, of which there are none yet.
     pub fn new(transformer: &'static str) -> Self {
         let by_transformer = BTreeMap::from([(transformer, ConnectionCounts::default())]);
-        Metrics { by_transformer: Mutex::new(by_transformer), ..Metrics::default() }
+        Metrics { by_transformer: Lock::new(by_transformer), ..Metrics::default() }
     }
 
     pub fn connected(&self, transformer: &'static str) {
-        let mut table = lock(&self.by_transformer);
+        let mut table = self.by_transformer.lock();
         let connections = table.entry(transformer).or_default();
         connections.now += 1;
         connections.ever += 1;
     }
 
     pub fn disconnected(&self, transformer: &'static str) {
-        if let Some(connections) = lock(&self.by_transformer).get_mut(transformer) {
+        if let Some(connections) = self.by_transformer.lock().get_mut(transformer) {
             connections.now = connections.now.saturating_sub(1);
         }
     }
 
     pub fn refused(&self, status: u16) {
-        *lock(&self.refusals).entry(status).or_default() += 1;
+        *self.refusals.lock().entry(status).or_default() += 1;
     }
 
     pub fn snapshot<'a>(&self, sparks: impl Iterator<Item = &'a Traffic>) -> MetricsSnapshot {
+        let connections = self.by_transformer.lock().clone();
+        let refusals = self.refusals.lock().clone();
         let mut snapshot = MetricsSnapshot {
-            connections: lock(&self.by_transformer).clone(),
+            connections,
             backlog_bytes: self.backlog.value(),
             broadcasts: self.broadcasts.value(),
             messages_dropped: self.dropped.value(),
             slow_consumers_cut: self.slow_consumers.value(),
-            refusals: lock(&self.refusals).clone(),
+            refusals,
             panics_caught: self.panics.value(),
             heartbeats_missed: self.heartbeats_missed.value(),
             ..MetricsSnapshot::default()

@@ -15,20 +15,29 @@
 //! # Locks
 //!
 //! Each is held for a few instructions. None is held while application code
-//! runs, or during a system call that may block (sends are non-blocking).
+//! runs, or during a system call that may block (sends are non-blocking), and a
+//! thread that falls asleep holds none. They are taken in the order of this
+//! table, each behind all that the thread holds already: debug builds check
+//! that ([`crate::sync`]), with these names.
 //!
-//! | lock | guards | may take while held |
-//! |---|---|---|
-//! | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | timer, flusher's channel, its session's lock; the registry when the spark is registered |
-//! | `Spark`'s `waker` | what wakes its thread; a wake-up is written under it | – |
-//! | `Spark`'s `heart` | heartbeat and timer keys of one spark | timer |
-//! | `Inbox::state` | received messages that wait | – |
-//! | `Registry::table` | the sparks by id | `Metrics`' tables |
-//! | `Listeners` | a list of listeners | – |
-//! | `Metrics`' tables | counts by transformer, by status | – |
-//! | `Inner::roster` | acceptors, plugins, threads | – |
-//! | `http::Connections` | connection threads | – |
-//! | `http`'s parking lot | connections without a thread, and the epoll set that watches them | – |
+//! | rank | lock | guards | is taken while these are held |
+//! |---|---|---|---|
+//! | `Turn` | `ManualClock`'s turn | nothing: one moves the clock at a time, and waits meanwhile | – |
+//! | `Roster` | `Inner::roster` | acceptors, plugins, threads | – |
+//! | `Heart` | `Spark`'s `heart` | heartbeat and timer keys of one spark | – |
+//! | `Outbox` | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | – |
+//! | `Registry` | `Registry::table` | the sparks by id | `Outbox`, while a spark is registered |
+//! | `Session` | `Live::state` of a session whose client polls | its state machine, and who is to be answered; answers are sent under it | `Outbox`, which offers what waits and ends the session |
+//! | `Sessions` | the table of these sessions | sessions by id | `Outbox` |
+//! | `Inlet` | the way in of a session | what was received and waits for the spark's thread | `Outbox`, `Session` |
+//! | `Places` | `http::Connections` | connections and their threads | – |
+//! | `Lot` | `http`'s parking lot | connections without a thread, and the epoll set that watches them | – |
+//! | `Timer` | `Timer`'s wheel | deadlines | `Turn`, `Heart`, `Outbox`, `Session` |
+//! | `Clock` | `ManualClock`'s time | what time it is | any before it |
+//! | `Leaf` | `Spark`'s `waker`, `Inbox::state`, `Listeners`, `Metrics`' tables, the layers of `Middleware`, `Library`, ids, guesses, farewells, what a resting thread is told | each its own; nothing is taken while one is held, nor another of these | any before it |
+//!
+//! A session calls its spark only with its own lock given back: the spark's
+//! outbox comes first.
 
 mod asked;
 mod audience;
@@ -58,7 +67,7 @@ use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -86,6 +95,7 @@ use crate::server::registry::Registry;
 use crate::server::transforms::Transforms;
 use crate::server::wakers::Wakers;
 use crate::spec::Spec;
+use crate::sync::{Lock, rank};
 use crate::timer::{Clock, Timer};
 use crate::transformers::Transformer;
 use crate::unheard;
@@ -168,7 +178,7 @@ pub(crate) struct Inner {
     library: Arc<Library>,
     fallback: RwLock<Option<Arc<Fallback>>>,
     connections: Arc<Connections>,
-    roster: Mutex<Roster>,
+    roster: Lock<Roster, rank::Roster>,
     served: AtomicBool,
     closing: AtomicBool,
     reconnect_at_end: AtomicBool,
@@ -183,12 +193,6 @@ struct Roster {
     addresses: Vec<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
     plugins: Vec<Arc<dyn Plugin>>,
-}
-
-/// Locks what only this crate's own code runs under; a panic there would have
-/// left it in order.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Primus {
@@ -254,7 +258,7 @@ impl Primus {
             library,
             fallback: RwLock::default(),
             connections: Connections::new(bound, options.stack_size),
-            roster: Mutex::new(Roster {
+            roster: Lock::new(Roster {
                 threads: vec![flushing, broadcasting],
                 ..Roster::default()
             }),
@@ -299,7 +303,7 @@ impl Primus {
     pub fn listen_on(&self, listener: TcpListener) -> Result<SocketAddr> {
         let address = listener.local_addr()?;
         self.accept(Listener::Tcp(listener))?;
-        lock(&self.0.roster).addresses.push(address);
+        self.0.roster.lock().addresses.push(address);
         Ok(address)
     }
 
@@ -317,7 +321,7 @@ impl Primus {
         let acceptor = Acceptor::start(listener, self.0.connections.clone(), move |accepted| {
             connection::serve(&server, accepted)
         })?;
-        lock(&self.0.roster).acceptors.push(acceptor);
+        self.0.roster.lock().acceptors.push(acceptor);
         if self.0.is_closing() {
             // `destroy` may have come between and not have seen this one.
             self.0.stop_accepting();
@@ -360,7 +364,7 @@ impl Primus {
 
     /// The address of the first TCP listener; `None` before `listen`.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        lock(&self.0.roster).addresses.first().copied()
+        self.0.roster.lock().addresses.first().copied()
     }
 
     /// Answers every request outside the pathname, so that the application's
@@ -489,7 +493,7 @@ impl Primus {
             return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
         }
         self.0.caught(|| plugin.server(self).map(|()| self.0.library.add(&*plugin)))?;
-        lock(&self.0.roster).plugins.push(plugin);
+        self.0.roster.lock().plugins.push(plugin);
         for listener in self.0.events.plugin.snapshot().iter() {
             self.0.report("plugin", || listener(&name));
         }
@@ -499,7 +503,7 @@ impl Primus {
     /// Takes a plugin out; false when there is none of this name.
     pub fn plugout(&self, name: &str) -> bool {
         let plugin = {
-            let plugins = &mut lock(&self.0.roster).plugins;
+            let plugins = &mut self.0.roster.lock().plugins;
             let at = plugins.iter().position(|plugin| plugin.name() == name);
             at.map(|at| plugins.remove(at))
         };
@@ -517,7 +521,7 @@ impl Primus {
 
     /// The names of the plugins, in the order in which they were registered.
     pub fn plugins(&self) -> Vec<String> {
-        lock(&self.0.roster).plugins.iter().map(|plugin| plugin.name().to_owned()).collect()
+        self.0.roster.lock().plugins.iter().map(|plugin| plugin.name().to_owned()).collect()
     }
 
     /// The browser client for this server, as `<pathname>/primus.js` serves it: for

@@ -8,7 +8,7 @@
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Weak};
 use std::time::{Duration, Instant};
 
 use crate::close::CloseReason;
@@ -19,8 +19,8 @@ use crate::message::Written;
 use crate::net::Stream;
 use crate::options::SlowConsumer;
 use crate::server::flusher::Flusher;
-use crate::server::lock;
 use crate::server::metrics::{Metrics, Traffic};
+use crate::sync::{Guard, Lock, rank};
 use crate::timer::Timer;
 use crate::transformers::records::Records;
 use crate::transformers::{Replies, Sink, Wire};
@@ -56,7 +56,7 @@ pub(crate) struct Outbox {
     drained: Box<dyn Fn() + Send + Sync>,
     /// Bytes in the backlog, readable without the lock.
     waiting: AtomicUsize,
-    state: Mutex<State>,
+    state: Lock<State, rank::Outbox>,
     /// The backlog became empty, or the connection was lost.
     emptied: Condvar,
 }
@@ -141,7 +141,7 @@ impl Outbox {
             me: me.clone(),
             drained,
             waiting: AtomicUsize::new(0),
-            state: Mutex::new(State { sink, ..State::default() }),
+            state: Lock::new(State { sink, ..State::default() }),
             emptied: Condvar::new(),
         })
     }
@@ -179,8 +179,7 @@ impl Outbox {
             if left.is_zero() {
                 return false;
             }
-            let waited = self.emptied.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = state.wait_for(&self.emptied, left);
         }
         state.phase != Phase::Lost
     }
@@ -195,8 +194,8 @@ impl Outbox {
         if state.sink.is_poll() { &Records } else { self.wire }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     /// Writes one message. `own` says that the caller is the spark's own

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar};
 use std::time::Instant;
 
-use crate::server::lock;
 use crate::server::metrics::Traffic;
 use crate::server::outbox::Outbox;
 use crate::server::spark::Spark;
+use crate::sync::{Lock, rank};
 
 /// Sparks by id.
 #[derive(Default)]
 pub(crate) struct Registry {
-    table: Mutex<Table>,
+    table: Lock<Table, rank::Registry>,
     /// A spark was forgotten.
     forgotten: Condvar,
 }
@@ -35,7 +35,7 @@ struct Connected {
 impl Registry {
     /// Adds a spark; false when its id is taken.
     pub fn insert(&self, spark: &Spark) -> bool {
-        match lock(&self.table).sparks.entry(spark.id().to_owned()) {
+        match self.table.lock().sparks.entry(spark.id().to_owned()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(entry) => {
                 let outbox = spark.outbox().clone();
@@ -48,7 +48,7 @@ impl Registry {
     /// Removes this spark, and not another that has got its id since. It goes
     /// on being counted until [`forget`](Self::forget).
     pub fn remove(&self, spark: &Spark) {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         if table.sparks.get(spark.id()).is_some_and(|connected| connected.spark == *spark)
             && let Some(removed) = table.sparks.remove(spark.id())
         {
@@ -60,7 +60,7 @@ impl Registry {
     /// between two [`count`](Self::count)s.
     pub fn forget(&self, spark: &Spark, absorb: impl FnOnce()) {
         self.remove(spark);
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         let left = table.leaving.remove(&(Arc::as_ptr(spark.outbox()) as usize));
         absorb();
         drop(table);
@@ -70,7 +70,7 @@ impl Registry {
 
     /// Waits until all of these are forgotten, or until the deadline.
     pub fn wait_forgotten(&self, outboxes: &[Arc<Outbox>], deadline: Instant) {
-        let mut table = lock(&self.table);
+        let mut table = self.table.lock();
         loop {
             let is_there = |outbox: &Arc<Outbox>| {
                 table.leaving.contains_key(&(Arc::as_ptr(outbox) as usize))
@@ -80,43 +80,42 @@ impl Registry {
             if left.is_zero() || !outboxes.iter().any(is_there) {
                 return;
             }
-            let waited = self.forgotten.wait_timeout(table, left);
-            table = waited.unwrap_or_else(PoisonError::into_inner).0;
+            table = table.wait_for(&self.forgotten, left);
         }
     }
 
     /// Looks at the traffic of all sparks, those included that are still
     /// closing, while none of them is forgotten.
     pub fn count<R>(&self, count: impl FnOnce(&mut dyn Iterator<Item = &Traffic>) -> R) -> R {
-        let table = lock(&self.table);
+        let table = self.table.lock();
         let all = table.sparks.values().chain(table.leaving.values());
         count(&mut all.map(|connected| &connected.outbox.traffic))
     }
 
     /// The spark with this id.
     pub fn spark(&self, id: &str) -> Option<Spark> {
-        lock(&self.table).sparks.get(id).map(|connected| connected.spark.clone())
+        self.table.lock().sparks.get(id).map(|connected| connected.spark.clone())
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        lock(&self.table).sparks.len()
+        self.table.lock().sparks.len()
     }
 
     /// All of them, at this moment.
     pub fn snapshot(&self) -> Vec<Spark> {
-        lock(&self.table).sparks.values().map(|connected| connected.spark.clone()).collect()
+        self.table.lock().sparks.values().map(|connected| connected.spark.clone()).collect()
     }
 
     /// [`snapshot`](Self::snapshot), those included that are still closing.
     pub fn snapshot_all(&self) -> Vec<Spark> {
-        let table = lock(&self.table);
+        let table = self.table.lock();
         let all = table.sparks.values().chain(table.leaving.values());
         all.map(|connected| connected.spark.clone()).collect()
     }
 
     /// The outboxes of all of them, at this moment.
     pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
-        lock(&self.table).sparks.values().map(|connected| connected.outbox.clone()).collect()
+        self.table.lock().sparks.values().map(|connected| connected.outbox.clone()).collect()
     }
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::message::Written;
 use crate::parsers::Peer;
 use crate::protocol::{self, Heartbeat, Signals};
 use crate::ready_state::ReadyState;
+use crate::server::Inner as Server;
 use crate::server::broadcaster::Action;
 use crate::server::events::SparkEvents;
 use crate::server::failure;
@@ -26,8 +27,9 @@ use crate::server::inbox::Inbox;
 use crate::server::messages::Messages;
 use crate::server::metrics::Counter;
 use crate::server::outbox::{Outbox, Parts};
+use crate::server::thread;
 use crate::server::wakers::Lent;
-use crate::server::{Inner as Server, lock, thread};
+use crate::sync::{Lock, rank};
 use crate::timer::{Key, Task};
 use crate::transformers::{Opening, Sink, Source, Wire};
 
@@ -76,7 +78,7 @@ pub(super) struct Inner {
     pub events: SparkEvents,
     state: AtomicU8,
     reason: OnceLock<CloseReason>,
-    heart: Mutex<Heart>,
+    heart: Lock<Heart, rank::Heart>,
     /// Microseconds; `u64::MAX` while unknown.
     pub latency: AtomicU64,
     /// When the last message came, in milliseconds since the server's start;
@@ -88,7 +90,7 @@ pub(super) struct Inner {
     /// How often it was.
     pub waits: Counter,
     /// Wakes the spark's thread out of its wait; lent when first wanted.
-    waker: Mutex<Option<Arc<Lent>>>,
+    waker: Lock<Option<Arc<Lent>>>,
     /// There was none left: a ping has to make the client wake the thread.
     by_ping: AtomicBool,
     pub wake_wanted: AtomicBool,
@@ -176,13 +178,13 @@ impl Spark {
             events: SparkEvents::default(),
             state: AtomicU8::new(ReadyState::Open as u8),
             reason: OnceLock::new(),
-            heart: Mutex::new(Heart { beat, timer: None, closing: None, waits: 0, excused: false }),
+            heart: Lock::new(Heart { beat, timer: None, closing: None, waits: 0, excused: false }),
             latency: AtomicU64::new(u64::MAX),
             last_inbound: AtomicU64::new(0),
             keep_inbound: AtomicBool::new(false),
             busy: AtomicBool::new(true),
             waits: Counter::default(),
-            waker: Mutex::default(),
+            waker: Lock::default(),
             by_ping: AtomicBool::new(false),
             wake_wanted: AtomicBool::new(false),
             drained: AtomicBool::new(false),
@@ -394,7 +396,7 @@ impl Spark {
 
     /// Starts the heartbeat's timer.
     pub(super) fn start_heart(&self) {
-        let mut heart = lock(&self.0.heart);
+        let mut heart = self.0.heart.lock();
         if let Some(at) = heart.beat.deadline() {
             self.tick_at(&mut heart, at);
         }
@@ -418,7 +420,7 @@ impl Spark {
     /// Passes a protocol message to the heartbeat.
     pub(super) fn heartbeat(&self, control: protocol::Control<'_>) -> protocol::Received {
         let now = self.0.server.timer.now();
-        let mut heart = lock(&self.0.heart);
+        let mut heart = self.0.heart.lock();
         let received = heart.beat.control(control, now);
         self.watch_inbound(&heart);
         if let protocol::Received::Heartbeat { latency, rearm, .. } = &received {
@@ -435,7 +437,7 @@ impl Spark {
     /// A sign of life of the wire protocol.
     pub(super) fn alive(&self) {
         let now = self.0.server.timer.now();
-        lock(&self.0.heart).beat.alive(now);
+        self.0.heart.lock().beat.alive(now);
     }
 
     /// Notes that a message came, if the heartbeat wants to know.
@@ -449,7 +451,7 @@ impl Spark {
 
     /// Cancels the timers of a connection that is over.
     pub(super) fn stop_timers(&self) {
-        let mut heart = lock(&self.0.heart);
+        let mut heart = self.0.heart.lock();
         for key in [heart.timer.take(), heart.closing.take()].into_iter().flatten() {
             self.0.server.timer.cancel(key);
         }
@@ -511,7 +513,8 @@ impl Inner {
         let at = after(self.server.timer.now(), self.server.options.limits.close_timeout);
         let outbox = Arc::downgrade(&self.outbox);
         let cut = move || outbox.upgrade().iter().for_each(|outbox| outbox.cut());
-        lock(&self.heart)
+        self.heart
+            .lock()
             .closing
             .get_or_insert_with(|| self.server.timer.schedule_fn(at, Box::new(cut)));
     }
@@ -524,7 +527,7 @@ impl Inner {
 
     /// Wakes the spark's thread if it waits on the waker.
     pub fn wake(&self) {
-        if let Some(waker) = &*lock(&self.waker) {
+        if let Some(waker) = &*self.waker.lock() {
             waker.wake();
         }
         match self.by_ping.swap(false, Ordering::AcqRel) {
@@ -540,7 +543,7 @@ impl Inner {
         if !wanted || self.outbox.is_poll() {
             return None;
         }
-        let mut waker = lock(&self.waker);
+        let mut waker = self.waker.lock();
         if waker.is_none() {
             *waker = self.server.wakers.lend().map(Arc::new);
             self.by_ping.store(waker.is_none(), Ordering::Release);
@@ -550,7 +553,7 @@ impl Inner {
 
     /// The thread will not be woken any more.
     pub fn give_up_waker(&self) {
-        drop(lock(&self.waker).take());
+        drop(self.waker.lock().take());
     }
 
     fn last_inbound(&self) -> Option<Instant> {
@@ -569,7 +572,7 @@ impl Task for Inner {
         }
         let wall_ms = self.server.timer.wall_ms();
         let busy = self.busy.load(Ordering::Acquire);
-        let mut heart = lock(&self.heart);
+        let mut heart = self.heart.lock();
         let excused = heart.is_excused(busy, self.waits.value());
         let tick = heart.beat.tick(now, wall_ms, self.last_inbound(), excused);
         drop(heart);

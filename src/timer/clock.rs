@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::sync::{Lock, rank};
 
 /// How far a clock can be moved in all: further than anything lasts.
 const END: Duration = Duration::from_secs(1 << 40);
@@ -78,10 +80,10 @@ pub struct ManualClock {
 struct Inner {
     base: Instant,
     wall_base: u64,
-    passed: Mutex<Duration>,
-    timers: Mutex<Vec<Weak<dyn Driven>>>,
+    passed: Lock<Duration, rank::Clock>,
+    timers: Lock<Vec<Weak<dyn Driven>>>,
     /// Held for the length of an `advance`, so that there is one at a time.
-    turn: Mutex<()>,
+    turn: Lock<(), rank::Turn>,
 }
 
 /// What runs on a manual clock: a timer, or a client.
@@ -100,16 +102,16 @@ impl ManualClock {
         let inner = Inner {
             base: Instant::now(),
             wall_base: system_wall_ms(),
-            passed: Mutex::default(),
-            timers: Mutex::default(),
-            turn: Mutex::default(),
+            passed: Lock::default(),
+            timers: Lock::default(),
+            turn: Lock::default(),
         };
         ManualClock { inner: Arc::new(inner) }
     }
 
     /// The time that the clock shows.
     pub fn now(&self) -> Instant {
-        self.inner.base + *lock(&self.inner.passed)
+        self.inner.base + *self.inner.passed.lock()
     }
 
     /// Moves the clock on by `span`.
@@ -126,7 +128,7 @@ impl ManualClock {
     /// in a listener of a client, it moves the clock and returns at once.
     pub fn advance(&self, span: Duration) {
         if DRIVEN.get() {
-            let mut passed = lock(&self.inner.passed);
+            let mut passed = self.inner.passed.lock();
             *passed = passed.saturating_add(span).min(END);
             drop(passed);
             self.timers().iter().for_each(|timer| timer.nudge());
@@ -135,7 +137,7 @@ impl ManualClock {
         // What goes with the last hold of a client is the application's: it goes
         // after the lock.
         let mut held = Vec::new();
-        let _turn = lock(&self.inner.turn);
+        let _turn = self.inner.turn.lock();
         let target = self.time_after(span);
         loop {
             self.hold(&mut held);
@@ -152,7 +154,7 @@ impl ManualClock {
     /// Milliseconds since 1970: the system's when the clock was made, and what
     /// the clock was moved since.
     pub(crate) fn wall_ms(&self) -> u64 {
-        self.inner.wall_base + lock(&self.inner.passed).as_millis() as u64
+        self.inner.wall_base + self.inner.passed.lock().as_millis() as u64
     }
 
     /// The earliest deadline of all that runs on the clock.
@@ -165,14 +167,14 @@ impl ManualClock {
     }
 
     pub(crate) fn attach(&self, timer: Weak<dyn Driven>) {
-        let mut timers = lock(&self.inner.timers);
+        let mut timers = self.inner.timers.lock();
         timers.retain(|timer| timer.strong_count() > 0);
         timers.push(timer);
     }
 
     /// The time so much later, or the end of all time.
     pub(crate) fn time_after(&self, span: Duration) -> Instant {
-        let passed = *lock(&self.inner.passed);
+        let passed = *self.inner.passed.lock();
         self.inner.base + passed.saturating_add(span).min(END)
     }
 
@@ -186,11 +188,11 @@ impl ManualClock {
     }
 
     fn timers(&self) -> Vec<Arc<dyn Driven>> {
-        lock(&self.inner.timers).iter().filter_map(Weak::upgrade).collect()
+        self.inner.timers.lock().iter().filter_map(Weak::upgrade).collect()
     }
 
     fn move_to(&self, at: Instant) {
-        let mut passed = lock(&self.inner.passed);
+        let mut passed = self.inner.passed.lock();
         *passed = (*passed).max(at.saturating_duration_since(self.inner.base));
     }
 }
@@ -203,10 +205,6 @@ impl Default for ManualClock {
 
 impl fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ManualClock({:?})", *lock(&self.inner.passed))
+        write!(f, "ManualClock({:?})", *self.inner.passed.lock())
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,13 +12,14 @@ mod wheel;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use wheel::Wheel;
 
 use crate::error::catch;
+use crate::sync::{Guard, Lock, rank};
 
 pub use clock::{Clock, ManualClock};
 pub(crate) use clock::{Driven, enter_driven_thread};
@@ -70,6 +71,7 @@ pub struct Timer {
 /// `Shared`.
 struct Owner {
     shared: Arc<Shared>,
+    /// Held while the thread is waited for, so that all who stop it do.
     thread: Mutex<Option<JoinHandle<()>>>,
     thread_id: ThreadId,
 }
@@ -78,7 +80,7 @@ struct Shared {
     clock: Clock,
     /// The time of tick 0. Ticks are milliseconds.
     epoch: Instant,
-    state: Mutex<State>,
+    state: Lock<State, rank::Timer>,
     wake: Condvar,
     /// Signalled when the thread falls asleep on a manual clock.
     settled: Condvar,
@@ -109,7 +111,7 @@ impl Timer {
         let shared = Arc::new(Shared {
             clock,
             epoch,
-            state: Mutex::new(state),
+            state: Lock::new(state),
             wake: Condvar::new(),
             settled: Condvar::new(),
             wakes: AtomicU64::new(0),
@@ -223,8 +225,8 @@ impl Drop for Owner {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     /// The first tick that does not lie before `at`.
@@ -262,7 +264,7 @@ impl Shared {
     }
 
     /// Wakes the thread if it sleeps for a later tick than this.
-    fn wake_for(&self, tick: u64, mut state: MutexGuard<'_, State>) {
+    fn wake_for(&self, tick: u64, mut state: Guard<'_, State>) {
         if tick < state.armed {
             state.armed = tick;
             drop(state);
@@ -305,17 +307,16 @@ impl Shared {
         }
     }
 
-    fn sleep<'a>(&self, state: MutexGuard<'a, State>, next: Option<u64>) -> MutexGuard<'a, State> {
+    fn sleep<'a>(&self, state: Guard<'a, State>, next: Option<u64>) -> Guard<'a, State> {
         match (&self.clock, next) {
             (Clock::System, Some(tick)) => {
                 let span = Duration::from_millis(tick).saturating_sub(self.epoch.elapsed());
-                let woken = self.wake.wait_timeout(state, span);
-                woken.unwrap_or_else(PoisonError::into_inner).0
+                state.wait_for(&self.wake, span)
             }
-            (Clock::System, None) => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            (Clock::System, None) => state.wait(&self.wake),
             (Clock::Manual(_), _) => {
                 self.settled.notify_all();
-                self.wake.wait(state).unwrap_or_else(PoisonError::into_inner)
+                state.wait(&self.wake)
             }
         }
     }
@@ -368,7 +369,7 @@ impl Driven for Shared {
                 return;
             }
             self.wake.notify_one();
-            state = self.settled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = state.wait(&self.settled);
         }
     }
 

@@ -5,10 +5,10 @@
 //! just ended are far from the bound.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::Owner;
+use crate::sync::Lock;
 
 /// The time for which misses count.
 const SPAN: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ const ADDRESSES: usize = 1_024;
 /// taken meanwhile.
 #[derive(Default)]
 pub(crate) struct Misses {
-    table: Mutex<HashMap<Owner, Count>>,
+    table: Lock<HashMap<Owner, Count>>,
 }
 
 struct Count {
@@ -32,7 +32,7 @@ impl Misses {
     /// Counts a miss; true if there were more than `most` from this address
     /// within a minute.
     pub fn count(&self, from: Owner, most: u32, now: Instant) -> bool {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock();
         if table.len() >= ADDRESSES && !table.contains_key(&from) {
             make_room(&mut table, now);
         }
@@ -79,12 +79,12 @@ mod tests {
         let (misses, start) = (Misses::default(), Instant::now());
         for n in 0..5_000 {
             misses.count(ip(n), 1, start + Duration::from_micros(n.into()));
-            assert!(misses.table.lock().unwrap().len() <= ADDRESSES);
+            assert!(misses.table.lock().len() <= ADDRESSES);
         }
         // The latest are remembered, the first forgotten.
         assert!(misses.count(ip(4_999), 1, start + SPAN / 2));
         assert!(!misses.count(ip(0), 1, start + SPAN / 2));
         misses.count(ip(7), 1, start + 2 * SPAN);
-        assert_eq!(misses.table.lock().unwrap().len(), 1);
+        assert_eq!(misses.table.lock().len(), 1);
     }
 }

@@ -16,16 +16,16 @@ const BOUNDS: [usize; 7] = [0, 1, 100, 1_000, 4 << 10, 10_000, usize::MAX];
 /// A client that polls when it is told to.
 #[derive(Default)]
 struct Poller {
-    polls: Mutex<bool>,
-    got: Mutex<Vec<u8>>,
+    polls: Lock<bool>,
+    got: Lock<Vec<u8>>,
 }
 
 impl Polled for Poller {
     fn offer(&self, pieces: &[IoSlice<'_>]) -> io::Result<bool> {
-        let polls = std::mem::take(&mut *lock(&self.polls));
+        let polls = std::mem::take(&mut *self.polls.lock());
         if polls {
             let frames = pieces.iter().flat_map(|piece| records(piece)).filter_map(|r| r.frame());
-            frames.for_each(|frame| lock(&self.got).extend_from_slice(frame.as_bytes()));
+            frames.for_each(|frame| self.got.lock().extend_from_slice(frame.as_bytes()));
         }
         Ok(polls)
     }
@@ -81,9 +81,9 @@ impl Pair {
                 read > 0
             }
             Peer::Poll(poller) => {
-                *lock(&poller.polls) = true;
+                *poller.polls.lock() = true;
                 self.outbox.writable();
-                let got = std::mem::take(&mut *lock(&poller.got));
+                let got = std::mem::take(&mut *poller.got.lock());
                 self.got.extend_from_slice(&got);
                 !got.is_empty()
             }

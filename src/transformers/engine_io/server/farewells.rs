@@ -6,9 +6,9 @@
 //! what it would have got if it had come first.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::sync::Lock;
 use crate::transformers::engine_io::payload::Content;
 
 /// How much later than the end a poll may come.
@@ -25,7 +25,7 @@ pub(super) type Answer = (Content, Vec<u8>);
 /// The lock is held for a look at the table; nothing else is taken meanwhile.
 #[derive(Default)]
 pub(super) struct Farewells {
-    table: Mutex<Table>,
+    table: Lock<Table>,
 }
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ struct Table {
 impl Farewells {
     /// The first poll of this session that comes soon gets this answer.
     pub fn owe(&self, sid: &str, answer: Answer, now: Instant) {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock();
         table.forget(MOST - 1, now);
         table.owed.insert(sid.to_owned(), answer);
         table.since.push_back((now, sid.to_owned()));
@@ -46,7 +46,7 @@ impl Farewells {
 
     /// What the poll of a session that is over gets.
     pub fn take(&self, sid: &str, now: Instant) -> Option<Answer> {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.table.lock();
         table.forget(MOST, now);
         table.owed.remove(sid)
     }
@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(farewells.take("a", now + SPAN / 2), Some(answer()));
         assert_eq!(farewells.take("a", now + SPAN / 2), None);
         assert_eq!(farewells.take("b", now + SPAN), None);
-        assert!(farewells.table.lock().unwrap().since.is_empty());
+        assert!(farewells.table.lock().since.is_empty());
     }
 
     #[test]
@@ -88,7 +88,7 @@ mod tests {
         for n in 0..3 * MOST {
             farewells.owe(&n.to_string(), (Content::Text, Vec::new()), now);
         }
-        let table = farewells.table.lock().unwrap();
+        let table = farewells.table.lock();
         assert_eq!((table.owed.len(), table.since.len()), (MOST, MOST));
         assert!(!table.owed.contains_key("0"));
     }

@@ -6,7 +6,7 @@ mod polls;
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::EngineIo;
@@ -18,6 +18,7 @@ use crate::frame::Frame;
 use crate::http::{Held, Unsent};
 use crate::id;
 use crate::net::Stream;
+use crate::sync::{Guard, Lock, rank};
 use crate::timer::{Key, Task};
 use crate::transformers::engine_io::options::Options;
 use crate::transformers::engine_io::packet::{Packet, PacketRef};
@@ -55,7 +56,7 @@ pub(super) struct Live {
     fresh: AtomicBool,
     /// A message came on the WebSocket since the last tick.
     heard: AtomicBool,
-    state: Mutex<State>,
+    state: Lock<State, rank::Session>,
     /// What came on the WebSocket that probes is handled, or that is gone.
     caught_up: Condvar,
 }
@@ -170,7 +171,7 @@ impl Live {
             me: me.clone(),
             fresh: AtomicBool::new(carrier == Carrier::Polling),
             heard: AtomicBool::new(false),
-            state: Mutex::new(State {
+            state: Lock::new(State {
                 machine,
                 polls: 0,
                 held: None,
@@ -195,8 +196,8 @@ impl Live {
         Ok(live)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State> {
+        self.state.lock()
     }
 
     pub fn sid(&self) -> &str {
@@ -415,7 +416,7 @@ impl Live {
     /// Locks when all is handled that the client had sent on the WebSocket that
     /// probes: else a request that it sent later, on another connection, could
     /// overtake that.
-    fn lock_behind_probe(&self) -> MutexGuard<'_, State> {
+    fn lock_behind_probe(&self) -> Guard<'_, State> {
         let deadline = Instant::now() + CATCH_UP;
         let mut state = self.lock();
         while let Some(probe) = &state.probe
@@ -425,8 +426,7 @@ impl Live {
             if left.is_zero() {
                 break;
             }
-            let waited = self.caught_up.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state = state.wait_for(&self.caught_up, left);
         }
         state
     }

@@ -1,13 +1,14 @@
 //! The sessions that are open.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::farewells::Farewells;
 use super::fresh::Fresh;
 use super::live::Live;
 use crate::http::Owner;
 use crate::limits::Limits;
+use crate::sync::{Guard, Lock, rank};
 
 /// Sessions by id.
 ///
@@ -16,7 +17,7 @@ use crate::limits::Limits;
 pub(super) struct Sessions {
     /// What is owed to those that are no more.
     pub farewells: Farewells,
-    table: Mutex<Table>,
+    table: Lock<Table, rank::Sessions>,
 }
 
 #[derive(Default)]
@@ -26,8 +27,8 @@ struct Table {
 }
 
 impl Sessions {
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, Table> {
+        self.table.lock()
     }
 
     /// The session with this id.

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar};
 use std::{hint, thread};
 
 use super::live::{Live, Received};
@@ -17,6 +17,7 @@ use super::pile::Pile;
 use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::net::Waker;
+use crate::sync::{Guard, Lock, rank};
 use crate::transformers::websockets::server::Connection;
 use crate::transformers::{Inbound, Replies, Source};
 
@@ -62,7 +63,7 @@ enum Entry {
 pub(super) struct Inlet {
     /// Something may be taken, readable without the lock.
     ready: AtomicBool,
-    queue: Mutex<Queue>,
+    queue: Lock<Queue, rank::Inlet>,
     /// There is something to take.
     filled: Condvar,
     /// Something was taken, or nothing will be any more.
@@ -149,14 +150,14 @@ impl Inlet {
     pub fn new() -> Self {
         Inlet {
             ready: AtomicBool::new(false),
-            queue: Mutex::default(),
+            queue: Lock::default(),
             filled: Condvar::new(),
             taken: Condvar::new(),
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> Guard<'_, Queue> {
+        self.queue.lock()
     }
 
     /// A message of the POST that is being handled, of which others may follow.
@@ -178,8 +179,7 @@ impl Inlet {
         if waits {
             let mut queue = self.queue();
             queue.behind += 1;
-            let waited = self.taken.wait_while(queue, behind);
-            waited.unwrap_or_else(PoisonError::into_inner).behind -= 1;
+            queue.wait_while(&self.taken, behind).behind -= 1;
         }
     }
 
@@ -235,7 +235,7 @@ impl Inlet {
         drop(left);
     }
 
-    fn put(&self, mut queue: MutexGuard<'_, Queue>, event: Event) {
+    fn put(&self, mut queue: Guard<'_, Queue>, event: Event) {
         if !queue.gone {
             queue.push(event);
             self.show_all(queue);
@@ -243,7 +243,7 @@ impl Inlet {
     }
 
     /// Tells the thread without the lock, which is the first thing that it needs.
-    fn show_all(&self, mut queue: MutexGuard<'_, Queue>) {
+    fn show_all(&self, mut queue: Guard<'_, Queue>) {
         queue.visible = queue.length;
         let wakes = queue.waiting && queue.visible > 0;
         self.ready.store(queue.visible > 0, Ordering::Release);
@@ -289,8 +289,7 @@ impl Inlet {
         let mut queue = self.queue();
         if empty(&mut queue) {
             queue.waiting = true;
-            let waited = self.filled.wait_while(queue, empty);
-            waited.unwrap_or_else(PoisonError::into_inner).waiting = false;
+            queue.wait_while(&self.filled, empty).waiting = false;
         }
     }
 }
