@@ -63,11 +63,17 @@ pub(crate) fn large() -> Vec<u8> {
 
 /// Makes room in a buffer for so many bytes more, with as much in reserve as is
 /// there already.
+#[inline]
 pub(crate) fn reserve(room: &mut Vec<u8>, bytes: usize) {
-    let wanted = room.len().saturating_add(bytes);
-    if wanted <= room.capacity() {
-        return;
+    if bytes > room.capacity() - room.len() {
+        widen(room, bytes);
     }
+}
+
+#[cold]
+#[inline(never)]
+fn widen(room: &mut Vec<u8>, bytes: usize) {
+    let wanted = room.len().saturating_add(bytes);
     let grown = wanted.max(room.capacity().saturating_mul(2));
     if let Some(more) = missing(grown, room.len(), room.capacity()) {
         // Where it fails there is the ordinary way.

@@ -68,19 +68,23 @@ fn arenas() -> u64 {
     most - 1
 }
 
-/// Bytes of address space, of memory, and of data that the process has.
+/// Bytes of address space, of memory, and of data that the process has. In bytes by
+/// the kernel itself: what asks for the size of a page reads the auxiliary vector,
+/// which is not whole under valgrind.
 fn used() -> [u64; 3] {
-    let pages = fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: Vec<u64> = pages.split_whitespace().flat_map(str::parse).collect();
-    let page = rustix::param::page_size() as u64;
-    [0, 1, 5].map(|field| pages.get(field).unwrap_or(&0).saturating_mul(page))
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ["VmSize:", "VmRSS:", "VmData:"].map(|name| kilobytes(&status, name).unwrap_or(0))
 }
 
 /// Bytes of memory of the machine.
 fn installed() -> Option<u64> {
-    let info = fs::read_to_string("/proc/meminfo").ok()?;
-    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    total.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
+    kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal:")
+}
+
+/// The value of a line such as `MemTotal:  16384 kB`, in bytes.
+fn kilobytes(lines: &str, name: &str) -> Option<u64> {
+    let value = lines.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// The least limit that control groups put on the process; `files` are the

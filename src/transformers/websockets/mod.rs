@@ -1,5 +1,6 @@
 //! The `websockets` transformer: RFC 6455, one message per Primus packet.
 
 pub(crate) mod client;
-pub(crate) mod packet;
+pub(crate) mod decoder;
+pub(crate) mod frame;
 pub(crate) mod server;

@@ -6,10 +6,8 @@ use std::time::{Duration, Instant};
 
 use tiny_http::{Method, ResponseBox};
 
-use super::packet::{
-    Decoder, Event, Role, Violation, accept_key, encode, encode_close, encode_header, encode_ping,
-    encode_pong,
-};
+use super::decoder::{Decoder, Event, Role, Violation, accept_key};
+use super::frame::{encode, encode_close, encode_header, encode_ping, encode_pong};
 use crate::close::{CloseReason, Ended};
 use crate::extensions::Extensions;
 use crate::frame::Frame;

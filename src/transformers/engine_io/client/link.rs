@@ -24,7 +24,7 @@ use crate::transformers::engine_io::packet::{Packet, PacketRef};
 use crate::transformers::engine_io::payload;
 use crate::transformers::engine_io::{Format, Revision};
 use crate::transformers::websockets::client::{Link as WebSocket, mask};
-use crate::transformers::websockets::packet::encode_with;
+use crate::transformers::websockets::frame::encode_with;
 
 /// Bytes that may wait for the next POST before writers wait too.
 const AHEAD: usize = 256 << 10;

@@ -15,7 +15,7 @@ use crate::net::{Stream, poll};
 use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::request::Refusal;
-use crate::transformers::websockets::packet::encode_close;
+use crate::transformers::websockets::frame::encode_close;
 use crate::transformers::websockets::server::{
     Accepted, Connection as WebSocket, Rfc6455, answer, turn_away,
 };

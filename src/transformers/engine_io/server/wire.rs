@@ -5,7 +5,7 @@ use crate::frame::Frame;
 use crate::transformers::Wire;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::{Format, Revision};
-use crate::transformers::websockets::packet::{encode_close, encode_header, encode_ping};
+use crate::transformers::websockets::frame::{encode_close, encode_header, encode_ping};
 use crate::transformers::websockets::server::Rfc6455;
 
 /// Packets as WebSocket messages, unmasked.

@@ -10,7 +10,7 @@ use crate::client::transport::Target;
 use crate::client::wait::{Ready, Wants};
 use crate::error::{Error, Result};
 use crate::net::Stream;
-use crate::transformers::websockets::packet::{self, Decoder, Role};
+use crate::transformers::websockets::decoder::{Decoder, Role, accept_key};
 
 /// A connection that asks to be upgraded.
 pub(in crate::transformers) struct Handshake {
@@ -82,7 +82,7 @@ fn check(answer: &Answer, key: &str) -> Result<()> {
     if !fields.lists("upgrade", "websocket") || !fields.lists("connection", "upgrade") {
         return bad("no upgrade to websocket");
     }
-    if answer.header("sec-websocket-accept") != Some(&packet::accept_key(key)) {
+    if answer.header("sec-websocket-accept") != Some(&accept_key(key)) {
         return bad("wrong Sec-WebSocket-Accept");
     }
     if answer.header("sec-websocket-extensions").is_some_and(|e| !e.trim().is_empty()) {

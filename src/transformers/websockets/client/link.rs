@@ -11,7 +11,7 @@ use crate::client::wait::writable;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::net::{Stream, Waker};
-use crate::transformers::websockets::packet;
+use crate::transformers::websockets::frame;
 
 /// Pongs are not worth more memory than this, in bytes, to a peer that does
 /// not read them.
@@ -198,7 +198,7 @@ impl Link {
 
     /// Answers a ping.
     pub fn pong(&self, payload: &[u8]) {
-        self.answer(|out| packet::encode_pong(payload, mask(), out));
+        self.answer(|out| frame::encode_pong(payload, mask(), out));
     }
 
     /// Sends what `encode` appends in answer to the peer, unless that does not
@@ -217,7 +217,7 @@ impl Link {
     pub fn say_close(&self, why: Option<(u16, &str)>) {
         let mut pending = lock(&self.pending);
         if !pending.closed {
-            packet::encode_close(why, mask(), &mut pending.bytes);
+            frame::encode_close(why, mask(), &mut pending.bytes);
             pending.closed = true;
             self.tell(&pending);
         }
@@ -302,15 +302,15 @@ impl Link {
 
 impl Sink for Link {
     fn write(&self, frame: &Frame) -> Result<()> {
-        self.write_encoded(|out| packet::encode(frame, mask(), out))
+        self.write_encoded(|out| frame::encode(frame, mask(), out))
     }
 
     fn write_until(&self, frame: &Frame, until: Option<Instant>) -> Result<usize> {
-        self.write_encoded_until(until, |out| packet::encode(frame, mask(), out))
+        self.write_encoded_until(until, |out| frame::encode(frame, mask(), out))
     }
 
     fn queue(&self, frame: &Frame) -> Result<usize> {
-        self.queue_encoded(|out| packet::encode(frame, mask(), out))
+        self.queue_encoded(|out| frame::encode(frame, mask(), out))
     }
 
     fn waiting(&self) -> usize {

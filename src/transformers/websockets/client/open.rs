@@ -9,7 +9,7 @@ use crate::client::transport::Step;
 use crate::client::wait::{Ready, Wants, on, wait};
 use crate::close::{CloseReason, Ended};
 use crate::net::Waker;
-use crate::transformers::websockets::packet::{Decoder, Event, Violation};
+use crate::transformers::websockets::decoder::{Decoder, Event, Violation};
 
 /// See the module.
 pub(in crate::transformers) struct Open {

@@ -1,15 +1,15 @@
-//! RFC 6455 frames as bytes, sans-io, for both roles.
+//! From bytes to messages, sans-io, for both roles (RFC 6455 sections 5.4 and 5.5):
+//! fragments, UTF-8, limits, and what a peer must not send.
 //!
-//! tungstenite reads and writes the frame headers and names the opcodes and
-//! close codes; what a *message* is (fragments, masking, UTF-8, limits) is
-//! decided here, because its own `WebSocket` can be neither split between
-//! threads nor told what is still buffered.
+//! tungstenite's own `WebSocket` can be neither split between threads nor told what
+//! is still buffered; of it the names of close codes and the handshake's digest are
+//! used.
 
-use std::io::{self, Cursor};
+use std::io;
 
-use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+use tungstenite::protocol::frame::coding::CloseCode;
 
+use super::frame::{CONTROL_MAX, HEADER_MAX, Header, Opcode, apply_mask};
 use crate::frame::{Frame, room};
 
 /// The size a fresh read buffer has; most peers send small messages.
@@ -24,10 +24,6 @@ const KEPT: usize = 128;
 /// Reads in a row that `SMALL` would have been enough for, before the buffer is
 /// let go of.
 const QUIET_AFTER: u8 = 4;
-/// The longest frame header: two bytes, a 64-bit length and a mask.
-const HEADER_MAX: usize = 14;
-/// The longest payload of a control frame (RFC 6455 section 5.5).
-const CONTROL_MAX: u64 = 125;
 /// Fragments that one message may come in, as `ws`.
 const FRAGMENTS_MAX: u32 = 128 << 10;
 
@@ -90,7 +86,7 @@ pub(crate) struct Decoder {
 
 #[derive(Clone, Copy)]
 struct Current {
-    opcode: OpCode,
+    opcode: Opcode,
     fin: bool,
     mask: Option<[u8; 4]>,
     /// Payload bytes of this frame.
@@ -231,91 +227,84 @@ impl Decoder {
         }
     }
 
+    #[inline]
     fn step(&mut self) -> Result<Step, Violation> {
         let Some(frame) = self.header()? else { return Ok(Step::More) };
-        match frame.opcode {
-            OpCode::Control(control) => self.control(frame, control),
-            OpCode::Data(_) => self.data(frame),
+        match frame.opcode.is_control() {
+            true => self.control(frame),
+            false => self.data(frame),
         }
     }
 
     /// The header of the frame at hand, read and judged when it is complete.
+    #[inline]
     fn header(&mut self) -> Result<Option<Current>, Violation> {
         if self.current.is_none() {
-            let mut cursor = Cursor::new(&self.buf[self.start..self.end]);
-            let parsed =
-                FrameHeader::parse(&mut cursor).map_err(|_| breach(1002, "reserved opcode"))?;
-            let Some((header, length)) = parsed else { return Ok(None) };
-            let read = cursor.position() as usize;
-            let frame = self.judge(&header, length, read)?;
-            self.start += read;
-            self.current = Some(frame);
+            let bytes = &self.buf[self.start..self.end];
+            let Some(header) = Header::parse(bytes) else { return Ok(None) };
+            let length = self.judge(&header)?;
+            self.start += header.size;
+            let Header { opcode, fin, mask, .. } = header;
+            self.current = Some(Current { opcode, fin, mask, length, taken: 0 });
         }
         Ok(self.current)
     }
 
-    fn judge(&self, header: &FrameHeader, length: u64, read: usize) -> Result<Current, Violation> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+    /// Whether a frame may come here and now; gives the length of its payload.
+    fn judge(&self, header: &Header) -> Result<usize, Violation> {
+        if header.opcode == Opcode::Reserved {
+            return Err(breach(1002, "reserved opcode"));
+        }
+        if header.reserved {
             return Err(breach(1002, "reserved bits are set"));
         }
         if header.mask.is_some() != (self.role == Role::Server) {
             return Err(breach(1002, "wrong masking"));
         }
-        let minimal = header.len(length) == read;
-        if !minimal {
+        if !header.shortest {
             return Err(breach(1002, "length not in its shortest form"));
         }
-        match header.opcode {
-            OpCode::Control(_) if length > CONTROL_MAX => {
-                Err(breach(1002, "control frame too long"))
-            }
-            OpCode::Control(_) if !header.is_final => Err(breach(1002, "fragmented control frame")),
-            OpCode::Control(_) => Ok(()),
-            OpCode::Data(Data::Continue) if self.message.is_none() => {
-                Err(breach(1002, "continuation of nothing"))
-            }
-            OpCode::Data(Data::Text | Data::Binary) if self.message.is_some() => {
-                Err(breach(1002, "new message inside a fragmented one"))
-            }
-            OpCode::Data(_) => Ok(()),
-        }?;
-        let before = self.message.as_ref().map_or(0, |message| message.bytes.len());
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if before.saturating_add(length) > self.max_length
-            && matches!(header.opcode, OpCode::Data(_))
-        {
-            return Err(breach(1009, "message over the limit"));
+        let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+        if header.opcode.is_control() {
+            return match header.fin {
+                _ if length > CONTROL_MAX => Err(breach(1002, "control frame too long")),
+                false => Err(breach(1002, "fragmented control frame")),
+                true => Ok(length),
+            };
         }
-        Ok(Current {
-            opcode: header.opcode,
-            fin: header.is_final,
-            mask: header.mask,
-            length,
-            taken: 0,
-        })
+        let before = match (&self.message, header.opcode) {
+            (None, Opcode::Continuation) => return Err(breach(1002, "continuation of nothing")),
+            (Some(message), Opcode::Continuation) => message.bytes.len(),
+            (None, _) => 0,
+            (Some(_), _) => return Err(breach(1002, "new message inside a fragmented one")),
+        };
+        match before.saturating_add(length) > self.max_length {
+            true => Err(breach(1009, "message over the limit")),
+            false => Ok(length),
+        }
     }
 
-    fn control(&mut self, frame: Current, control: Control) -> Result<Step, Violation> {
+    fn control(&mut self, frame: Current) -> Result<Step, Violation> {
         if self.end - self.start < frame.length {
             return Ok(Step::More);
         }
         let payload = self.take(frame, frame.length).to_vec();
         self.current = None;
-        Ok(Step::Event(match control {
-            Control::Ping => Event::Ping(payload),
-            Control::Pong => Event::Pong(payload),
-            Control::Close => Event::Close(close_payload(&payload)?),
-            Control::Reserved(_) => return Err(breach(1002, "reserved opcode")),
+        Ok(Step::Event(match frame.opcode {
+            Opcode::Ping => Event::Ping(payload),
+            Opcode::Pong => Event::Pong(payload),
+            _ => Event::Close(close_payload(&payload)?),
         }))
     }
 
+    #[inline]
     fn data(&mut self, frame: Current) -> Result<Step, Violation> {
         let available = self.end - self.start;
         let rest = frame.length - frame.taken;
         if self.message.is_none() && frame.fin && frame.taken == 0 {
             if available >= rest {
                 self.current = None;
-                return whole(frame.opcode == OpCode::Data(Data::Binary), self.take(frame, rest));
+                return whole(frame.opcode == Opcode::Binary, self.take(frame, rest));
             }
             if rest <= BUFFER_MAX - HEADER_MAX {
                 return Ok(Step::More);
@@ -327,7 +316,7 @@ impl Decoder {
     /// Moves `take` payload bytes to the message being put together.
     fn fragment(&mut self, mut frame: Current, take: usize) -> Result<Step, Violation> {
         let mut message = self.message.take().unwrap_or_else(|| Partial {
-            binary: frame.opcode == OpCode::Data(Data::Binary),
+            binary: frame.opcode == Opcode::Binary,
             bytes: Vec::new(),
             checked: 0,
             fragments: 0,
@@ -417,94 +406,6 @@ fn close_payload(payload: &[u8]) -> Result<Option<(u16, String)>, Violation> {
         return Err(breach(1002, "close code not allowed"));
     }
     Ok(Some((code, utf8(reason)?.to_owned())))
-}
-
-/// Masks or unmasks; `offset` is how many bytes of the payload came before.
-fn apply_mask(payload: &mut [u8], mask: [u8; 4], offset: usize) {
-    let mut mask = mask;
-    mask.rotate_left(offset % 4);
-    let [a, b, c, d] = mask;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let (chunks, tail) = payload.as_chunks_mut::<8>();
-    for chunk in chunks {
-        *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
-    }
-    for (byte, mask) in tail.iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
-    }
-}
-
-fn write_header(opcode: OpCode, length: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
-    // Writing to a Vec cannot fail.
-    let _ = header.format(length as u64, out);
-}
-
-fn write_frame(opcode: OpCode, payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    write_header(opcode, payload.len(), mask, out);
-    let body = out.len();
-    room::append(out, payload);
-    if let Some(mask) = mask {
-        apply_mask(&mut out[body..], mask, 0);
-    }
-}
-
-/// Appends one message as a single frame; masked when a mask is given.
-pub(crate) fn encode(frame: &Frame, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    write_frame(data_opcode(frame.is_binary()), frame.as_bytes(), mask, out);
-}
-
-/// Appends one message as a single frame whose payload, of this length, is
-/// appended by `fill`.
-pub(crate) fn encode_with(
-    binary: bool,
-    length: usize,
-    mask: Option<[u8; 4]>,
-    out: &mut Vec<u8>,
-    fill: impl FnOnce(&mut Vec<u8>),
-) {
-    write_header(data_opcode(binary), length, mask, out);
-    let body = out.len();
-    fill(out);
-    debug_assert_eq!(out.len() - body, length);
-    if let Some(mask) = mask {
-        apply_mask(&mut out[body..], mask, 0);
-    }
-}
-
-/// Appends only the header of an unmasked message, for payloads that are better
-/// sent from where they lie, or put together in place.
-pub(crate) fn encode_header(binary: bool, length: usize, out: &mut Vec<u8>) {
-    write_header(data_opcode(binary), length, None, out);
-}
-
-fn data_opcode(binary: bool) -> OpCode {
-    OpCode::Data(if binary { Data::Binary } else { Data::Text })
-}
-
-/// Appends a ping frame. At most 125 bytes of payload are taken.
-pub(crate) fn encode_ping(payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    write_frame(OpCode::Control(Control::Ping), cut(payload), mask, out);
-}
-
-/// Appends a pong frame. At most 125 bytes of payload are taken.
-pub(crate) fn encode_pong(payload: &[u8], mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    write_frame(OpCode::Control(Control::Pong), cut(payload), mask, out);
-}
-
-fn cut(payload: &[u8]) -> &[u8] {
-    &payload[..payload.len().min(CONTROL_MAX as usize)]
-}
-
-/// Appends a close frame: empty, or with a code and a reason that is cut to
-/// the 123 bytes that fit, on a character boundary.
-pub(crate) fn encode_close(why: Option<(u16, &str)>, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
-    let mut payload = Vec::new();
-    if let Some((code, reason)) = why {
-        payload.extend_from_slice(&code.to_be_bytes());
-        payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(123)]);
-    }
-    write_frame(OpCode::Control(Control::Close), &payload, mask, out);
 }
 
 /// The `Sec-WebSocket-Accept` value for a `Sec-WebSocket-Key`.

@@ -1,4 +1,7 @@
 use super::*;
+use crate::transformers::websockets::frame::{
+    encode, encode_close, encode_ping, write_frame, write_header,
+};
 
 const MASK: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 
@@ -34,7 +37,7 @@ fn decode(mut decoder: Decoder, mut bytes: &[u8], step: usize) -> (Vec<Event>, O
 
 fn raw(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    write_frame(OpCode::from(first & 15), payload, MASK, &mut out);
+    write_frame(Opcode::Binary, payload, MASK, &mut out);
     out[0] = first;
     out
 }
@@ -109,7 +112,7 @@ impl CloneEvents for Vec<Event> {
 fn every_breach_has_its_close_code() {
     let too_big = {
         let mut out = Vec::new();
-        write_header(OpCode::Data(Data::Binary), (1 << 20) + 1, MASK, &mut out);
+        write_header(Opcode::Binary, (1 << 20) + 1, MASK, &mut out);
         out
     };
     let cases: &[(&str, Vec<u8>, u16)] = &[
@@ -240,7 +243,7 @@ fn a_declared_length_takes_no_memory() {
     for length in [60_000, 1_000_000] {
         let mut decoder = server();
         let mut header = Vec::new();
-        write_header(OpCode::Data(Data::Binary), length, MASK, &mut header);
+        write_header(Opcode::Binary, length, MASK, &mut header);
         read(&mut decoder, &header, usize::MAX);
         assert_eq!(decoder.next(), Ok(None));
         read(&mut decoder, &[1], usize::MAX);
