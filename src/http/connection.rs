@@ -270,6 +270,12 @@ impl Connection {
         sent
     }
 
+    /// When the present request came, if that is known: when the connection was
+    /// accepted, if it is the first.
+    pub(crate) fn came(&self) -> Option<Instant> {
+        (self.requests == 1).then_some(self.accepted.at)
+    }
+
     /// Leaves the answer of the present request to others, who may be other
     /// threads. The connection is to be told [who](Self::set_holder).
     pub(crate) fn hold(&mut self, extra: &HeaderSet) -> Held {
@@ -277,7 +283,7 @@ impl Connection {
         self.closing = !keeps;
         let http10 = self.exchange.version < (1, 1);
         let keep_alive = keeps.then_some(self.limits.keep_alive);
-        Held::new(Arc::clone(self.stream()), http10, extra, keep_alive)
+        Held::new(Arc::clone(self.stream()), self.came(), http10, extra, keep_alive)
     }
 
     /// Who is to answer the present request.

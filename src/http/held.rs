@@ -4,7 +4,7 @@
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::response::HeaderSet;
 use crate::net::Stream;
@@ -21,6 +21,8 @@ pub(crate) trait Holder: Send {
 #[derive(Debug)]
 pub(crate) struct Held {
     stream: Arc<Stream>,
+    /// When its connection was accepted, if it is the first request there.
+    since: Option<Instant>,
     /// The status line and the fields that middleware has set.
     head: Vec<u8>,
     /// The idle time that is announced when the connection stays.
@@ -30,21 +32,19 @@ pub(crate) struct Held {
 impl Held {
     pub(super) fn new(
         stream: Arc<Stream>,
+        since: Option<Instant>,
         http10: bool,
         extra: &HeaderSet,
         keep_alive: Option<Duration>,
     ) -> Self {
         let mut head = Vec::with_capacity(256);
-        head.extend_from_slice(if http10 {
-            b"HTTP/1.0 200 OK\r\n"
-        } else {
-            b"HTTP/1.1 200 OK\r\n"
-        });
+        let version = if http10 { "HTTP/1.0 " } else { "HTTP/1.1 " };
+        put(&mut head, &[version, OK, "\r\n"]);
         for (name, value) in extra.iter() {
             put(&mut head, &[name, ": ", value, "\r\n"]);
         }
         head.shrink_to_fit();
-        Held { stream, head, keep_alive }
+        Held { stream, since, head, keep_alive }
     }
 
     /// The connection that waits.
@@ -52,14 +52,34 @@ impl Held {
         &self.stream
     }
 
+    /// When it came, if that is known: when its connection was accepted, of which
+    /// it is the first request.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    /// Whether it was sent before another, as far as can be told: both are the
+    /// first of their connections, and its own was accepted before. The threads
+    /// that read the two may come to it in either order.
+    pub(crate) fn came_before(&self, other: &Held) -> bool {
+        self.since.zip(other.since).is_some_and(|(own, other)| own < other)
+    }
+
     /// The connection ends with the answer.
     pub(crate) fn close_after(&mut self) {
         self.keep_alive = None;
     }
 
+    /// Refuses it, and ends the connection with that.
+    pub(crate) fn refuse(mut self, content_type: &str, body: Vec<u8>) -> Unsent {
+        self.head.splice(STATUS..STATUS + OK.len(), *b"400 Bad Request");
+        self.close_after();
+        self.answer(content_type, body)
+    }
+
     /// The whole answer, with status 200 and this content type.
     pub(crate) fn answer(self, content_type: &str, body: Vec<u8>) -> Unsent {
-        let Held { stream, head: mut bytes, keep_alive } = self;
+        let Held { stream, head: mut bytes, keep_alive, .. } = self;
         let length = body.len().to_string();
         put(&mut bytes, &["Content-Type: ", content_type, "\r\n"]);
         if let Some(date) = Date::now().to_http() {
@@ -76,6 +96,12 @@ impl Held {
         Unsent { stream, head: bytes, body, sent: 0, last: keep_alive.is_none() }
     }
 }
+
+/// The status of an answer that is no refusal.
+const OK: &str = "200 OK";
+
+/// Where the status stands in an answer.
+const STATUS: usize = "HTTP/1.1 ".len();
 
 fn put(to: &mut Vec<u8>, parts: &[&str]) {
     parts.iter().for_each(|part| to.extend_from_slice(part.as_bytes()));

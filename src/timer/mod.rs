@@ -136,6 +136,15 @@ impl Timer {
         self.owner.shared.clock.now()
     }
 
+    /// The clock's time when that of the machine was `at`, not long ago: a manual
+    /// clock has stood still since.
+    pub fn time_of(&self, at: Instant) -> Instant {
+        match self.owner.shared.clock {
+            Clock::System => at,
+            Clock::Manual(_) => self.now(),
+        }
+    }
+
     /// Milliseconds since 1970; moves with a manual clock.
     pub fn wall_ms(&self) -> u64 {
         self.owner.shared.clock.wall_ms()

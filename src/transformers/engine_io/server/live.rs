@@ -345,10 +345,15 @@ impl Live {
         }
     }
 
-    /// A POST begins, on this connection.
-    pub fn post(&self, stream: &Arc<Stream>, binary: bool) -> Result<(), Refusal> {
+    /// A POST begins, on this connection. `came`: when, if that is known.
+    pub fn post(
+        &self,
+        stream: &Arc<Stream>,
+        came: Option<Instant>,
+        binary: bool,
+    ) -> Result<(), Refusal> {
         self.fresh.store(false, Ordering::Relaxed);
-        self.tick_if_due();
+        self.tick_if_due(came);
         let mut state = self.lock_behind_probe();
         let todo = self.handle_locked(&mut state, Input::Post { binary });
         if todo.accepted {
@@ -531,15 +536,17 @@ impl Live {
         todo
     }
 
-    /// Does what was due before now, which the timer's thread may not have come
-    /// to: a request gets the answer that is right now, whichever of the two is
-    /// the first.
-    fn tick_if_due(&self) {
-        let is_due = |state: &State, now| state.machine.deadline().is_some_and(|at| at <= now);
-        if is_due(&self.lock(), self.host.timer().now()) {
+    /// Does what was due before a request came, which the timer's thread may not
+    /// have got round to: it gets the answer that was right when it came, however
+    /// late the two threads are. `came`: when, if it is known, else now.
+    fn tick_if_due(&self, came: Option<Instant>) {
+        let timer = self.host.timer();
+        let came = came.map_or_else(|| timer.now(), |came| timer.time_of(came));
+        let is_due = |state: &State| state.machine.deadline().is_some_and(|at| at <= came);
+        if is_due(&self.lock()) {
             let spark_busy = self.spark.get().map_or((false, 0), |spark| spark.busy());
             let mut state = self.lock();
-            let todo = match is_due(&state, self.host.timer().now()) {
+            let todo = match is_due(&state) {
                 true => self.tick(&mut state, spark_busy),
                 false => return,
             };

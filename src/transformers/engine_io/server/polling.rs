@@ -131,7 +131,8 @@ pub(super) fn post(
     let kind = passed.request.header("content-type");
     let content = Content::of_mime(kind);
     let is_form = kind.is_some_and(|kind| kind.split(';').next() == Some(FORM));
-    if let Err(refusal) = live.post(passed.connection.stream(), content == Content::Binary) {
+    let (stream, came) = (passed.connection.stream(), passed.connection.came());
+    if let Err(refusal) = live.post(stream, came, content == Content::Binary) {
         return passed.respond(host, answer(refusal));
     }
     let body = match passed.connection.read_body(live.max_length() as u64) {

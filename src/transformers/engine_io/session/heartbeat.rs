@@ -3,7 +3,7 @@
 //! | | revision 3 | revision 4 |
 //! |---|---|---|
 //! | `2` | from the client: `3` is the answer | to the client, an interval after the session began or the last pong |
-//! | `3` | from the client: a breach | from the client, within the time-out |
+//! | `3` | from the client: a breach | from the client, within the time-out: from the ping, if that goes out at once, else from when it was due |
 //! | dead | no packet for interval and time-out | no pong in time; the first other packet meanwhile gives it that time once more |
 //!
 //! Revision 3 is judged by all packets, on either carrier, as engine.io 3
@@ -110,8 +110,10 @@ impl Heartbeat {
     /// The deadline has come. `excused`: what the client sent may lie unread,
     /// so that it cannot be judged; it is given another round, as it is when
     /// the tick comes so late that this process must have stood still, but
-    /// that not twice in a row.
-    pub fn tick(&mut self, now: Instant, excused: bool) -> Tick {
+    /// that not twice in a row. `reached`: a ping goes out at once, so that the
+    /// client's time begins now, however late we are; it is not the client that
+    /// keeps it back.
+    pub fn tick(&mut self, now: Instant, excused: bool, reached: bool) -> Tick {
         let Some(due) = self.due.filter(|due| *due <= now) else { return Tick::Wait };
         let late = now.saturating_duration_since(due) > LATE && !self.graced;
         if self.state != State::Resting {
@@ -124,7 +126,7 @@ impl Heartbeat {
         if pings {
             self.state = State::Waiting { heard: false };
         }
-        self.due = self.next(due, now);
+        self.due = self.next(if pings && reached { now } else { due }, now);
         if pings { Tick::Ping(PacketRef::Ping("")) } else { Tick::Wait }
     }
 
@@ -173,13 +175,13 @@ mod tests {
     fn the_server_pings_in_revision_4() {
         let (mut heart, at) = open(Revision::V4);
         assert_eq!(heart.deadline(), Some(at(25)));
-        assert_eq!(heart.tick(at(24), false), Tick::Wait);
-        assert_eq!(heart.tick(at(25), false), PING);
+        assert_eq!(heart.tick(at(24), false, false), Tick::Wait);
+        assert_eq!(heart.tick(at(25), false, false), PING);
         assert_eq!(heart.deadline(), Some(at(45)));
         assert_eq!(heart.heard(&pong(), at(30)), Heard::Pong);
         assert_eq!(heart.deadline(), Some(at(55)));
-        assert_eq!(heart.tick(at(55), false), PING);
-        assert_eq!(heart.tick(at(75), false), Tick::Dead);
+        assert_eq!(heart.tick(at(55), false, false), PING);
+        assert_eq!(heart.tick(at(75), false, false), Tick::Dead);
     }
 
     #[test]
@@ -187,12 +189,12 @@ mod tests {
         let (mut heart, at) = open(Revision::V4);
         assert_eq!(heart.heard(&message(), at(5)), Heard::Life);
         assert_eq!(heart.deadline(), Some(at(25)));
-        assert_eq!(heart.tick(at(25), false), PING);
+        assert_eq!(heart.tick(at(25), false, false), PING);
         assert_eq!(heart.heard(&message(), at(30)), Heard::Life);
         assert_eq!(heart.deadline(), Some(at(50)));
         assert_eq!(heart.heard(&message(), at(40)), Heard::Life);
         assert_eq!(heart.deadline(), Some(at(50)));
-        assert_eq!(heart.tick(at(50), false), Tick::Dead);
+        assert_eq!(heart.tick(at(50), false, false), Tick::Dead);
     }
 
     #[test]
@@ -202,15 +204,15 @@ mod tests {
         assert_eq!(heart.heard(&ping(), at(25)), Heard::Ping);
         assert_eq!(heart.deadline(), Some(at(70)));
         assert_eq!(heart.heard(&message(), at(30)), Heard::Life);
-        assert_eq!(heart.tick(at(74), false), Tick::Wait);
-        assert_eq!(heart.tick(at(75), false), Tick::Dead);
+        assert_eq!(heart.tick(at(74), false, false), Tick::Wait);
+        assert_eq!(heart.tick(at(75), false, false), Tick::Dead);
     }
 
     #[test]
     fn nobody_pings_the_other_way() {
         let (mut heart, at) = open(Revision::V4);
         assert_eq!(heart.heard(&ping(), at(1)), Heard::Wrong);
-        heart.tick(at(25), false);
+        heart.tick(at(25), false, false);
         assert_eq!(heart.heard(&ping(), at(26)), Heard::Wrong);
         let (mut heart, at) = open(Revision::V3);
         assert_eq!(heart.heard(&pong(), at(1)), Heard::Wrong);
@@ -219,39 +221,49 @@ mod tests {
     #[test]
     fn a_client_that_cannot_be_judged_gets_another_round() {
         let (mut heart, at) = open(Revision::V4);
-        heart.tick(at(25), true);
+        heart.tick(at(25), true, false);
         // It is pinged all the same, else it would give up.
         for round in 1..10 {
-            assert_eq!(heart.tick(at(25 + 20 * round), true), PING);
+            assert_eq!(heart.tick(at(25 + 20 * round), true, false), PING);
         }
-        assert_eq!(heart.tick(at(225), false), Tick::Dead);
+        assert_eq!(heart.tick(at(225), false, false), Tick::Dead);
 
         let (mut heart, at) = open(Revision::V3);
-        assert_eq!(heart.tick(at(45), true), Tick::Wait);
+        assert_eq!(heart.tick(at(45), true, false), Tick::Wait);
         assert_eq!(heart.deadline(), Some(at(90)));
-        assert_eq!(heart.tick(at(90), false), Tick::Dead);
+        assert_eq!(heart.tick(at(90), false, false), Tick::Dead);
     }
 
     #[test]
     fn a_process_that_stood_still_gives_one_round_of_grace() {
         let (mut heart, at) = open(Revision::V4);
-        assert_eq!(heart.tick(at(1_000), false), PING);
+        assert_eq!(heart.tick(at(1_000), false, false), PING);
         assert_eq!(heart.deadline(), Some(at(1_015)));
-        assert_eq!(heart.tick(at(2_000), false), PING);
-        assert_eq!(heart.tick(at(3_000), false), Tick::Dead);
+        assert_eq!(heart.tick(at(2_000), false, false), PING);
+        assert_eq!(heart.tick(at(3_000), false, false), Tick::Dead);
 
         let (mut heart, at) = open(Revision::V3);
-        assert_eq!(heart.tick(at(1_000), false), Tick::Wait);
-        assert_eq!(heart.tick(at(1_045), false), Tick::Dead);
+        assert_eq!(heart.tick(at(1_000), false, false), Tick::Wait);
+        assert_eq!(heart.tick(at(1_045), false, false), Tick::Dead);
     }
 
     /// Late ticks added up: a client was dead later than its time was over.
     #[test]
     fn a_tick_that_comes_a_little_late_puts_nothing_off() {
         let (mut heart, at) = open(Revision::V4);
-        assert_eq!(heart.tick(at(25) + Duration::from_millis(900), false), PING);
+        assert_eq!(heart.tick(at(25) + Duration::from_millis(900), false, false), PING);
         assert_eq!(heart.deadline(), Some(at(45)));
-        assert_eq!(heart.tick(at(45), false), Tick::Dead);
+        assert_eq!(heart.tick(at(45), false, false), Tick::Dead);
+    }
+
+    /// Half of the time that a client has for its pong was gone before it could
+    /// know of the ping, where we were late with it.
+    #[test]
+    fn a_client_has_its_whole_time_from_a_ping_that_goes_out_at_once() {
+        let (mut heart, at) = open(Revision::V4);
+        assert_eq!(heart.tick(at(33), false, true), PING);
+        assert_eq!(heart.deadline(), Some(at(53)));
+        assert_eq!(heart.tick(at(53), false, true), Tick::Dead);
     }
 
     #[test]
@@ -261,7 +273,7 @@ mod tests {
         assert!(heart.deadline() > Some(now));
         let mut heart = Heartbeat::open(Revision::V3, Duration::MAX, Duration::MAX, now);
         assert_eq!(heart.deadline(), None);
-        assert_eq!(heart.tick(now + INTERVAL, false), Tick::Wait);
+        assert_eq!(heart.tick(now + INTERVAL, false, false), Tick::Wait);
         assert_eq!(heart.heard(&ping(), now), Heard::Ping);
     }
 }

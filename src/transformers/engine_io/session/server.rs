@@ -379,7 +379,8 @@ impl Session {
 
     fn tick(&mut self, now: Instant, excused: bool, out: &mut Vec<Effect>) {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        match self.heart.tick(now, excused) {
+        let reached = self.phase == WEBSOCKET || self.poll.is_some();
+        match self.heart.tick(now, excused, reached) {
             heartbeat::Tick::Wait => {}
             heartbeat::Tick::Ping(ping) => out.push(Effect::Send(ping)),
             heartbeat::Tick::Dead => {

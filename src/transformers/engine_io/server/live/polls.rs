@@ -1,6 +1,7 @@
 //! Polls and their answers: what goes to the client of a session that polls.
 
 use std::io::{self, IoSlice};
+use std::mem;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,20 @@ impl State {
     fn holds(&self, poll: u64) -> bool {
         let held = self.held.as_ref().map(|(held, _)| *held);
         held == Some(poll) || self.unsent.as_ref().is_some_and(|(unsent, _)| *unsent == poll)
+    }
+
+    /// Of two polls the one that was sent first is the held one, whichever of
+    /// their threads came here first. Returns the other, and the number of the
+    /// new one if they have changed places.
+    fn in_order(&mut self, new: Held) -> (Held, Option<u64>) {
+        match &mut self.held {
+            Some((number, held)) if new.came_before(held) => {
+                *number = self.polls;
+                self.polls += 1;
+                (mem::replace(held, new), Some(*number))
+            }
+            _ => (new, None),
+        }
     }
 
     fn polls(&self) -> bool {
@@ -59,7 +74,7 @@ impl Live {
     /// A poll; its number, unless it is refused.
     pub fn get(&self, held: Held) -> Result<u64, Refusal> {
         self.fresh.store(false, Ordering::Relaxed);
-        self.tick_if_due();
+        self.tick_if_due(held.since());
         let mut state = self.lock_behind_probe();
         if state.unsent.is_some() && state.polls() {
             // It asks again without having read the answer.
@@ -69,7 +84,15 @@ impl Live {
             self.settle(todo);
             return Err(Refusal::Overlap);
         }
+        let (held, overtaken) = state.in_order(held);
         let todo = self.handle_locked(&mut state, Input::Get);
+        if let (Some(poll), Some(refusal)) = (overtaken, todo.refused) {
+            // It has got its answer. The one that had overtaken it is refused.
+            drop(state);
+            self.refuse(held, refusal);
+            self.settle(todo);
+            return Ok(poll);
+        }
         let poll = state.polls;
         if todo.accepted {
             state.polls += 1;
@@ -95,6 +118,16 @@ impl Live {
         drop(state);
         self.settle(todo);
         Ok(poll)
+    }
+
+    /// Refuses a poll that was held.
+    #[inline(never)]
+    fn refuse(&self, held: Held, refusal: Refusal) {
+        self.host.refused(400);
+        let mut unsent = held.refuse("application/json", refusal.body().into_bytes());
+        if !matches!(unsent.send(), Ok(true)) {
+            unsent.stream().abort();
+        }
     }
 
     /// Whether a poll is still to be answered, or its answer to be sent.

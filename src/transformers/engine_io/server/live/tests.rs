@@ -1,9 +1,11 @@
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use super::*;
-use crate::http::{Accepted, HeaderSet, Owner, Refused, Request};
+use crate::http::{Accepted, HeaderSet, Next, Owner, Refused, Request};
 use crate::limits::Limits;
 use crate::timer::{Clock, ManualClock, Timer};
+use crate::transformers::engine_io::session::server::Timing;
 use crate::transformers::{Backlog, Opening};
 
 /// A server that serves nothing.
@@ -53,7 +55,7 @@ fn who_has_come_back_is_not_given_up() {
         let oldest = engine.sessions.count_fresh(&second, owner, &limits).unwrap();
         assert!(Arc::ptr_eq(&oldest, &first));
         if comes {
-            first.post(&stream, false).unwrap();
+            first.post(&stream, None, false).unwrap();
         }
         assert_eq!(oldest.give_up_fresh("newcomers"), !comes);
         assert!(!oldest.give_up_fresh("newcomers"));
@@ -61,7 +63,7 @@ fn who_has_come_back_is_not_given_up() {
         assert_eq!(engine.sessions.find(first.sid()).is_some(), comes);
         assert!(second.carrier().is_some());
         // Room for the next round.
-        second.post(&stream, false).unwrap();
+        second.post(&stream, None, false).unwrap();
     }
 }
 
@@ -90,4 +92,75 @@ fn a_poll_finds_a_session_dead_whose_time_is_over() {
     let (refused, _far) = poll();
     assert_eq!(refused.unwrap_err(), Refusal::UnknownSession);
     assert!(engine.sessions.find(live.sid()).is_none());
+}
+
+/// A connection that was just accepted, and its first request; and what its
+/// client reads.
+fn request() -> (crate::http::Connection, UnixStream) {
+    let (near, mut far) = UnixStream::pair().unwrap();
+    far.write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
+    let accepted = Accepted::new(Arc::new(Stream::from(near)));
+    let mut connection = crate::http::Connection::new(accepted, Arc::default());
+    assert!(matches!(connection.next_request(), Next::Request(_)));
+    (connection, far)
+}
+
+/// A server whose timer's thread never comes to anything.
+fn late_server() -> Arc<dyn Host> {
+    let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
+    timer.stop();
+    Arc::new(Nobody { limits: Limits::default(), timer })
+}
+
+/// Of two polls at a time the second is refused; but where their threads came to
+/// them the other way round, it was the first that was.
+#[test]
+fn of_two_polls_that_on_the_older_connection_is_the_first() {
+    let (host, engine) = (late_server(), EngineIo::new(Options::default()));
+    let format = Format { revision: Revision::V4, b64: false, double: false };
+    for overtaken in [false, true] {
+        let live = Live::open(&engine, &host, format, None).unwrap();
+        let (mut first, mut first_reads) = request();
+        let (mut second, mut second_reads) = request();
+        let hold = |connection: &mut crate::http::Connection| {
+            live.get(connection.hold(&HeaderSet::default()))
+        };
+        if overtaken {
+            let held = hold(&mut second).unwrap();
+            assert!(live.holds(held));
+            assert!(!live.holds(hold(&mut first).unwrap()));
+            assert!(!live.holds(held));
+        } else {
+            hold(&mut first).unwrap();
+            assert_eq!(hold(&mut second).unwrap_err(), Refusal::Overlap);
+        }
+        let mut answer = String::new();
+        first_reads.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n1"), "{answer}");
+        assert!(engine.sessions.find(live.sid()).is_none());
+        if overtaken {
+            answer.clear();
+            second_reads.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+            assert!(answer.ends_with(&Refusal::Overlap.body()), "{answer}");
+        }
+    }
+}
+
+/// A POST that came in time was refused where its thread was late to read it.
+#[test]
+fn what_comes_in_time_counts_however_late_it_is_read() {
+    let span = Duration::from_millis(1);
+    let timing = Timing { ping_interval: span, ping_timeout: span, upgrade_timeout: span };
+    let (host, engine) = (late_server(), EngineIo::new(Options { timing, ..Options::default() }));
+    let format = Format { revision: Revision::V3, b64: false, double: false };
+    let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
+    let (open, came) = (|| Live::open(&engine, &host, format, None).unwrap(), Instant::now());
+    let (in_time, late) = (open(), open());
+    while came.elapsed() < 4 * span {
+        std::thread::yield_now();
+    }
+    assert_eq!(in_time.post(&stream, Some(came), false), Ok(()));
+    assert_eq!(late.post(&stream, Some(Instant::now()), false), Err(Refusal::UnknownSession));
 }
