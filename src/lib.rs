@@ -69,6 +69,7 @@
 mod base64;
 mod client;
 mod close;
+mod codec;
 mod deadline;
 mod error;
 mod events;

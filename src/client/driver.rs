@@ -278,8 +278,7 @@ impl Driver {
     /// Sends a message of Primus's own.
     fn send(&mut self, text: &str) {
         let (Some(sink), Some(client)) = (&self.sink, self.shared.client()) else { return };
-        let encode = || self.shared.options.parser.encode(text, &client);
-        match caught(encode).and_then(|encoded| Ok(encoded?)) {
+        match self.shared.codec.encode_control(text, &client) {
             // Without a connection the reader will know it.
             Ok(Some(frame)) => self.own.queue(&**sink, &frame),
             Ok(None) => {}
@@ -299,26 +298,14 @@ impl Driver {
 
     /// The application's message in a frame, if it has one.
     fn received(&self, client: &Client, frame: Frame) -> Result<Option<Message>> {
-        let parser = &self.shared.options.parser;
-        if let Some(text) = parser.control(&frame, client)
+        let codec = &self.shared.codec;
+        if let Some(text) = codec.control(&frame, client)
             && let Some(control) = classify(&text)
             && self.report(Input::Control(control)) != Some(Heard::Data)
         {
             return Ok(None);
         }
-        let message = Message::checked(frame, parser, client, self.shared.options.values)?;
-        let transforms = self.shared.events.incoming.snapshot();
-        if transforms.is_empty() {
-            return Ok(Some(message));
-        }
-        let mut value = message.value().clone();
-        for transform in transforms.iter() {
-            match transform(client, value).map_err(Error::Transform)? {
-                Some(changed) => value = changed,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(message.transformed(value)))
+        codec.decode(frame, client)
     }
 
     fn deliver(&self, client: &Client, message: Message) {

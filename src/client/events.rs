@@ -15,30 +15,22 @@ use crate::value::Value;
 
 type Outcomes = Result<(), BoxError>;
 
-/// Changes, drops (`Ok(None)`) or fails a message on its way.
-pub(crate) type Transform = dyn Fn(&Client, Value) -> Result<Option<Value>, BoxError> + Send + Sync;
-
 macro_rules! client_events {
     ($( $(#[$doc:meta])* $on:ident $once:ident $field:ident($($name:ident: $arg:ty),*); )*) => {
-        /// The listeners of every event, and the transforms.
+        /// The listeners of every event.
         #[derive(Default)]
         pub(crate) struct ClientEvents {
             $( pub $field: Listeners<dyn Fn(&Client $(, $arg)*) -> Outcomes + Send + Sync>, )*
-            pub incoming: Listeners<Transform>,
-            pub outgoing: Listeners<Transform>,
         }
 
         impl ClientEvents {
             /// Removes whatever has this id.
             pub fn remove(&self, id: ListenerId) -> bool {
-                self.incoming.remove(id) || self.outgoing.remove(id)
-                    $( || self.$field.remove(id) )*
+                false $( || self.$field.remove(id) )*
             }
 
             /// Removes everything.
             pub fn clear(&self) {
-                self.incoming.clear();
-                self.outgoing.clear();
                 $( self.$field.clear(); )*
             }
         }
@@ -142,7 +134,7 @@ client_events! {
 impl Client {
     /// Takes a listener or transform away. False if it was not there any more.
     pub fn off(&self, id: ListenerId) -> bool {
-        self.shared().events.remove(id)
+        self.shared().events.remove(id) || self.shared().codec.remove(id)
     }
 
     /// Adds a transform of received messages, after those added before: it
@@ -155,7 +147,7 @@ impl Client {
         &self,
         transform: impl Fn(&Client, Value) -> Result<Option<Value>, BoxError> + Send + Sync + 'static,
     ) -> ListenerId {
-        self.shared().events.incoming.add(Arc::new(transform))
+        self.shared().codec.incoming.add(Arc::new(transform))
     }
 
     /// Adds a transform of written messages, after those added before. As
@@ -165,6 +157,6 @@ impl Client {
         &self,
         transform: impl Fn(&Client, Value) -> Result<Option<Value>, BoxError> + Send + Sync + 'static,
     ) -> ListenerId {
-        self.shared().events.outgoing.add(Arc::new(transform))
+        self.shared().codec.outgoing.add(Arc::new(transform))
     }
 }

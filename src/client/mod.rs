@@ -53,7 +53,6 @@ use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
 use crate::timer::{Clock, Driven};
-use crate::value::to_value;
 use inbox::Fetched;
 use machine::Input;
 use options::Options;
@@ -274,7 +273,8 @@ impl Client {
     /// `Ok` says that the message is on its way, not that it arrived: what the
     /// server had not read when a connection is lost is not sent again.
     pub fn write<T: Serialize + ?Sized>(&self, message: &T) -> Result<Written> {
-        self.encoded(message)?.map_or(Ok(Written::Sent), |frame| self.write_frame(&frame))
+        let frame = self.shared().codec.encode(message, self)?;
+        frame.map_or(Ok(Written::Sent), |frame| self.write_frame(&frame))
     }
 
     /// [`write`](Self::write) that waits no longer than `timeout` for a server
@@ -293,27 +293,10 @@ impl Client {
         timeout: Duration,
     ) -> Result<Written> {
         let until = Instant::now().checked_add(timeout);
-        let Some(frame) = self.encoded(message)? else { return Ok(Written::Sent) };
+        let Some(frame) = self.shared().codec.encode(message, self)? else {
+            return Ok(Written::Sent);
+        };
         self.shared().outbox.write_until(&frame, self.shared().is_inside(), until)
-    }
-
-    /// What is to be sent of a message: nothing if a transform or the parser
-    /// says so.
-    fn encoded<T: Serialize + ?Sized>(&self, message: &T) -> Result<Option<Frame>> {
-        let parser = &self.shared().options.parser;
-        let transforms = self.shared().events.outgoing.snapshot();
-        if transforms.is_empty() {
-            let frame = parser.encode(message, self)?;
-            return Ok(frame.filter(|frame| !frame.is_empty()));
-        }
-        let mut value = to_value(message).map_err(Error::Transform)?;
-        for transform in transforms.iter() {
-            match transform(self, value).map_err(Error::Transform)? {
-                Some(changed) => value = changed,
-                None => return Ok(None),
-            }
-        }
-        Ok(parser.encode(&value, self)?.filter(|frame| !frame.is_empty()))
     }
 
     /// Writes a message that is encoded already; no transform sees it.
@@ -412,7 +395,7 @@ impl Client {
         let open = core.machine.state() == ReadyState::Open;
         lock(&self.shared().ids).push(Box::new(then));
         drop(core);
-        if open && let Some(frame) = self.shared().options.parser.encode(ID_REQUEST, self)? {
+        if open && let Some(frame) = self.shared().codec.parser().encode(ID_REQUEST, self)? {
             self.write_frame(&frame)?;
         }
         Ok(())

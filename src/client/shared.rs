@@ -26,6 +26,7 @@ use super::options::Options;
 use super::outbox::Outbox;
 use super::recovery::Recovery;
 use super::{Client, Handle};
+use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::net::Waker;
 use crate::timer::{Clock, Driven, enter_driven_thread};
@@ -44,6 +45,7 @@ thread_local! {
 /// See the module.
 pub(crate) struct Shared {
     pub options: Options,
+    pub codec: Codec<Client>,
     pub events: ClientEvents,
     pub waker: Arc<Waker>,
     pub inbox: Inbox,
@@ -101,6 +103,7 @@ impl Shared {
             failure: None,
         };
         Ok(Shared {
+            codec: Codec::new(options.parser.clone(), options.values),
             events: ClientEvents::default(),
             waker: Arc::new(Waker::new()?),
             inbox: Inbox::new(options.inbox),

@@ -63,6 +63,7 @@ impl Shared {
         let events = &self.events;
         self.tell(client, &events.destroy.snapshot(), |l| l(client));
         events.clear();
+        self.codec.clear();
         self.outbox.clear();
         let failure = self.core().failure.take();
         drop(failure);

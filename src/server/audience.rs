@@ -22,11 +22,11 @@ impl Primus {
             return Err(Error::Closed);
         }
         self.0.metrics.broadcasts.add(1);
-        if !self.0.outgoing.is_empty() {
+        if !self.0.codec.outgoing.is_empty() {
             self.for_each(|spark| drop(spark.write(value)));
             return Ok(());
         }
-        match self.0.options.parser.encode(value, self)? {
+        match self.0.codec.parser().encode(value, self)? {
             Some(frame) => self.0.broadcaster.all(frame),
             None => Ok(()),
         }
@@ -61,9 +61,9 @@ impl Primus {
         self.0.metrics.broadcasts.add(1);
         let mut sparks = self.0.registry.snapshot();
         sparks.retain(|spark| to(spark));
-        if !self.0.outgoing.is_empty() {
+        if !self.0.codec.outgoing.is_empty() {
             sparks.iter().for_each(|spark| drop(spark.write(value)));
-        } else if let Some(frame) = self.0.options.parser.encode(value, self)? {
+        } else if let Some(frame) = self.0.codec.parser().encode(value, self)? {
             let outboxes = sparks.iter().map(|spark| spark.outbox().clone()).collect();
             self.0.broadcaster.some(frame, outboxes)?;
         }

@@ -170,7 +170,7 @@ impl Primus {
 
 /// Something that happens once.
 #[derive(Default)]
-pub(super) struct Latch {
+pub(crate) struct Latch {
     is_open: Lock<bool>,
     opened: Condvar,
 }
@@ -197,8 +197,7 @@ impl Inner {
     /// the server itself.
     fn forget_listeners(&self) {
         self.events.clear();
-        self.incoming.clear();
-        self.outgoing.clear();
+        self.codec.clear();
         self.options.authorization.clear();
         self.middleware.clear();
         drop(self.set_fallback(None));

@@ -9,12 +9,12 @@ use crate::events::{ListenerId, Listeners};
 use crate::message::Message;
 use crate::outcome::Outcome;
 use crate::ready_state::ReadyState;
+use crate::server::deliver::{self, DataListener};
 use crate::server::spark::Spark;
-use crate::server::{Primus, life, thread};
+use crate::server::{Primus, thread};
 
 type Outcomes = Result<(), BoxError>;
 type SparkListener = dyn Fn(&Spark) -> Outcomes + Send + Sync;
-pub(crate) type DataListener = dyn Fn(&Spark, &Message) -> Outcomes + Send + Sync;
 type ErrorListener = dyn Fn(&Spark, &Error) -> Outcomes + Send + Sync;
 type EndListener = dyn Fn(&Spark, &CloseReason) -> Outcomes + Send + Sync;
 type StateListener = dyn Fn(&Spark, ReadyState) -> Outcomes + Send + Sync;
@@ -142,7 +142,7 @@ impl Spark {
     ) -> ListenerId {
         let listener = data_listener(listener);
         let id = self.0.events.data.add(listener.clone());
-        life::listens(self, id, &*listener, usize::MAX);
+        deliver::listens(self, id, &*listener, usize::MAX);
         id
     }
 
@@ -153,7 +153,7 @@ impl Spark {
     ) -> ListenerId {
         let listener = data_listener(listener);
         let id = self.0.events.data.once(listener.clone());
-        life::listens(self, id, &*listener, 1);
+        deliver::listens(self, id, &*listener, 1);
         id
     }
 
@@ -269,8 +269,7 @@ impl Primus {
             || events.log.remove(id)
             || events.plugin.remove(id)
             || events.plugout.remove(id)
-            || self.0.incoming.remove(id)
-            || self.0.outgoing.remove(id)
+            || self.0.codec.remove(id)
     }
 
     /// Whether `name` is an event that Primus itself emits on servers, which

@@ -1,7 +1,8 @@
-//! What becomes of application code that fails on a spark's thread.
+//! What becomes of application code that fails.
 //!
-//! An error is an `error` event, and the connection goes on, unless the option
-//! says otherwise; a panic ends the spark. Neither reaches another spark.
+//! On a spark's thread an error is an `error` event, and the connection goes on,
+//! unless the option says otherwise; a panic ends the spark. Neither reaches
+//! another spark. Failures of code that has no spark go to the log.
 
 use std::sync::atomic::Ordering;
 
@@ -10,8 +11,8 @@ use crate::error::{BoxError, Error, catch, caught};
 use crate::events::Snapshot;
 use crate::options::ListenerErrors;
 use crate::server::spark::Spark;
-use crate::server::{life, thread};
-use crate::unheard::is_of_connection;
+use crate::server::{Inner as Server, thread};
+use crate::unheard::{self, is_of_connection};
 
 /// Runs the listeners of one event, in order. What one returns as an error does
 /// not keep the next from running, unless it ends the spark.
@@ -68,7 +69,7 @@ fn end(spark: &Spark, error: &Error) {
 /// and where nobody hears either, on stderr.
 pub(super) fn report(spark: &Spark, error: &Error) {
     if spark.0.is_open() && spark.outbox().is_lost() {
-        life::lost(spark, "the connection is broken");
+        spark.lost("the connection is broken");
     }
     // A listener that fails because the peer is gone is not at fault.
     let gone = !spark.0.is_open() && is_of_connection(error);
@@ -119,5 +120,50 @@ pub(super) fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>)
     server.log(log::Level::Error, &text);
     if !told && !spark.0.told.swap(true, Ordering::Relaxed) {
         server.tell_unheard(&text);
+    }
+}
+
+impl Server {
+    /// Emits a line for the log.
+    pub(super) fn log(&self, level: log::Level, text: &str) {
+        // Ids and errors may hold what a peer sent.
+        let text = &*unheard::escaped(text);
+        log::log!(level, "{text}");
+        for listener in self.events.log.snapshot().iter() {
+            if self.caught(|| listener(level, text)).is_err() {
+                log::warn!("a log listener failed");
+            }
+        }
+    }
+
+    /// Says on stderr what failed in the application, where it neither listens
+    /// for lines of the log nor has a logger: failures are never silent.
+    pub(super) fn tell_unheard(&self, text: &str) {
+        if self.events.log.is_empty() {
+            unheard::tell(text);
+        }
+    }
+
+    /// Runs a listener that has no spark, and tells of its failure.
+    pub(super) fn report(&self, event: &str, run: impl FnOnce() -> Result<(), BoxError>) {
+        if let Err(error) = self.caught(run) {
+            let text = format!("{event}: {error}");
+            self.log(log::Level::Error, &text);
+            // The panic hook has told of a panic.
+            if !matches!(error, Error::Panicked(_)) {
+                self.tell_unheard(&text);
+            }
+        }
+    }
+
+    /// Runs application code that has no spark; its panic becomes an error.
+    pub(super) fn caught(&self, run: impl FnOnce() -> Result<(), BoxError>) -> Result<(), Error> {
+        match caught(run) {
+            Ok(outcome) => outcome.map_err(Error::Listener),
+            Err(error) => {
+                self.metrics.panics.add(1);
+                Err(error)
+            }
+        }
     }
 }

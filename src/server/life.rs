@@ -10,18 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::close::{CloseReason, Ended};
-use crate::error::{Error, Result, catch};
-use crate::events::{ListenerId, Snapshot};
+use crate::error::Error;
 use crate::frame::Frame;
 use crate::message::Message;
 use crate::net::Waker;
 use crate::protocol::{self, Control, Received};
 use crate::ready_state::ReadyState;
 use crate::server::Inner as Server;
-use crate::server::events::DataListener;
+use crate::server::admit::{Admitted, abandon, admit};
+use crate::server::deliver::{deliver, deliver_kept};
 use crate::server::failure::{self, emit_error, guarded, quietly, tell};
-use crate::server::inbox::Kept;
-use crate::server::session;
 use crate::server::spark::Spark;
 use crate::server::thread::{self, Lived};
 use crate::transformers::{Inbound, Opening, Source};
@@ -71,81 +69,12 @@ fn live(spark: &Spark) {
     });
 }
 
-/// A spark that was made.
-pub(super) struct Admitted {
-    pub spark: Spark,
-    pub source: Box<dyn Source>,
-    /// It is registered; else it has no id.
-    pub known: bool,
-}
-
-/// Makes a spark, registers it and answers its handshake. Generators of ids may
-/// fail, panic or repeat themselves. `place` is that of a session's thread.
-#[inline(never)]
-pub(super) fn admit(
-    server: &Arc<Server>,
-    mut opening: Box<Opening>,
-    place: Option<u64>,
-) -> Admitted {
-    let (id, fault) = name(server, &mut opening);
-    let carrier = opening.session.take();
-    let answer = std::mem::take(&mut opening.answer);
-    let (spark, source) = Spark::open(server, id, opening);
-    let known = spark.outbox().greet(&answer, || {
-        if let Some(carrier) = carrier {
-            session::tell(&*carrier, &spark, place);
-        }
-        let known = fault.is_none() && server.registry.insert(&spark);
-        if known {
-            server.metrics.connected(server.options.transformer);
-        }
-        known
-    });
-    if !known {
-        tell_fault(&spark, fault);
-    } else if server.is_closing() {
-        spark.close(server.shutdown_reason());
-    }
-    Admitted { spark, source, known }
-}
-
-#[cold]
-#[inline(never)]
-fn tell_fault(spark: &Spark, fault: Option<String>) {
-    let fault = fault.unwrap_or_else(|| format!("`{}` is taken", spark.id()));
-    let text = format!("no id for a connection: {fault}");
-    spark.0.server.log(log::Level::Error, &text);
-    spark.0.server.tell_unheard(&text);
-}
-
-/// The id of a spark, or what is wrong with its generator.
-#[inline(never)]
-fn name(server: &Arc<Server>, opening: &mut Opening) -> (String, Option<String>) {
-    let given = opening.id.take();
-    match catch(|| server.new_id(&opening.request, given)) {
-        Ok(Ok(id)) => (id, None),
-        Ok(Err(error)) => (String::new(), Some(error.to_string())),
-        Err(text) => {
-            server.metrics.panics.add(1);
-            (String::new(), Some(text))
-        }
-    }
-}
-
 /// Closes the connection of a spark that was not admitted.
 #[inline(never)]
 fn turn_away(spark: &Spark) {
     spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true), None);
     linger(spark, true);
     abandon(spark);
-}
-
-/// Lets go of a spark that has not begun to live.
-pub(super) fn abandon(spark: &Spark) {
-    spark.0.shut(CloseReason::lost("gone"));
-    spark.stop_timers();
-    spark.outbox().release();
-    spark.0.server.registry.forget(spark, || ());
 }
 
 /// Runs the server's `connection` listeners, in order, until one fails.
@@ -180,7 +109,8 @@ pub(super) fn turn(spark: &Spark) -> bool {
         }
         // A session that was cut because its client is too slow is lost too.
         Some(Inbound::Closed(reason)) if reason.by == Ended::Lost => {
-            return lost(spark, &reason.text);
+            spark.lost(&reason.text);
+            return false;
         }
         Some(Inbound::Closed(reason)) => {
             spark.0.shut(reason);
@@ -223,10 +153,11 @@ fn wait(spark: &Spark) -> bool {
     let waited = wait_for_input(waker.as_ref().map(|lent| &***lent));
     spark.0.busy.store(true, Ordering::Release);
     match waited {
-        Ok(true) => true,
-        Ok(false) => lost(spark, "end of stream"),
-        Err(error) => lost(spark, &error.to_string()),
+        Ok(true) => return true,
+        Ok(false) => spark.lost("end of stream"),
+        Err(error) => spark.lost(&error.to_string()),
     }
+    false
 }
 
 fn drained(spark: &Spark) {
@@ -243,31 +174,18 @@ fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
     })
 }
 
-pub(super) fn lost(spark: &Spark, text: &str) -> bool {
-    let reason = match spark.outbox().was_slow() {
-        true => CloseReason::new(Ended::SlowConsumer, 1008, "reads too slowly", true),
-        false => CloseReason::lost(text),
-    };
-    spark.0.shut(reason);
-    false
-}
-
 #[inline(never)]
 fn receive(spark: &Spark, frame: Frame) {
     // What reading it takes of the stack is free again when the listeners run.
     let Some(message) = read(spark, frame) else { return };
-    match taker(spark) {
-        Taker::Listeners(listeners) => run_data(spark, &listeners, &message),
-        Taker::Inbox => keep(spark, message),
-        Taker::Nobody => {}
-    }
+    deliver(spark, message);
 }
 
 /// What a frame has for the application.
 #[inline(never)]
 fn read(spark: &Spark, frame: Frame) -> Option<Message> {
     let inner = &spark.0;
-    if let Some(text) = inner.server.options.parser.control(&frame, spark)
+    if let Some(text) = inner.server.codec.control(&frame, spark)
         && let Some(control) = protocol::classify(&text)
         && handle_control(spark, control)
     {
@@ -280,7 +198,7 @@ fn read(spark: &Spark, frame: Frame) -> Option<Message> {
     if !inner.is_open() {
         return None;
     }
-    incoming(spark, frame).unwrap_or_else(|error| {
+    inner.server.codec.decode(frame, spark).unwrap_or_else(|error| {
         unreadable(spark, error);
         None
     })
@@ -317,112 +235,6 @@ fn handle_control(spark: &Spark, control: Control<'_>) -> bool {
 
 fn heartbeat(spark: &Spark) {
     tell(spark, &spark.0.events.heartbeat.snapshot(), |listener| listener(spark));
-}
-
-/// Checks and transforms a message; `None` when a transform dropped it.
-fn incoming(spark: &Spark, frame: Frame) -> Result<Option<Message>> {
-    let server = &spark.0.server;
-    let parser = &server.options.parser;
-    let message = Message::checked(frame, parser, spark, server.options.limits.values)?;
-    if server.incoming.is_empty() {
-        return Ok(Some(message));
-    }
-    let value = server.incoming.apply(spark, message.value().clone())?;
-    Ok(value.map(|value| message.transformed(value)))
-}
-
-/// Who a message is for.
-enum Taker {
-    Listeners(DataListeners),
-    /// A reader, or whoever comes.
-    Inbox,
-    Nobody,
-}
-
-/// Who takes the next message: a reader, or the `data` listeners, or, while there
-/// is neither, the inbox.
-#[inline(never)]
-fn taker(spark: &Spark) -> Taker {
-    let inner = &spark.0;
-    if inner.inbox.is_read() {
-        return Taker::Inbox;
-    }
-    // What came before there was a listener goes first.
-    while inner.is_open() && deliver_kept(spark) {}
-    if !inner.is_open() {
-        return Taker::Nobody;
-    }
-    let listeners = inner.events.data.snapshot();
-    match listeners.is_empty() || inner.inbox.has_kept() {
-        true => Taker::Inbox,
-        false => Taker::Listeners(listeners),
-    }
-}
-
-/// Puts a message into the inbox.
-#[inline(never)]
-fn keep(spark: &Spark, message: Message) {
-    let inner = &spark.0;
-    let reads = thread::is_reading();
-    let limit = inner.server.limits.inbox;
-    if limit == 0 && !inner.inbox.is_read() {
-        return;
-    }
-    match inner.inbox.push(message, limit, reads) {
-        Kept::Yes => {}
-        Kept::Full => {
-            let text = "messages are not taken: no data listener and no reader";
-            inner.server.log(log::Level::Warn, &format!("spark {} ends: {text}", spark.id()));
-            spark.close(CloseReason::new(Ended::Application, 1008, text, true));
-        }
-    }
-}
-
-type DataListeners = Snapshot<DataListener>;
-
-#[inline(never)]
-fn run_data(spark: &Spark, listeners: &DataListeners, message: &Message) {
-    tell(spark, listeners, |listener| listener(spark, message));
-}
-
-/// Gives the messages that came before there was a `data` listener to it. True
-/// when there were any.
-fn deliver_kept(spark: &Spark) -> bool {
-    let inner = &spark.0;
-    let kept = inner.inbox.has_kept() && !inner.inbox.is_read() && !inner.events.data.is_empty();
-    kept && deliver_oldest(spark)
-}
-
-#[inline(never)]
-fn deliver_oldest(spark: &Spark) -> bool {
-    let inner = &spark.0;
-    let Some(message) = inner.inbox.pop() else { return false };
-    guarded(spark, || run_data(spark, &inner.events.data.snapshot(), &message));
-    true
-}
-
-/// A `data` listener was added. What waits is given to it by the spark's thread;
-/// after the end here, at most so many messages. Those who listened before have
-/// had what was for them.
-pub(super) fn listens(spark: &Spark, id: ListenerId, listener: &DataListener, most: usize) {
-    let inner = &spark.0;
-    // Asked after it was added: whoever closes the inbox looks for listeners
-    // after that, so one of the two finds what waits.
-    if !inner.inbox.is_closed() {
-        return inner.wake();
-    }
-    for _ in 0..most {
-        if inner.inbox.is_read() {
-            break;
-        }
-        let Some(message) = inner.inbox.pop() else { break };
-        guarded(spark, || {
-            if let Err(error) = listener(spark, &message) {
-                failure::report(spark, &Error::Listener(error));
-            }
-        });
-    }
-    inner.events.data.remove(id);
 }
 
 /// The end: events first, then whatever the wire protocol still demands.

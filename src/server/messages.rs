@@ -16,7 +16,7 @@ pub struct Messages {
 }
 
 impl Messages {
-    pub(super) fn new(spark: Spark) -> Self {
+    fn new(spark: Spark) -> Self {
         spark.0.inbox.add_reader();
         Messages { spark }
     }
@@ -157,6 +157,28 @@ fn into_io(error: Error) -> io::Error {
 
 /// # Streams
 impl Spark {
+    /// An iterator over the messages that blocks until the next one: the other
+    /// way of receiving. While it exists, messages go to it and not to the
+    /// `data` listeners. It ends when the connection has ended and all that came
+    /// before is taken, which works after the end, too.
+    ///
+    /// On the spark's own thread (in a `connection` listener, say) it reads the
+    /// socket itself; on any other it takes over what the spark's thread reads.
+    ///
+    /// ```no_run
+    /// # let primus = primus::Primus::builder().build()?;
+    /// primus.on_connection(|spark| -> primus::Result<()> {
+    ///     for message in spark.messages() {
+    ///         spark.write(&message)?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn messages(&self) -> Messages {
+        Messages::new(self.clone())
+    }
+
     /// The messages as a stream of bytes: the bytes of strings and binary
     /// messages, one after the other. It receives as
     /// [`messages`](Self::messages) does.

@@ -39,25 +39,29 @@
 //! A session calls its spark only with its own lock given back: the spark's
 //! outbox comes first.
 
+mod admit;
 mod asked;
 mod audience;
 mod broadcaster;
+mod carried;
 mod connection;
+mod deliver;
 mod destroy;
 mod events;
 mod failure;
 mod flusher;
 mod guard;
 mod inbox;
+mod inner;
 mod life;
 mod messages;
 mod metrics;
 mod outbox;
+mod plugins;
 mod registry;
 mod session;
 mod spark;
 mod thread;
-mod transforms;
 mod wakers;
 
 use std::any::Any;
@@ -66,48 +70,29 @@ use std::io::{self, Read};
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::JoinHandle;
-use std::time::Instant;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use tiny_http::ResponseBox;
 
-use crate::error::{BoxError, Error, Result, caught};
+use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
-use crate::http::{self, Accepted, Acceptor, Bounds, Connections, Listener, Request, Rules};
-use crate::id;
-use crate::library::Library;
-use crate::limits::Limits;
+use crate::http::{Accepted, Acceptor, Listener, Request};
 use crate::middleware::{Exchange, HttpError, Middleware};
 use crate::net::{self, Stream};
-use crate::options::{Builder, Options};
+use crate::options::Builder;
 use crate::outcome::Outcome;
 use crate::parsers::{Parser, Peer};
-use crate::plugins::Plugin;
-use crate::protocol::HeartbeatOptions;
-use crate::server::broadcaster::Broadcaster;
-use crate::server::destroy::Latch;
-use crate::server::events::ServerEvents;
-use crate::server::flusher::Flusher;
-use crate::server::metrics::Metrics;
-use crate::server::registry::Registry;
-use crate::server::transforms::Transforms;
-use crate::server::wakers::Wakers;
 use crate::spec::Spec;
-use crate::sync::{Lock, rank};
-use crate::timer::{Clock, Timer};
-use crate::transformers::Transformer;
-use crate::unheard;
+use crate::timer::Clock;
 use crate::value::Value;
+
+pub(crate) use inner::{Fallback, Inner};
 
 pub use destroy::{Destroy, Destroyed};
 pub use messages::{Messages, SparkReader, SparkWriter};
 pub use metrics::{ConnectionCounts, MetricsSnapshot};
 pub use spark::{EndOptions, Spark};
-
-/// The stack of the server's own threads, which run no listeners.
-const OWN_STACK: usize = 128 << 10;
 
 /// A server: a cheap handle, usable from any thread and from every listener.
 ///
@@ -157,44 +142,6 @@ const OWN_STACK: usize = 128 << 10;
 #[derive(Clone)]
 pub struct Primus(pub(crate) Arc<Inner>);
 
-pub(crate) type Fallback = dyn Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync;
-
-pub(crate) struct Inner {
-    options: Options,
-    limits: Arc<Limits>,
-    heartbeat: Arc<HeartbeatOptions>,
-    transformer: Box<dyn Transformer>,
-    started: Instant,
-    registry: Arc<Registry>,
-    broadcaster: Broadcaster,
-    flusher: Flusher,
-    wakers: Wakers,
-    timer: Timer,
-    metrics: Arc<Metrics>,
-    events: ServerEvents,
-    incoming: Transforms,
-    outgoing: Transforms,
-    middleware: Middleware,
-    library: Arc<Library>,
-    fallback: RwLock<Option<Arc<Fallback>>>,
-    connections: Arc<Connections>,
-    roster: Lock<Roster, rank::Roster>,
-    served: AtomicBool,
-    closing: AtomicBool,
-    reconnect_at_end: AtomicBool,
-    destroyed: Latch,
-    warned: AtomicBool,
-}
-
-/// What is stopped, or called off, at the end.
-#[derive(Default)]
-struct Roster {
-    acceptors: Vec<Acceptor>,
-    addresses: Vec<SocketAddr>,
-    threads: Vec<JoinHandle<()>>,
-    plugins: Vec<Arc<dyn Plugin>>,
-}
-
 impl Primus {
     /// The options, to be set.
     pub fn builder() -> Builder {
@@ -219,67 +166,6 @@ impl Primus {
                 Err(error)
             }
         }
-    }
-
-    pub(crate) fn start(options: Options, transformer: Box<dyn Transformer>) -> Result<Primus> {
-        let registry = Arc::new(Registry::default());
-        let limits = Arc::new(options.limits.clone());
-        let bound = limits
-            .connections
-            .unwrap_or_else(|| http::default_connection_bound(options.stack_size));
-        let metrics = Arc::new(Metrics::new(options.transformer));
-        // Each of these threads ends with its last handle, so none is left over
-        // when the next cannot be made.
-        let (broadcaster, broadcasting) = Broadcaster::start(
-            registry.clone(),
-            metrics.clone(),
-            limits.broadcast_queue,
-            OWN_STACK,
-        )?;
-        let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
-        let (flusher, flushing) = Flusher::start(metrics.clone(), OWN_STACK)?;
-        let plugins = options.plugins.clone();
-        let library = Arc::new(Library::new(&options, &connection::spec(&options)));
-        let primus = Primus(Arc::new(Inner {
-            limits,
-            heartbeat: Arc::new(options.heartbeat.clone()),
-            transformer,
-            started: timer.now(),
-            registry,
-            broadcaster,
-            flusher,
-            wakers: Wakers::beside(bound),
-            timer,
-            metrics,
-            events: ServerEvents::default(),
-            incoming: Transforms::default(),
-            outgoing: Transforms::default(),
-            middleware: connection::default_middleware(&options, library.clone()),
-            library,
-            fallback: RwLock::default(),
-            connections: Connections::new(bound, options.stack_size),
-            roster: Lock::new(Roster {
-                threads: vec![flushing, broadcasting],
-                ..Roster::default()
-            }),
-            served: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
-            reconnect_at_end: AtomicBool::new(false),
-            destroyed: Latch::default(),
-            warned: AtomicBool::new(false),
-            options,
-        }));
-        primus.0.share_out(bound);
-        if primus.0.options.authorization.is_set() {
-            primus.0.warn_of_origins();
-        }
-        for plugin in plugins {
-            if let Err(error) = primus.register(plugin) {
-                primus.destroy(Destroy::default());
-                return Err(error);
-            }
-        }
-        Ok(primus)
     }
 
     /// Listens on an address and serves everybody who connects, on other
@@ -463,7 +349,7 @@ impl Primus {
         &self,
         transform: impl Fn(&Spark, Value) -> Result<Option<Value>, BoxError> + Send + Sync + 'static,
     ) -> ListenerId {
-        self.0.incoming.add(Arc::new(transform))
+        self.0.codec.incoming.add(Arc::new(transform))
     }
 
     /// [`transform_incoming`](Self::transform_incoming) for messages that are
@@ -472,56 +358,7 @@ impl Primus {
         &self,
         transform: impl Fn(&Spark, Value) -> Result<Option<Value>, BoxError> + Send + Sync + 'static,
     ) -> ListenerId {
-        self.0.outgoing.add(Arc::new(transform))
-    }
-
-    /// Registers a plugin.
-    ///
-    /// # Errors
-    /// [`Error::Option`] for a name that is empty or taken; what the plugin
-    /// itself reports comes as [`Error::Listener`].
-    pub fn plugin(&self, plugin: impl Plugin) -> Result<()> {
-        self.register(Arc::new(plugin))
-    }
-
-    fn register(&self, plugin: Arc<dyn Plugin>) -> Result<()> {
-        let name = plugin.name().to_owned();
-        if name.is_empty() {
-            return Err(Error::Option("Plugin name must be a non empty string".into()));
-        }
-        if self.plugins().contains(&name) {
-            return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
-        }
-        self.0.caught(|| plugin.server(self).map(|()| self.0.library.add(&*plugin)))?;
-        self.0.roster.lock().plugins.push(plugin);
-        for listener in self.0.events.plugin.snapshot().iter() {
-            self.0.report("plugin", || listener(&name));
-        }
-        Ok(())
-    }
-
-    /// Takes a plugin out; false when there is none of this name.
-    pub fn plugout(&self, name: &str) -> bool {
-        let plugin = {
-            let plugins = &mut self.0.roster.lock().plugins;
-            let at = plugins.iter().position(|plugin| plugin.name() == name);
-            at.map(|at| plugins.remove(at))
-        };
-        let Some(plugin) = plugin else { return false };
-        self.0.library.remove(name);
-        self.0.report("plugout", || {
-            plugin.plugout(self);
-            Ok(())
-        });
-        for listener in self.0.events.plugout.snapshot().iter() {
-            self.0.report("plugout", || listener(name));
-        }
-        true
-    }
-
-    /// The names of the plugins, in the order in which they were registered.
-    pub fn plugins(&self) -> Vec<String> {
-        self.0.roster.lock().plugins.iter().map(|plugin| plugin.name().to_owned()).collect()
+        self.0.codec.outgoing.add(Arc::new(transform))
     }
 
     /// The browser client for this server, as `<pathname>/primus.js` serves it: for
@@ -582,89 +419,6 @@ impl Primus {
     /// The clock by which it runs.
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.options.clock
-    }
-}
-
-impl Inner {
-    fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
-    }
-
-    /// Gives each address its share of so many places.
-    fn share_out(self: &Arc<Self>, places: usize) {
-        let (server, proxies) = (Arc::downgrade(self), self.options.trusted_proxies.clone());
-        self.connections.set_rules(Rules {
-            bounds: Bounds::new(&self.limits, places),
-            is_proxy: Box::new(move |ip| proxies.lists(ip)),
-            make_room: Box::new(move |of| {
-                server.upgrade().is_some_and(|server| server.transformer.make_room(of))
-            }),
-        });
-    }
-
-    fn set_fallback(&self, answer: Option<Arc<Fallback>>) -> Option<Arc<Fallback>> {
-        let mut fallback = self.fallback.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut fallback, answer)
-    }
-
-    /// Whoever installs an authorization wants to keep somebody out.
-    fn warn_of_origins(&self) {
-        if self.options.cors.origins.is_any() && !self.warned.swap(true, Ordering::AcqRel) {
-            let text = "authorization is set while `origins` allows any page to connect";
-            self.log(log::Level::Warn, text);
-        }
-    }
-
-    /// The id of a new spark: the application's, or its session's, or a new one.
-    fn new_id(&self, request: &Request, session: Option<String>) -> Result<String> {
-        match (&self.options.id_generator, session) {
-            (Some(generate), _) => Ok(generate(request)),
-            (None, Some(id)) => Ok(id),
-            (None, None) => Ok(id::spark_id()?),
-        }
-    }
-
-    /// Emits a line for the log.
-    fn log(&self, level: log::Level, text: &str) {
-        // Ids and errors may hold what a peer sent.
-        let text = &*unheard::escaped(text);
-        log::log!(level, "{text}");
-        for listener in self.events.log.snapshot().iter() {
-            if self.caught(|| listener(level, text)).is_err() {
-                log::warn!("a log listener failed");
-            }
-        }
-    }
-
-    /// Says on stderr what failed in the application, where it neither listens
-    /// for lines of the log nor has a logger: failures are never silent.
-    fn tell_unheard(&self, text: &str) {
-        if self.events.log.is_empty() {
-            unheard::tell(text);
-        }
-    }
-
-    /// Runs a listener that has no spark, and tells of its failure.
-    fn report(&self, event: &str, run: impl FnOnce() -> std::result::Result<(), BoxError>) {
-        if let Err(error) = self.caught(run) {
-            let text = format!("{event}: {error}");
-            self.log(log::Level::Error, &text);
-            // The panic hook has told of a panic.
-            if !matches!(error, Error::Panicked(_)) {
-                self.tell_unheard(&text);
-            }
-        }
-    }
-
-    /// Runs application code that has no spark; its panic becomes an error.
-    fn caught(&self, run: impl FnOnce() -> std::result::Result<(), BoxError>) -> Result<()> {
-        match caught(run) {
-            Ok(outcome) => outcome.map_err(Error::Listener),
-            Err(error) => {
-                self.metrics.panics.add(1);
-                Err(error)
-            }
-        }
     }
 }
 

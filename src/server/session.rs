@@ -4,24 +4,20 @@
 //! on it the spark lives. The threads of the HTTP connections only bring what
 //! the client sends and take what it asks for.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
-use crate::close::{CloseReason, Ended};
 use crate::http::{Refused, Use};
-use crate::net::Stream;
-use crate::server::life::Admitted;
-use crate::server::spark::{self, Spark};
+use crate::server::admit::{self, Admitted};
 use crate::server::{Inner as Server, life, thread};
-use crate::transformers::{Carried, Host, Opening, Session};
+use crate::transformers::{Host, Opening};
 
 /// Makes the spark of a session and starts its life.
 pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Refused> {
     let owner = server.owner(&opening.request);
     let place = server.connections.enter(None, Some(owner), Use::Session)?;
-    let Admitted { spark, source, known } = life::admit(server, opening, Some(place.id()));
+    let Admitted { spark, source, known } = admit::admit(server, opening, Some(place.id()));
     if !known {
-        life::abandon(&spark);
+        admit::abandon(&spark);
         return Err(Refused::Closed);
     }
     let (host, lived) = (server.clone(), spark.clone());
@@ -31,60 +27,7 @@ pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Re
     });
     if spawned.is_err() {
         server.metrics.disconnected(server.options.transformer);
-        life::abandon(&spark);
+        admit::abandon(&spark);
     }
     spawned
-}
-
-/// Tells a session of its spark. `place` is that of its thread, if the session
-/// may go over to a socket.
-pub(super) fn tell(session: &dyn Session, spark: &Spark, place: Option<u64>) {
-    session.opened(Arc::new(Handle { spark: Arc::downgrade(&spark.0), place }));
-}
-
-/// What a session holds of its spark.
-struct Handle {
-    spark: Weak<spark::Inner>,
-    place: Option<u64>,
-}
-
-impl Carried for Handle {
-    fn writable(&self) {
-        if let Some(spark) = self.spark.upgrade() {
-            spark.outbox.writable();
-        }
-    }
-
-    fn packet(&self, packet: &str, asked: bool) {
-        if let Some(spark) = self.spark.upgrade() {
-            spark.outbox.offer_packet(packet, asked);
-        }
-    }
-
-    fn switch(&self, stream: Arc<Stream>) {
-        let Some(spark) = self.spark.upgrade() else { return };
-        if let Some(place) = self.place {
-            spark.server.connections.settle(place, stream.clone());
-        }
-        spark.outbox.switch(stream);
-    }
-
-    fn give_way(&self) {
-        if let (Some(spark), Some(place)) = (self.spark.upgrade(), self.place) {
-            spark.server.connections.give_way(place);
-        }
-    }
-
-    fn die(&self, reason: CloseReason) {
-        if let Some(spark) = self.spark.upgrade() {
-            let missed = matches!(reason.by, Ended::Heartbeat) && spark.is_open();
-            spark.server.metrics.heartbeats_missed.add(usize::from(missed));
-            spark.die(reason);
-        }
-    }
-
-    fn busy(&self) -> (bool, u64) {
-        let spark = self.spark.upgrade();
-        spark.map_or((false, 0), |spark| (spark.busy.load(Ordering::Acquire), spark.waits.value()))
-    }
 }

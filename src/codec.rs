@@ -1,0 +1,152 @@
+//! From a message to a frame and back: transforms and parser, on either side of
+//! a connection.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::Serialize;
+
+use crate::error::{BoxError, Error, Result, caught};
+use crate::events::{ListenerId, Listeners};
+use crate::frame::Frame;
+use crate::message::Message;
+use crate::parsers::{Parser, Peer};
+use crate::value::{Value, to_value};
+
+/// How the messages of a server's sparks, or of a client, are read and written.
+/// `P` is the spark or client, which transforms and custom parsers may look at.
+pub(crate) struct Codec<P> {
+    parser: Parser,
+    /// Most values that the arrays and objects of a received message may hold.
+    values: usize,
+    /// What received messages pass once they are decoded.
+    pub incoming: Transforms<P>,
+    /// What written messages pass before they are encoded.
+    pub outgoing: Transforms<P>,
+}
+
+impl<P: Peer> Codec<P> {
+    /// A codec without transforms.
+    pub fn new(parser: Parser, values: usize) -> Self {
+        Codec { parser, values, incoming: Transforms::default(), outgoing: Transforms::default() }
+    }
+
+    /// The parser.
+    pub fn parser(&self) -> &Parser {
+        &self.parser
+    }
+
+    /// The frame of a message that is written; `None` when a transform dropped
+    /// it, or the parser sends nothing for it.
+    ///
+    /// # Errors
+    /// [`Error::Transform`] and [`Error::Parser`].
+    pub fn encode<T: Serialize + ?Sized>(&self, value: &T, peer: &P) -> Result<Option<Frame>> {
+        if self.outgoing.is_empty() {
+            return Ok(self.parser.encode(value, peer)?);
+        }
+        let value = to_value(value).map_err(Error::Transform)?;
+        match self.outgoing.apply(peer, value)? {
+            Some(value) => Ok(self.parser.encode(&value, peer)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The frame of one of Primus's own messages, which no transform sees. May
+    /// be called on a thread that serves others too, so the panic of a custom
+    /// parser is an error.
+    ///
+    /// # Errors
+    /// [`Error::Parser`] and [`Error::Panicked`].
+    pub fn encode_control(&self, text: &str, peer: &P) -> Result<Option<Frame>> {
+        Ok(caught(|| self.parser.encode(text, peer))??)
+    }
+
+    /// The text of a received frame that has the form of Primus's own messages.
+    pub fn control<'a>(&self, frame: &'a Frame, peer: &P) -> Option<Cow<'a, str>> {
+        self.parser.control(frame, peer)
+    }
+
+    /// The message in a received frame; `None` when a transform dropped it.
+    /// Without transforms it is checked, and decoded when it is looked at.
+    ///
+    /// # Errors
+    /// [`Error::Parser`] and [`Error::Transform`].
+    pub fn decode(&self, frame: Frame, peer: &P) -> Result<Option<Message>> {
+        let message = Message::checked(frame, &self.parser, peer, self.values)?;
+        if self.incoming.is_empty() {
+            return Ok(Some(message));
+        }
+        let value = self.incoming.apply(peer, message.value().clone())?;
+        Ok(value.map(|value| message.transformed(value)))
+    }
+
+    /// Removes a transform; false when it was not there.
+    pub fn remove(&self, id: ListenerId) -> bool {
+        self.incoming.remove(id) || self.outgoing.remove(id)
+    }
+
+    /// Removes all transforms.
+    pub fn clear(&self) {
+        self.incoming.clear();
+        self.outgoing.clear();
+    }
+}
+
+/// One transform: gives back the message, changed or not, `None` to drop it,
+/// or an error.
+pub(crate) type Transform<P> = dyn Fn(&P, Value) -> Result<Option<Value>, BoxError> + Send + Sync;
+
+/// The transforms of one direction: functions that every message passes, in
+/// order.
+pub(crate) struct Transforms<P> {
+    list: Listeners<Transform<P>>,
+    /// Readable without the list's lock, which all sparks would share.
+    any: AtomicBool,
+}
+
+impl<P> Default for Transforms<P> {
+    fn default() -> Self {
+        Transforms { list: Listeners::default(), any: AtomicBool::new(false) }
+    }
+}
+
+impl<P> Transforms<P> {
+    pub fn add(&self, transform: Arc<Transform<P>>) -> ListenerId {
+        let id = self.list.add(transform);
+        self.any.store(true, Ordering::Release);
+        id
+    }
+
+    fn remove(&self, id: ListenerId) -> bool {
+        let removed = self.list.remove(id);
+        self.any.store(!self.list.is_empty(), Ordering::Release);
+        if !self.list.is_empty() {
+            // One was added in between.
+            self.any.store(true, Ordering::Release);
+        }
+        removed
+    }
+
+    fn clear(&self) {
+        self.any.store(false, Ordering::Release);
+        self.list.clear();
+    }
+
+    pub fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    /// Passes a message through all of them; `None` when one dropped it.
+    fn apply(&self, peer: &P, value: Value) -> Result<Option<Value>> {
+        let mut value = value;
+        for transform in self.list.snapshot().iter() {
+            match transform(peer, value).map_err(Error::Transform)? {
+                Some(changed) => value = changed,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(value))
+    }
+}

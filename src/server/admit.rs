@@ -1,0 +1,78 @@
+//! How a spark comes to be.
+
+use std::sync::Arc;
+
+use crate::close::CloseReason;
+use crate::error::catch;
+use crate::server::spark::Spark;
+use crate::server::{Inner as Server, carried};
+use crate::transformers::{Opening, Source};
+
+/// A spark that was made.
+pub(super) struct Admitted {
+    pub spark: Spark,
+    pub source: Box<dyn Source>,
+    /// It is registered; else it has no id.
+    pub known: bool,
+}
+
+/// Makes a spark, registers it and answers its handshake. Generators of ids may
+/// fail, panic or repeat themselves. `place` is that of a session's thread.
+#[inline(never)]
+pub(super) fn admit(
+    server: &Arc<Server>,
+    mut opening: Box<Opening>,
+    place: Option<u64>,
+) -> Admitted {
+    let (id, fault) = name(server, &mut opening);
+    let carrier = opening.session.take();
+    let answer = std::mem::take(&mut opening.answer);
+    let (spark, source) = Spark::open(server, id, opening);
+    let known = spark.outbox().greet(&answer, || {
+        if let Some(carrier) = carrier {
+            carried::tell(&*carrier, &spark, place);
+        }
+        let known = fault.is_none() && server.registry.insert(&spark);
+        if known {
+            server.metrics.connected(server.options.transformer);
+        }
+        known
+    });
+    if !known {
+        tell_fault(&spark, fault);
+    } else if server.is_closing() {
+        spark.close(server.shutdown_reason());
+    }
+    Admitted { spark, source, known }
+}
+
+#[cold]
+#[inline(never)]
+fn tell_fault(spark: &Spark, fault: Option<String>) {
+    let fault = fault.unwrap_or_else(|| format!("`{}` is taken", spark.id()));
+    let text = format!("no id for a connection: {fault}");
+    spark.0.server.log(log::Level::Error, &text);
+    spark.0.server.tell_unheard(&text);
+}
+
+/// The id of a spark, or what is wrong with its generator.
+#[inline(never)]
+fn name(server: &Arc<Server>, opening: &mut Opening) -> (String, Option<String>) {
+    let given = opening.id.take();
+    match catch(|| server.new_id(&opening.request, given)) {
+        Ok(Ok(id)) => (id, None),
+        Ok(Err(error)) => (String::new(), Some(error.to_string())),
+        Err(text) => {
+            server.metrics.panics.add(1);
+            (String::new(), Some(text))
+        }
+    }
+}
+
+/// Lets go of a spark that has not begun to live.
+pub(super) fn abandon(spark: &Spark) {
+    spark.0.shut(CloseReason::lost("gone"));
+    spark.stop_timers();
+    spark.outbox().release();
+    spark.0.server.registry.forget(spark, || ());
+}
