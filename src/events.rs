@@ -1,9 +1,99 @@
-//! Lists of listeners: added and removed from any thread, run without a lock.
+//! Events: what defines them, for servers, sparks and clients alike, and lists of
+//! listeners, which are added and removed from any thread and run without a lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sync::{Guard, Lock};
+
+/// Defines the events of something, each once: the struct of their listeners, and
+/// two methods to listen to each.
+///
+/// `lists` says where something has that struct, and `then` what follows when a
+/// listener of any event was added; behind an event, `then` says what follows
+/// for that one, which also gets the listener, its id, and whether it is for once.
+macro_rules! define_events {
+    (
+        $(#[$struct_doc:meta])*
+        struct $Events:ident;
+        lists |$this:ident| $lists:expr;
+        then $always:expr;
+        $(#[$impl_doc:meta])*
+        impl $Owner:ident {
+            $(
+                $(#[$doc:meta])*
+                $list:ident: $on:ident, $once:ident($($name:ident: $arg:ty),*) $(then $then:expr)?;
+            )*
+        }
+    ) => {
+        $(#[$struct_doc])*
+        #[derive(Default)]
+        pub(crate) struct $Events {
+            $(
+                pub $list: $crate::events::Listeners<
+                    dyn Fn($($arg),*) -> Result<(), $crate::error::BoxError> + Send + Sync,
+                >,
+            )*
+        }
+
+        impl $Events {
+            /// Removes whatever has this id; false when it was not there.
+            pub fn remove(&self, id: $crate::events::ListenerId) -> bool {
+                false $(|| self.$list.remove(id))*
+            }
+
+            /// Lets go of all listeners, and of what they hold.
+            pub fn clear(&self) {
+                $(self.$list.clear();)*
+            }
+        }
+
+        $(#[$impl_doc])*
+        impl $Owner {
+            $(
+                $(#[$doc])*
+                ///
+                /// Returns what [`off`](Self::off) takes to remove the listener.
+                #[allow(clippy::redundant_closure_call)]
+                pub fn $on<R: $crate::outcome::Outcome>(
+                    &self,
+                    listener: impl Fn($($arg),*) -> R + Send + Sync + 'static,
+                ) -> $crate::events::ListenerId {
+                    let listener: std::sync::Arc<
+                        dyn Fn($($arg),*) -> Result<(), $crate::error::BoxError> + Send + Sync,
+                    > = std::sync::Arc::new(move |$($name: $arg),*| {
+                        listener($($name),*).into_result()
+                    });
+                    let $this = self;
+                    let id = $lists.$list.add(listener.clone());
+                    $(($then)(self, id, &*listener, false);)?
+                    ($always)(self);
+                    id
+                }
+
+                #[doc = concat!("[`", stringify!($on), "`](Self::", stringify!($on), ") for the next time only.")]
+                #[allow(clippy::redundant_closure_call)]
+                pub fn $once<R: $crate::outcome::Outcome>(
+                    &self,
+                    listener: impl Fn($($arg),*) -> R + Send + Sync + 'static,
+                ) -> $crate::events::ListenerId {
+                    let listener: std::sync::Arc<
+                        dyn Fn($($arg),*) -> Result<(), $crate::error::BoxError> + Send + Sync,
+                    > = std::sync::Arc::new(move |$($name: $arg),*| {
+                        listener($($name),*).into_result()
+                    });
+                    let $this = self;
+                    let id = $lists.$list.once(listener.clone());
+                    $(($then)(self, id, &*listener, true);)?
+                    ($always)(self);
+                    id
+                }
+            )*
+        }
+    };
+}
+
+pub(crate) use define_events;
 
 /// Names one registered listener, for its removal. Unique in the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

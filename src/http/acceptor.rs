@@ -19,6 +19,7 @@ use super::response::refusal;
 use super::wait::timespec;
 use crate::error::catch;
 use crate::net::{Stream, Waker};
+use crate::rate::PerSecond;
 use crate::sync::Lock;
 
 /// The shortest and longest pause when the machine is out of something.
@@ -118,7 +119,7 @@ impl Acceptor {
             stop: Arc::clone(&stop),
             reserve: reserve(),
             pause: PAUSE,
-            logged: None,
+            logged: PerSecond::new(1),
         };
         let thread = Builder::new()
             .name("primus-acceptor".into())
@@ -155,7 +156,7 @@ struct Accepting<I, F> {
     /// other left.
     reserve: Option<File>,
     pause: Duration,
-    logged: Option<Instant>,
+    logged: PerSecond,
 }
 
 /// What an error of accept calls for.
@@ -267,10 +268,7 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
 
     /// Logs, at most once a second.
     fn complain(&mut self, what: &impl std::fmt::Display) {
-        let now = Instant::now();
-        let quiet = self.logged.is_some_and(|at| now.duration_since(at) < Duration::from_secs(1));
-        if !quiet {
-            self.logged = Some(now);
+        if self.logged.allow(Instant::now()) {
             log::warn!("a connection was not accepted: {what}");
         }
     }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Control, after, late, number, ping, pong, sooner};
+use super::{Control, after, number, ping, pong, sooner};
+use crate::excuse::Late;
 
 /// How long a server may still be silent after this process stood still.
 const GRACE: Duration = Duration::from_secs(10);
@@ -92,8 +93,7 @@ pub struct ClientHeartbeat {
     pinged: Option<(Instant, u64)>,
     /// When the timer was told to tick.
     deadline: Option<Instant>,
-    /// The last tick excused the server for this process being late.
-    graced: bool,
+    late: Late,
 }
 
 impl ClientHeartbeat {
@@ -103,7 +103,7 @@ impl ClientHeartbeat {
             ClientMode::ServerPings { timeout } => after(now, timeout),
             ClientMode::ClientPings { interval, .. } => after(now, interval),
         };
-        ClientHeartbeat { mode, due, pinged: None, deadline: due, graced: false }
+        ClientHeartbeat { mode, due, pinged: None, deadline: due, late: Late::default() }
     }
 
     /// When the next tick is needed; `None` for never.
@@ -153,9 +153,7 @@ impl ClientHeartbeat {
         if now < due {
             return self.wait(None);
         }
-        let late = late(now, self.deadline);
-        let excused = busy || (late && !self.graced);
-        self.graced = late && !self.graced;
+        let excused = self.late.excuses(now, self.deadline) || busy;
         match self.mode {
             ClientMode::ClientPings { timeout, .. } if self.pinged.is_none() => {
                 self.pinged = Some((now, wall_ms));

@@ -35,10 +35,6 @@ pub const SERVER_CLOSE: &str = "primus::server::close";
 /// Asks the server for the spark's id.
 pub const ID_REQUEST: &str = "primus::id::";
 
-/// How late a tick must come to tell that this process stood still (suspended,
-/// stopped, starved), so that the peer's answer may lie unread.
-const LATE: Duration = Duration::from_secs(1);
-
 /// A message with the form of Primus's own, and its value. Whether it is one
 /// depends on who receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,12 +107,6 @@ pub fn id(id: &str) -> String {
 /// would tick without end.
 fn after(from: Instant, span: Option<Duration>) -> Option<Instant> {
     from.checked_add(span?.max(Duration::from_millis(1)))
-}
-
-/// True when a tick for `deadline` comes so late that something held up the
-/// whole process.
-fn late(now: Instant, deadline: Option<Instant>) -> bool {
-    deadline.is_some_and(|deadline| now.saturating_duration_since(deadline) > LATE)
 }
 
 /// The deadline that the timer must be told of: `due`, if it comes before what

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::signals::{Signals, first_ping};
-use super::{Control, after, late, number, ping, pong, sooner, unasked_pong};
+use super::{Control, after, number, ping, pong, sooner, unasked_pong};
+use crate::excuse::{Late, is_late};
 
 /// Which side of a connection sends `primus::ping::`.
 ///
@@ -101,8 +102,7 @@ pub struct Heartbeat {
     /// When the timer was told to tick. What is due later than this is found
     /// out at the tick.
     deadline: Option<Instant>,
-    /// The last tick excused the client for this process being late.
-    graced: bool,
+    late: Late,
 }
 
 #[derive(Debug)]
@@ -148,7 +148,7 @@ impl Heartbeat {
             Rules::ClientPings { .. } => options.idle_timeout,
             Rules::Happn { timeout, .. } => *timeout,
         };
-        Heartbeat { options, rules, deadline: after(now, wait), graced: false }
+        Heartbeat { options, rules, deadline: after(now, wait), late: Late::default() }
     }
 
     /// When the next tick is needed; `None` for never.
@@ -250,9 +250,7 @@ impl Heartbeat {
         if now < due {
             return self.wait(Some(due));
         }
-        let late = late(now, self.deadline);
-        let excused = busy || (late && !self.graced);
-        self.graced = late && !self.graced;
+        let excused = self.late.excuses(now, self.deadline) || busy;
         match self.rules {
             Rules::Undecided | Rules::ServerPings { alive: true, .. } => {
                 self.send_ping(due, now, wall_ms)
@@ -276,7 +274,7 @@ impl Heartbeat {
         let confirmed = matches!(self.rules, Rules::ServerPings { confirmed: true, .. });
         let sent = Some(Sent { at: now, wall_ms });
         self.rules = Rules::ServerPings { confirmed, alive: false, sent };
-        let from = if late(now, Some(due)) { now } else { due };
+        let from = if is_late(now, Some(due)) { now } else { due };
         self.deadline = after(from, self.options.ping_interval);
         Tick::Alive { send: Some(ping(wall_ms)), skipped: None, next: self.deadline }
     }

@@ -94,15 +94,16 @@ fn deliver_oldest(spark: &Spark) -> bool {
 }
 
 /// A `data` listener was added. What waits is given to it by the spark's thread;
-/// after the end here, at most so many messages. Those who listened before have
-/// had what was for them.
-pub(super) fn listens(spark: &Spark, id: ListenerId, listener: &DataListener, most: usize) {
+/// after the end here, all or, to one that listens `once`, a single message. Those
+/// who listened before have had what was for them.
+pub(super) fn listens(spark: &Spark, id: ListenerId, listener: &DataListener, once: bool) {
     let inner = &spark.0;
     // Asked after it was added: whoever closes the inbox looks for listeners
     // after that, so one of the two finds what waits.
     if !inner.inbox.is_closed() {
         return inner.wake();
     }
+    let most = if once { 1 } else { usize::MAX };
     for _ in 0..most {
         if inner.inbox.is_read() {
             break;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Inner, Spark};
 use crate::close::{CloseReason, Ended};
+use crate::excuse::Busy;
 use crate::protocol::{self, Heartbeat, Signals};
 use crate::timer::{Key, Task};
 use crate::transformers::Opening;
@@ -16,21 +17,8 @@ pub(super) struct Heart {
     pub timer: Option<Key>,
     /// Cuts the connection when closing takes too long.
     pub closing: Option<Key>,
-    /// How often the thread had waited for input at the last tick.
-    pub waits: u64,
-    /// The client was excused at the last tick.
-    pub excused: bool,
-}
-
-impl Heart {
-    /// Whether the client cannot be judged at this tick, because its answer may
-    /// lie unread: the thread is in a listener, since the tick before, or by
-    /// chance just now, which counts once.
-    fn is_excused(&mut self, busy: bool, waits: u64) -> bool {
-        let stuck = std::mem::replace(&mut self.waits, waits) == waits;
-        self.excused = busy && (stuck || !self.excused);
-        self.excused
-    }
+    /// Judged by how often the thread has waited for input.
+    pub busy: Busy,
 }
 
 impl Spark {
@@ -139,7 +127,7 @@ impl Task for Inner {
         let wall_ms = self.server.timer.wall_ms();
         let busy = self.busy.load(Ordering::Acquire);
         let mut heart = self.heart.lock();
-        let excused = heart.is_excused(busy, self.waits.value());
+        let excused = heart.busy.excuses(busy, self.waits.value());
         let tick = heart.beat.tick(now, wall_ms, self.last_inbound(), excused);
         drop(heart);
         match tick {

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
+use crate::excuse::Busy;
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::Request;
@@ -125,7 +126,7 @@ impl Spark {
             events: SparkEvents::default(),
             state: AtomicU8::new(ReadyState::Open as u8),
             reason: OnceLock::new(),
-            heart: Lock::new(Heart { beat, timer: None, closing: None, waits: 0, excused: false }),
+            heart: Lock::new(Heart { beat, timer: None, closing: None, busy: Busy::default() }),
             latency: AtomicU64::new(u64::MAX),
             last_inbound: AtomicU64::new(0),
             keep_inbound: AtomicBool::new(false),

@@ -13,6 +13,7 @@ use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::{self, Request};
 use crate::net::{Stream, Waker};
+use crate::rate::PerSecond;
 use crate::transformers::{
     Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Wire,
 };
@@ -110,7 +111,7 @@ fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, answer: Vec<u8
     let (stream, leftover) = connection.into_parts();
     let mut decoder = Decoder::new(Role::Server, max_length);
     decoder.feed(&leftover);
-    let controls = ControlBudget::new(host.limits().control_frames);
+    let controls = PerSecond::new(host.limits().control_frames);
     let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
     Accepted { request, extensions, answer, stream, source }
 }
@@ -227,7 +228,7 @@ impl Wire for Rfc6455 {
 pub(crate) struct Connection {
     stream: Arc<Stream>,
     decoder: Decoder,
-    controls: ControlBudget,
+    controls: PerSecond,
 }
 
 impl Source for Connection {
@@ -237,8 +238,8 @@ impl Source for Connection {
                 Ok(Some(Event::Message(frame))) => return Some(Inbound::Frame(frame)),
                 Ok(Some(Event::Close(why))) => return Some(Inbound::Closed(closed_by_peer(why))),
                 Ok(Some(Event::Ping(payload))) => {
-                    if let Some(flood) = self.controls.spend() {
-                        return Some(Inbound::Closed(flood));
+                    if !self.controls.allow(Instant::now()) {
+                        return Some(Inbound::Closed(flood()));
                     }
                     let mut pong = Vec::new();
                     encode_pong(&payload, None, &mut pong);
@@ -246,8 +247,8 @@ impl Source for Connection {
                     return Some(Inbound::Alive);
                 }
                 Ok(Some(Event::Pong(_))) => {
-                    if let Some(flood) = self.controls.spend() {
-                        return Some(Inbound::Closed(flood));
+                    if !self.controls.allow(Instant::now()) {
+                        return Some(Inbound::Closed(flood()));
                     }
                 }
                 Ok(None) => return None,
@@ -280,30 +281,6 @@ fn breach(violation: Violation) -> CloseReason {
     CloseReason::new(Ended::Protocol, violation.code, violation.text, true)
 }
 
-/// Bounds what a flood of pings can make us do.
-struct ControlBudget {
-    per_second: u32,
-    left: u32,
-    since: Option<Instant>,
-}
-
-impl ControlBudget {
-    fn new(per_second: u32) -> Self {
-        ControlBudget { per_second, left: per_second, since: None }
-    }
-
-    /// Takes one from the budget; the reason to close when there is none left.
-    fn spend(&mut self) -> Option<CloseReason> {
-        let now = Instant::now();
-        if self.since.is_none_or(|since| now - since >= Duration::from_secs(1)) {
-            (self.since, self.left) = (Some(now), self.per_second);
-        }
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                None
-            }
-            None => Some(CloseReason::new(Ended::Protocol, 1008, "too many control frames", true)),
-        }
-    }
+fn flood() -> CloseReason {
+    CloseReason::new(Ended::Protocol, 1008, "too many control frames", true)
 }

@@ -14,6 +14,7 @@ use super::sessions::Sessions;
 use super::source::Inlet;
 use super::{upgrade, wire};
 use crate::close::{CloseReason, Ended};
+use crate::excuse::Busy;
 use crate::frame::Frame;
 use crate::http::{Held, Unsent};
 use crate::id;
@@ -81,11 +82,8 @@ struct State {
     due: Option<Instant>,
     /// Numbers the POSTs.
     posts: u64,
-    /// How often the spark's thread had waited, or a POST come, at the last
-    /// tick.
-    moves: u64,
-    /// The client was excused at the last tick.
-    excused: bool,
+    /// Judged by how often the spark's thread has waited, or a POST come.
+    busy: Busy,
     /// When it ended.
     over_since: Option<Instant>,
     /// The server shuts down: the next answer ends its connection.
@@ -183,10 +181,9 @@ impl Live {
                 timer: None,
                 due: None,
                 posts: 0,
-                moves: 0,
+                busy: Busy::default(),
                 last: false,
                 parting: false,
-                excused: false,
                 over_since: None,
             }),
             caught_up: Condvar::new(),
@@ -522,9 +519,7 @@ impl Live {
             // What the client says next may have to wait for its POST.
             _ => (state.post.is_some(), state.posts),
         };
-        let stuck = std::mem::replace(&mut state.moves, moves) == moves;
-        state.excused = busy && (stuck || !state.excused);
-        let excused = state.excused;
+        let excused = state.busy.excuses(busy, moves);
         let mut todo = Todo::default();
         let mut effects = Vec::new();
         let now = self.host.timer().now();

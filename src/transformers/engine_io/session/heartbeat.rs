@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::super::Revision;
 use super::super::packet::{Packet, PacketRef};
-
-/// How late a tick must come to tell that this process stood still.
-const LATE: Duration = Duration::from_secs(1);
+use crate::excuse::Late;
 
 /// The heartbeat of one session.
 #[derive(Debug)]
@@ -26,8 +24,7 @@ pub(crate) struct Heartbeat {
     state: State,
     /// When the client is dead, or to be pinged. `None`: never.
     due: Option<Instant>,
-    /// The last judgement was put off because it came late.
-    graced: bool,
+    late: Late,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +71,7 @@ impl Heartbeat {
             Revision::V3 => State::Listening,
             Revision::V4 => State::Resting,
         };
-        let mut heart = Heartbeat { interval, timeout, state, due: None, graced: false };
+        let mut heart = Heartbeat { interval, timeout, state, due: None, late: Late::default() };
         heart.due = heart.next(now, now);
         heart
     }
@@ -115,9 +112,8 @@ impl Heartbeat {
     /// keeps it back.
     pub fn tick(&mut self, now: Instant, excused: bool, reached: bool) -> Tick {
         let Some(due) = self.due.filter(|due| *due <= now) else { return Tick::Wait };
-        let late = now.saturating_duration_since(due) > LATE && !self.graced;
         if self.state != State::Resting {
-            self.graced = late;
+            let late = self.late.excuses(now, Some(due));
             if !excused && !late {
                 return Tick::Dead;
             }

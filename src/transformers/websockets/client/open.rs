@@ -2,21 +2,25 @@
 
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::link::Link;
 use crate::client::transport::Step;
 use crate::client::wait::{Ready, Wants, on, wait};
 use crate::close::{CloseReason, Ended};
 use crate::net::Waker;
+use crate::rate::PerSecond;
 use crate::transformers::websockets::decoder::{Decoder, Event, Violation};
+
+/// A peer that pings more often than this in a second is left.
+const PINGS_MAX: u32 = 1_000;
 
 /// See the module.
 pub(in crate::transformers) struct Open {
     link: Arc<Link>,
     decoder: Decoder,
     phase: Phase,
-    pings: Pings,
+    pings: PerSecond,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -34,7 +38,7 @@ impl Open {
     /// A connection that was upgraded.
     pub(super) fn new(link: Link, decoder: Decoder) -> Self {
         let link = Arc::new(link);
-        Open { link, decoder, phase: Phase::Open, pings: Pings::default() }
+        Open { link, decoder, phase: Phase::Open, pings: PerSecond::new(PINGS_MAX) }
     }
 
     /// The way out.
@@ -99,7 +103,9 @@ impl Open {
             match self.decoder.next() {
                 Ok(None) => return None,
                 Ok(Some(Event::Message(frame))) => return Some(Step::Message(frame)),
-                Ok(Some(Event::Ping(payload))) if self.pings.allow() => self.link.pong(&payload),
+                Ok(Some(Event::Ping(payload))) if self.pings.allow(Instant::now()) => {
+                    self.link.pong(&payload)
+                }
                 Ok(Some(Event::Ping(_))) => {
                     let flood = Violation { code: 1008, text: "too many pings" };
                     return Some(self.violated(flood));
@@ -153,25 +159,5 @@ impl Drop for Open {
     /// Frees whoever is blocked in a write.
     fn drop(&mut self) {
         self.link.cut();
-    }
-}
-
-/// Counts the peer's pings, per second.
-#[derive(Default)]
-struct Pings {
-    since: Option<Instant>,
-    count: u32,
-}
-
-impl Pings {
-    const MAX: u32 = 1_000;
-
-    fn allow(&mut self) -> bool {
-        let now = Instant::now();
-        if self.since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
-            *self = Pings { since: Some(now), count: 0 };
-        }
-        self.count += 1;
-        self.count <= Self::MAX
     }
 }
