@@ -4,18 +4,17 @@
 //! They need `node` (20 or later) and `chromium`; `PRIMUS_SKIP_BROWSER=1` leaves
 //! them out.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-#[path = "../common/examples.rs"]
-mod examples;
-#[path = "../common/node.rs"]
-mod node;
-
-use node::Process;
+use common::node::Process;
+use common::{examples, node};
 
 /// How long one script may take, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);

@@ -1,6 +1,9 @@
 //! The client against scripted servers: every byte the server sends is the
 //! test's own.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod discover;
 mod ending;
 mod engine_io;

@@ -7,14 +7,11 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use primus::{Client, ClientBuilder};
 
+use crate::common::frames::{self, FIN};
+pub use crate::common::frames::{BINARY, CLOSE, PING, PONG, TEXT};
+
 /// Longer than anything in here takes, even on a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);
-
-pub const TEXT: u8 = 1;
-pub const BINARY: u8 = 2;
-pub const CLOSE: u8 = 8;
-pub const PING: u8 = 9;
-pub const PONG: u8 = 10;
 
 pub struct Server(TcpListener);
 
@@ -104,18 +101,9 @@ impl Peer {
     /// The next frame: opcode and payload. Client frames must be masked and,
     /// from us, final.
     pub fn frame(&mut self) -> (u8, Vec<u8>) {
-        let [first, second] = self.bytes();
-        assert_eq!((first & 0xf0, second & 0x80), (0x80, 0x80), "final, no extension, masked");
-        let length = match second & 0x7f {
-            126 => u64::from(u16::from_be_bytes(self.bytes())),
-            127 => u64::from_be_bytes(self.bytes()),
-            short => u64::from(short),
-        };
-        let mask: [u8; 4] = self.bytes();
-        let mut payload = vec![0; length as usize];
-        self.stream.read_exact(&mut payload).unwrap();
-        payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
-        (first & 0x0f, payload)
+        let (frame, is_masked) = frames::read_frame(&mut self.stream).unwrap();
+        assert_eq!((frame.head & 0xf0, is_masked), (FIN, true), "final, no extension, masked");
+        (frame.opcode(), frame.payload)
     }
 
     /// The next frame, which must be text.
@@ -149,20 +137,7 @@ impl Peer {
 
 /// An unmasked frame.
 pub fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut out = vec![0x80 | opcode];
-    match payload.len() {
-        short @ 0..=125 => out.push(short as u8),
-        middle @ 126..=0xffff => {
-            out.push(126);
-            out.extend((middle as u16).to_be_bytes());
-        }
-        long => {
-            out.push(127);
-            out.extend((long as u64).to_be_bytes());
-        }
-    }
-    out.extend(payload);
-    out
+    frames::unmasked(FIN | opcode, payload)
 }
 
 /// The events of a client as words, in order.

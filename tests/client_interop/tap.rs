@@ -6,6 +6,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::common::frames::parse;
+
 /// Longest note on one connection, in bytes.
 const NOTED: usize = 1 << 20;
 
@@ -54,8 +56,7 @@ impl Tap {
             .sum()
     }
 
-    /// How many frames the client has sent on WebSockets, at least; only
-    /// counts those of up to 125 bytes.
+    /// How many frames the client has sent on WebSockets, as far as noted.
     pub fn frames(&self) -> usize {
         let notes = self.notes.lock().unwrap();
         let upgraded = notes.iter().filter(|n| {
@@ -78,9 +79,8 @@ impl Tap {
 fn frames(sent: &[u8]) -> usize {
     let Some(head) = sent.windows(4).position(|four| four == b"\r\n\r\n") else { return 0 };
     let (mut rest, mut count) = (&sent[head + 4..], 0);
-    while let Some(length) = rest.get(1).map(|length| usize::from(length & 0x7f)) {
-        let Some(next) = rest.get(6 + length..).filter(|_| length < 126) else { break };
-        (rest, count) = (next, count + 1);
+    while let Some((_, _, end)) = parse(rest) {
+        (rest, count) = (&rest[end..], count + 1);
     }
     count
 }

@@ -1,7 +1,4 @@
 //! The programs of the crate's examples, for tests that run them.
-//!
-//! A test binary takes it in with `#[path = "../common/examples.rs"] mod examples;`.
-#![allow(dead_code, reason = "no test binary uses all of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,6 +1,4 @@
 //! The browser client, saved for every transformer and parser.
-//!
-//! A test binary takes it in with `#[path = "../common/libraries.rs"] mod libraries;`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,5 @@
 //! The JavaScript side of the interop tests: npm projects below
 //! `tests/interop`, and the processes that run in them.
-//!
-//! A test binary takes it in with `#[path = "../common/node.rs"] mod node;`.
-#![allow(dead_code, reason = "no test binary uses all of it")]
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

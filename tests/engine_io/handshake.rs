@@ -1,6 +1,6 @@
 //! The first request, and what is wrong with some.
 
-use primus::{Builder, Error, Primus};
+use primus::{Error, Primus};
 
 use crate::client::*;
 use crate::common::*;
@@ -12,7 +12,6 @@ fn without_sid(body: &str) -> String {
 
 #[test]
 fn the_answer_to_a_handshake() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let json = r#"{"sid":"SID","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":10485760}"#;
     for (revision, expected) in [(4, format!("0{json}")), (3, format!("119:0{json}"))] {
@@ -43,7 +42,6 @@ fn the_answer_to_a_handshake() {
 
 #[test]
 fn the_options_show_in_the_handshake() {
-    let _turn = shared();
     let builder = Primus::builder()
         .transport("pingInterval", "300")
         .transport("pingTimeout", "200")
@@ -58,7 +56,6 @@ fn the_options_show_in_the_handshake() {
 
 #[test]
 fn a_session_may_begin_with_a_websocket() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for revision in [3, 4] {
         let target = format!("/primus/?EIO={revision}&transport=websocket");
@@ -87,7 +84,6 @@ const POLLING: &str = "EIO=4&transport=polling";
 
 #[test]
 fn plain_requests_that_are_refused() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let session = Client::open(server.addr);
     let mine = session.query("polling");
@@ -136,7 +132,6 @@ fn plain_requests_that_are_refused() {
 
 #[test]
 fn revision_3_may_be_refused() {
-    let _turn = shared();
     let server = echo(Primus::builder().transport("allowEIO3", "false"));
     let text = "Unsupported protocol version";
     for query in ["EIO=3&transport=", "EIO=9&transport=", "transport="] {
@@ -165,7 +160,6 @@ fn refused_upgrade(server: &Server, target: &str, text: &str) {
 
 #[test]
 fn upgrades_that_are_refused() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let session = Client::open(server.addr);
     let three = session.query("websocket").replace("EIO=4", "EIO=3");
@@ -189,7 +183,6 @@ fn upgrades_that_are_refused() {
 
 #[test]
 fn transports_may_be_switched_off() {
-    let _turn = shared();
     let polling = echo(Primus::builder().transport("transports", "polling"));
     refused_upgrade(&polling, "/primus/?EIO=4&transport=websocket", "Transport unknown");
     let client = Client::open(polling.addr);
@@ -208,7 +201,6 @@ fn transports_may_be_switched_off() {
 
 #[test]
 fn cookies_are_set_by_the_handshake_alone() {
-    let _turn = shared();
     let server = echo(Primus::builder().transport("cookie", "node"));
     let mut client = Client::open(server.addr);
     let expected = format!("node={}; Path=/; HttpOnly; SameSite=Lax", client.sid);
@@ -224,7 +216,6 @@ fn cookies_are_set_by_the_handshake_alone() {
 
 #[test]
 fn options_that_cannot_be_used_are_named() {
-    let _turn = shared();
     for (name, value) in [
         ("pingInterval", "soon"),
         ("transports", "carrier pigeon"),
@@ -240,7 +231,6 @@ fn options_that_cannot_be_used_are_named() {
 
 #[test]
 fn the_spark_is_that_of_the_handshake() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut peer = server.connect();
     let query = "room=7&_primuscb=x&EIO=4&transport=polling&t=abc&b64=1";
@@ -263,7 +253,6 @@ fn the_spark_is_that_of_the_handshake() {
 
 #[test]
 fn middleware_rules_every_request() {
-    let _turn = shared();
     let server = echo(Primus::builder().origins(["http://good.example"]));
     server.primus.authorize(|exchange| match exchange.request().header("x-key") {
         Some("open") => Ok(()),
@@ -284,22 +273,4 @@ fn middleware_rules_every_request() {
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://good.example"));
     let preflight = "Origin: http://good.example\r\nAccess-Control-Request-Method: POST\r\n";
     assert_eq!(ask(server.addr, request("OPTIONS", POLLING, preflight)).status, 200);
-}
-
-/// A generator of ids is the application's; sessions are found all the same.
-#[test]
-fn the_id_of_a_spark_may_differ_from_its_sessions() {
-    let _turn = shared();
-    let builder: Builder = Primus::builder().id_generator(|_| "mine".into());
-    let server = echo(builder);
-    let mut client = Client::open(server.addr);
-    assert_eq!(server.spark().id(), "mine");
-    client.say("4\"primus::id::\"");
-    assert_eq!(client.poll(), ["4\"primus::id::mine\""]);
-    // A second spark of that name cannot be.
-    let baseline = descriptors();
-    assert_eq!(ask(server.addr, get(POLLING)).status, 503);
-    assert!(descriptors() <= baseline + 1);
-    client.say("4\"x\"");
-    assert_eq!(client.poll(), ["4\"x\""]);
 }

@@ -2,34 +2,17 @@
 
 use std::time::Duration;
 
-use primus::{Ended, ManualClock, Primus, Spark};
+use primus::{Ended, ManualClock, Primus};
 
 use crate::client::*;
 use crate::common::*;
 
 const SECOND: Duration = Duration::from_secs(1);
+
 const MOMENT: Duration = Duration::from_millis(1);
-
-/// A server without Primus's own pings.
-fn quiet(clock: &ManualClock) -> Server {
-    echo(Primus::builder().clock(clock).ping_interval(None))
-}
-
-fn ended(server: &Server, spark: &Spark) -> Ended {
-    server.wait_empty();
-    wait_until("it has ended", || spark.close_reason().is_some());
-    spark.close_reason().unwrap().by
-}
-
-/// Waits until the server has seen what the client said before.
-fn seen(client: &mut Client) {
-    client.say("4\"seen\"");
-    assert_eq!(client.poll(), ["4\"seen\""]);
-}
 
 #[test]
 fn the_server_pings_in_revision_4() {
-    let _turn = shared();
     let clock = ManualClock::new();
     let server = quiet(&clock);
     let mut client = Client::open(server.addr);
@@ -60,27 +43,7 @@ fn the_server_pings_in_revision_4() {
 }
 
 #[test]
-fn a_client_that_does_not_poll_is_pinged_once_and_dropped() {
-    let _turn = alone();
-    let clock = ManualClock::new();
-    let server = quiet(&clock);
-    let baseline = Baseline::of(&server);
-    let mut client = Client::open(server.addr);
-    let spark = server.spark();
-    seen(&mut client);
-    clock.advance(45 * SECOND - MOMENT);
-    assert!(spark.close_reason().is_none());
-    clock.advance(MOMENT);
-    assert_eq!(ended(&server, &spark), Ended::Heartbeat);
-    client.wait_forgotten();
-    wait_for("bytes that wait", 0, || server.primus.metrics().backlog_bytes);
-    drop(client);
-    baseline.wait();
-}
-
-#[test]
 fn the_client_pings_in_revision_3() {
-    let _turn = shared();
     let clock = ManualClock::new();
     let server = quiet(&clock);
     let mut client = Client::open_with(server.addr, 3, "");
@@ -99,7 +62,6 @@ fn the_client_pings_in_revision_3() {
 
 #[test]
 fn heartbeats_go_on_over_a_websocket() {
-    let _turn = shared();
     let clock = ManualClock::new();
     let server = quiet(&clock);
     for revision in [3, 4] {
@@ -142,7 +104,6 @@ fn heartbeats_go_on_over_a_websocket() {
 
 #[test]
 fn nobody_pings_the_wrong_way() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for (revision, wrong) in [(3, "3"), (4, "2")] {
         let mut client = Client::open_with(server.addr, revision, "");
@@ -161,7 +122,6 @@ fn nobody_pings_the_wrong_way() {
 /// Primus's own heartbeat passes through, and counts for itself.
 #[test]
 fn primus_pings_too() {
-    let _turn = shared();
     let clock = ManualClock::new();
     let server = echo(Primus::builder().clock(&clock).ping_interval(10 * SECOND));
     let mut client = Client::open(server.addr);

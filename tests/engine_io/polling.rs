@@ -10,7 +10,6 @@ use crate::common::*;
 
 #[test]
 fn many_packets_in_one_body() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for revision in [3, 4] {
         let mut client = Client::open_with(server.addr, revision, "");
@@ -28,7 +27,6 @@ fn many_packets_in_one_body() {
 
 #[test]
 fn what_is_written_between_polls_waits() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     let spark = server.spark();
@@ -47,7 +45,6 @@ fn what_is_written_between_polls_waits() {
 
 #[test]
 fn binary_messages() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     // `"x"`, with and without base 64 wanted.
     for (revision, more, packet) in
@@ -89,7 +86,6 @@ fn binary_messages() {
 
 #[test]
 fn revision_4_posts_no_binary() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     let answer = client.send_body("Content-Type: application/octet-stream\r\n", b"4\"x\"");
@@ -100,7 +96,6 @@ fn revision_4_posts_no_binary() {
 
 #[test]
 fn jsonp_and_what_scripts_could_be_smuggled_by_it() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     for (j, number) in [("0", "0"), ("12", "12"), ("1a2%22)%3bx", "12"), ("", "")] {
@@ -135,7 +130,6 @@ fn jsonp_and_what_scripts_could_be_smuggled_by_it() {
 /// engine.io 1.x takes the bytes of a text for its characters.
 #[test]
 fn double_encoding() {
-    let _turn = shared();
     let server = echo(Primus::builder().transport("doubleEncoding", "true"));
     let mut client = Client::open_with(server.addr, 3, "");
     let twice: String = "4\"é€😀\"".bytes().map(char::from).collect();
@@ -151,7 +145,6 @@ fn double_encoding() {
 
 #[test]
 fn two_polls_at_once_end_the_session() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for (revision, close) in [(4, "1"), (3, "1:1")] {
         let mut client = Client::open_with(server.addr, revision, "");
@@ -171,18 +164,8 @@ fn two_polls_at_once_end_the_session() {
     }
 }
 
-/// Begins a POST of so many bytes, and returns when the server waits for them.
-pub fn begin_post(client: &Client, length: usize) -> Peer {
-    let mut peer = Peer::connect(client.addr);
-    let headers = format!("Expect: 100-continue\r\nContent-Length: {length}\r\n");
-    peer.send(request("POST", &client.query("polling"), &headers).as_bytes());
-    assert!(peer.read_head().starts_with("HTTP/1.1 100 "));
-    peer
-}
-
 #[test]
 fn two_posts_at_once_end_the_session() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     let mut first = begin_post(&client, 3);
@@ -199,47 +182,7 @@ fn two_posts_at_once_end_the_session() {
 }
 
 #[test]
-fn a_lost_poll_ends_the_session_at_once() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    for reset in [false, true] {
-        for waiting in [false, true] {
-            let mut client = Client::open(server.addr);
-            let spark = server.spark();
-            client.ask_poll();
-            if waiting {
-                // Make sure that it is held: it is answered, and the next one
-                // comes by the same thread.
-                spark.write("x").unwrap();
-                client.packets();
-                client.ask_poll();
-            }
-            let Client { get, post, .. } = client;
-            if reset {
-                get.reset()
-            } else {
-                drop(get)
-            }
-            server.wait_empty();
-            wait_until("it has ended", || spark.close_reason().is_some());
-            assert_eq!(spark.close_reason().unwrap().by, Ended::Lost);
-            drop(post);
-        }
-    }
-    // A client that has said all it had to say is gone too.
-    let mut client = Client::open(server.addr);
-    client.ask_poll();
-    client.get.shutdown(Shutdown::Write);
-    server.wait_empty();
-    client.wait_forgotten();
-    drop(client);
-    baseline.wait();
-}
-
-#[test]
 fn a_connection_that_ends_between_polls_ends_nothing() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     client.say("4\"x\"");
@@ -254,7 +197,6 @@ fn a_connection_that_ends_between_polls_ends_nothing() {
 
 #[test]
 fn a_lost_post_ends_the_session() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     client.ask_poll();
@@ -267,7 +209,6 @@ fn a_lost_post_ends_the_session() {
 
 #[test]
 fn other_methods_do_nothing_to_a_session() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     for method in ["PUT", "DELETE", "OPTIONS", "PATCH", "HEAD"] {
@@ -282,7 +223,6 @@ fn other_methods_do_nothing_to_a_session() {
 
 #[test]
 fn the_client_closes() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for (revision, noop) in [(4, "6"), (3, "1:6")] {
         let mut client = Client::open_with(server.addr, revision, "");
@@ -306,7 +246,6 @@ fn the_client_closes() {
 
 #[test]
 fn what_is_no_packet_ends_the_session_behind_what_came_before() {
-    let _turn = shared();
     let server = engine_server_that_collects();
     for (revision, bad) in [
         (4, &b""[..]),
@@ -378,50 +317,7 @@ pub fn engine_server_that_collects() -> (Server, crossbeam_channel::Receiver<Str
 }
 
 #[test]
-fn connections_that_close() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    for version in ["1.1", "1.0"] {
-        let old = |request: String| request.replace("HTTP/1.1", &format!("HTTP/{version}"));
-        let close = if version == "1.1" { "Connection: close\r\n" } else { "" };
-        let ask = |request: Vec<u8>| {
-            let mut peer = server.connect();
-            peer.send(&request);
-            let answer = peer.read_response();
-            assert_eq!(answer.status, 200, "{answer:?}");
-            assert!(answer.head.starts_with(&format!("HTTP/{version} 200")), "{}", answer.head);
-            assert_eq!(answer.header("connection"), Some("close"));
-            assert!(answer.header("content-length").is_some());
-            peer.expect_end();
-            answer.body
-        };
-        let open = old(request("GET", "EIO=4&transport=polling", close));
-        let query = format!("EIO=4&transport=polling&sid={}", sid_of(&ask(open.into_bytes())));
-        let poll = || ask(old(request("GET", &query, close)).into_bytes());
-        for n in 0..3 {
-            let text = format!("4{n}");
-            let said = String::from_utf8(post(&query, close, text.as_bytes())).unwrap();
-            assert_eq!(ask(old(said).into_bytes()), "ok");
-            assert_eq!(poll(), text);
-        }
-        // One that is held.
-        let spark = server.spark();
-        let mut held = server.connect();
-        held.send(old(request("GET", &query, close)).as_bytes());
-        spark.write("now").unwrap();
-        assert_eq!(held.read_response().body, "4\"now\"");
-        held.expect_end();
-        let said = String::from_utf8(post(&query, close, b"1")).unwrap();
-        assert_eq!(ask(old(said).into_bytes()), "ok");
-        server.wait_empty();
-    }
-    baseline.wait();
-}
-
-#[test]
 fn http_1_0_may_keep_its_connection() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut peer = server.connect();
     let keep = |request: String| request.replace("HTTP/1.1", "HTTP/1.0");
@@ -438,7 +334,6 @@ fn http_1_0_may_keep_its_connection() {
 
 #[test]
 fn requests_behind_a_held_poll_wait_for_it() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     let query = client.query("polling");
@@ -471,7 +366,6 @@ fn requests_behind_a_held_poll_wait_for_it() {
 
 #[test]
 fn streams_from_elsewhere() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
     far.set_read_timeout(Some(PATIENCE)).unwrap();

@@ -5,72 +5,15 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use primus::{Ended, ManualClock, Primus};
+use primus::{ManualClock, Primus};
 
 use crate::client::*;
 use crate::common::*;
-use crate::ending::ending;
-use crate::polling::begin_post;
 
-const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 const MISMATCH: &str = r#"{"code":3,"message":"Bad request"}"#;
 
 #[test]
-fn the_websocket_takes_over() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    for revision in [3, 4] {
-        let mut client = Client::open_with(server.addr, revision, "");
-        let spark = server.spark();
-        client.say("4\"by polling\"");
-        assert_eq!(client.poll(), ["4\"by polling\""]);
-        let polling = get(&client.query("polling"));
-        let posting = post(&client.query("polling"), "", b"4\"x\"");
-        let again = format!("/primus/?{}", client.query("websocket"));
-        let (mut socket, brought) = client.go_over();
-        assert!(brought.is_empty(), "{brought:?}");
-        socket.text("4\"by websocket\"");
-        assert_eq!(socket.expect_text(), "4\"by websocket\"");
-        spark.write("written").unwrap();
-        assert_eq!(socket.expect_text(), "4\"written\"");
-        // It is the same spark, and polls are over.
-        assert_eq!(server.spark(), spark);
-        for request in [polling.as_bytes(), &posting] {
-            let answer = ask(server.addr, request);
-            assert_eq!((answer.status, &*answer.body), (400, MISMATCH));
-        }
-        // No second one.
-        Peer::open_with(server.addr, &again, "").expect_close(None);
-        socket.close();
-        server.wait_empty();
-        assert_eq!(spark.close_reason().unwrap().by, Ended::Remote);
-        wait_until("it is forgotten", || ask(server.addr, &polling).body == UNKNOWN);
-    }
-    baseline.wait();
-}
-
-#[test]
-fn an_upgraded_session_costs_what_a_websocket_costs() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    let before = descriptors();
-    let mut sockets: Vec<_> = (0..10).map(|_| Client::open(server.addr).go_over().0).collect();
-    // Both ends of each are in this process.
-    wait_for("descriptors", before + 20, descriptors);
-    wait_for("threads", 4 + 10, || server_threads().len());
-    for socket in &mut sockets {
-        socket.text("41");
-        assert_eq!(socket.expect_text(), "41");
-    }
-    sockets.into_iter().for_each(Peer::close);
-    baseline.wait();
-}
-
-#[test]
 fn the_session_ends_when_its_websocket_does() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let (socket, _) = Client::open(server.addr).go_over();
     server.spark();
@@ -89,7 +32,6 @@ fn the_session_ends_when_its_websocket_does() {
 /// Numbers go both ways without a pause while the client goes over.
 #[test]
 fn no_message_is_lost_or_overtaken_on_the_way_over() {
-    let _turn = shared();
     let server = Server::start(engine(Primus::builder()));
     for revision in [3, 4] {
         for round in 0..10 {
@@ -165,7 +107,6 @@ fn no_message_is_lost_or_overtaken_on_the_way_over() {
 /// while others write.
 #[test]
 fn a_ping_of_the_websocket_behind_the_switch_is_answered() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for _ in 0..50 {
         let client = Client::open(server.addr);
@@ -196,7 +137,6 @@ fn a_ping_of_the_websocket_behind_the_switch_is_answered() {
 /// What waits when the WebSocket takes over goes first.
 #[test]
 fn what_waits_goes_over_too() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for (revision, more) in [(3, ""), (4, "&b64=1"), (4, "")] {
         let client = Client::open_with(server.addr, revision, more);
@@ -228,7 +168,6 @@ fn what_waits_goes_over_too() {
 
 #[test]
 fn what_a_probe_may_not_say() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     for wrong in ["2", "2prob", "2probex", "3probe", "4\"x\"", "1", "6", "", "x", "0{}"] {
@@ -270,7 +209,6 @@ fn what_a_probe_may_not_say() {
 
 #[test]
 fn one_probe_at_a_time() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let client = Client::open(server.addr);
     let mut first = client.probe();
@@ -286,7 +224,6 @@ fn one_probe_at_a_time() {
 
 #[test]
 fn polls_are_released_while_a_websocket_probes() {
-    let _turn = shared();
     let clock = ManualClock::new();
     let server = echo(Primus::builder().clock(&clock).ping_interval(None));
     let mut client = Client::open(server.addr);
@@ -325,7 +262,6 @@ fn polls_are_released_while_a_websocket_probes() {
 
 #[test]
 fn an_upgrade_that_takes_too_long_is_given_up() {
-    let _turn = shared();
     let clock = ManualClock::new();
     let builder = Primus::builder().clock(&clock).transport("upgradeTimeout", "3000");
     let server = echo(builder);
@@ -344,46 +280,9 @@ fn an_upgrade_that_takes_too_long_is_given_up() {
     client.probe().close();
 }
 
-#[test]
-fn a_session_that_ends_takes_its_probe_along() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    // The client closes.
-    let mut client = Client::open(server.addr);
-    let mut socket = client.probe();
-    client.say("1");
-    socket.expect_close(None);
-    // Its poll is lost.
-    client = Client::open(server.addr);
-    socket = client.probe();
-    client.ask_poll();
-    client.get.shutdown(std::net::Shutdown::Both);
-    socket.expect_close(None);
-    server.wait_empty();
-    // The server ends, and the client polls for it.
-    for reconnect in [false, true] {
-        let mut client = Client::open(server.addr);
-        let mut socket = client.probe();
-        server.spark().end_options(ending(reconnect));
-        let mut packets = Vec::new();
-        while packets.last().is_none_or(|last| last != "1") {
-            packets.extend(client.poll());
-        }
-        packets.retain(|packet| packet != "6");
-        let goodbye: &[&str] = if reconnect { &[] } else { &["4\"primus::server::close\""] };
-        assert_eq!(packets[..packets.len() - 1], *goodbye);
-        socket.expect_close(None);
-        server.wait_empty();
-    }
-    drop((client, socket));
-    baseline.wait();
-}
-
 /// The spark ends when the client has stopped polling and is about to say `5`.
 #[test]
 fn a_session_that_ends_on_the_way_over_closes_the_websocket() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for reconnect in [false, true] {
         for taken in [false, true] {
@@ -408,7 +307,6 @@ fn a_session_that_ends_on_the_way_over_closes_the_websocket() {
 /// A listener that reads all messages itself, and never returns.
 #[test]
 fn a_reader_goes_over_with_its_session() {
-    let _turn = shared();
     let server = Server::start(engine(Primus::builder()));
     let (done, ended) = mpsc::channel();
     server.primus.on_connection(move |spark| -> primus::Result<()> {
@@ -434,33 +332,10 @@ fn a_reader_goes_over_with_its_session() {
     }
 }
 
-/// No client does that. The order of its messages is lost, so the POST is not
-/// taken, and the client can tell.
-#[test]
-fn a_post_on_the_way_over() {
-    let _turn = alone();
-    let server = echo(Primus::builder());
-    let baseline = Baseline::of(&server);
-    let client = Client::open(server.addr);
-    let mut posting = begin_post(&client, 4);
-    let mut socket = client.probe();
-    socket.text("5");
-    socket.text("4\"x\"");
-    assert_eq!(socket.expect_text(), "4\"x\"");
-    posting.try_send(b"4\"y\"");
-    assert!(posting.ends());
-    socket.text("4\"z\"");
-    assert_eq!(socket.expect_text(), "4\"z\"");
-    socket.close();
-    drop((client, posting));
-    baseline.wait();
-}
-
 /// What the client sends on the WebSocket, and then a request on another
 /// connection: on threads of their own they were handled in any order.
 #[test]
 fn no_request_overtakes_what_was_sent_on_the_websocket_before() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     for round in 0..60 {
         let mut client = Client::open(server.addr);
@@ -494,7 +369,6 @@ fn no_request_overtakes_what_was_sent_on_the_websocket_before() {
 /// It waits for what was sent before, not for what will be.
 #[test]
 fn requests_do_not_wait_for_a_websocket_that_is_silent() {
-    let _turn = shared();
     let server = echo(Primus::builder());
     let mut client = Client::open(server.addr);
     let mut silent = client.socket();

@@ -60,7 +60,6 @@ fn provoke(peer: &mut Peer, place: &str) {
 
 #[test]
 fn the_error_of_a_listener_is_an_error_event_and_the_connection_goes_on() {
-    let _turn = shared();
     let (server, hears) = failing(Primus::builder());
     for place in PLACES {
         let mut peer = Peer::open_with(server.addr, &format!("/primus?{place}"), "");
@@ -81,7 +80,6 @@ fn the_error_of_a_listener_is_an_error_event_and_the_connection_goes_on() {
 
 #[test]
 fn where_errors_end_the_spark_the_next_listener_does_not_run_and_the_client_may_come_back() {
-    let _turn = shared();
     let (server, hears) = failing(Primus::builder().listener_errors(ListenerErrors::End));
     for place in ["data", "heartbeat", "drain"] {
         let mut peer = Peer::open_with(server.addr, &format!("/primus?{place}"), "");
@@ -96,7 +94,6 @@ fn where_errors_end_the_spark_the_next_listener_does_not_run_and_the_client_may_
 
 #[test]
 fn the_error_of_a_connection_listener_refuses_the_client_which_may_come_back() {
-    let _turn = shared();
     for errors in [ListenerErrors::Report, ListenerErrors::End] {
         let server = Server::start(Primus::builder().listener_errors(errors));
         let (seen, saw) = unbounded();
@@ -152,7 +149,6 @@ fn failures_that_nobody_hears() {
 
 #[test]
 fn failures_that_nobody_hears_are_told_on_stderr_once_for_each_connection() {
-    let _turn = shared();
     let expected = ["in initialised", "in connection", r"in data\n1", "in end"];
     check_told("failures::failures_that_nobody_hears", &expected);
 }
@@ -188,7 +184,6 @@ const TRANSFORMERS: [&str; 2] = ["websockets", "engine.io"];
 
 #[test]
 fn options_that_mean_nothing_or_too_much_are_told_on_stderr_without_a_logger() {
-    let _turn = shared();
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "failures::options_that_mean_nothing", "--ignored", "--nocapture"]);
     let output = child.output().unwrap();
@@ -208,7 +203,6 @@ fn options_that_mean_nothing_or_too_much_are_told_on_stderr_without_a_logger() {
 
 #[test]
 fn addresses_that_cannot_be_listened_on_are_named() {
-    let _turn = shared();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap();
     let primus = Primus::builder().build().unwrap();
@@ -276,7 +270,6 @@ fn failures_of_a_client_that_nobody_hears() {
 
 #[test]
 fn a_clients_failures_that_nobody_hears_are_told_on_stderr_once_for_each_connection() {
-    let _turn = shared();
     let expected = ["in data", "in transform", "in open"].map(|place| [place; 2]).concat();
     check_told("failures::failures_of_a_client_that_nobody_hears", &expected);
 }

@@ -16,7 +16,6 @@ use crate::common::*;
 
 #[test]
 fn parameters_headers_and_basic_auth_are_at_hand() {
-    let _turn = shared();
     let server = Server::start(Primus::builder());
     server.primus.on_connection(|spark| {
         let asked = ["room", "empty", "plus", "absent"].map(|name| {
@@ -50,7 +49,6 @@ fn parameters_headers_and_basic_auth_are_at_hand() {
 
 #[test]
 fn metrics_are_a_message_like_any_other() {
-    let _turn = shared();
     for name in ["json", "ejson", "binary", "msgpack"] {
         let server = Server::start(Primus::builder().parser_name(name));
         let url = format!("http://{}", server.addr);
@@ -72,7 +70,6 @@ fn metrics_are_a_message_like_any_other() {
 
 #[test]
 fn some_are_written_to_in_one_order_with_all() {
-    let _turn = shared();
     for transform in [false, true] {
         let server = Server::start(Primus::builder());
         if transform {
@@ -113,7 +110,6 @@ fn some_are_written_to_in_one_order_with_all() {
 
 #[test]
 fn the_list_of_those_who_are_written_to_counts_against_the_bound() {
-    let _turn = shared();
     let server = Server::start(limited(|limits| limits.broadcast_queue = 0));
     let _peer = server.open();
     // One is always taken; the broadcaster may have sent it before the next.
@@ -131,7 +127,6 @@ fn the_parser_can_be_asked_for() {
 #[test]
 #[allow(clippy::mutable_key_type)]
 fn a_spark_is_a_key() {
-    let _turn = shared();
     let server = Server::echo(Primus::builder());
     let _peer = server.open();
     let spark = server.spark();
@@ -149,7 +144,6 @@ fn listeners_keep_state_with_the_spark() {
     #[derive(Default)]
     struct Seen(Mutex<Vec<u32>>);
     struct User(&'static str);
-    let _turn = shared();
     let server = Server::start(Primus::builder());
     server.primus.authorize(|exchange| {
         exchange.extensions_mut().insert(User("ann"));
@@ -177,7 +171,6 @@ fn listeners_keep_state_with_the_spark() {
 
 #[test]
 fn who_waits_for_the_server_returns_when_it_is_destroyed_and_not_before() {
-    let _turn = shared();
     let server = Server::echo(Primus::builder());
     let (done, waited) = unbounded();
     let closed = std::sync::Arc::new(AtomicBool::new(false));
@@ -231,7 +224,6 @@ fn deep(seed: u8) -> usize {
 
 #[test]
 fn listeners_have_room_for_large_variables() {
-    let _turn = shared();
     for transformer in ["websockets", "engine.io"] {
         let server = Server::start(Primus::builder().transformer(transformer));
         server.primus.on_connection(|spark| {
@@ -251,7 +243,6 @@ fn listeners_have_room_for_large_variables() {
 
 #[test]
 fn the_kit_tells_at_once_why_it_was_refused() {
-    let _turn = shared();
     for transformer in ["websockets", "engine.io"] {
         for status in [400, 401, 403, 404, 429, 500, 503] {
             for clock in [None, Some(ManualClock::new())] {

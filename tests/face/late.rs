@@ -57,7 +57,6 @@ fn ended(how: &str) -> (Server, Spark) {
 
 #[test]
 fn a_data_listener_added_after_the_end_gets_all_that_waits_in_order() {
-    let _turn = shared();
     for how in ENDS {
         let (_server, spark) = ended(how);
         let (heard, hears) = unbounded();
@@ -76,7 +75,6 @@ fn a_data_listener_added_after_the_end_gets_all_that_waits_in_order() {
 
 #[test]
 fn a_reader_made_after_the_end_gets_all_that_waits_in_order() {
-    let _turn = shared();
     for how in ENDS {
         let (_server, spark) = ended(how);
         let read: Vec<_> = spark.messages().map(|message| text(&message)).collect();
@@ -89,7 +87,6 @@ fn a_reader_made_after_the_end_gets_all_that_waits_in_order() {
 
 #[test]
 fn the_end_listener_may_still_take_what_waits() {
-    let _turn = shared();
     let server = Server::start(Primus::builder());
     let (heard, hears) = unbounded();
     server.primus.on_connection(move |spark| {
@@ -110,7 +107,6 @@ fn the_end_listener_may_still_take_what_waits() {
 /// waits, it is all, once and in order.
 #[test]
 fn a_data_listener_added_while_the_client_leaves_gets_all_that_waits_in_order() {
-    let _turn = shared();
     let server = Server::start(Primus::builder());
     for n in 1..=100 {
         let mut peer = server.open();
@@ -130,7 +126,6 @@ fn a_data_listener_added_while_the_client_leaves_gets_all_that_waits_in_order() 
 
 #[test]
 fn who_ends_the_connection_in_a_data_listener_is_called_no_more() {
-    let _turn = shared();
     let server = Server::start(Primus::builder());
     let mut peer = server.open();
     SENT.iter().for_each(|text| peer.text(text));

@@ -37,7 +37,6 @@ fn check(primus: &Primus, client: &Client, n: usize) {
 
 #[test]
 fn a_broadcast_reaches_whoever_has_just_connected() {
-    let _turn = shared();
     for (transformer, transports) in WAYS {
         let server = Server::start(by(transformer));
         let url = format!("http://{}", server.addr);
@@ -55,7 +54,6 @@ fn a_broadcast_reaches_whoever_has_just_connected() {
 
 #[test]
 fn nothing_comes_before_the_answer_to_a_handshake_however_many_broadcast() {
-    let _turn = shared();
     for (transformer, target) in
         [("websockets", "/primus"), ("engine.io", "/primus?EIO=4&transport=websocket")]
     {
@@ -89,7 +87,6 @@ fn nothing_comes_before_the_answer_to_a_handshake_however_many_broadcast() {
 
 #[test]
 fn who_leaves_before_the_handshake_is_answered_was_never_there() {
-    let _turn = shared();
     let websocket = |target| String::from_utf8(upgrade(target, "")).unwrap();
     for (transformer, request) in [
         ("websockets", websocket("/primus")),

@@ -37,7 +37,6 @@ type Bad = fn(&mut Exchange<'_>) -> Result<Flow, HttpError>;
 
 #[test]
 fn what_fails_in_a_layer_or_an_authorization_is_logged_and_refused() {
-    let _turn = shared();
     let server = Server::echo(Primus::builder());
     let lines = errors(&server.primus);
     let layers: [(Bad, u16, &str); 3] = [
@@ -87,7 +86,6 @@ impl Read for Body {
 
 #[test]
 fn a_panic_in_the_body_of_an_answer_is_logged_and_cuts_that_connection_alone() {
-    let _turn = shared();
     let server = Server::echo(Primus::builder());
     let lines = errors(&server.primus);
     let answer = || {

@@ -4,7 +4,6 @@
 mod common;
 
 mod failures;
-mod memory;
 mod proxies;
 mod shares;
 mod upgrades;

@@ -97,7 +97,6 @@ fn websockets_come_through_nginx_with_and_without_its_default_version() {
     if is_skipped() {
         return;
     }
-    let _turn = shared();
     let server = Server::echo(Primus::builder());
     for (name, lines) in [
         ("default", "proxy_set_header Connection upgrade;"),
@@ -126,7 +125,6 @@ fn polling_comes_through_nginx() {
     if is_skipped() {
         return;
     }
-    let _turn = shared();
     let server = Server::echo(Primus::builder().transformer("engine.io"));
     let nginx = Nginx::start("polling", server.addr, "");
     let ask = |method: &str, query: &str, body: &str, last: &str| {

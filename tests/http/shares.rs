@@ -1,44 +1,10 @@
 //! No address has more than its share of the places.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
-
+use primus::Builder;
 use primus::middleware::TrustedProxies;
-use primus::{Builder, Limits};
 
+use crate::common::shares::*;
 use crate::common::*;
-
-fn engine(change: impl FnOnce(&mut Limits)) -> Server {
-    Server::echo(limited(change).transformer("engine.io"))
-}
-
-/// A request of a session, or the handshake of one, as a local proxy passes it on.
-fn polling(method: &str, sid: &str, forwarded: &str, body: &str) -> String {
-    let mut lines = format!("Content-Length: {}\r\n", body.len());
-    if !forwarded.is_empty() {
-        lines += &format!("X-Forwarded-For: {forwarded}\r\n");
-    }
-    let sid = if sid.is_empty() { String::new() } else { format!("&sid={sid}") };
-    let target = format!("/primus/?EIO=4&transport=polling{sid}");
-    format!("{method} {target} HTTP/1.1\r\nHost: x\r\n{lines}\r\n{body}")
-}
-
-/// Opens a session; its id, or the status of the refusal.
-fn open(peer: &mut Peer, forwarded: &str) -> Result<String, u16> {
-    let answer = peer.ask(&polling("GET", "", forwarded, ""));
-    match answer.body.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next()) {
-        Some(sid) => Ok(sid.to_owned()),
-        None => Err(answer.status),
-    }
-}
-
-/// Opens a session and comes back to it.
-fn stay(peer: &mut Peer, forwarded: &str) -> Result<String, u16> {
-    let sid = open(peer, forwarded)?;
-    let answer = peer.ask(&polling("POST", &sid, forwarded, "4\"x\""));
-    if answer.status == 200 { Ok(sid) } else { Err(answer.status) }
-}
 
 /// The status of an upgrade, and its connection if it was let in.
 fn websocket(server: &Server, lines: &str) -> (u16, Peer) {
@@ -48,66 +14,8 @@ fn websocket(server: &Server, lines: &str) -> (u16, Peer) {
     (head[9..12].parse().unwrap(), peer)
 }
 
-/// A newcomer opens a session and has a message echoed.
-fn is_served(server: &Server) -> Option<()> {
-    let mut peer = server.connect();
-    if !peer.try_send(polling("GET", "", "", "").as_bytes()) || peer.ends() {
-        return None;
-    }
-    let answer = peer.read_response();
-    let sid = answer.body.split("\"sid\":\"").nth(1)?.split('"').next()?.to_owned();
-    let said = peer.ask(&polling("POST", &sid, "", "4\"hello\""));
-    let got =
-        if said.status == 200 { peer.ask(&polling("GET", &sid, "", "")).body } else { said.body };
-    (got == "4\"hello\"").then(|| peer.ask(&polling("POST", &sid, "", "1"))).map(drop)
-}
-
-/// One connection opens sessions and never polls them. All come from the same
-/// address, which has no limit of its own.
-#[test]
-fn others_are_served_while_one_opens_sessions_that_nobody_polls() {
-    let _turn = alone();
-    let server = engine(|limits| limits.connections = Some(60));
-    let mut old = server.connect();
-    let sid = stay(&mut old, "").unwrap();
-    let (over, opened) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let mut flood = server.connect();
-    let mut step = || {
-        opened.fetch_add(usize::from(open(&mut flood, "").is_ok()), Ordering::Relaxed);
-    };
-    // All places are taken before the first newcomer.
-    wait_until("all places are taken", || {
-        step();
-        opened.load(Ordering::Relaxed) > 80
-    });
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                step();
-                thread::sleep(Duration::from_millis(10));
-            }
-        });
-        let newcomer = || {
-            let start = Instant::now();
-            wait_until("a newcomer is served", || is_served(&server).is_some());
-            start.elapsed()
-        };
-        let mut times: Vec<_> = (0..20).map(|_| newcomer()).collect();
-        wait_until("the attack goes on", || opened.load(Ordering::Relaxed) > 120);
-        times.push(newcomer());
-        over.store(true, Ordering::Relaxed);
-        times.sort();
-        assert!(times[10] < Duration::from_secs(1), "{times:?}");
-    });
-    // Who was there before is there still.
-    assert_eq!(old.ask(&polling("GET", &sid, "", "")).body, "4\"x\"");
-    assert!(server.primus.connected() <= 60);
-    drop((flood, old));
-}
-
 #[test]
 fn sessions_that_nobody_polls_give_way_by_address() {
-    let _turn = shared();
     let server = engine(|limits| limits.fresh_sessions_per_address = Some(3));
     let mut peer = server.connect();
     let mut of = |address: &str, count| -> Vec<String> {
@@ -129,7 +37,6 @@ fn sessions_that_nobody_polls_give_way_by_address() {
 
 #[test]
 fn an_address_has_a_quarter_of_the_places_for_sessions() {
-    let _turn = shared();
     let server = engine(|limits| limits.connections = Some(40));
     let mut peer = server.connect();
     for address in ["192.0.2.1", "2001:db8::1"] {
@@ -152,7 +59,6 @@ fn an_address_has_a_quarter_of_the_places_for_sessions() {
 
 #[test]
 fn an_address_has_half_of_the_places() {
-    let _turn = shared();
     let server = Server::echo(limited(|limits| limits.connections = Some(12)));
     let one = "X-Forwarded-For: 192.0.2.1\r\n";
     let mut all: Vec<_> = (0..6).map(|_| websocket(&server, one)).collect();
@@ -176,7 +82,6 @@ fn per_address(most: usize, proxies: TrustedProxies) -> Builder {
 
 #[test]
 fn a_limit_that_is_set_holds_for_local_addresses_but_not_for_named_proxies() {
-    let _turn = shared();
     for proxies in [TrustedProxies::all(), TrustedProxies::none()] {
         let server = Server::echo(per_address(2, proxies));
         let kept = [server.open(), server.open()];
@@ -199,7 +104,6 @@ fn a_limit_that_is_set_holds_for_local_addresses_but_not_for_named_proxies() {
 /// Load tools and tests open thousands from here.
 #[test]
 fn addresses_of_this_machine_have_no_limit_unless_one_is_set() {
-    let _turn = shared();
     let server = Server::echo(limited(|limits| limits.connections = Some(60)));
     let mut peers: Vec<_> = (0..60).map(|_| server.open()).collect();
     for peer in &mut peers {

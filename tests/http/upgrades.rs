@@ -32,7 +32,6 @@ fn server(transformer: &str) -> Server {
 /// a handshake all the same; Node's server accepts it.
 #[test]
 fn a_whole_handshake_over_http_1_0_is_accepted() {
-    let _turn = shared();
     for (transformer, line, hello) in [
         ("websockets", "GET /primus", None),
         ("engine.io", "GET /primus/?EIO=4&transport=websocket", Some("0{")),
@@ -56,7 +55,6 @@ fn a_whole_handshake_over_http_1_0_is_accepted() {
 
 #[test]
 fn an_http_1_0_request_that_is_not_whole_is_a_plain_one_or_told_what_is_wrong() {
-    let _turn = shared();
     let server = server("websockets");
     for (line, name, value, status) in [
         ("GET /primus", "Sec-WebSocket-Key", None, 426),
@@ -78,7 +76,6 @@ fn an_http_1_0_request_that_is_not_whole_is_a_plain_one_or_told_what_is_wrong() 
 /// protocol that is spoken.
 #[test]
 fn offers_of_other_protocols_are_ignored() {
-    let _turn = shared();
     let server = server("websockets");
     let names = ["h2c", "TLS/1.0", "websockets", "web socket", "h2c, TLS/1.0", ""];
     for name in names.map(Some).into_iter().chain([None]) {
@@ -109,7 +106,6 @@ fn offers_of_other_protocols_are_ignored() {
 /// what they read in one piece with the answer to the handshake.
 #[test]
 fn the_first_packet_is_not_in_one_piece_with_the_answer() {
-    let _turn = shared();
     let server = server("engine.io");
     let alone = (0..50).any(|_| {
         let mut peer = server.connect();

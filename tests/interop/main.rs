@@ -3,21 +3,20 @@
 //! Needs Node.js and npm, and, the first time, the packages that the lockfiles
 //! name. `PRIMUS_SKIP_INTEROP=1` goes without.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod crowd;
 mod driver;
 mod each_parser;
 mod ends;
 mod engine;
 mod example;
-#[path = "../common/examples.rs"]
-mod examples;
 mod heartbeats;
 mod http;
-#[path = "../common/libraries.rs"]
-mod libraries;
 mod messages;
-#[path = "../common/node.rs"]
-mod node;
 mod reconnects;
 mod server;
 mod terminal;
+
+use common::{examples, libraries, node};

@@ -4,13 +4,10 @@
 //! Needs Node.js and npm, see `tests/interop/README.md`. The tests themselves are
 //! the `*.test.js` beside this file; each is run by `node --test`.
 
-#[path = "../common/examples.rs"]
-mod examples;
+#[path = "../common/mod.rs"]
+mod common;
+
 mod http;
-#[path = "../common/libraries.rs"]
-mod libraries;
-#[path = "../common/node.rs"]
-mod node;
 mod saved;
 
 use std::env;
@@ -18,6 +15,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::{examples, libraries, node};
 use serde_json::json;
 
 /// Runs a file of tests.

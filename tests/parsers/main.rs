@@ -1,16 +1,18 @@
 //! The parsers against recordings of the JavaScript ones, and against bad input.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod bad_input;
 mod control;
 mod cost;
 mod javascript;
-#[path = "../common/node.rs"]
-mod node;
 mod returns;
 mod shapes;
 mod table;
 mod vectors;
 
+use common::node;
 use primus::Parser;
 use primus::parsers::NoPeer;
 

@@ -1,0 +1,391 @@
+//! The client against the JavaScript Primus 8 server, as users run it.
+//!
+//! Needs Node.js and npm, see `tests/interop/README.md`.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod engine_io;
+mod tap;
+
+use std::process::Command;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use primus::value::{Bytes, Date, RegExp, TypedArray, TypedKind};
+use primus::{Client, ClientBuilder, Ended, Error, Parser, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::common::node::{self, Process};
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// A running `echo.js`.
+struct Node {
+    process: Process,
+    port: u16,
+}
+
+impl Node {
+    /// Starts the server with these arguments; `None` when the test is to be
+    /// skipped.
+    fn start(args: &[&str]) -> Option<Node> {
+        if node::is_skipped() {
+            return None;
+        }
+        let mut command = Command::new("node");
+        command.env("NODE_PATH", node::project("parsers").join("node_modules"));
+        command.arg(node::project("node-server").join("echo.js"));
+        command.args(["--port", "0"]).args(args);
+        let process = Process::spawn(&mut command);
+        let line = process.line();
+        let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
+        Some(Node { port: port.expect("it tells where it listens"), process })
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn client(&self) -> ClientBuilder {
+        Client::builder(&self.url()).reconnect_min(Duration::from_millis(50))
+    }
+}
+
+fn words(client: &Client) -> Receiver<String> {
+    let (tell, told) = unbounded();
+    let say = tell.clone();
+    client.on_open(move |_| say.send("open".into()));
+    let say = tell.clone();
+    client.on_close(move |_, _| say.send("close".into()));
+    let say = tell.clone();
+    client.on_reconnected(move |_, _| say.send("reconnected".into()));
+    let say = tell.clone();
+    client.on_offline(move |_| say.send("offline".into()));
+    let say = tell.clone();
+    client.on_error(move |_, error| say.send(error.to_string()));
+    client.on_end(move |_, _| tell.send("end".into()));
+    told
+}
+
+#[track_caller]
+fn expect(told: &Receiver<String>, words: &[&str]) {
+    for word in words {
+        assert_eq!(told.recv_timeout(SOON).as_deref(), Ok(*word));
+    }
+}
+
+fn echoed(client: &Client, value: &Value) {
+    client.write(value).unwrap();
+    assert_eq!(client.recv_timeout(SOON).unwrap().value(), value);
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn echo_of_every_shape() {
+    let Some(node) = Node::start(&[]) else { return };
+    let client = Client::connect(&node.url()).unwrap();
+    for text in [
+        r#"{"hello":"world","nested":{"a":[1,2.5,-3e10,null,true,false]},"empty":{}}"#,
+        r#""plain string""#,
+        "42",
+        "-0.125",
+        "null",
+        "true",
+        "[]",
+        r#""""#,
+        r#""\u2028\u2029 \u0000 \u001f \" \\ / é ∑ 😀 \ud83d\ude00""#,
+        r#"{"ключ":"значение","__proto__":1}"#,
+        r#""primus::not::ours""#,
+    ] {
+        // A literal `__proto__` does not survive JavaScript objects.
+        let text = text.replace(",\"__proto__\":1", "");
+        echoed(&client, &json(&text));
+    }
+    let large = Value::from("é".repeat(60 << 10));
+    echoed(&client, &large);
+    client.end();
+    assert!(client.wait_end(SOON));
+}
+
+#[test]
+fn id_query_and_headers() {
+    let Some(node) = Node::start(&[]) else { return };
+    let url = format!("{}?token=abc%20d&x=1", node.url());
+    let client = Client::builder(&url).header("X-Mine", "yes").connect().unwrap();
+    let id = client.id(SOON).unwrap();
+    client.write("id").unwrap();
+    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some(id.as_str()));
+    client.write("query").unwrap();
+    let query: serde_json::Value = client.recv_timeout(SOON).unwrap().parse().unwrap();
+    assert_eq!((&query["token"], &query["x"]), (&"abc d".into(), &"1".into()));
+    client.write("headers").unwrap();
+    let headers: serde_json::Value = client.recv_timeout(SOON).unwrap().parse().unwrap();
+    assert_eq!(headers["x-mine"], "yes");
+}
+
+#[test]
+fn the_server_ends() {
+    let Some(node) = Node::start(&[]) else { return };
+    let client = node.client().build().unwrap();
+    let told = words(&client);
+    client.write("close").unwrap();
+    assert!(matches!(client.recv(), Err(Error::Ended(why)) if why.by == Ended::Remote));
+    expect(&told, &["open", "close", "end"]);
+}
+
+#[test]
+fn the_server_ends_and_wants_us_back() {
+    let Some(node) = Node::start(&[]) else { return };
+    let client = node.client().build().unwrap();
+    let told = words(&client);
+    client.write("reconnect").unwrap();
+    expect(&told, &["open", "close", "reconnected", "open"]);
+    echoed(&client, &Value::from("again"));
+}
+
+#[test]
+fn the_server_restarts() {
+    let Some(mut node) = Node::start(&[]) else { return };
+    let port = node.port.to_string();
+    let client = node.client().reconnect_max(Duration::from_millis(100)).reconnect_retries(None);
+    let client = client.build().unwrap();
+    let told = words(&client);
+    expect(&told, &["open"]);
+    node.process.kill();
+    expect(&told, &["close"]);
+    client.write("written meanwhile").unwrap();
+    let _again = Node::start(&["--port", &port]).unwrap();
+    expect(&told, &["reconnected", "open"]);
+    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("written meanwhile"));
+}
+
+#[test]
+fn authorization() {
+    let Some(node) = Node::start(&["--authorization", "me:p@ss"]) else { return };
+    match Client::connect(&node.url()) {
+        Err(Error::Refused { status: 401, message, authenticate }) => {
+            assert_eq!(message, "Authentication required");
+            assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
+        }
+        other => panic!("{other:?}"),
+    }
+    let client = node.client().build().unwrap();
+    let told = words(&client);
+    let refusal = "unexpected server response: 401: Authentication required";
+    expect(&told, &[refusal, "close", "end"]);
+    let client = Client::connect(&format!("http://me:p%40ss@127.0.0.1:{}", node.port)).unwrap();
+    echoed(&client, &Value::from("in"));
+}
+
+#[test]
+fn heartbeats() {
+    let Some(node) = Node::start(&["--ping-interval", "300"]) else { return };
+    let client = Client::discover(&node.url()).unwrap().build().unwrap();
+    let told = words(&client);
+    expect(&told, &["open"]);
+    // A server with this interval kills within 600 ms who does not answer, and
+    // this client would leave a silent one after 450 ms.
+    std::thread::sleep(Duration::from_millis(1_500));
+    echoed(&client, &Value::from("alive"));
+    assert!(told.is_empty());
+}
+
+#[test]
+fn a_plain_request_is_not_what_it_wants() {
+    let Some(node) = Node::start(&["--pathname", "/else"]) else { return };
+    match Client::discover(&node.url()) {
+        Err(Error::Refused { status: 404, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    let client = node.client().pathname("else").discover().unwrap().connect().unwrap();
+    echoed(&client, &Value::from(1));
+}
+
+/// The parsers that this build has.
+fn parsers() -> impl Iterator<Item = &'static str> {
+    let names = ["json", "ejson", "binary", "msgpack"].into_iter();
+    names.filter(|name| name.parse::<Parser>().is_ok())
+}
+
+#[test]
+fn other_parsers() {
+    for parser in parsers() {
+        let args = ["--parser", parser, "--ping-interval", "200"];
+        let Some(node) = Node::start(&args) else { return };
+        let client = node.client().discover().unwrap().connect().unwrap();
+        echoed(&client, &json(r#"{"a":["b",1,null]}"#));
+        echoed(&client, &Value::from("a string"));
+        assert!(!client.id(SOON).unwrap().is_empty());
+        // Long enough to be killed for a pong that is not understood.
+        std::thread::sleep(Duration::from_millis(600));
+        echoed(&client, &Value::from("alive"));
+        client.write("close").unwrap();
+        assert!(matches!(client.recv(), Err(Error::Ended(why)) if !why.may_reconnect), "{parser}");
+    }
+}
+
+/// A value, and what comes back of it where that is something else.
+type Case = (Value, &'static [(&'static str, fn(Value) -> Value)]);
+
+/// What every parser of both sides carries.
+fn common() -> Vec<Value> {
+    let numbers = [0.1, -0.5, 1e-7, 5e-324, -1.5e-300, 123_456_789.125];
+    let whole = [0, 1, -1, -32, -33, 127, 128, -128, -129, 255, 256, -32_769, 65_535, 65_536];
+    let wide = [i64::from(i32::MAX), i64::from(i32::MIN), 1 << 31, i64::from(u32::MAX)];
+    let nested = (0..60).fold(Value::from("deep"), |inside, _| [inside].into());
+    let lengths = [0, 1, 15, 16, 31, 32, 255, 256].map(|n| Value::from("x".repeat(n)));
+    vec![
+        numbers.map(Value::from).into(),
+        whole.map(Value::from).into(),
+        wide.map(Value::from).into(),
+        nested,
+        lengths.into(),
+        "a\u{2028}b\u{2029}c\u{feff} 😀𝒳 \"\\/\u{0}\u{1f}".into(),
+        "é".repeat(50 << 10).into(),
+        [Value::Null, true.into(), false.into()].into(),
+        [Value::Array(vec![]), Value::Object(vec![]), "".into()].into(),
+        (0..2000).map(Value::from).collect(),
+        [("z", 1.into()), ("a", [("😀", Value::Null)].into()), ("é\u{2028}", "".into())].into(),
+    ]
+}
+
+fn iso(_: Value) -> Value {
+    "2023-11-14T22:13:20.123Z".into()
+}
+
+fn english(_: Value) -> Value {
+    "Tue Nov 14 2023 22:13:20 GMT+0000 (Coordinated Universal Time)".into()
+}
+
+/// What `JSON.stringify` makes of a `Buffer`.
+fn buffer(value: Value) -> Value {
+    let bytes = value.as_bytes().unwrap();
+    let data: Value = bytes.iter().map(|byte| Value::from(*byte)).collect();
+    Value::from([("type", "Buffer".into()), ("data", data)])
+}
+
+/// What it makes of the typed array below.
+fn elements(_: Value) -> Value {
+    Value::from([("0", 1.into()), ("1", Value::from(-2))])
+}
+
+fn null(_: Value) -> Value {
+    Value::Null
+}
+
+/// What not all of them do.
+fn special() -> Vec<Case> {
+    let date = Value::from(Date::from_ms(1_700_000_000_123.0));
+    let bytes: Vec<u8> = (0..=255).collect();
+    vec![
+        (date, &[("json", iso), ("binary", english)]),
+        (Value::Binary(bytes), &[("json", buffer)]),
+        (Value::Binary(vec![7; 70_000]), &[("json", buffer)]),
+        (Value::Binary(vec![9]), &[("json", buffer)]),
+        // The JavaScript side can't tell it from one in 1970.
+        (
+            Date::INVALID.into(),
+            &[
+                ("json", null),
+                ("ejson", |_| Date::from_ms(0.0).into()),
+                ("binary", |_| "Invalid Date".into()),
+            ],
+        ),
+        (Value::Undefined, &[("binary", null), ("msgpack", null)]),
+    ]
+}
+
+/// What `binary` has no place for, or its JavaScript side does not read.
+fn not_for_binary() -> Vec<Case> {
+    let typed = TypedArray { kind: TypedKind::Int16, bytes: vec![1, 0, 254, 255] };
+    vec![
+        (Value::Binary(vec![]), &[("json", buffer)]),
+        (f64::INFINITY.into(), &[("json", null)]),
+        ([Value::from(2f64.powi(70)), Value::from(-1e300)].into(), &[]),
+        (9_007_199_254_740_991_u64.into(), &[]),
+        (Value::from(-9_007_199_254_740_991_i64), &[]),
+        (
+            RegExp { source: "a.b".into(), flags: "gi".into() }.into(),
+            &[("json", |_| Value::Object(vec![]))],
+        ),
+        (typed.into(), &[("json", elements), ("ejson", elements)]),
+        ((0..70_000).map(Value::from).collect(), &[]),
+    ]
+}
+
+/// Nothing is sent for `undefined` by the parsers that have no word for it.
+fn is_sent(parser: &str, value: &Value) -> bool {
+    !(matches!(value, Value::Undefined) && matches!(parser, "json" | "ejson"))
+}
+
+#[test]
+fn rich_values_with_every_parser() {
+    for parser in parsers() {
+        let Some(node) = Node::start(&["--parser", parser]) else { return };
+        let client = node.client().parser_name(parser).connect().unwrap();
+        let mut cases: Vec<Case> = common().into_iter().map(|value| (value, &[][..])).collect();
+        cases.extend(special());
+        cases.extend(not_for_binary().into_iter().filter(|_| parser != "binary"));
+        for (value, changes) in cases {
+            client.write(&value).unwrap();
+            if is_sent(parser, &value) {
+                let change = changes.iter().find(|(name, _)| *name == parser);
+                let expected = change.map_or(value.clone(), |(_, change)| change(value));
+                let message = client.recv_timeout(SOON).unwrap();
+                assert!(*message.value() == expected, "{parser}: {message:?}, not {expected:?}");
+            }
+        }
+        client.end();
+    }
+}
+
+#[test]
+fn structs_with_every_parser() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Order {
+        id: u32,
+        placed: Date,
+        scan: Bytes,
+        lines: Vec<(String, f64)>,
+        note: Option<String>,
+    }
+    for parser in parsers() {
+        let Some(node) = Node::start(&["--parser", parser]) else { return };
+        let client = node.client().parser_name(parser).connect().unwrap();
+        let order = Order {
+            id: u32::MAX,
+            // Whole seconds: the English texts of `binary` have no more.
+            placed: Date::from_ms(1_700_000_000_000.0),
+            scan: Bytes(vec![0, 255, 128]),
+            lines: vec![("é😀\u{2029}".into(), -0.25), (String::new(), 3.0)],
+            note: None,
+        };
+        client.write(&order).unwrap();
+        assert_eq!(client.recv_timeout(SOON).unwrap().parse::<Order>().unwrap(), order, "{parser}");
+    }
+}
+
+/// Faults of the JavaScript `binary-pack`: what this side reads, it does not,
+/// and what it can't read it drops.
+#[test]
+fn what_binary_pack_cannot() {
+    let Some(node) = Node::start(&["--parser", "binary"]) else { return };
+    let client = node.client().parser_name("binary").connect().unwrap();
+    for value in [f64::INFINITY.into(), 1e300.into(), Value::Binary(vec![])] {
+        assert!(matches!(client.write(&value), Err(Error::Parser(_))), "{value:?}");
+    }
+    client.write(&(1_u64 << 33)).unwrap();
+    echoed(&client, &Value::from("after it"));
+}
+
+#[test]
+fn a_message_over_the_servers_limit() {
+    let Some(node) = Node::start(&["--max-length", "100"]) else { return };
+    let client = node.client().strategy("off").connect().unwrap();
+    client.write(&"x".repeat(200)).unwrap();
+    assert!(matches!(client.recv(), Err(Error::Ended(why)) if why.code == 1009));
+}
