@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::http::Request;
+use crate::http::server::Request;
 use crate::library;
 use crate::limits::Limits;
 use crate::middleware::{Authorization, Cors, Exchange, HttpError, Origins, TrustedProxies};

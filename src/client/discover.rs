@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::answer::{Answer, Reader};
 use super::dial::Dialler;
 use super::options::ClientBuilder;
-use super::transport::Target;
-use super::wait::{Ready, wait};
 use crate::error::{Error, Result};
+use crate::http::client::{Answer, Reader};
 use crate::net::Waker;
+use crate::net::wait::{Ready, wait};
 use crate::protocol::ClientMode;
 use crate::spec::Spec;
+use crate::transformers::connect::Target;
 use crate::transformers::{ENGINE_IO, by_name};
 
 impl ClientBuilder {

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use super::Client;
 use super::machine::{Effect, Event, Heard, Input};
 use super::shared::{Core, Shared, lock};
-use super::transport::{Connection, Sink, Step, Target};
-use super::wait::wait;
 use crate::error::{Error, Result, caught};
 use crate::frame::Frame;
 use crate::message::Message;
+use crate::net::wait::wait;
 use crate::protocol::{ID_REQUEST, Yeast, classify};
 use crate::ready_state::ReadyState;
+use crate::transformers::connect::{Connection, Sink, Step, Target};
 
 /// How much longer than the heartbeat a blocked writer waits for the client's
 /// thread to judge the connection, before it cuts it by itself.

@@ -17,12 +17,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::answer::{Answer, BODY_MAX, Pieces};
 use super::dial::Dialler;
-use super::wait::{Ready, Wants};
 use crate::error::{Error, Result};
 use crate::http::ResponseHead;
+use crate::http::client::{Answer, BODY_MAX, Pieces};
 use crate::net::Stream;
+use crate::net::wait::{Ready, Wants};
 
 /// Bytes read at a time.
 const PIECE: usize = 16 << 10;

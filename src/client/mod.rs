@@ -14,12 +14,12 @@
 //! ```
 //!
 //! A further wire protocol is one more implementation of
-//! [`Transport`](transport::Transport), in its folder of `transformers`.
+//! [`Transport`](crate::transformers::connect::Transport), in its folder of `transformers`.
 
-pub(crate) mod answer;
 pub(crate) mod dial;
 mod discover;
 mod driver;
+mod emit;
 mod events;
 mod inbox;
 pub(crate) mod lane;
@@ -28,10 +28,7 @@ mod options;
 mod outbox;
 mod recovery;
 mod shared;
-mod tell;
-pub(crate) mod transport;
 pub(crate) mod url;
-pub(crate) mod wait;
 
 use std::any::Any;
 use std::fmt;
@@ -53,11 +50,11 @@ use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
 use crate::timer::{Clock, Driven};
+use crate::transformers::connect::Target;
 use inbox::Fetched;
 use machine::Input;
 use options::Options;
 use shared::{Shared, lock};
-use transport::Target;
 
 /// A client of a Primus server, in JavaScript or Rust.
 ///

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::dial::Connector;
 use super::machine::Strategy;
 use super::recovery::Reconnect;
-use super::transport::{Target, Transport};
 use super::url::Address;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
@@ -17,6 +16,7 @@ use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::timer::{Clock, ManualClock};
 use crate::transformers;
+use crate::transformers::connect::{Target, Transport};
 
 /// The options as the client uses them.
 pub(crate) struct Options {

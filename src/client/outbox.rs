@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::transport::Sink;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::Written;
+use crate::transformers::connect::Sink;
 
 /// Bytes that listeners may write ahead of what the peer reads, before their
 /// writes wait too.

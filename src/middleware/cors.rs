@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Exchange, Flow, HttpError};
 use crate::error::Error;
-use crate::http::{is_scheme, is_sound, text};
+use crate::http::server::{is_scheme, is_sound, text};
 
 /// The CORS options, with the names and defaults of Primus.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tiny_http::ResponseBox;
 
 use crate::error::BoxError;
-use crate::http::{is_sound, typed};
+use crate::http::server::{is_sound, typed};
 
 /// An error of a middleware layer, or the refusal of an authorization, as it
 /// is answered to the client: a status and the body `{"error":<message>}`.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::HttpError;
 use crate::extensions::Extensions;
-use crate::http::{HeaderSet, Request};
+use crate::http::server::{HeaderSet, Request};
 
 /// A request or upgrade on its way through the layers.
 pub struct Exchange<'a> {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use super::{Exchange, Flow, HttpError};
 use crate::error::Error;
-use crate::http::{Address, Request, is_local};
+use crate::http::server::{Address, Request, is_local};
 
 /// Whose forwarding headers are believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use tiny_http::ResponseBox;
 
 use super::{Exchange, Flow, HttpError};
-use crate::http::Request;
+use crate::http::server::Request;
 
 /// Answers with a file of the client, by its name below the pathname; `None`:
 /// there is no such.

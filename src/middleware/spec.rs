@@ -2,7 +2,7 @@
 //! themselves.
 
 use super::{Exchange, Flow, HttpError};
-use crate::http::typed;
+use crate::http::server::typed;
 
 /// Answers `<pathname>/spec`, exactly, with what `document` returns.
 pub(super) fn layer(

@@ -6,7 +6,7 @@ use crate::close::CloseReason;
 use crate::error::catch;
 use crate::server::spark::Spark;
 use crate::server::{Inner as Server, carried};
-use crate::transformers::{Opening, Source};
+use crate::transformers::serve::{Opening, Source};
 
 /// A spark that was made.
 pub(super) struct Admitted {

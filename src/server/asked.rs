@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::close::CloseReason;
 use crate::extensions::Extensions;
-use crate::http::{Address, Request};
+use crate::http::server::{Address, Request};
 use crate::ready_state::ReadyState;
 use crate::server::{Primus, Spark};
 

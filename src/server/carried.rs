@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use crate::close::{CloseReason, Ended};
 use crate::net::Stream;
 use crate::server::spark::{self, Spark};
-use crate::transformers::{Carried, Session};
+use crate::transformers::serve::{Carried, Session};
 
 /// Tells a session of its spark. `place` is that of its thread, if the session
 /// may go over to a socket.

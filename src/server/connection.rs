@@ -8,7 +8,9 @@ use std::time::Instant;
 use tiny_http::{Method, ResponseBox};
 
 use crate::error::catch;
-use crate::http::{self, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request};
+use crate::http::server::{
+    self as http, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request,
+};
 use crate::library::{Form, Library};
 use crate::limits::Limits;
 use crate::middleware::{Defaults, Exchange, Middleware};
@@ -18,7 +20,7 @@ use crate::protocol::Generation;
 use crate::server::{Fallback, Inner, life, session, thread};
 use crate::spec::{Heartbeat, PRIMUS_VERSION, Spec};
 use crate::timer::Timer;
-use crate::transformers::{Backlog, Host, Opening, Passed};
+use crate::transformers::serve::{Backlog, Host, Opening, Passed};
 
 /// Serves a connection to its end, or until it waits for its client for long.
 #[must_use]

@@ -11,7 +11,7 @@ use tiny_http::ResponseBox;
 
 use crate::codec::Codec;
 use crate::error::Result;
-use crate::http::{self, Acceptor, Bounds, Connections, Request, Rules};
+use crate::http::server::{self as http, Acceptor, Bounds, Connections, Request, Rules};
 use crate::id;
 use crate::library::Library;
 use crate::limits::Limits;
@@ -29,7 +29,7 @@ use crate::server::wakers::Wakers;
 use crate::server::{Destroy, Primus, Spark, connection};
 use crate::sync::{Lock, rank};
 use crate::timer::Timer;
-use crate::transformers::Transformer;
+use crate::transformers::serve::Transformer;
 
 /// The stack of the server's own threads, which run no listeners.
 const OWN_STACK: usize = 128 << 10;

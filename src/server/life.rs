@@ -22,7 +22,7 @@ use crate::server::deliver::{deliver, deliver_kept};
 use crate::server::failure::{self, emit_error, guarded, quietly, tell};
 use crate::server::spark::Spark;
 use crate::server::thread::{self, Lived};
-use crate::transformers::{Inbound, Opening, Source};
+use crate::transformers::serve::{Inbound, Opening, Source};
 
 /// How often a closing connection is read, to throw away what comes; a peer
 /// that sends more than that is cut.

@@ -77,7 +77,7 @@ use tiny_http::ResponseBox;
 
 use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
-use crate::http::{Accepted, Acceptor, Listener, Request};
+use crate::http::server::{Accepted, Acceptor, Listener, Request};
 use crate::middleware::{Exchange, HttpError, Middleware};
 use crate::net::{self, Stream};
 use crate::options::Builder;

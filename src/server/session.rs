@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use crate::http::{Refused, Use};
+use crate::http::server::{Refused, Use};
 use crate::server::admit::{self, Admitted};
 use crate::server::{Inner as Server, life, thread};
-use crate::transformers::{Host, Opening};
+use crate::transformers::serve::{Host, Opening};
 
 /// Makes the spark of a session and starts its life.
 pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Refused> {

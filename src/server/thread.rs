@@ -16,7 +16,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::transformers::Source;
+use crate::transformers::serve::Source;
 
 thread_local! {
     /// By address; 0 for other threads.

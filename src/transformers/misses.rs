@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::http::Owner;
+use crate::http::server::Owner;
 use crate::sync::Lock;
 
 /// The time for which misses count.

@@ -4,7 +4,7 @@
 //!
 //! A record is a kind, a length and the bytes.
 
-use super::Wire;
+use super::serve::Wire;
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, room};
 

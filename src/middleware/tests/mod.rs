@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use super::*;
-use crate::http::{HeaderSet, Parsed, Request, Scan, parse_request, refusal_of};
+use crate::http::server::{HeaderSet, Request, refusal_of};
+use crate::http::{Parsed, Scan, parse_request};
 use crate::limits::Limits;
 
 mod cors;
@@ -60,7 +61,7 @@ fn defaults() -> Defaults {
         spec: Box::new(|| r#"{"pingInterval":30000}"#.into()),
         library: Box::new(|file, _| {
             let text = (file == "primus.js").then_some("Primus = 1")?;
-            Some(crate::http::typed(200, "text/javascript; charset=utf-8", text))
+            Some(crate::http::server::typed(200, "text/javascript; charset=utf-8", text))
         }),
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tiny_http::{Header, Response};
 
 use super::*;
-use crate::http::{Accepted, Connection, Next};
+use crate::http::server::{Accepted, Connection, Next};
 use crate::net::Stream;
 
 const PLAIN: &str = include_str!("../../../tests/vectors/websockets/raw/http-plain.json");

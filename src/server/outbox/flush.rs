@@ -11,7 +11,7 @@ use crate::close::{CloseReason, Ended};
 use crate::error::Result;
 use crate::net::Stream;
 use crate::transformers::records::{Record, records};
-use crate::transformers::{Backlog, Sink};
+use crate::transformers::serve::{Backlog, Sink};
 
 /// Pieces of a backlog that one system call, or the answer to one poll, sends.
 const PIECES_MAX: usize = 64;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::frame::Frame;
-use crate::transformers::Wire;
+use crate::transformers::serve::Wire;
 
 /// The same bytes for every spark of one wire format: one or more broadcasts.
 pub(crate) struct Segment {

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 
 use crate::net::Stream;
-use crate::transformers::Sink;
+use crate::transformers::serve::Sink;
 
 impl Sink {
     pub fn is_poll(&self) -> bool {

@@ -9,7 +9,7 @@ use crate::close::{CloseReason, Ended};
 use crate::excuse::Busy;
 use crate::protocol::{self, Heartbeat, Signals};
 use crate::timer::{Key, Task};
-use crate::transformers::Opening;
+use crate::transformers::serve::Opening;
 
 /// The heartbeat, and the timers of a connection.
 pub(super) struct Heart {

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::excuse::Busy;
 use crate::extensions::Extensions;
 use crate::frame::Frame;
-use crate::http::Request;
+use crate::http::server::Request;
 use crate::message::Written;
 use crate::parsers::Peer;
 use crate::protocol::Heartbeat;
@@ -32,7 +32,7 @@ use crate::server::outbox::{Outbox, Parts};
 use crate::server::wakers::Lent;
 use crate::server::{Inner as Server, thread};
 use crate::sync::{Lock, rank};
-use crate::transformers::{Opening, Sink, Source, Wire};
+use crate::transformers::serve::{Opening, Sink, Source, Wire};
 use heart::{Heart, signals};
 
 pub use end::EndOptions;

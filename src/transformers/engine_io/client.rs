@@ -37,10 +37,10 @@ use super::session::client::{Effect, Input, Session, Settings};
 use super::{Carrier, Format};
 use crate::client::dial::Dialler;
 use crate::client::lane::{Lane, Progress};
-use crate::client::transport::{Connection, Sink, Step, Target, Transport};
-use crate::client::wait::{Ready, Wants, on, wait, wait_any};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
+use crate::net::wait::{Ready, Wants, on, wait, wait_any};
+use crate::transformers::connect::{Connection, Sink, Step, Target, Transport};
 
 /// Longest handshake in bytes, at least.
 const HANDSHAKE_MAX: usize = 4 << 10;

@@ -11,10 +11,10 @@ use super::frame::{encode, encode_close, encode_header, encode_ping, encode_pong
 use crate::close::{CloseReason, Ended};
 use crate::extensions::Extensions;
 use crate::frame::Frame;
-use crate::http::{self, Request};
+use crate::http::server::{self as http, Request};
 use crate::net::{Stream, Waker};
 use crate::rate::PerSecond;
-use crate::transformers::{
+use crate::transformers::serve::{
     Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Wire,
 };
 
@@ -176,7 +176,7 @@ fn switching(accept: &str, protocols: Option<&str>) -> String {
 }
 
 fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(http::is_token_byte)
+    !name.is_empty() && name.bytes().all(crate::http::is_token_byte)
 }
 
 fn header(name: &str, value: &str) -> tiny_http::Header {

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::transformers::records::records;
-use crate::transformers::{Backlog, Polled};
+use crate::transformers::serve::{Backlog, Polled};
 
 const POLICIES: [SlowConsumer; 3] = [
     SlowConsumer::DropOldest,

@@ -11,15 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::requests::Requests;
-use crate::client::answer::Answer;
 use crate::client::dial::Dialler;
 use crate::client::lane::{Lane, Progress};
-use crate::client::transport::Sink as _;
-use crate::client::wait::{Ready, Wants, on, wait};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::http::client::Answer;
 use crate::net::Waker;
+use crate::net::wait::{Ready, Wants, on, wait};
+use crate::transformers::connect::Sink as _;
 use crate::transformers::engine_io::packet::{Packet, PacketRef};
 use crate::transformers::engine_io::payload;
 use crate::transformers::engine_io::{Format, Revision};

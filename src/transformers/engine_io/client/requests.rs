@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::cookies::Cookies;
-use crate::client::answer::Answer;
-use crate::client::transport::Target;
 use crate::client::url::encode;
 use crate::error::Error;
+use crate::http::client::Answer;
+use crate::transformers::connect::Target;
 use crate::transformers::engine_io::payload::Content;
 use crate::transformers::engine_io::{Carrier, Format};
 

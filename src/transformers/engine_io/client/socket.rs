@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::client::dial::Dialler;
-use crate::client::transport::{Step, Target};
-use crate::client::wait::{Ready, Wants};
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::net::Waker;
+use crate::net::wait::{Ready, Wants};
+use crate::transformers::connect::{Step, Target};
 use crate::transformers::websockets::client::{Handshake, Link, Open};
 
 /// See the module.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use super::live::Live;
-use crate::http::Owner;
+use crate::http::server::Owner;
 use crate::limits::Limits;
 
 /// Those whose client may not have come back, the oldest first.

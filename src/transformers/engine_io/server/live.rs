@@ -16,7 +16,7 @@ use super::{upgrade, wire};
 use crate::close::{CloseReason, Ended};
 use crate::excuse::Busy;
 use crate::frame::Frame;
-use crate::http::{Held, Unsent};
+use crate::http::server::{Held, Unsent};
 use crate::id;
 use crate::net::Stream;
 use crate::sync::{Guard, Lock, rank};
@@ -27,8 +27,8 @@ use crate::transformers::engine_io::payload::Decoder;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::engine_io::session::server::{Effect, Input, Session as Machine};
 use crate::transformers::engine_io::{Carrier, Format, Revision};
+use crate::transformers::serve::{Carried, Host, Session};
 use crate::transformers::websockets::server::Connection;
-use crate::transformers::{Carried, Host, Session};
 
 /// How long a request waits for what the client has sent on the WebSocket that
 /// probes.

@@ -28,9 +28,9 @@ use self::live::Live;
 use self::sessions::Sessions;
 use super::options::Options;
 use super::request::{Ask, Head, Query, Refusal};
-use crate::http::{self, Connection, Owner, Request};
+use crate::http::server::{self as http, Connection, Owner, Request};
 use crate::transformers::misses::Misses;
-use crate::transformers::{Host, Opening, Passed, Transformer};
+use crate::transformers::serve::{Host, Opening, Passed, Transformer};
 
 /// Serves `engine.io` clients.
 pub(crate) struct EngineIo {

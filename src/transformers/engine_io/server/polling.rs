@@ -7,11 +7,11 @@ use tiny_http::{Response, ResponseBox};
 use super::live::Live;
 use super::source::Incoming;
 use super::{EngineIo, answer, wire};
-use crate::http::{self, Connection, HeaderSet, Holder};
+use crate::http::server::{self as http, Connection, HeaderSet, Holder};
 use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::payload::{Content, Decoder};
-use crate::transformers::{Host, Opening, Passed, Sink};
+use crate::transformers::serve::{Host, Opening, Passed, Sink};
 
 /// The `Content-Type` of what a JSONP client posts.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -155,5 +155,5 @@ pub(super) fn post(
 /// The field `d` of a form.
 fn field(body: &[u8]) -> Option<String> {
     let body = std::str::from_utf8(body).ok()?;
-    http::pairs(body).find(|(name, _)| name == "d").map(|(_, value)| value.into_owned())
+    crate::http::pairs(body).find(|(name, _)| name == "d").map(|(_, value)| value.into_owned())
 }

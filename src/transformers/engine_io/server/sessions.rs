@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::farewells::Farewells;
 use super::fresh::Fresh;
 use super::live::Live;
-use crate::http::Owner;
+use crate::http::server::Owner;
 use crate::limits::Limits;
 use crate::sync::{Guard, Lock, rank};
 

@@ -18,8 +18,8 @@ use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::net::Waker;
 use crate::sync::{Guard, Lock, rank};
+use crate::transformers::serve::{Inbound, Replies, Source};
 use crate::transformers::websockets::server::Connection;
-use crate::transformers::{Inbound, Replies, Source};
 
 /// Bytes that a message counts besides its own: an empty one takes room too.
 const COST: usize = 128;

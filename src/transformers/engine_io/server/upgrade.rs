@@ -10,16 +10,16 @@ use super::live::{Live, Probed};
 use super::source::Incoming;
 use super::{EngineIo, wire};
 use crate::close::CloseReason;
-use crate::http;
+use crate::http::server as http;
 use crate::net::{Stream, poll};
 use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::request::Refusal;
+use crate::transformers::serve::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
 use crate::transformers::websockets::frame::encode_close;
 use crate::transformers::websockets::server::{
     Accepted, Connection as WebSocket, Rfc6455, answer, turn_away,
 };
-use crate::transformers::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
 
 /// Opens a session on a WebSocket.
 #[inline(never)]

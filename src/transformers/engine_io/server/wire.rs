@@ -2,9 +2,9 @@
 
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
-use crate::transformers::Wire;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::{Format, Revision};
+use crate::transformers::serve::Wire;
 use crate::transformers::websockets::frame::{encode_close, encode_header, encode_ping};
 use crate::transformers::websockets::server::Rfc6455;
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::link::Link;
 use super::open::Open;
 use crate::base64;
-use crate::client::answer::{Answer, Reader};
-use crate::client::transport::Target;
-use crate::client::wait::{Ready, Wants};
 use crate::error::{Error, Result};
+use crate::http::client::{Answer, Reader};
 use crate::net::Stream;
+use crate::net::wait::{Ready, Wants};
+use crate::transformers::connect::Target;
 use crate::transformers::websockets::decoder::{Decoder, Role, accept_key};
 
 /// A connection that asks to be upgraded.

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::client::transport::Sink;
-use crate::client::wait::writable;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::net::wait::writable;
 use crate::net::{Stream, Waker};
+use crate::transformers::connect::Sink;
 use crate::transformers::websockets::frame;
 
 /// Pongs are not worth more memory than this, in bytes, to a peer that does

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::link::Link;
-use crate::client::transport::Step;
-use crate::client::wait::{Ready, Wants, on, wait};
 use crate::close::{CloseReason, Ended};
 use crate::net::Waker;
+use crate::net::wait::{Ready, Wants, on, wait};
 use crate::rate::PerSecond;
+use crate::transformers::connect::Step;
 use crate::transformers::websockets::decoder::{Decoder, Event, Violation};
 
 /// A peer that pings more often than this in a second is left.
@@ -56,7 +56,7 @@ impl Open {
     }
 
     /// Waits once, and tells what has come; see
-    /// [`Connection::next`](crate::client::transport::Connection::next).
+    /// [`Connection::next`](crate::transformers::connect::Connection::next).
     pub fn next(&mut self, waker: &Waker, until: Option<Instant>, paused: bool) -> Step {
         if !paused && let Some(step) = self.decoded() {
             return step;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Goodbye, Link, Way, encode};
-use crate::client::transport::Sink;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::transformers::connect::Sink;
 
 impl Sink for Link {
     fn write(&self, frame: &Frame) -> Result<()> {

@@ -10,7 +10,7 @@ use super::{Live, State, Todo};
 use crate::close::CloseReason;
 use crate::deadline::after;
 use crate::frame::room;
-use crate::http::Held;
+use crate::http::server::Held;
 use crate::net::Stream;
 use crate::transformers::engine_io::Carrier;
 use crate::transformers::engine_io::packet::PacketRef;
@@ -18,7 +18,7 @@ use crate::transformers::engine_io::payload::{self, Content};
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::engine_io::session::server::Input;
 use crate::transformers::records::{Record, records};
-use crate::transformers::{Backlog, Polled};
+use crate::transformers::serve::{Backlog, Polled};
 
 impl State {
     /// Whether a poll is still to be answered, or its answer to be sent.

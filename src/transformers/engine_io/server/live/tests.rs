@@ -2,11 +2,11 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use super::*;
-use crate::http::{Accepted, HeaderSet, Next, Owner, Refused, Request};
+use crate::http::server::{Accepted, HeaderSet, Next, Owner, Refused, Request};
 use crate::limits::Limits;
 use crate::timer::{Clock, ManualClock, Timer};
 use crate::transformers::engine_io::session::server::Timing;
-use crate::transformers::{Backlog, Opening};
+use crate::transformers::serve::{Backlog, Opening};
 
 /// A server that serves nothing.
 struct Nobody {
@@ -83,7 +83,7 @@ fn a_poll_finds_a_session_dead_whose_time_is_over() {
     let poll = || {
         let (near, far) = UnixStream::pair().unwrap();
         let accepted = Accepted::new(Arc::new(Stream::from(near)));
-        let mut connection = crate::http::Connection::new(accepted, limits.clone());
+        let mut connection = crate::http::server::Connection::new(accepted, limits.clone());
         (live.get(connection.hold(&HeaderSet::default())), far)
     };
     let (held, _far) = poll();
@@ -96,11 +96,11 @@ fn a_poll_finds_a_session_dead_whose_time_is_over() {
 
 /// A connection that was just accepted, and its first request; and what its
 /// client reads.
-fn request() -> (crate::http::Connection, UnixStream) {
+fn request() -> (crate::http::server::Connection, UnixStream) {
     let (near, mut far) = UnixStream::pair().unwrap();
     far.write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n").unwrap();
     let accepted = Accepted::new(Arc::new(Stream::from(near)));
-    let mut connection = crate::http::Connection::new(accepted, Arc::default());
+    let mut connection = crate::http::server::Connection::new(accepted, Arc::default());
     assert!(matches!(connection.next_request(), Next::Request(_)));
     (connection, far)
 }
@@ -122,7 +122,7 @@ fn of_two_polls_that_on_the_older_connection_is_the_first() {
         let live = Live::open(&engine, &host, format, None).unwrap();
         let (mut first, mut first_reads) = request();
         let (mut second, mut second_reads) = request();
-        let hold = |connection: &mut crate::http::Connection| {
+        let hold = |connection: &mut crate::http::server::Connection| {
             live.get(connection.hold(&HeaderSet::default()))
         };
         if overtaken {

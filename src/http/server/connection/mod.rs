@@ -11,15 +11,15 @@ use rustix::event::PollFlags;
 use tiny_http::{HTTPVersion, Method, ResponseBox};
 
 use self::idle::{Idle, PATIENCE, Waited, Watched};
-use super::body::{BodyDecoder, Step};
+use super::answer::{Held, Holder};
 use super::connections::Accepted;
-use super::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
-use super::held::{Held, Holder};
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
 use super::wait::{after, read_until, wait};
 use crate::frame::room;
+use crate::http::body::{BodyDecoder, Step};
+use crate::http::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
 use crate::limits::Limits;
 use crate::net::Stream;
 

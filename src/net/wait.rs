@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-use crate::net::{Stream, Waker, poll};
+use super::{Stream, Waker, poll};
 
 /// What a wait is for, and what it found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

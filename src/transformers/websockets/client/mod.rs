@@ -11,11 +11,11 @@ pub(in crate::transformers) use self::handshake::Handshake;
 pub(in crate::transformers) use self::link::{Link, mask};
 pub(in crate::transformers) use self::open::Open;
 use crate::client::dial::Dialler;
-use crate::client::transport::{Connection, Sink, Step, Target, Transport};
-use crate::client::wait::{on, wait};
 use crate::close::CloseReason;
 use crate::error::Result;
 use crate::net::Waker;
+use crate::net::wait::{on, wait};
+use crate::transformers::connect::{Connection, Sink, Step, Target, Transport};
 
 /// RFC 6455, as every WebSocket transformer of Primus speaks it.
 pub(crate) struct WebSockets;

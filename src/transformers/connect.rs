@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::dial::Connector;
+use crate::client::dial::Connector;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::event::PollFlags;
 
 use super::Connection;
-use crate::http::wait::{after, is_ready, wait};
+use crate::http::server::wait::{after, is_ready, wait};
 
 /// A connection whose answer was given by another thread is closed when its
 /// client is silent for so long. It is more than the time between the

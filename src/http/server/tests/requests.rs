@@ -1,7 +1,7 @@
 //! The request as the application sees it.
 
-use super::super::head::{Parsed, Scan, parse_request};
 use super::*;
+use crate::http::head::{Parsed, Scan, parse_request};
 
 fn request(head: &str) -> Request {
     request_of(head.as_bytes())

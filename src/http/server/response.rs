@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tiny_http::{HTTPVersion, Response, ResponseBox, StatusCode};
 
-use super::head::is_token_byte;
+use crate::http::head::is_token_byte;
 
 /// Bytes collected before they go to the socket.
 const BUFFER: usize = 16 << 10;

@@ -1,6 +1,6 @@
 //! Heads without a socket.
 
-use super::super::head::*;
+use crate::http::head::*;
 use crate::limits::Limits;
 
 const PLAIN: &str = "GET /primus?a=b HTTP/1.1\r\nHost: a.example\r\nX-Y: z\r\n\r\nrest";

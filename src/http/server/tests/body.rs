@@ -1,7 +1,7 @@
 //! The framing of bodies without a socket.
 
-use super::super::body::*;
-use super::super::head::{Bad, BodyLength};
+use crate::http::body::*;
+use crate::http::head::{Bad, BodyLength};
 
 /// The body when the input arrives in pieces of this size, and whether it was
 /// complete.

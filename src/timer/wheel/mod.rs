@@ -329,5 +329,4 @@ fn digit(tick: u64, level: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "wheel_tests.rs"]
 mod tests;

@@ -13,7 +13,7 @@
 //!
 //! Events come out in the order in which Primus emits them.
 
-mod kinds;
+mod vocabulary;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,8 +23,8 @@ use crate::close::{CloseReason, Ended};
 use crate::error::Error;
 use crate::protocol::{ClientHeartbeat, ClientReceived, ClientTick, Control};
 use crate::ready_state::ReadyState;
-pub use kinds::Reconnected;
-pub(crate) use kinds::{Effect, Effects, Event, Heard, Input, Settings, Strategy};
+pub use vocabulary::Reconnected;
+pub(crate) use vocabulary::{Effect, Effects, Event, Heard, Input, Settings, Strategy};
 
 /// Where a reconnection stands.
 #[derive(Clone, Copy, Debug)]

@@ -23,7 +23,7 @@ use crate::server::metrics::{Metrics, Traffic};
 use crate::sync::{Guard, Lock, rank};
 use crate::timer::Timer;
 use crate::transformers::records::Records;
-use crate::transformers::{Replies, Sink, Wire};
+use crate::transformers::serve::{Replies, Sink, Wire};
 
 mod bound;
 mod flush;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Connections, Place, Refused, Table};
-use crate::http::shares::{Bounds, Owner, Use};
+use crate::http::server::shares::{Bounds, Owner, Use};
 use crate::net::Stream;
 
 /// Sessions that may be ending while others have their places, at least.

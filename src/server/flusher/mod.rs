@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use crate::net::{Stream, Waker};
 use crate::server::guard::guarded;
 use crate::server::metrics::Metrics;
-use crate::transformers::Backlog;
+use crate::transformers::serve::Backlog;
 
 /// The pause after a failed wait.
 const PAUSE: Duration = Duration::from_millis(100);

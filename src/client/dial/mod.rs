@@ -18,10 +18,10 @@ use rustix::event::{PollFd, PollFlags, epoll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
-use super::transport::Target;
-use super::wait::{Ready, Wants, on, wait};
 use crate::error::{Result, caught};
+use crate::net::wait::{Ready, Wants, on, wait};
 use crate::net::{Stream, Waker, poll};
+use crate::transformers::connect::Target;
 
 /// How long an address has for itself.
 const HEAD_START: Duration = Duration::from_millis(250);

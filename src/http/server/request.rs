@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 
 use tiny_http::{HTTPVersion, Method};
 
-use super::fields::Fields;
-use super::head::{BodyLength, RequestHead};
-use super::query;
 use crate::base64;
+use crate::http::fields::Fields;
+use crate::http::head::{BodyLength, RequestHead};
+use crate::http::query;
 
 /// Where a client is, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,7 @@
+//! Sockets: the streams under connections, and waiting for them.
+
+mod stream;
+pub(crate) mod wait;
+
+pub use stream::Stream;
+pub(crate) use stream::{Waker, bind, poll};

@@ -1,0 +1,272 @@
+//! What the server asks of a wire protocol.
+//!
+//! A transformer turns an accepted request into an [`Opening`]: a [`Source`]
+//! that the spark's thread pulls messages from, and a [`Wire`] by which the
+//! spark's outbox encodes what goes the other way. It sees of the server only
+//! [`Host`].
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use tiny_http::ResponseBox;
+
+use crate::close::CloseReason;
+use crate::extensions::Extensions;
+use crate::frame::Frame;
+use crate::http::server::{Connection, HeaderSet, Owner, Refused, Request};
+use crate::limits::Limits;
+use crate::net::{Stream, Waker};
+use crate::timer::Timer;
+
+/// The server side of a transformer.
+pub(crate) trait Transformer: Send + Sync {
+    /// Answers a plain request below the pathname. Gives the connection back
+    /// if it can take another.
+    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Connection>>;
+
+    /// Takes an upgrade below the pathname, and says how to answer it. `None`: it
+    /// was refused, or has become part of a session that has a thread already.
+    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>>;
+
+    /// Ends the oldest session whose client has not come back since it was opened,
+    /// of this owner or of anybody; false if there is none. Its place is free
+    /// then.
+    fn make_room(&self, of: Option<Owner>) -> bool {
+        let _ = of;
+        false
+    }
+
+    /// Whether the request belongs to a session that is open. Such requests are
+    /// served to the end when the server shuts down.
+    fn carries(&self, request: &Request) -> bool {
+        let _ = request;
+        false
+    }
+}
+
+/// A request that has passed the middleware.
+pub(crate) struct Passed {
+    /// The request.
+    pub request: Box<Request>,
+    /// What the middleware attached to it.
+    pub extensions: Extensions,
+    /// The header fields that the middleware has set.
+    pub headers: HeaderSet,
+    /// Where it came from, to be answered or taken over.
+    pub connection: Box<Connection>,
+}
+
+#[allow(clippy::boxed_local)] // from its box it would be copied to the stack
+impl Passed {
+    /// Answers it.
+    pub fn respond(
+        mut self: Box<Self>,
+        host: &dyn Host,
+        response: ResponseBox,
+    ) -> Option<Box<Connection>> {
+        let status = response.status_code().0;
+        if status >= 400 {
+            host.refused(status);
+        }
+        self.connection.respond(response, &self.headers).ok()?;
+        Some(self.connection)
+    }
+
+    /// Answers it with 200, in the cheapest way.
+    pub fn reply(
+        mut self: Box<Self>,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Option<Box<Connection>> {
+        self.connection.reply(content_type, body, &self.headers).ok()?;
+        Some(self.connection)
+    }
+
+    /// Refuses an upgrade, in the raw form of Primus, and closes.
+    pub fn refuse(mut self: Box<Self>, host: &dyn Host, response: ResponseBox) {
+        host.refused(response.status_code().0);
+        self.connection.refuse_upgrade(response, &self.headers);
+    }
+}
+
+/// What the server offers a transformer.
+pub(crate) trait Host: Send + Sync {
+    /// Counts a refusal.
+    fn refused(&self, status: u16);
+
+    /// The longest message in bytes that a client may send.
+    fn max_length(&self) -> usize;
+
+    /// The bounds on what one peer may use.
+    fn limits(&self) -> &Limits;
+
+    /// Who counts as the client of a request when places are shared out.
+    fn owner(&self, request: &Request) -> Owner;
+
+    /// Whether it shuts down: no session is opened any more.
+    fn is_closing(&self) -> bool;
+
+    /// The server's timer.
+    fn timer(&self) -> &Timer;
+
+    /// Has the rest of an answer sent as its socket takes it.
+    fn send_later(&self, rest: Arc<dyn Backlog>, stream: Arc<Stream>);
+
+    /// Opens a session that has no lasting socket: makes its spark, whose life
+    /// runs on a thread of its own.
+    fn open(self: Arc<Self>, opening: Box<Opening>) -> std::result::Result<(), Refused>;
+}
+
+/// Bytes that a full socket did not take.
+pub(crate) trait Backlog: Send + Sync {
+    /// Sends on, without blocking; called when this socket has room, or is
+    /// broken. True while there is more that waits for it.
+    fn flush_backlog(&self, stream: &Arc<Stream>) -> bool;
+}
+
+/// A connection that has been accepted, about to become a spark.
+pub(crate) struct Opening {
+    /// The request that opened it.
+    pub request: Box<Request>,
+    /// What the middleware attached to it.
+    pub extensions: Extensions,
+    /// Where the outbox writes to.
+    pub sink: Sink,
+    /// What tells the client that it is connected, to be sent when the server
+    /// knows the spark; empty where it is told otherwise.
+    pub answer: Vec<u8>,
+    /// How messages are written on its socket.
+    pub wire: &'static dyn Wire,
+    /// Where messages come from.
+    pub source: Box<dyn Source>,
+    /// The protocol revision that the client speaks, where there are several.
+    pub revision: Option<u8>,
+    /// The id that the protocol gives it, if it does.
+    pub id: Option<String>,
+    /// The session of a protocol that has them, to be told of its spark.
+    pub session: Option<Arc<dyn Session>>,
+}
+
+/// Where an outbox writes to.
+#[derive(Clone, Default)]
+pub(crate) enum Sink {
+    /// A lasting socket.
+    Socket(Arc<Stream>),
+    /// A session whose client polls; a socket may take its place.
+    Poll(Arc<dyn Polled>),
+    /// Nowhere any more.
+    #[default]
+    Nowhere,
+}
+
+/// A session whose client asks for what waits: to the outbox a socket that is
+/// mostly full. What is written to it are [`records`](super::records).
+///
+/// Called with the outbox locked, so it calls nothing of its spark's.
+pub(crate) trait Polled: Send + Sync {
+    /// Takes all of these records and sends them, if the client waits for
+    /// something; else none (false). Never blocks.
+    fn offer(&self, records: &[IoSlice<'_>]) -> io::Result<bool>;
+
+    /// The connection that the client polls by, if it does.
+    fn stream(&self) -> Option<Arc<Stream>>;
+
+    /// Whether it has ended.
+    fn is_over(&self) -> bool;
+
+    /// Makes the source's [`wait`](Source::wait) return.
+    fn wake(&self);
+
+    /// Ends the session and its source. With `cut` a client that waits gets no
+    /// answer.
+    fn end(&self, cut: bool);
+}
+
+/// A protocol's session, as the spark that it carries sees it.
+pub(crate) trait Session: Send + Sync {
+    /// The spark is there. It is told before any message of it is handled or
+    /// written, with the outbox locked, so it calls nothing of its spark's.
+    fn opened(&self, spark: Arc<dyn Carried>);
+}
+
+/// A spark, as the session sees it that carries it. From any thread, with none
+/// of the session's locks held.
+pub(crate) trait Carried: Send + Sync {
+    /// The client waits for something: offers what there is.
+    fn writable(&self);
+
+    /// Sends a packet of the protocol's own, behind what was written before.
+    /// One that the client has `asked` for is left out while another still
+    /// waits, so that a client that does not read cannot make us keep many.
+    fn packet(&self, packet: &str, asked: bool);
+
+    /// From now on messages are written to this socket.
+    fn switch(&self, stream: Arc<Stream>);
+
+    /// It is about to end, and its place is free for others.
+    fn give_way(&self);
+
+    /// Ends the spark at once: nobody is there any more.
+    fn die(&self, reason: CloseReason);
+
+    /// Whether its thread is in a listener, and how often it has waited for
+    /// input: what the peer sent may be unread that long.
+    fn busy(&self) -> (bool, u64);
+}
+
+/// The incoming half of a connection, driven by the spark's thread.
+pub(crate) trait Source: Send {
+    /// The next thing received, without blocking. What the protocol demands in
+    /// answer (a pong) goes to `replies` on the way.
+    fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound>;
+
+    /// Whether [`buffered`](Self::buffered) has more, so that it pays to hold
+    /// answers back and send them together.
+    fn has_more(&mut self) -> bool;
+
+    /// Blocks until more has arrived, or `waker` was woken. `Ok(false)` is the
+    /// end of the stream.
+    fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool>;
+}
+
+/// Where a source puts what the wire protocol makes it answer.
+pub(crate) trait Replies {
+    /// Sends an encoded control frame, unless one still waits to be sent.
+    fn control(&self, bytes: &[u8]);
+}
+
+/// What a source received.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// A message.
+    Frame(Frame),
+    /// A sign of life that is not a message.
+    Alive,
+    /// The peer closed, or broke the protocol; nothing more will come.
+    Closed(CloseReason),
+}
+
+/// How messages become bytes on a lasting socket.
+pub(crate) trait Wire: Send + Sync {
+    /// Tells formats apart: sparks with the same format share the bytes of a
+    /// broadcast.
+    fn format(&self) -> &'static str;
+
+    /// Appends one whole message.
+    fn encode(&self, frame: &Frame, out: &mut Vec<u8>);
+
+    /// Appends what comes before the frame's bytes, if the rest of the message
+    /// is those bytes as they are, which are then sent without a copy. False,
+    /// and nothing is appended, if it is not.
+    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool;
+
+    /// Appends a packet of the protocol's own, as far as it has such.
+    fn packet(&self, packet: &str, out: &mut Vec<u8>);
+
+    /// Appends the closing packet for a connection that ends for this reason.
+    fn close(&self, reason: &CloseReason, out: &mut Vec<u8>);
+
+    /// Appends something that the peer must answer, to wake the thread that
+    /// reads from it.
+    fn nudge(&self, out: &mut Vec<u8>);
+}
