@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::dial::Dialler;
 use super::options::ClientBuilder;
 use crate::error::{Error, Result};
-use crate::http::client::{Answer, Reader};
+use crate::http::client::{Answer, Reader, Target};
 use crate::net::Waker;
+use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, wait};
 use crate::protocol::ClientMode;
 use crate::spec::Spec;
-use crate::transformers::connect::Target;
 use crate::transformers::{ENGINE_IO, by_name};
 
 impl ClientBuilder {
@@ -107,7 +106,7 @@ impl ClientBuilder {
 
 /// One request, one answer.
 fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<Answer> {
-    let mut dialler = Dialler::new(target)?;
+    let mut dialler = Dialler::new(&target.to)?;
     let in_time = || match until {
         Some(until) if until <= Instant::now() => Err(Error::Timeout("no spec document in time")),
         _ => Ok(()),
@@ -118,7 +117,7 @@ fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<
         }
         in_time()?;
     };
-    stream.write_all(target.request("Connection: close\r\n").as_bytes())?;
+    stream.write_all(target.head("GET", "Connection: close\r\n").as_bytes())?;
     let mut reader = Reader::default();
     loop {
         let want = Ready { read: true, write: false };

@@ -9,11 +9,12 @@ use super::machine::{Effect, Event, Heard, Input};
 use super::shared::{Core, Shared, lock};
 use crate::error::{Error, Result, caught};
 use crate::frame::Frame;
+use crate::http::client::Target;
 use crate::message::Message;
 use crate::net::wait::wait;
 use crate::protocol::{ID_REQUEST, Yeast, classify};
 use crate::ready_state::ReadyState;
-use crate::transformers::connect::{Connection, Sink, Step, Target};
+use crate::transformers::connect::{Connection, Sink, Step};
 
 /// How much longer than the heartbeat a blocked writer waits for the client's
 /// thread to judge the connection, before it cuts it by itself.
@@ -235,7 +236,8 @@ impl Driver {
         match self.target() {
             Ok(target) => {
                 self.quiet = true;
-                self.connection = Some(self.shared.options.transport.dial(target));
+                let max_length = self.shared.options.max_length;
+                self.connection = Some(self.shared.options.transport.dial(target, max_length));
             }
             Err(error) => self.failed(error),
         }

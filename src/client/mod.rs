@@ -16,19 +16,17 @@
 //! A further wire protocol is one more implementation of
 //! [`Transport`](crate::transformers::connect::Transport), in its folder of `transformers`.
 
-pub(crate) mod dial;
 mod discover;
 mod driver;
 mod emit;
 mod events;
 mod inbox;
-pub(crate) mod lane;
 mod machine;
 mod options;
 mod outbox;
 mod recovery;
 mod shared;
-pub(crate) mod url;
+mod url;
 
 use std::any::Any;
 use std::fmt;
@@ -44,13 +42,14 @@ pub use recovery::Attempt;
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::http::client::Target;
 use crate::message::{Message, Written};
 use crate::net::Waker;
+use crate::net::dial::Destination;
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
 use crate::timer::{Clock, Driven};
-use crate::transformers::connect::Target;
 use inbox::Fetched;
 use machine::Input;
 use options::Options;
@@ -563,17 +562,13 @@ impl OutgoingUrl {
         if let Some(basic) = basic.filter(|_| !has("authorization")) {
             self.headers.push(("Authorization".into(), basic));
         }
-        let question = if self.query.is_empty() { "" } else { "?" };
+        let (host, port, connector) = (self.host, self.port, options.connector.clone());
         Ok(Target {
+            to: Destination { host, port, connector, until, waker },
             secure: options.address.secure,
-            host: self.host,
-            port: self.port,
-            path: format!("{}{question}{}", self.pathname, url::query_string(&self.query)),
+            pathname: self.pathname,
+            query: url::query_string(&self.query),
             headers: self.headers,
-            connector: options.connector.clone(),
-            max_length: options.max_length,
-            until,
-            waker,
         })
     }
 

@@ -4,19 +4,20 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dial::Connector;
 use super::machine::Strategy;
 use super::recovery::Reconnect;
 use super::url::Address;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
+use crate::http::client::Target;
 use crate::http::is_token_byte;
+use crate::net::dial::Connector;
 use crate::net::{Stream, Waker};
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::timer::{Clock, ManualClock};
 use crate::transformers;
-use crate::transformers::connect::{Target, Transport};
+use crate::transformers::connect::Transport;
 
 /// The options as the client uses them.
 pub(crate) struct Options {

@@ -1,10 +1,8 @@
 //! The URL that a client is given, and the one that each attempt asks for.
 
-use std::fmt::Write;
-
 use crate::base64;
 use crate::error::{Error, Result};
-use crate::http::{decode, pairs};
+use crate::http::{decode, encode, pairs};
 
 /// Where a client connects to, taken from the user's URL.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,20 +107,6 @@ fn without_auth(url: &str) -> String {
 pub(crate) fn query_string(query: &[(String, String)]) -> String {
     let pairs: Vec<_> = query.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
     pairs.join("&")
-}
-
-/// Percent-encodes as `encodeURIComponent` does.
-pub(crate) fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 /// The value of an `Authorization` header for `user:password` (RFC 7617); none

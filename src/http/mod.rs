@@ -14,5 +14,5 @@ pub(crate) use fields::Fields;
 #[cfg(test)]
 pub(crate) use head::parse_request;
 pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, is_token_byte, parse_response};
-pub(crate) use query::{decode, pairs};
+pub(crate) use query::{decode, encode, pairs};
 pub use server::{Address, Request};

@@ -1,6 +1,7 @@
-//! Query strings, as Node's `querystring` reads them.
+//! Query strings, as Node's `querystring` reads them and browsers write them.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 /// Pairs that are read at most, as in Node.
 const MAX_PAIRS: usize = 1000;
@@ -39,6 +40,20 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
         String::from_utf8(bytes)
             .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
     )
+}
+
+/// Percent-encodes as `encodeURIComponent` does.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 /// The value of a hexadecimal digit.

@@ -1,5 +1,6 @@
 //! Sockets: the streams under connections, and waiting for them.
 
+pub(crate) mod dial;
 mod stream;
 pub(crate) mod wait;
 

@@ -4,63 +4,17 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::client::dial::Connector;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::net::Waker;
+use crate::http::client::Target;
 
 /// The client's side of one wire protocol.
 pub(crate) trait Transport: Send + Sync {
-    /// Begins one session from zero. Nothing happens before the first
+    /// Begins one session from zero, in which messages of at most `max_length`
+    /// bytes are accepted. Nothing happens before the first
     /// [`Connection::next`].
-    fn dial(&self, target: Target) -> Box<dyn Connection>;
-}
-
-/// Where one session goes.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub secure: bool,
-    pub host: String,
-    pub port: u16,
-    /// Path and query, percent-encoded.
-    pub path: String,
-    /// What the application adds to each request; checked.
-    pub headers: Vec<(String, String)>,
-    /// Where the connection comes from, if not from `host` and `port`.
-    pub connector: Option<Connector>,
-    /// Longest message in bytes that is accepted.
-    pub max_length: usize,
-    /// Until when the attempt must be open, if there is such a time.
-    pub until: Option<Instant>,
-    /// Wakes the client's thread.
-    pub waker: Arc<Waker>,
-}
-
-impl Target {
-    /// Host and port as the `Host` header has them.
-    pub fn authority(&self) -> String {
-        let Target { host, port, .. } = self;
-        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-        match (port, self.secure) {
-            (80, false) | (443, true) => host,
-            _ => format!("{host}:{port}"),
-        }
-    }
-
-    /// The head of a GET request with these further header lines.
-    pub fn request(&self, lines: &str) -> String {
-        self.head("GET", &self.path, lines)
-    }
-
-    /// The head of a request for this path and query.
-    pub fn head(&self, method: &str, path: &str, lines: &str) -> String {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{lines}", self.authority());
-        for (name, value) in &self.headers {
-            head.extend([name, ": ", value, "\r\n"]);
-        }
-        head + "\r\n"
-    }
+    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Connection>;
 }
 
 /// One session, driven by the client's thread alone.

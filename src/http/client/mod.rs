@@ -1,5 +1,9 @@
 //! What a client says to a server in HTTP, and hears.
 
+mod exchange;
 mod response;
+mod target;
 
-pub(crate) use response::{Answer, BODY_MAX, Pieces, Reader};
+pub(crate) use exchange::{Exchanger, Progress};
+pub(crate) use response::{Answer, Reader};
+pub(crate) use target::Target;

@@ -35,12 +35,12 @@ use super::packet::Packet;
 use super::payload::Content;
 use super::session::client::{Effect, Input, Session, Settings};
 use super::{Carrier, Format};
-use crate::client::dial::Dialler;
-use crate::client::lane::{Lane, Progress};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
+use crate::http::client::{Exchanger, Progress, Target};
+use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait, wait_any};
-use crate::transformers::connect::{Connection, Sink, Step, Target, Transport};
+use crate::transformers::connect::{Connection, Sink, Step, Transport};
 
 /// Longest handshake in bytes, at least.
 const HANDSHAKE_MAX: usize = 4 << 10;
@@ -49,9 +49,9 @@ const HANDSHAKE_MAX: usize = 4 << 10;
 pub(crate) struct EngineIo(pub Options);
 
 impl Transport for EngineIo {
-    fn dial(&self, target: Target) -> Box<dyn Connection> {
+    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Connection> {
         let requests = Requests::new(target, self.0.format(), self.0.credentials());
-        Box::new(Polling::new(requests, self.0.settings(), self.0.format()))
+        Box::new(Polling::new(requests, max_length, self.0.settings(), self.0.format()))
     }
 }
 
@@ -64,7 +64,7 @@ struct Polling {
     longest: usize,
     requests: Requests,
     /// What the polls go by.
-    lane: Lane,
+    lane: Exchanger,
     incoming: Incoming,
     /// The WebSocket that carries the session, or is to.
     socket: Option<Socket>,
@@ -81,8 +81,7 @@ struct Polling {
 }
 
 impl Polling {
-    fn new(requests: Requests, settings: Settings, format: Format) -> Self {
-        let max_length = requests.target().max_length;
+    fn new(requests: Requests, max_length: usize, settings: Settings, format: Format) -> Self {
         // Base 64, and the type; a handshake must fit whatever the messages do.
         let longest = (max_length / 3).saturating_add(1).saturating_mul(4).saturating_add(8);
         let longest = longest.max(HANDSHAKE_MAX);
@@ -92,7 +91,7 @@ impl Polling {
             max_length,
             longest,
             requests,
-            lane: Lane::default(),
+            lane: Exchanger::default(),
             incoming: Incoming::new(format, longest),
             socket: None,
             carrier: settings.first,
@@ -127,7 +126,7 @@ impl Polling {
     /// Waits once, and goes on with what there is.
     fn turn(&mut self, until: Option<Instant>, paused: bool) {
         if self.lane.is_stranded() {
-            match Dialler::again(self.requests.target(), self.lane.address()) {
+            match Dialler::again(&self.requests.target().to, self.lane.address()) {
                 Ok(dialler) => {
                     self.lane.dial(dialler);
                     self.polled(Ready::default());
@@ -135,7 +134,7 @@ impl Polling {
                 Err(error) => return self.failed(error),
             }
         }
-        let waker = Arc::clone(&self.requests.target().waker);
+        let waker = Arc::clone(&self.requests.target().to.waker);
         let (mut get, limit) = self.lane.wants();
         if let Some((_, want)) = get.as_mut().filter(|_| paused) {
             want.read = false;
@@ -355,7 +354,7 @@ impl Polling {
         if let (Some(link), Some(to)) = (&self.link, self.socket.as_ref().and_then(Socket::link)) {
             link.switch(to);
             self.carrier = Carrier::Websocket;
-            self.lane = Lane::default();
+            self.lane = Exchanger::default();
         }
     }
 
@@ -392,7 +391,7 @@ impl Polling {
             _ => self.socket = None,
         }
         self.steps.push_back(step);
-        self.lane = Lane::default();
+        self.lane = Exchanger::default();
         if let Some(link) = &self.link {
             link.cut();
         }
@@ -411,7 +410,7 @@ impl Connection for Polling {
             self.turn(until, paused);
             return self.told(paused).unwrap_or(Step::Waited);
         }
-        let waker = &self.requests.target().waker;
+        let waker = &self.requests.target().to.waker;
         if !self.steps.is_empty() {
             // What came before the end waits for room.
             let _ = wait(waker, None, until);

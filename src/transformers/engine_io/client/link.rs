@@ -11,13 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::requests::Requests;
-use crate::client::dial::Dialler;
-use crate::client::lane::{Lane, Progress};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::http::client::Answer;
+use crate::http::client::{Answer, Exchanger, Progress};
 use crate::net::Waker;
+use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait};
 use crate::transformers::connect::Sink as _;
 use crate::transformers::engine_io::packet::{Packet, PacketRef};
@@ -50,7 +49,7 @@ pub(super) struct Link {
 struct State {
     way: Way,
     /// What the POSTs go by.
-    lane: Lane,
+    lane: Exchanger,
     queue: VecDeque<Frame>,
     /// Bytes in the queue.
     bytes: usize,
@@ -123,7 +122,7 @@ impl Link {
         requests: Requests,
         format: Format,
         max_payload: Option<usize>,
-        lane: Lane,
+        lane: Exchanger,
     ) -> Result<Self> {
         let post_max = max_payload.unwrap_or(POST_MAX);
         Self::new(requests, format, post_max, Way::Polling, lane)
@@ -131,7 +130,7 @@ impl Link {
 
     /// The way out of a session that was opened by a WebSocket.
     pub fn websocket(requests: Requests, format: Format, to: Arc<WebSocket>) -> Result<Self> {
-        Self::new(requests, format, POST_MAX, Way::WebSocket(to), Lane::default())
+        Self::new(requests, format, POST_MAX, Way::WebSocket(to), Exchanger::default())
     }
 
     fn new(
@@ -139,7 +138,7 @@ impl Link {
         format: Format,
         post_max: usize,
         way: Way,
-        lane: Lane,
+        lane: Exchanger,
     ) -> Result<Self> {
         let state = State {
             way,
@@ -190,7 +189,7 @@ impl Link {
     fn dial<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         let address = state.lane.address();
         drop(state);
-        let dialler = Dialler::again(self.requests.target(), address);
+        let dialler = Dialler::again(&self.requests.target().to, address);
         let mut state = self.lock();
         match dialler {
             Ok(dialler) => {
@@ -230,7 +229,7 @@ impl Link {
     pub fn switch(&self, to: &Arc<WebSocket>) {
         let mut state = self.lock();
         state.way = Way::WebSocket(Arc::clone(to));
-        state.lane = Lane::default();
+        state.lane = Exchanger::default();
         to.patience(state.patience);
         // A failure shows at the next read.
         if let Some(own) = state.own.take() {
@@ -270,7 +269,7 @@ impl Link {
     pub fn cut(&self) {
         let mut state = self.lock();
         state.way = Way::Gone;
-        state.lane = Lane::default();
+        state.lane = Exchanger::default();
         state.queue.clear();
         state.bytes = 0;
         self.tell(&state);
@@ -279,10 +278,10 @@ impl Link {
     fn fail(&self, state: &mut State, reason: CloseReason) {
         state.way = Way::Gone;
         state.failure = Some(reason);
-        state.lane = Lane::default();
+        state.lane = Exchanger::default();
         state.queue.clear();
         state.bytes = 0;
-        self.requests.target().waker.wake();
+        self.requests.target().to.waker.wake();
         self.tell(state);
     }
 
@@ -313,7 +312,7 @@ impl Link {
                     if helping {
                         // Its thread waits for what there was before, and we
                         // may be gone before this POST is sent.
-                        self.requests.target().waker.wake();
+                        self.requests.target().to.waker.wake();
                     }
                 }
                 Ok(Progress::Answer(answer)) => self.fail(state, refused(&answer, &self.requests)),
@@ -333,7 +332,7 @@ impl Link {
         self.advance(state, Ready { read: false, write: true }, helping);
         if state.lane.is_stranded() || state.lane.unsent() > 0 {
             // The client's thread sees to it.
-            self.requests.target().waker.wake();
+            self.requests.target().to.waker.wake();
         }
     }
 
@@ -381,11 +380,11 @@ impl Link {
         sooner: Option<Instant>,
     ) -> Result<MutexGuard<'a, State>> {
         // The application's connections are made on the client's own thread.
-        let may_dial = own_thread || self.requests.target().connector.is_none();
+        let may_dial = own_thread || self.requests.target().to.connector.is_none();
         if state.lane.is_stranded() && may_dial {
             let state = self.dial(state);
             // The client's thread is to look after the connection too.
-            self.requests.target().waker.wake();
+            self.requests.target().to.waker.wake();
             return Ok(state);
         }
         let (before, until) = (state.mark(), state.patience);

@@ -4,19 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::cookies::Cookies;
-use crate::client::url::encode;
 use crate::error::Error;
-use crate::http::client::Answer;
-use crate::transformers::connect::Target;
+use crate::http::client::{Answer, Target};
+use crate::http::encode;
 use crate::transformers::engine_io::payload::Content;
 use crate::transformers::engine_io::{Carrier, Format};
 
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Requests {
+    /// With the query up to what is added to it.
     target: Target,
-    /// The path with its slash, and the query up to what is added to it.
-    path: String,
     format: Format,
     /// Percent-encoded; empty before the handshake.
     sid: String,
@@ -35,17 +33,17 @@ fn is_ours(pair: &str) -> bool {
 impl Requests {
     /// Requests to this target. They all have its query and its headers.
     /// With `credentials`, also the cookies that its answers set.
-    pub fn new(target: Target, format: Format, credentials: bool) -> Self {
-        let (path, query) = target.path.split_once('?').unwrap_or((&target.path, ""));
-        let path = path.strip_suffix('/').unwrap_or(path);
+    pub fn new(mut target: Target, format: Format, credentials: bool) -> Self {
+        if !target.pathname.ends_with('/') {
+            target.pathname.push('/');
+        }
         // A server would see two of each.
-        let query: Vec<&str> = query.split('&').filter(|pair| !is_ours(pair)).collect();
-        let query = query.join("&");
-        let more = if query.is_empty() { "" } else { "&" };
-        let jar = || Arc::new(Cookies::new(&target.host, target.secure, &format!("{path}/")));
+        let theirs = target.query.split('&').filter(|pair| !pair.is_empty() && !is_ours(pair));
+        let version = format!("EIO={}", format.revision.number());
+        target.query = theirs.chain([&*version]).collect::<Vec<_>>().join("&");
+        let jar = || Arc::new(Cookies::new(&target.to.host, target.secure, &target.pathname));
         let cookies = credentials.then(jar);
-        let path = format!("{path}/?{query}{more}EIO={}", format.revision.number());
-        Requests { target, path, format, sid: String::new(), cookies, polled: Arc::default() }
+        Requests { target, format, sid: String::new(), cookies, polled: Arc::default() }
     }
 
     /// Where they go.
@@ -90,9 +88,10 @@ impl Requests {
         }
     }
 
-    /// The target with the headers of a request.
-    fn with_cookies(&self) -> Target {
+    /// The target with the query and the headers of a request.
+    fn request(&self, carrier: Carrier) -> Target {
         let mut target = self.target.clone();
+        self.ask(&mut target.query, carrier);
         let value = self.cookies.as_ref().map(|cookies| cookies.value()).unwrap_or_default();
         if !value.is_empty() {
             let given = target.headers.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case("cookie"));
@@ -106,7 +105,7 @@ impl Requests {
 
     /// The handshake, or a poll.
     pub fn poll(&self) -> Vec<u8> {
-        self.with_cookies().head("GET", &self.path(Carrier::Polling), "").into_bytes()
+        self.request(Carrier::Polling).head("GET", "").into_bytes()
     }
 
     /// A POST of a payload.
@@ -116,26 +115,28 @@ impl Requests {
             Content::Binary => content.mime(),
         };
         let lines = format!("Content-Type: {mime}\r\nContent-Length: {}\r\n", body.len());
-        let mut target = self.with_cookies();
+        let mut target = self.request(Carrier::Polling);
         target.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
-        let head = target.head("POST", &self.path(Carrier::Polling), &lines);
+        let head = target.head("POST", &lines);
         [head.as_bytes(), body].concat()
     }
 
     /// Where to open a WebSocket.
     pub fn upgrade(&self) -> Target {
-        Target { path: self.path(Carrier::Websocket), ..self.with_cookies() }
+        self.request(Carrier::Websocket)
     }
 
-    /// Path and query, in the order of engine.io-client.
-    fn path(&self, carrier: Carrier) -> String {
+    /// Adds to the query what a request asks for, in the order of
+    /// engine.io-client.
+    fn ask(&self, query: &mut String, carrier: Carrier) {
         let sid = if self.sid.is_empty() { String::new() } else { format!("&sid={}", self.sid) };
         // So that no cache ever takes two requests for the same.
         let t: String = (0..8).map(|_| fastrand::alphanumeric()).collect();
+        let t = format!("&t={t}");
         let b64 = if self.format.b64 { "&b64=1" } else { "" };
-        match carrier {
-            Carrier::Polling => format!("{}&transport=polling&t={t}{b64}{sid}", self.path),
-            Carrier::Websocket => format!("{}&transport=websocket{sid}&t={t}{b64}", self.path),
-        }
+        query.extend(match carrier {
+            Carrier::Polling => ["&transport=polling", &t, b64, &sid],
+            Carrier::Websocket => ["&transport=websocket", &sid, &t, b64],
+        });
     }
 }

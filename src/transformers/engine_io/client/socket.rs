@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::client::dial::Dialler;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::http::client::Target;
 use crate::net::Waker;
+use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants};
-use crate::transformers::connect::{Step, Target};
+use crate::transformers::connect::Step;
 use crate::transformers::websockets::client::{Handshake, Link, Open};
 
 /// See the module.
@@ -45,7 +46,7 @@ impl Socket {
     /// Begins to connect; to this address if the server was reached before.
     /// `max_length`: the longest message that is accepted, in bytes.
     pub fn dial(target: Target, address: Option<SocketAddr>, longest: usize) -> Result<Self> {
-        let mut dialler = Dialler::again(&target, address)?;
+        let mut dialler = Dialler::again(&target.to, address)?;
         let stage = match dialler.proceed(Ready::default())? {
             Some(stream) => Stage::Handshake(Box::new(Handshake::new(stream, &target))),
             None => Stage::Dialling(dialler),

@@ -6,10 +6,9 @@ use super::link::Link;
 use super::open::Open;
 use crate::base64;
 use crate::error::{Error, Result};
-use crate::http::client::{Answer, Reader};
+use crate::http::client::{Answer, Reader, Target};
 use crate::net::Stream;
 use crate::net::wait::{Ready, Wants};
-use crate::transformers::connect::Target;
 use crate::transformers::websockets::decoder::{Decoder, Role, accept_key};
 
 /// A connection that asks to be upgraded.
@@ -60,16 +59,17 @@ impl Handshake {
         check(answer, &self.key)?;
         let mut decoder = Decoder::new(Role::Client, max_length);
         decoder.feed(&answer.body);
-        Ok(Open::new(Link::new(self.stream, Arc::clone(&target.waker)), decoder))
+        Ok(Open::new(Link::new(self.stream, Arc::clone(&target.to.waker)), decoder))
     }
 }
 
 /// The request of RFC 6455 section 4.1. No extension is offered.
 fn request(target: &Target, key: &str) -> String {
-    target.request(&format!(
+    let lines = format!(
         "Upgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-    ))
+    );
+    target.head("GET", &lines)
 }
 
 /// The answer must be the one of RFC 6455 section 4.1 to this key.

@@ -10,25 +10,27 @@ use std::time::Instant;
 pub(in crate::transformers) use self::handshake::Handshake;
 pub(in crate::transformers) use self::link::{Link, mask};
 pub(in crate::transformers) use self::open::Open;
-use crate::client::dial::Dialler;
 use crate::close::CloseReason;
 use crate::error::Result;
+use crate::http::client::Target;
 use crate::net::Waker;
+use crate::net::dial::Dialler;
 use crate::net::wait::{on, wait};
-use crate::transformers::connect::{Connection, Sink, Step, Target, Transport};
+use crate::transformers::connect::{Connection, Sink, Step, Transport};
 
 /// RFC 6455, as every WebSocket transformer of Primus speaks it.
 pub(crate) struct WebSockets;
 
 impl Transport for WebSockets {
-    fn dial(&self, target: Target) -> Box<dyn Connection> {
-        let waker = Arc::clone(&target.waker);
-        Box::new(Session { target, waker, stage: Stage::New })
+    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Connection> {
+        let waker = Arc::clone(&target.to.waker);
+        Box::new(Session { target, max_length, waker, stage: Stage::New })
     }
 }
 
 struct Session {
     target: Target,
+    max_length: usize,
     waker: Arc<Waker>,
     stage: Stage,
 }
@@ -73,7 +75,7 @@ impl Session {
     fn open(&mut self, until: Option<Instant>) -> Result<Option<Step>> {
         match &mut self.stage {
             Stage::New => {
-                self.stage = Stage::Dialling(Dialler::new(&self.target)?);
+                self.stage = Stage::Dialling(Dialler::new(&self.target.to)?);
                 Ok(None)
             }
             Stage::Dialling(dialler) => match dialler.next(until)? {
@@ -89,7 +91,7 @@ impl Session {
                 let Some(answer) = handshake.proceed(ready)? else { return Ok(Some(Step::Waited)) };
                 let stage = std::mem::replace(&mut self.stage, Stage::Over);
                 let Stage::Handshake(handshake) = stage else { return Ok(None) };
-                let open = handshake.finish(&answer, &self.target, self.target.max_length)?;
+                let open = handshake.finish(&answer, &self.target, self.max_length)?;
                 let sink: Arc<dyn Sink> = Arc::clone(open.link()) as _;
                 self.stage = Stage::Open(open);
                 Ok(Some(Step::Open(sink)))

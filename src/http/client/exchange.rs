@@ -17,11 +17,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::dial::Dialler;
+use super::response::{Answer, BODY_MAX, Pieces};
 use crate::error::{Error, Result};
 use crate::http::ResponseHead;
-use crate::http::client::{Answer, BODY_MAX, Pieces};
 use crate::net::Stream;
+use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants};
 
 /// Bytes read at a time.
@@ -35,15 +35,15 @@ const KEEP: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct Lane {
+pub(crate) struct Exchanger {
     dialler: Option<Dialler>,
-    connection: Option<Connection>,
+    connection: Option<Kept>,
     request: Option<Request>,
     /// Where the last connection went.
     address: Option<SocketAddr>,
 }
 
-struct Connection {
+struct Kept {
     stream: Arc<Stream>,
     pieces: Pieces,
     /// Since when it rests, if it has carried a request before.
@@ -77,10 +77,10 @@ pub(crate) enum Progress {
     Answer(Answer),
 }
 
-impl Lane {
-    /// Another lane to the server that this one has reached.
+impl Exchanger {
+    /// Another one to the server that this one has reached.
     pub fn beside(&self) -> Self {
-        Lane { address: self.address, ..Lane::default() }
+        Exchanger { address: self.address, ..Exchanger::default() }
     }
 
     /// Begins with a request; the one before must be answered. `streamed`: the
@@ -123,7 +123,7 @@ impl Lane {
         }
     }
 
-    /// What it waits for, and until when; others may use the lane meanwhile.
+    /// What it waits for, and until when; others may use it meanwhile.
     pub fn wants(&self) -> (Wants, Option<Instant>) {
         if let Some(dialler) = &self.dialler {
             return dialler.wants();
@@ -142,7 +142,7 @@ impl Lane {
     /// until it tells that it waits, it is asked again, with nothing ready.
     ///
     /// # Errors
-    /// The request failed. The lane can be used for another one.
+    /// The request failed. It can be used for another one.
     pub fn proceed(&mut self, ready: Ready) -> Result<Progress> {
         let step = self.step(ready);
         if step.is_err() {
@@ -156,7 +156,7 @@ impl Lane {
             let Some(stream) = dialler.proceed(ready)? else { return Ok(Progress::Waiting) };
             self.dialler = None;
             self.address = stream.peer_addr().or(self.address);
-            self.connection = Some(Connection::new(stream));
+            self.connection = Some(Kept::new(stream));
             return self.exchange(Ready { read: false, write: true });
         }
         self.exchange(ready)
@@ -236,9 +236,9 @@ impl Request {
     }
 }
 
-impl Connection {
+impl Kept {
     fn new(stream: Arc<Stream>) -> Self {
-        Connection { stream, pieces: Pieces::default(), rested: None, keep: KEEP }
+        Kept { stream, pieces: Pieces::default(), rested: None, keep: KEEP }
     }
 
     /// Whether it may carry another request.

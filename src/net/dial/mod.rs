@@ -21,7 +21,6 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, sock
 use crate::error::{Result, caught};
 use crate::net::wait::{Ready, Wants, on, wait};
 use crate::net::{Stream, Waker, poll};
-use crate::transformers::connect::Target;
 
 /// How long an address has for itself.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -45,9 +44,22 @@ impl fmt::Debug for Connector {
     }
 }
 
+/// Where a connection goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Destination {
+    pub host: String,
+    pub port: u16,
+    /// Where the connection comes from, if not from `host` and `port`.
+    pub connector: Option<Connector>,
+    /// Until when the attempt must be open, if there is such a time.
+    pub until: Option<Instant>,
+    /// Wakes the client's thread.
+    pub waker: Arc<Waker>,
+}
+
 impl Connector {
-    fn connect(&self, target: &Target) -> Result<Stream> {
-        let stream = caught(|| (self.0)(&target.host, target.port))??;
+    fn connect(&self, to: &Destination) -> Result<Stream> {
+        let stream = caught(|| (self.0)(&to.host, to.port))??;
         stream.set_blocking()?;
         stream.set_nodelay();
         Ok(stream)
@@ -78,11 +90,11 @@ pub(crate) struct Dialler {
 impl Dialler {
     /// Begins. A host name is resolved on a thread of its own, which ends with
     /// that: a resolver can neither be hurried nor stopped.
-    pub fn new(target: &Target) -> Result<Self> {
-        let Target { host, port, waker, connector, .. } = target;
-        let mut dialler = Self::idle(target);
+    pub fn new(to: &Destination) -> Result<Self> {
+        let Destination { host, port, waker, connector, .. } = to;
+        let mut dialler = Self::idle(to);
         if let Some(connector) = connector {
-            dialler.made = Some(Arc::new(connector.connect(target)?));
+            dialler.made = Some(Arc::new(connector.connect(to)?));
         } else if let Ok(ip) = host.parse::<IpAddr>() {
             dialler.addresses.push(SocketAddr::new(ip, *port));
         } else {
@@ -93,20 +105,20 @@ impl Dialler {
 
     /// A connection to a server that was reached before, at this address; or
     /// as [`new`](Self::new) when there is none.
-    pub fn again(target: &Target, address: Option<SocketAddr>) -> Result<Self> {
-        let Some(address) = address.filter(|_| target.connector.is_none()) else {
-            return Self::new(target);
+    pub fn again(to: &Destination, address: Option<SocketAddr>) -> Result<Self> {
+        let Some(address) = address.filter(|_| to.connector.is_none()) else {
+            return Self::new(to);
         };
-        Ok(Dialler { addresses: vec![address], ..Self::idle(target) })
+        Ok(Dialler { addresses: vec![address], ..Self::idle(to) })
     }
 
-    fn idle(target: &Target) -> Self {
+    fn idle(to: &Destination) -> Self {
         Dialler {
             made: None,
-            waker: Arc::clone(&target.waker),
+            waker: Arc::clone(&to.waker),
             names: None,
-            place: format!("{}:{}", target.host, target.port),
-            until: target.until,
+            place: format!("{}:{}", to.host, to.port),
+            until: to.until,
             addresses: Vec::new(),
             head_start: HEAD_START,
             due: None,

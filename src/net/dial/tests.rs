@@ -4,18 +4,14 @@ use super::*;
 
 /// A dialler that was told these addresses.
 fn race(addresses: Vec<SocketAddr>, time: Option<Duration>) -> Dialler {
-    let target = Target {
-        secure: false,
+    let to = Destination {
         host: "name.test".into(),
         port: 1,
-        path: "/".into(),
-        headers: Vec::new(),
         connector: None,
-        max_length: 1,
         until: time.map(|time| Instant::now() + time),
         waker: Arc::new(Waker::new().unwrap()),
     };
-    let mut dialler = Dialler::idle(&target);
+    let mut dialler = Dialler::idle(&to);
     dialler.found(addresses).unwrap();
     dialler
 }

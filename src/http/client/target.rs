@@ -1,0 +1,43 @@
+//! Where the requests of a client go, and what their heads have in common.
+
+use crate::net::dial::Destination;
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// What connections are made to.
+    pub to: Destination,
+    pub secure: bool,
+    /// Percent-encoded, with its leading slash.
+    pub pathname: String,
+    /// Percent-encoded, without the question mark.
+    pub query: String,
+    /// What the application adds to each request; checked.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Target {
+    /// Host and port as the `Host` header has them.
+    pub fn authority(&self) -> String {
+        let Destination { host, port, .. } = &self.to;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        match (port, self.secure) {
+            (80, false) | (443, true) => host,
+            _ => format!("{host}:{port}"),
+        }
+    }
+
+    /// The head of a request with these further header lines.
+    pub fn head(&self, method: &str, lines: &str) -> String {
+        let Target { pathname, query, .. } = self;
+        let question = if query.is_empty() { "" } else { "?" };
+        let mut head = format!(
+            "{method} {pathname}{question}{query} HTTP/1.1\r\nHost: {}\r\n{lines}",
+            self.authority()
+        );
+        for (name, value) in &self.headers {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
+        head + "\r\n"
+    }
+}
