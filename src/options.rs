@@ -14,7 +14,7 @@ use crate::plugins::Plugin;
 use crate::protocol::{Generation, HeartbeatOptions};
 use crate::server::Primus;
 use crate::timer::{Clock, ManualClock};
-use crate::transformers;
+use crate::transformers::Kind;
 use crate::unheard;
 
 /// What happens to a client that does not read what is written to it, once
@@ -69,7 +69,7 @@ pub(crate) type IdGenerator = dyn Fn(&Request) -> String + Send + Sync;
 
 /// The options of a server, as [`Builder`] made them.
 pub(crate) struct Options {
-    pub transformer: &'static str,
+    pub transformer: Kind,
     pub parser: Parser,
     pub pathname: String,
     pub authorization: Authorization,
@@ -117,7 +117,7 @@ impl Default for Builder {
     fn default() -> Self {
         Builder {
             options: Options {
-                transformer: "websockets",
+                transformer: Kind::Websockets,
                 parser: Parser::JSON,
                 pathname: "/primus".into(),
                 authorization: Authorization::default(),
@@ -137,7 +137,7 @@ impl Default for Builder {
                 trusted_proxies: TrustedProxies::default(),
                 clock: Clock::System,
             },
-            transformer: "websockets".into(),
+            transformer: Kind::Websockets.name().into(),
             parser: Ok(Parser::JSON),
             origins: None,
             compression: false,
@@ -390,7 +390,7 @@ impl Builder {
     /// [`Error::Option`] for an option that cannot be used, [`Error::Io`] when
     /// a thread cannot be started.
     pub fn build(mut self) -> Result<Primus> {
-        self.options.transformer = transformers::by_name(&self.transformer)?;
+        self.options.transformer = Kind::of_name(&self.transformer)?;
         self.options.parser = self.parser?;
         if let Some(origins) = &self.origins {
             self.options.cors.origins = Origins::parse(origins)?;
@@ -412,7 +412,7 @@ impl Builder {
         if self.options.pathname == "/" {
             unheard::warn("`pathname` is `/`: every request is Primus's, own pages get none");
         }
-        let transformer = transformers::server(self.options.transformer, &self.options.transport)?;
+        let transformer = self.options.transformer.server(&self.options.transport)?;
         Primus::start(self.options, transformer)
     }
 }

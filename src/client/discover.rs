@@ -11,7 +11,7 @@ use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, wait};
 use crate::protocol::ClientMode;
 use crate::spec::Spec;
-use crate::transformers::{ENGINE_IO, by_name};
+use crate::transformers::Kind;
 
 impl ClientBuilder {
     /// Reads the server's spec document, at [`pathname`](Self::pathname), and
@@ -35,7 +35,7 @@ impl ClientBuilder {
         }
         let spec: Spec = String::from_utf8_lossy(&answer.body).parse()?;
         if let Some(transformer) = &spec.transformer {
-            by_name(transformer)?;
+            Kind::of_name(transformer)?;
         }
         // What the document was found below, a proxy may have renamed.
         Ok(self.options(&Spec { pathname: None, ..spec }))
@@ -69,8 +69,11 @@ impl ClientBuilder {
     pub fn options(mut self, of_server: &Spec) -> Self {
         if let Some(transformer) = &of_server.transformer {
             self = self.transformer(transformer);
-            if transformer.eq_ignore_ascii_case(ENGINE_IO) {
-                self = self.engine_of(of_server);
+            // Whether there is such a one shows when the client is built.
+            if let Ok(kind) = Kind::of_name(transformer) {
+                for (name, value) in kind.options_for(of_server, self.transport_options()) {
+                    self = self.transport(name, value);
+                }
             }
         }
         if let Some(parser) = &of_server.parser {
@@ -83,23 +86,6 @@ impl ClientBuilder {
             Some(ClientMode::ServerPings { timeout }) => self.ping_timeout(timeout),
             Some(ClientMode::ClientPings { interval, timeout }) => self.happn(interval, timeout),
             None => self,
-        }
-    }
-}
-
-impl ClientBuilder {
-    /// What a server's Engine.IO speaks, by its version.
-    fn engine_of(mut self, of_server: &Spec) -> Self {
-        let chosen = ["protocol", "EIO"].iter().any(|name| self.has_transport(name));
-        match of_server.version() {
-            Some(version) if version < (8, 0) && !chosen => {
-                self = self.transport("protocol", "3");
-                if version < (6, 1) && !self.has_transport("doubleEncoding") {
-                    self = self.transport("doubleEncoding", "true");
-                }
-                self
-            }
-            _ => self,
         }
     }
 }

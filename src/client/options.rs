@@ -16,7 +16,7 @@ use crate::net::{Stream, Waker};
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::timer::{Clock, ManualClock};
-use crate::transformers;
+use crate::transformers::Kind;
 use crate::transformers::connect::Transport;
 
 /// The options as the client uses them.
@@ -89,7 +89,7 @@ impl ClientBuilder {
     pub(crate) fn new(url: &str) -> Self {
         ClientBuilder {
             url: url.to_owned(),
-            transformer: "websockets".into(),
+            transformer: Kind::Websockets.name().into(),
             parser: Parser::JSON,
             fault: None,
             transport: Vec::new(),
@@ -443,9 +443,9 @@ impl ClientBuilder {
         Ok(client)
     }
 
-    /// Whether a transport option was set.
-    pub(crate) fn has_transport(&self, name: &str) -> bool {
-        self.transport.iter().any(|(n, _)| n.eq_ignore_ascii_case(name))
+    /// The transport options that were set.
+    pub(crate) fn transport_options(&self) -> &[(String, String)] {
+        &self.transport
     }
 
     pub(crate) fn connect_timeout(&self) -> Option<Duration> {
@@ -486,7 +486,7 @@ impl ClientBuilder {
         }
         Ok(Options {
             address,
-            transport: transformers::client(&self.transformer, &self.transport)?,
+            transport: Kind::of_name(&self.transformer)?.client(&self.transport)?,
             parser: self.parser,
             pathname,
             headers: self.headers,

@@ -11,10 +11,11 @@ use crate::parsers::{ClientParser, Parser};
 use crate::plugins::Plugin;
 use crate::protocol::ClientMode;
 use crate::spec::{PRIMUS_VERSION, Spec};
+use crate::transformers::Kind;
 
 /// What goes into every client of a server.
 pub(super) struct Settings {
-    transformer: &'static str,
+    transformer: Kind,
     parser: String,
     custom: Option<Custom>,
     global: String,
@@ -63,7 +64,8 @@ impl Settings {
         let libraries = libraries(plugins);
         let head = format!(
             "// The client of a Primus {PRIMUS_VERSION} server: {}, {}.\n",
-            self.transformer, self.parser
+            self.transformer.name(),
+            self.parser
         );
         let name = json!(self.global).to_string();
         let script = fill(include_str!("umd.js"), &[&name, &create, &libraries]);
@@ -126,8 +128,8 @@ impl Settings {
             include_str!("queue.js"),
             include_str!("url.js"),
         ];
-        let engine = self.transformer == "engine.io";
-        if engine || self.parser == "ejson" {
+        let transport = self.transformer.script();
+        if transport.base64 || self.parser == "ejson" {
             files.push(include_str!("base64.js"));
         }
         files.extend(self.parser());
@@ -136,10 +138,7 @@ impl Settings {
             include_str!("page.js"),
             include_str!("socket.js"),
             include_str!("client.js"),
-            match engine {
-                true => include_str!("../transformers/engine_io/client.js"),
-                false => include_str!("../transformers/websockets/client.js"),
-            },
+            transport.text,
         ]);
         files
     }

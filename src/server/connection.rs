@@ -259,7 +259,7 @@ impl Host for Inner {
 pub(super) fn spec(options: &Options) -> Spec {
     let beat = &options.heartbeat;
     Spec {
-        transformer: Some(options.transformer.to_owned()),
+        transformer: Some(options.transformer.name().to_owned()),
         parser: Some(options.parser.clone()),
         pathname: Some(options.pathname.clone()),
         heartbeat: match beat.generation {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::sync::Lock;
+use crate::transformers::Kind;
 
 /// A number that grows; or, for a gauge, also shrinks.
 #[derive(Debug, Default)]
@@ -87,20 +88,20 @@ pub struct ConnectionCounts {
 
 impl Metrics {
     /// Those of a server with this transformer, of which there are none yet.
-    pub fn new(transformer: &'static str) -> Self {
-        let by_transformer = BTreeMap::from([(transformer, ConnectionCounts::default())]);
+    pub fn new(transformer: Kind) -> Self {
+        let by_transformer = BTreeMap::from([(transformer.name(), ConnectionCounts::default())]);
         Metrics { by_transformer: Lock::new(by_transformer), ..Metrics::default() }
     }
 
-    pub fn connected(&self, transformer: &'static str) {
+    pub fn connected(&self, transformer: Kind) {
         let mut table = self.by_transformer.lock();
-        let connections = table.entry(transformer).or_default();
+        let connections = table.entry(transformer.name()).or_default();
         connections.now += 1;
         connections.ever += 1;
     }
 
-    pub fn disconnected(&self, transformer: &'static str) {
-        if let Some(connections) = self.by_transformer.lock().get_mut(transformer) {
+    pub fn disconnected(&self, transformer: Kind) {
+        if let Some(connections) = self.by_transformer.lock().get_mut(transformer.name()) {
             connections.now = connections.now.saturating_sub(1);
         }
     }

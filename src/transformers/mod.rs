@@ -1,12 +1,12 @@
-//! The wire protocols, one folder each. What the server asks of them is in
-//! [`serve`], what the client asks in [`connect`].
+//! The wire protocols, one folder each, and their catalogue. What the server
+//! asks of them is in [`serve`], what the client asks in [`connect`].
 
 use std::sync::Arc;
 
 use self::connect::Transport;
-use self::engine_io::client::EngineIo;
 use self::serve::Transformer;
 use crate::error::{Error, Result};
+use crate::spec::Spec;
 
 pub(crate) mod connect;
 pub(crate) mod engine_io;
@@ -16,48 +16,134 @@ pub(crate) mod records;
 pub(crate) mod serve;
 pub(crate) mod websockets;
 
-/// The names under which a transformer may be asked for. `faye`, `uws` and
-/// `lws` are the other WebSocket servers of Primus; they speak the same
-/// protocol as `websockets` and differ in nothing that a client may rely on.
-const KNOWN: [&str; 5] = ["websockets", "faye", "uws", "lws", ENGINE_IO];
+/// Options of a transformer, as the application gives them: names and values.
+type Given = [(String, String)];
 
-/// The name of Engine.IO.
-pub(crate) const ENGINE_IO: &str = "engine.io";
-
-/// The canonical form of a transformer's name; case does not matter.
-pub(crate) fn by_name(name: &str) -> Result<&'static str> {
-    KNOWN.into_iter().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        Error::Option(format!(
-            "unknown transformer `{name}`; known transformers: {}",
-            KNOWN.join(", ")
-        ))
-    })
+/// The wire protocols that are spoken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// RFC 6455, a message in each message of a WebSocket.
+    Websockets,
+    /// Engine.IO, revisions 3 and 4.
+    EngineIo,
 }
 
-/// The server side of the transformer with this canonical name.
-///
-/// # Errors
-/// [`Error::Option`] for the value of an option that cannot be used.
-pub(crate) fn server(name: &str, given: &[(String, String)]) -> Result<Box<dyn Transformer>> {
-    debug_assert!(KNOWN.contains(&name));
-    if name == ENGINE_IO {
-        let (options, unknown) = engine_io::options::Options::parse(given)?;
-        options::warn(name, &unknown);
-        return Ok(Box::new(engine_io::server::EngineIo::new(options)));
-    }
-    options::warn(name, &options::read(given, |_, _| None)?);
-    Ok(Box::new(websockets::server::Websockets))
+/// A protocol's part of the browser's client.
+pub(crate) struct Script {
+    /// The code.
+    pub text: &'static str,
+    /// Whether it uses the library's `base64.js`.
+    pub base64: bool,
 }
 
-/// The client side of a transformer by name, with its options; case does not
-/// matter in the name.
-pub(crate) fn client(name: &str, given: &[(String, String)]) -> Result<Arc<dyn Transport>> {
-    let name = by_name(name)?;
-    if name == ENGINE_IO {
-        let (options, unknown) = engine_io::client::Options::parse(given)?;
-        options::warn(name, &unknown);
-        return Ok(Arc::new(EngineIo(options)));
+impl Kind {
+    /// All of them.
+    const ALL: [Kind; 2] = [Kind::Websockets, Kind::EngineIo];
+
+    /// The names under which it may be asked for, its own first.
+    fn names(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            // The others are WebSocket servers of Primus too: they speak the same
+            // protocol, and differ in nothing that a client may rely on.
+            Kind::Websockets => ("websockets", &["faye", "uws", "lws"]),
+            Kind::EngineIo => ("engine.io", &[]),
+        }
     }
-    options::warn(name, &options::read(given, |_, _| None)?);
-    Ok(Arc::new(websockets::client::WebSockets))
+
+    /// Its own name.
+    pub fn name(self) -> &'static str {
+        self.names().0
+    }
+
+    /// The one with this name; case does not matter.
+    ///
+    /// # Errors
+    /// [`Error::Option`] when there is none.
+    pub fn of_name(name: &str) -> Result<Self> {
+        let all = || {
+            Kind::ALL.into_iter().flat_map(|kind| {
+                let (own, others) = kind.names();
+                [own].into_iter().chain(others.iter().copied()).map(move |name| (kind, name))
+            })
+        };
+        let found = all().find(|(_, known)| known.eq_ignore_ascii_case(name));
+        found.map(|(kind, _)| kind).ok_or_else(|| {
+            let known: Vec<_> = all().map(|(_, name)| name).collect();
+            let known = known.join(", ");
+            Error::Option(format!("unknown transformer `{name}`; known transformers: {known}"))
+        })
+    }
+
+    /// Its server.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for the value of an option that cannot be used.
+    pub fn server(self, given: &Given) -> Result<Box<dyn Transformer>> {
+        let (server, unknown): (Box<dyn Transformer>, _) = match self {
+            Kind::Websockets => {
+                (Box::new(websockets::server::Websockets), options::read(given, |_, _| None)?)
+            }
+            Kind::EngineIo => {
+                let (options, unknown) = engine_io::options::Options::parse(given)?;
+                (Box::new(engine_io::server::EngineIo::new(options)), unknown)
+            }
+        };
+        options::warn(self.name(), &unknown);
+        Ok(server)
+    }
+
+    /// Its client.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for the value of an option that cannot be used.
+    pub fn client(self, given: &Given) -> Result<Arc<dyn Transport>> {
+        let (client, unknown): (Arc<dyn Transport>, _) = match self {
+            Kind::Websockets => {
+                (Arc::new(websockets::client::WebSockets), options::read(given, |_, _| None)?)
+            }
+            Kind::EngineIo => {
+                let (options, unknown) = engine_io::client::Options::parse(given)?;
+                (Arc::new(engine_io::client::EngineIo(options)), unknown)
+            }
+        };
+        options::warn(self.name(), &unknown);
+        Ok(client)
+    }
+
+    /// The options that its client needs for the server of this document, beside
+    /// those that were given.
+    pub fn options_for(self, server: &Spec, given: &Given) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Kind::Websockets => Vec::new(),
+            Kind::EngineIo => engine_io::client::options_for(server.version(), given),
+        }
+    }
+
+    /// What the browser's client has of it.
+    pub fn script(self) -> Script {
+        match self {
+            Kind::Websockets => {
+                Script { text: include_str!("websockets/client.js"), base64: false }
+            }
+            Kind::EngineIo => Script { text: include_str!("engine_io/client.js"), base64: true },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_known_in_any_case() {
+        for kind in Kind::ALL {
+            let (own, others) = kind.names();
+            for name in others.iter().chain([&own]) {
+                assert_eq!(Kind::of_name(&name.to_uppercase()).unwrap(), kind);
+            }
+        }
+        let error = Kind::of_name("engine").unwrap_err().to_string();
+        let known = "known transformers: websockets, faye, uws, lws, engine.io";
+        assert!(error.ends_with(known), "{error}");
+    }
 }

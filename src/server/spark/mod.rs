@@ -112,7 +112,7 @@ impl Spark {
         let now = server.timer.now();
         let beat = Heartbeat::open(
             server.heartbeat.clone(),
-            &signals(server.options.transformer, &opening),
+            &signals(server.options.transformer.name(), &opening),
             now,
         );
         let Opening { request, extensions, sink, wire, source, .. } = *opening;

@@ -27,7 +27,7 @@ use std::time::Instant;
 
 use self::incoming::{Incoming, Wrong};
 use self::link::{Link, encode, lost, refused};
-pub(crate) use self::options::Options;
+pub(crate) use self::options::{Options, options_for};
 use self::requests::Requests;
 use self::socket::{Heard, Socket};
 use super::handshake::Handshake;

@@ -83,6 +83,25 @@ impl Options {
     }
 }
 
+/// What a client must be told to speak with the engine.io of a server with this
+/// version of Primus, unless it was told before.
+pub(crate) fn options_for(
+    version: Option<(u32, u32)>,
+    given: &[(String, String)],
+) -> Vec<(&'static str, &'static str)> {
+    let is_given = |names: &[&str]| {
+        names.iter().any(|name| given.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)))
+    };
+    let mut options = Vec::new();
+    if version.is_some_and(|version| version < (8, 0)) && !is_given(&["protocol", "EIO"]) {
+        options.push(("protocol", "3"));
+        if version < Some((6, 1)) && !is_given(&["doubleEncoding"]) {
+            options.push(("doubleEncoding", "true"));
+        }
+    }
+    options
+}
+
 /// The first of the list, and another one that is in it.
 fn transports(value: &str) -> Result<(Carrier, Option<Carrier>), Expected> {
     const EXPECTED: Expected = Expected("a list of `polling` and `websocket`, in order");
