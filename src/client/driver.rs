@@ -14,7 +14,7 @@ use crate::message::Message;
 use crate::net::wait::wait;
 use crate::protocol::{ID_REQUEST, Yeast, classify};
 use crate::ready_state::ReadyState;
-use crate::transformers::connect::{Connection, Sink, Step};
+use crate::transformers::connect::{News, Session, Writer};
 
 /// How much longer than the heartbeat a blocked writer waits for the client's
 /// thread to judge the connection, before it cuts it by itself.
@@ -26,11 +26,11 @@ const LAST_MOMENT: Duration = Duration::from_millis(100);
 /// The state of the thread.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    connection: Option<Box<dyn Connection>>,
-    sink: Option<Arc<dyn Sink>>,
+    connection: Option<Box<dyn Session>>,
+    writer: Option<Arc<dyn Writer>>,
     own: Own,
     /// A connection that was ended, and until when it is looked after.
-    closing: Option<(Box<dyn Connection>, Instant)>,
+    closing: Option<(Box<dyn Session>, Instant)>,
     yeast: Yeast,
     /// The last look at the connection found nothing to read.
     quiet: bool,
@@ -54,11 +54,11 @@ impl Own {
     /// Beyond so many bytes they are dropped.
     const MAX: usize = 64 << 10;
 
-    fn queue(&mut self, sink: &dyn Sink, frame: &Frame) {
-        let taken = self.waiting.saturating_sub(sink.waiting());
+    fn queue(&mut self, writer: &dyn Writer, frame: &Frame) {
+        let taken = self.waiting.saturating_sub(writer.waiting());
         self.bytes = self.bytes.saturating_sub(taken);
         if self.bytes < Self::MAX
-            && let Ok(waiting) = sink.queue(frame)
+            && let Ok(waiting) = writer.queue(frame)
         {
             self.bytes = (self.bytes + frame.len()).min(waiting);
             self.waiting = waiting;
@@ -71,7 +71,7 @@ impl Driver {
         Driver {
             shared,
             connection: None,
-            sink: None,
+            writer: None,
             own: Own::default(),
             closing: None,
             yeast: Yeast::default(),
@@ -123,8 +123,8 @@ impl Driver {
         let deadline = core.machine.deadline().filter(|_| open);
         let deadline = self.shared.real(deadline);
         let patience = deadline.and_then(|at| at.checked_add(WRITER_GRACE));
-        if let Some(sink) = self.sink.as_ref().filter(|_| patience != self.patience) {
-            sink.patience(patience);
+        if let Some(writer) = self.writer.as_ref().filter(|_| patience != self.patience) {
+            writer.patience(patience);
             self.patience = patience;
         }
     }
@@ -151,11 +151,11 @@ impl Driver {
         if let Some(connection) = &mut self.connection {
             let paused = self.shared.inbox.is_full();
             let step = connection.next(until, paused);
-            self.quiet = !paused && matches!(step, Step::Waited);
-            self.stepped(step);
+            self.quiet = !paused && matches!(step, News::Waited);
+            self.told(step);
         } else if let (Some((connection, _)), Some(at)) = (&mut self.closing, closing) {
             let step = connection.next(Some(until.map_or(at, |until| until.min(at))), false);
-            let over = matches!(step, Step::Closed(_) | Step::Failed(_)) || Instant::now() >= at;
+            let over = matches!(step, News::Closed(_) | News::Failed(_)) || Instant::now() >= at;
             if over {
                 self.closing = None;
             }
@@ -165,20 +165,20 @@ impl Driver {
         }
     }
 
-    fn stepped(&mut self, step: Step) {
+    fn told(&mut self, step: News) {
         match step {
-            Step::Waited => {}
-            Step::Open(sink) => {
-                self.sink = Some(sink);
+            News::Waited => {}
+            News::Open(writer) => {
+                self.writer = Some(writer);
                 self.own = Own::default();
                 self.report(Input::Opened);
             }
-            Step::Message(frame) => self.message(frame),
-            Step::Failed(error) => {
+            News::Message(frame) => self.message(frame),
+            News::Failed(error) => {
                 self.connection = None;
                 self.failed(error);
             }
-            Step::Closed(reason) => {
+            News::Closed(reason) => {
                 self.look_after();
                 self.report(Input::Lost(reason));
             }
@@ -225,7 +225,7 @@ impl Driver {
         while let Some((mut connection, _)) = self.closing.take()
             && Instant::now() < until
         {
-            if !matches!(connection.next(Some(until), false), Step::Closed(_) | Step::Failed(_)) {
+            if !matches!(connection.next(Some(until), false), News::Closed(_) | News::Failed(_)) {
                 self.closing = Some((connection, until));
             }
         }
@@ -257,7 +257,7 @@ impl Driver {
 
     fn hang_up(&mut self, graceful: bool) {
         drop(self.shared.outbox.disconnected());
-        self.sink = None;
+        self.writer = None;
         self.patience = None;
         match &mut self.connection {
             Some(connection) if graceful => {
@@ -269,8 +269,8 @@ impl Driver {
     }
 
     fn flush(&mut self) {
-        if let Some(sink) = &self.sink {
-            self.shared.outbox.connect(sink);
+        if let Some(writer) = &self.writer {
+            self.shared.outbox.connect(writer);
         }
         if !lock(&self.shared.ids).is_empty() {
             self.send(ID_REQUEST);
@@ -279,10 +279,10 @@ impl Driver {
 
     /// Sends a message of Primus's own.
     fn send(&mut self, text: &str) {
-        let (Some(sink), Some(client)) = (&self.sink, self.shared.client()) else { return };
+        let (Some(writer), Some(client)) = (&self.writer, self.shared.client()) else { return };
         match self.shared.codec.encode_control(text, &client) {
             // Without a connection the reader will know it.
-            Ok(Some(frame)) => self.own.queue(&**sink, &frame),
+            Ok(Some(frame)) => self.own.queue(&**writer, &frame),
             Ok(None) => {}
             Err(error) => self.shared.error(&client, &error),
         }

@@ -10,11 +10,11 @@
 //!  handles ──▶ shared: machine (what to do), outbox, inbox, listeners
 //!                 ▲ inputs      │ effects
 //!                 │             ▼
-//!              driver (the thread) ──▶ transport: Connection (in), Sink (out)
+//!              driver (the thread) ──▶ Session (in), Writer (out)
 //! ```
 //!
 //! A further wire protocol is one more implementation of
-//! [`Transport`](crate::transformers::connect::Transport), in its folder of `transformers`.
+//! [`Dials`](crate::transformers::connect::Dials), in its folder of `transformers`.
 
 mod discover;
 mod driver;

@@ -17,12 +17,12 @@ use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::timer::{Clock, ManualClock};
 use crate::transformers::Kind;
-use crate::transformers::connect::Transport;
+use crate::transformers::connect::Dials;
 
 /// The options as the client uses them.
 pub(crate) struct Options {
     pub address: Address,
-    pub transport: Arc<dyn Transport>,
+    pub transport: Arc<dyn Dials>,
     pub parser: Parser,
     pub pathname: String,
     pub headers: Vec<(String, String)>,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::Written;
-use crate::transformers::connect::Sink;
+use crate::transformers::connect::Writer;
 
 /// Bytes that listeners may write ahead of what the peer reads, before their
 /// writes wait too.
@@ -26,7 +26,7 @@ struct State {
     queue: VecDeque<Frame>,
     bytes: usize,
     /// There while the connection is open and the queue was sent.
-    sink: Option<Arc<dyn Sink>>,
+    writer: Option<Arc<dyn Writer>>,
     over: bool,
     dropped: u64,
 }
@@ -53,7 +53,7 @@ impl Outbox {
     /// Sends or queues a message. `inside`: on the client's own thread, which
     /// must not wait for the peer before it has to.
     pub fn write(&self, frame: &Frame, inside: bool) -> Result<Written> {
-        self.write_by(frame, |sink| send(sink, frame, inside))
+        self.write_by(frame, |writer| send(writer, frame, inside))
     }
 
     /// [`write`](Self::write) that waits until then at the most, and on the
@@ -64,8 +64,9 @@ impl Outbox {
         inside: bool,
         until: Option<Instant>,
     ) -> Result<Written> {
-        self.write_by(frame, |sink| {
-            let waiting = if inside { queue(sink, frame) } else { sink.write_until(frame, until) }?;
+        self.write_by(frame, |writer| {
+            let waiting =
+                if inside { queue(writer, frame) } else { writer.write_until(frame, until) }?;
             Ok(if waiting == 0 { Written::Sent } else { Written::Queued(waiting) })
         })
     }
@@ -73,38 +74,38 @@ impl Outbox {
     fn write_by(
         &self,
         frame: &Frame,
-        send: impl Fn(&dyn Sink) -> Result<Written>,
+        send: impl Fn(&dyn Writer) -> Result<Written>,
     ) -> Result<Written> {
         loop {
-            let sink = {
+            let writer = {
                 let mut state = self.lock();
-                match &state.sink {
+                match &state.writer {
                     _ if state.over => return Err(Error::Closed),
-                    Some(sink) => Arc::clone(sink),
+                    Some(writer) => Arc::clone(writer),
                     None => return Ok(Written::Queued(state.push(frame.clone(), self.bound))),
                 }
             };
-            match send(&*sink) {
+            match send(&*writer) {
                 // Lost just now: it waits for the next connection.
-                Err(Error::Closed) => self.disconnect(&sink),
+                Err(Error::Closed) => self.disconnect(&writer),
                 done => return done,
             }
         }
     }
 
-    /// Sends the queue; from now on messages go to this sink.
-    pub fn connect(&self, sink: &Arc<dyn Sink>) {
+    /// Sends the queue; from now on messages go to this writer.
+    pub fn connect(&self, writer: &Arc<dyn Writer>) {
         loop {
             let mut state = self.lock();
             let Some(frame) = state.queue.pop_front() else {
-                let before = state.sink.replace(Arc::clone(sink));
+                let before = state.writer.replace(Arc::clone(writer));
                 drop(state);
                 drop(before);
                 return;
             };
             state.bytes -= frame.len();
             drop(state);
-            if sink.queue(&frame).is_err() {
+            if writer.queue(&frame).is_err() {
                 let mut state = self.lock();
                 state.bytes += frame.len();
                 return state.queue.push_front(frame);
@@ -113,20 +114,20 @@ impl Outbox {
     }
 
     /// The connection is gone; it is given back, if it was open.
-    pub fn disconnected(&self) -> Option<Arc<dyn Sink>> {
-        self.lock().sink.take()
+    pub fn disconnected(&self) -> Option<Arc<dyn Writer>> {
+        self.lock().writer.take()
     }
 
-    fn disconnect(&self, sink: &Arc<dyn Sink>) {
+    fn disconnect(&self, writer: &Arc<dyn Writer>) {
         let mut state = self.lock();
-        let gone = state.sink.take_if(|present| Arc::ptr_eq(present, sink));
+        let gone = state.writer.take_if(|present| Arc::ptr_eq(present, writer));
         drop(state);
         drop(gone);
     }
 
     /// True while messages go to a connection.
     pub fn is_connected(&self) -> bool {
-        self.lock().sink.is_some()
+        self.lock().writer.is_some()
     }
 
     /// After the end messages are refused.
@@ -155,22 +156,22 @@ impl Outbox {
 }
 
 /// Queues a message, if there is room.
-fn queue(sink: &dyn Sink, frame: &Frame) -> Result<usize> {
-    let waiting = sink.waiting();
+fn queue(writer: &dyn Writer, frame: &Frame) -> Result<usize> {
+    let waiting = writer.waiting();
     if waiting > AHEAD {
         return Err(Error::Full { waiting, bound: AHEAD, cut: false });
     }
-    sink.queue(frame)
+    writer.queue(frame)
 }
 
-fn send(sink: &dyn Sink, frame: &Frame, inside: bool) -> Result<Written> {
+fn send(writer: &dyn Writer, frame: &Frame, inside: bool) -> Result<Written> {
     if !inside {
-        return sink.write(frame).map(|()| Written::Sent);
+        return writer.write(frame).map(|()| Written::Sent);
     }
-    match sink.queue(frame)? {
+    match writer.queue(frame)? {
         0 => Ok(Written::Sent),
         waiting if waiting <= AHEAD => Ok(Written::Queued(waiting)),
         // It was accepted; a failure now is the connection's end.
-        _ => sink.drain().map(|()| Written::Sent).or(Ok(Written::Queued(AHEAD))),
+        _ => writer.drain().map(|()| Written::Sent).or(Ok(Written::Queued(AHEAD))),
     }
 }

@@ -1,5 +1,4 @@
-//! What a transformer must do for the client: the seam between the client's
-//! thread and a wire protocol.
+//! What the client asks of a wire protocol.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,40 +9,40 @@ use crate::frame::Frame;
 use crate::http::client::Target;
 
 /// The client's side of one wire protocol.
-pub(crate) trait Transport: Send + Sync {
+pub(crate) trait Dials: Send + Sync {
     /// Begins one session from zero, in which messages of at most `max_length`
     /// bytes are accepted. Nothing happens before the first
-    /// [`Connection::next`].
-    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Connection>;
+    /// [`Session::next`].
+    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Session>;
 }
 
 /// One session, driven by the client's thread alone.
-pub(crate) trait Connection: Send {
+pub(crate) trait Session: Send {
     /// Goes on until there is something to tell, the waker wakes or the time
     /// is `until`. With `paused` nothing is read; what waits to be written is
     /// written.
-    fn next(&mut self, until: Option<Instant>, paused: bool) -> Step;
+    fn next(&mut self, until: Option<Instant>, paused: bool) -> News;
     /// Begins to close: what was written goes first. Then [`next`](Self::next)
     /// is called until it tells the end, or until the patience is over.
     fn close(&mut self);
 }
 
 /// What a session tells.
-pub(crate) enum Step {
+pub(crate) enum News {
     /// Nothing; the waker woke, or the time was up.
     Waited,
     /// Open for messages. Once, before any message.
-    Open(Arc<dyn Sink>),
+    Open(Arc<dyn Writer>),
     /// A message.
     Message(Frame),
-    /// It could not be opened. The last step.
+    /// It could not be opened. The last news.
     Failed(Error),
-    /// It was open and ended. The last step.
+    /// It was open and ended. The last news.
     Closed(CloseReason),
 }
 
 /// The way out of an open session, used by any thread.
-pub(crate) trait Sink: Send + Sync {
+pub(crate) trait Writer: Send + Sync {
     /// Sends a message, and waits while the peer does not read.
     ///
     /// # Errors

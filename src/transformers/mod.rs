@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use self::connect::Transport;
+use self::connect::Dials;
 use self::serve::Transformer;
 use crate::error::{Error, Result};
 use crate::spec::Spec;
@@ -96,10 +96,10 @@ impl Kind {
     ///
     /// # Errors
     /// [`Error::Option`] for the value of an option that cannot be used.
-    pub fn client(self, given: &Given) -> Result<Arc<dyn Transport>> {
-        let (client, unknown): (Arc<dyn Transport>, _) = match self {
+    pub fn client(self, given: &Given) -> Result<Arc<dyn Dials>> {
+        let (client, unknown): (Arc<dyn Dials>, _) = match self {
             Kind::Websockets => {
-                (Arc::new(websockets::client::WebSockets), options::read(given, |_, _| None)?)
+                (Arc::new(websockets::client::Websockets), options::read(given, |_, _| None)?)
             }
             Kind::EngineIo => {
                 let (options, unknown) = engine_io::client::Options::parse(given)?;

@@ -40,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::http::client::{Exchanger, Progress, Target};
 use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait, wait_any};
-use crate::transformers::connect::{Connection, Sink, Step, Transport};
+use crate::transformers::connect::{self, Dials, News, Writer};
 
 /// Longest handshake in bytes, at least.
 const HANDSHAKE_MAX: usize = 4 << 10;
@@ -48,8 +48,8 @@ const HANDSHAKE_MAX: usize = 4 << 10;
 /// Engine.IO, revision 3 or 4.
 pub(crate) struct EngineIo(pub Options);
 
-impl Transport for EngineIo {
-    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Connection> {
+impl Dials for EngineIo {
+    fn dial(&self, target: Target, max_length: usize) -> Box<dyn connect::Session> {
         let requests = Requests::new(target, self.0.format(), self.0.credentials());
         Box::new(Polling::new(requests, max_length, self.0.settings(), self.0.format()))
     }
@@ -72,7 +72,7 @@ struct Polling {
     /// There once the session is open.
     link: Option<Arc<Link>>,
     /// What is still to be told, in order.
-    steps: VecDeque<Step>,
+    steps: VecDeque<News>,
     begun: bool,
     /// Polling was asked to come to rest.
     held: bool,
@@ -116,8 +116,8 @@ impl Polling {
     }
 
     /// The next step to be told; with `paused`, no message.
-    fn told(&mut self, paused: bool) -> Option<Step> {
-        if paused && matches!(self.steps.front(), Some(Step::Message(_))) {
+    fn told(&mut self, paused: bool) -> Option<News> {
+        if paused && matches!(self.steps.front(), Some(News::Message(_))) {
             return None;
         }
         self.steps.pop_front()
@@ -301,7 +301,7 @@ impl Polling {
                 }
             }
             Effect::Deliver(frame) if frame.len() > self.max_length => self.too_long(),
-            Effect::Deliver(frame) => self.steps.push_back(Step::Message(frame)),
+            Effect::Deliver(frame) => self.steps.push_back(News::Message(frame)),
             Effect::Poll => self.lane.begin(self.requests.poll(), true),
             Effect::Send(packet) => {
                 if let Some(link) = &self.link {
@@ -346,7 +346,7 @@ impl Polling {
         }?;
         let link = Arc::new(link);
         self.link = Some(Arc::clone(&link));
-        self.steps.push_back(Step::Open(link as Arc<dyn Sink>));
+        self.steps.push_back(News::Open(link as Arc<dyn Writer>));
         Ok(())
     }
 
@@ -368,24 +368,24 @@ impl Polling {
         if self.link.is_some() {
             return self.ended(lost(&error));
         }
-        self.finish(Step::Failed(error));
+        self.finish(News::Failed(error));
     }
 
     /// The session has ended, or does not even begin.
     fn ended(&mut self, reason: CloseReason) {
         self.finish(match self.link {
-            Some(_) => Step::Closed(reason),
-            None => Step::Failed(Error::Protocol(format!("no engine.io session: {}", reason.text))),
+            Some(_) => News::Closed(reason),
+            None => News::Failed(Error::Protocol(format!("no engine.io session: {}", reason.text))),
         });
     }
 
-    fn finish(&mut self, step: Step) {
+    fn finish(&mut self, step: News) {
         if std::mem::replace(&mut self.over, true) {
             return;
         }
         match &mut self.socket {
             Some(socket) if self.carrier == Carrier::Websocket => socket.close(match &step {
-                Step::Closed(why) if why.by == Ended::Protocol => Some((why.code, &why.text)),
+                News::Closed(why) if why.by == Ended::Protocol => Some((why.code, &why.text)),
                 _ => None,
             }),
             _ => self.socket = None,
@@ -398,8 +398,8 @@ impl Polling {
     }
 }
 
-impl Connection for Polling {
-    fn next(&mut self, until: Option<Instant>, paused: bool) -> Step {
+impl connect::Session for Polling {
+    fn next(&mut self, until: Option<Instant>, paused: bool) -> News {
         if !self.begun {
             self.begin();
         }
@@ -408,18 +408,18 @@ impl Connection for Polling {
         }
         if !self.over {
             self.turn(until, paused);
-            return self.told(paused).unwrap_or(Step::Waited);
+            return self.told(paused).unwrap_or(News::Waited);
         }
         let waker = &self.requests.target().to.waker;
         if !self.steps.is_empty() {
             // What came before the end waits for room.
             let _ = wait(waker, None, until);
-            return Step::Waited;
+            return News::Waited;
         }
         match &mut self.socket {
             // The goodbye of the WebSocket may still be on its way.
             Some(socket) => socket.last(waker, until),
-            None => Step::Closed(CloseReason::lost("")),
+            None => News::Closed(CloseReason::lost("")),
         }
     }
 
@@ -428,7 +428,7 @@ impl Connection for Polling {
         self.input(Input::End);
         match &self.link {
             Some(link) if !self.over => {
-                Sink::close(&**link);
+                Writer::close(&**link);
                 if let (Some(socket), Carrier::Websocket) = (&mut self.socket, self.carrier) {
                     socket.close(None);
                 }

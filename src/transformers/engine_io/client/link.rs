@@ -18,7 +18,7 @@ use crate::http::client::{Answer, Exchanger, Progress};
 use crate::net::Waker;
 use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait};
-use crate::transformers::connect::Sink as _;
+use crate::transformers::connect::Writer as _;
 use crate::transformers::engine_io::packet::{Packet, PacketRef};
 use crate::transformers::engine_io::payload;
 use crate::transformers::engine_io::{Format, Revision};

@@ -11,7 +11,7 @@ use crate::http::client::Target;
 use crate::net::Waker;
 use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants};
-use crate::transformers::connect::Step;
+use crate::transformers::connect::News;
 use crate::transformers::websockets::client::{Handshake, Link, Open};
 
 /// See the module.
@@ -116,22 +116,22 @@ impl Socket {
     }
 
     /// What is left to do after the session's end.
-    pub fn last(&mut self, waker: &Waker, until: Option<Instant>) -> Step {
+    pub fn last(&mut self, waker: &Waker, until: Option<Instant>) -> News {
         let Stage::Open(open) = &mut self.stage else {
-            return Step::Closed(CloseReason::lost(""));
+            return News::Closed(CloseReason::lost(""));
         };
         match open.next(waker, until, false) {
-            Step::Message(_) | Step::Waited => Step::Waited,
+            News::Message(_) | News::Waited => News::Waited,
             last => last,
         }
     }
 }
 
-fn heard(step: Step) -> Heard {
+fn heard(step: News) -> Heard {
     match step {
-        Step::Message(frame) => Heard::Frame(frame),
-        Step::Closed(reason) => Heard::Closed(reason),
-        Step::Failed(error) => Heard::Failed(error),
-        Step::Waited | Step::Open(_) => Heard::Nothing,
+        News::Message(frame) => Heard::Frame(frame),
+        News::Closed(reason) => Heard::Closed(reason),
+        News::Failed(error) => Heard::Failed(error),
+        News::Waited | News::Open(_) => Heard::Nothing,
     }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::net::wait::writable;
 use crate::net::{Stream, Waker};
-use crate::transformers::connect::Sink;
+use crate::transformers::connect::Writer;
 use crate::transformers::websockets::frame;
 
 /// Pongs are not worth more memory than this, in bytes, to a peer that does
@@ -227,7 +227,7 @@ impl Link {
 }
 
 impl Link {
-    /// Sends what `encode` appends, a whole message; see [`Sink::write`].
+    /// Sends what `encode` appends, a whole message; see [`Writer::write`].
     pub fn write_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         let mut scratch = lock(&self.socket);
         if self.is_closed() {
@@ -245,12 +245,12 @@ impl Link {
         Ok(())
     }
 
-    /// Queues what `encode` appends, a whole message; see [`Sink::queue`].
+    /// Queues what `encode` appends, a whole message; see [`Writer::queue`].
     pub fn queue_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<usize> {
         self.queue_behind(lock(&self.pending), encode)
     }
 
-    /// The same once nothing waits; see [`Sink::write_until`].
+    /// The same once nothing waits; see [`Writer::write_until`].
     pub fn write_encoded_until(
         &self,
         until: Option<Instant>,
@@ -300,7 +300,7 @@ impl Link {
     }
 }
 
-impl Sink for Link {
+impl Writer for Link {
     fn write(&self, frame: &Frame) -> Result<()> {
         self.write_encoded(|out| frame::encode(frame, mask(), out))
     }

@@ -16,19 +16,19 @@ use crate::http::client::Target;
 use crate::net::Waker;
 use crate::net::dial::Dialler;
 use crate::net::wait::{on, wait};
-use crate::transformers::connect::{Connection, Sink, Step, Transport};
+use crate::transformers::connect::{Dials, News, Session, Writer};
 
 /// RFC 6455, as every WebSocket transformer of Primus speaks it.
-pub(crate) struct WebSockets;
+pub(crate) struct Websockets;
 
-impl Transport for WebSockets {
-    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Connection> {
+impl Dials for Websockets {
+    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Session> {
         let waker = Arc::clone(&target.to.waker);
-        Box::new(Session { target, max_length, waker, stage: Stage::New })
+        Box::new(Connecting { target, max_length, waker, stage: Stage::New })
     }
 }
 
-struct Session {
+struct Connecting {
     target: Target,
     max_length: usize,
     waker: Arc<Waker>,
@@ -43,12 +43,12 @@ enum Stage {
     Over,
 }
 
-impl Connection for Session {
-    fn next(&mut self, until: Option<Instant>, paused: bool) -> Step {
+impl Session for Connecting {
+    fn next(&mut self, until: Option<Instant>, paused: bool) -> News {
         loop {
             let step = match &mut self.stage {
                 Stage::Open(open) => return open.next(&self.waker, until, paused),
-                Stage::Over => Ok(Some(Step::Closed(CloseReason::lost("")))),
+                Stage::Over => Ok(Some(News::Closed(CloseReason::lost("")))),
                 _ => self.open(until),
             };
             match step {
@@ -56,7 +56,7 @@ impl Connection for Session {
                 Ok(None) => {}
                 Err(error) => {
                     self.stage = Stage::Over;
-                    return Step::Failed(error);
+                    return News::Failed(error);
                 }
             }
         }
@@ -70,16 +70,16 @@ impl Connection for Session {
     }
 }
 
-impl Session {
+impl Connecting {
     /// One step towards an open connection; `None`: on to the next.
-    fn open(&mut self, until: Option<Instant>) -> Result<Option<Step>> {
+    fn open(&mut self, until: Option<Instant>) -> Result<Option<News>> {
         match &mut self.stage {
             Stage::New => {
                 self.stage = Stage::Dialling(Dialler::new(&self.target.to)?);
                 Ok(None)
             }
             Stage::Dialling(dialler) => match dialler.next(until)? {
-                None => Ok(Some(Step::Waited)),
+                None => Ok(Some(News::Waited)),
                 Some(stream) => {
                     let handshake = Handshake::new(stream, &self.target);
                     self.stage = Stage::Handshake(Box::new(handshake));
@@ -88,13 +88,13 @@ impl Session {
             },
             Stage::Handshake(handshake) => {
                 let ready = wait(&self.waker, on(&handshake.wants()), until)?;
-                let Some(answer) = handshake.proceed(ready)? else { return Ok(Some(Step::Waited)) };
+                let Some(answer) = handshake.proceed(ready)? else { return Ok(Some(News::Waited)) };
                 let stage = std::mem::replace(&mut self.stage, Stage::Over);
                 let Stage::Handshake(handshake) = stage else { return Ok(None) };
                 let open = handshake.finish(&answer, &self.target, self.max_length)?;
-                let sink: Arc<dyn Sink> = Arc::clone(open.link()) as _;
+                let writer: Arc<dyn Writer> = Arc::clone(open.link()) as _;
                 self.stage = Stage::Open(open);
-                Ok(Some(Step::Open(sink)))
+                Ok(Some(News::Open(writer)))
             }
             Stage::Open(_) | Stage::Over => Ok(None),
         }

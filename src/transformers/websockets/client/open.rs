@@ -9,7 +9,7 @@ use crate::close::{CloseReason, Ended};
 use crate::net::Waker;
 use crate::net::wait::{Ready, Wants, on, wait};
 use crate::rate::PerSecond;
-use crate::transformers::connect::Step;
+use crate::transformers::connect::News;
 use crate::transformers::websockets::decoder::{Decoder, Event, Violation};
 
 /// A peer that pings more often than this in a second is left.
@@ -56,13 +56,13 @@ impl Open {
     }
 
     /// Waits once, and tells what has come; see
-    /// [`Connection::next`](crate::transformers::connect::Connection::next).
-    pub fn next(&mut self, waker: &Waker, until: Option<Instant>, paused: bool) -> Step {
+    /// [`Session::next`](crate::transformers::connect::Session::next).
+    pub fn next(&mut self, waker: &Waker, until: Option<Instant>, paused: bool) -> News {
         if !paused && let Some(step) = self.decoded() {
             return step;
         }
         match wait(waker, on(&self.wants(paused)), until) {
-            Ok(ready) => self.proceed(ready, paused).unwrap_or(Step::Waited),
+            Ok(ready) => self.proceed(ready, paused).unwrap_or(News::Waited),
             Err(error) => lost(&error.to_string()),
         }
     }
@@ -75,7 +75,7 @@ impl Open {
     }
 
     /// Goes on with what was waited for; tells the first of what has come.
-    pub fn proceed(&mut self, ready: Ready, paused: bool) -> Option<Step> {
+    pub fn proceed(&mut self, ready: Ready, paused: bool) -> Option<News> {
         if self.phase == Phase::Draining {
             return if ready.read { self.drained() } else { None };
         }
@@ -95,14 +95,14 @@ impl Open {
     }
 
     /// What is buffered, as long as there is something whole.
-    pub fn decoded(&mut self) -> Option<Step> {
+    pub fn decoded(&mut self) -> Option<News> {
         if self.phase == Phase::Draining {
             return None;
         }
         loop {
             match self.decoder.next() {
                 Ok(None) => return None,
-                Ok(Some(Event::Message(frame))) => return Some(Step::Message(frame)),
+                Ok(Some(Event::Message(frame))) => return Some(News::Message(frame)),
                 Ok(Some(Event::Ping(payload))) if self.pings.allow(Instant::now()) => {
                     self.link.pong(&payload)
                 }
@@ -118,7 +118,7 @@ impl Open {
     }
 
     /// The peer's close frame: the goodbye, or the answer to ours.
-    fn closed(&mut self, why: Option<(u16, String)>) -> Option<Step> {
+    fn closed(&mut self, why: Option<(u16, String)>) -> Option<News> {
         let (code, text) = why.unwrap_or((1005, String::new()));
         self.bye((code != 1005).then_some((code, text.as_str())));
         if self.phase == Phase::Closing {
@@ -126,7 +126,7 @@ impl Open {
             return None;
         }
         self.phase = Phase::Draining;
-        Some(Step::Closed(CloseReason::new(Ended::Remote, code, text, true)))
+        Some(News::Closed(CloseReason::new(Ended::Remote, code, text, true)))
     }
 
     /// Says goodbye for good: a close frame, unless one was sent, and the end
@@ -136,7 +136,7 @@ impl Open {
         self.link.stream().shutdown(Shutdown::Write);
     }
 
-    fn drained(&self) -> Option<Step> {
+    fn drained(&self) -> Option<News> {
         let mut waste = [0; 4096];
         match self.link.stream().read(&mut waste) {
             Ok(1..) => None,
@@ -144,15 +144,15 @@ impl Open {
         }
     }
 
-    fn violated(&mut self, violation: Violation) -> Step {
+    fn violated(&mut self, violation: Violation) -> News {
         self.bye(Some((violation.code, violation.text)));
         self.phase = Phase::Draining;
-        Step::Closed(CloseReason::new(Ended::Protocol, violation.code, violation.text, true))
+        News::Closed(CloseReason::new(Ended::Protocol, violation.code, violation.text, true))
     }
 }
 
-fn lost(text: &str) -> Step {
-    Step::Closed(CloseReason::lost(text))
+fn lost(text: &str) -> News {
+    News::Closed(CloseReason::lost(text))
 }
 
 impl Drop for Open {

@@ -6,9 +6,9 @@ use std::time::Instant;
 use super::{Goodbye, Link, Way, encode};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::transformers::connect::Sink;
+use crate::transformers::connect::Writer;
 
-impl Sink for Link {
+impl Writer for Link {
     fn write(&self, frame: &Frame) -> Result<()> {
         let mut state = self.lock();
         loop {
@@ -80,7 +80,7 @@ impl Sink for Link {
                 Way::WebSocket(to) => {
                     let to = Arc::clone(to);
                     drop(state);
-                    return Sink::drain(&*to);
+                    return Writer::drain(&*to);
                 }
                 Way::Polling | Way::Switching if state.waiting() == 0 => {
                     self.tell(&state);
@@ -102,7 +102,7 @@ impl Sink for Link {
         state.goodbye = Goodbye::Due;
         state.hold = false;
         match &state.way {
-            Way::WebSocket(to) => Sink::close(&**to),
+            Way::WebSocket(to) => Writer::close(&**to),
             Way::Polling => self.post(&mut state, false),
             Way::Switching | Way::Gone => {}
         }
