@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 /// The examples that are tested.
-const EXAMPLES: [&str; 6] = ["auth", "chat", "client", "dashboard", "echo", "middleware"];
+const EXAMPLES: [&str; 8] =
+    ["auth", "chat", "client", "dashboard", "echo", "hello", "middleware", "subscriber"];
 
 /// The program of an example.
 ///

@@ -6,7 +6,7 @@
 //
 // PRIMUS_LIBRARY   folder with the saved clients, `<transformer>-<parser>/primus.js`
 // PRIMUS_SERVERS   JSON: the commands of the servers with the contract of
-//                  `examples/echo`, by name
+//                  `examples/tools/echo`, by name
 //
 
 const { spawn } = require('node:child_process');

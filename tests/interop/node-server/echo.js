@@ -1,7 +1,7 @@
 'use strict';
 
 //
-// The JavaScript Primus server with the contract of `examples/echo`: what the
+// The JavaScript Primus server with the contract of `examples/tools/echo`: what the
 // Rust server is measured against, and what the Rust client is tested with.
 //
 //   node echo.js [--host 127.0.0.1] [--port 8080] [--transformer websockets]

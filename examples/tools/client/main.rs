@@ -46,11 +46,9 @@ use primus::{Client, Error, ReadyState};
 use crate::arguments::{Args, HELP, args};
 use crate::input::Input;
 
-#[path = "client/arguments.rs"]
 mod arguments;
-#[path = "client/input.rs"]
 mod input;
-#[path = "shared/raw.rs"]
+#[path = "../../shared/raw.rs"]
 mod raw;
 
 /// How long the server has at the end to read what was written.

@@ -24,10 +24,10 @@ use signal_hook::iterator::Signals;
 
 use crate::raw::Raw;
 
-#[path = "../shared/page.rs"]
+#[path = "../../shared/page.rs"]
 mod page;
 mod playground;
-#[path = "../shared/raw.rs"]
+#[path = "../../shared/raw.rs"]
 mod raw;
 
 const HELP: &str = "\
