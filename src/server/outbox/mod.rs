@@ -5,14 +5,11 @@
 //! the backlog, which the flusher sends on when the socket has room again, and
 //! which is bounded in bytes.
 
-use std::io::{self, IoSlice};
-use std::net::Shutdown;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::close::CloseReason;
-use crate::deadline::after;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, room};
 use crate::message::Written;
@@ -26,6 +23,8 @@ use crate::transformers::records::Records;
 use crate::transformers::serve::{Replies, Sink, Wire};
 
 mod bound;
+mod cork;
+mod end;
 mod flush;
 mod queue;
 mod segment;
@@ -90,19 +89,6 @@ struct State {
     slow: bool,
 }
 
-impl State {
-    /// Sees to it that a cork that outgrows what is kept has room for all that
-    /// will be in it: growing step by step copies it again and again.
-    fn widen_cork(&mut self, more: usize) {
-        let wanted = self.cork.len() + more;
-        if wanted > KEEP_MAX && self.cork.capacity() <= KEEP_MAX {
-            let mut wide = room::take(CORK_MAX + COPY_MAX);
-            wide.extend_from_slice(&self.cork);
-            self.cork = wide;
-        }
-    }
-}
-
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 enum Phase {
     #[default]
@@ -146,42 +132,9 @@ impl Outbox {
         })
     }
 
-    /// Ends both directions of the socket, behind what the kernel has taken.
-    pub fn shutdown(&self) {
-        self.lock().sink.shutdown(Shutdown::Both);
-    }
-
     /// The socket by which the client is reached at present.
     pub fn stream(&self) -> Option<Arc<Stream>> {
         self.lock().sink.stream()
-    }
-
-    /// Lets go of the socket at the end of the connection.
-    pub fn release(&self) {
-        let mut state = self.lock();
-        self.lose(&mut state);
-        if state.flushing {
-            // The flusher waits for room in the socket, and keeps it open until
-            // it is woken.
-            state.sink.shutdown(Shutdown::Both);
-        }
-        state.sink = Sink::Nowhere;
-    }
-
-    /// Blocks until nothing waits; false when the time is over or the
-    /// connection is lost.
-    pub fn wait_empty(&self, timeout: Duration) -> bool {
-        self.uncork();
-        let deadline = after(Instant::now(), timeout);
-        let mut state = self.lock();
-        while !state.backlog.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            state = state.wait_for(&self.emptied, left);
-        }
-        state.phase != Phase::Lost
     }
 
     /// Bytes that wait for the peer to read.
@@ -261,13 +214,6 @@ impl Outbox {
         Ok(Written::Queued(self.waiting()))
     }
 
-    /// A message ends here in the cork.
-    fn mark_end(&self, state: &mut State) {
-        if self.policy == SlowConsumer::DropOldest {
-            state.cork_ends.push(state.cork.len());
-        }
-    }
-
     /// Writes a batch of broadcasts, whose bytes every spark of the same wire
     /// format shares.
     pub fn offer_shared(&self, batch: &Batch) {
@@ -302,53 +248,9 @@ impl Outbox {
         state.control_waits |= asked && !state.backlog.is_empty();
     }
 
-    /// Whether writes of the spark's own thread are kept together from now on.
-    pub fn cork(&self, on: bool) {
-        self.lock().corked = on;
-    }
-
-    /// Sends what was kept together.
-    pub fn uncork(&self) {
-        let mut state = self.lock();
-        state.corked = false;
-        // A failure shows when the spark's thread reads next.
-        let _ = self.send_whole_cork(&mut state);
-    }
-
-    /// Writes the closing packet behind everything else, and before it the
-    /// message that announces it; no bound keeps either back. Later writes are
-    /// refused. False when the outbox was closed before.
-    pub fn close(&self, reason: &CloseReason, goodbye: Option<&Frame>) -> bool {
-        let mut state = self.lock();
-        if state.phase != Phase::Open {
-            return false;
-        }
-        let mut packet = Vec::new();
-        let format = self.format(&state);
-        goodbye.iter().for_each(|frame| format.encode(frame, &mut packet));
-        format.close(reason, &mut packet);
-        self.append(&mut state, &packet);
-        if state.phase == Phase::Open {
-            state.phase = Phase::Closing;
-        }
-        true
-    }
-
-    /// Cuts the connection and forgets what waits.
-    pub fn cut(&self) {
-        let mut state = self.lock();
-        self.abort(&mut state);
-    }
-
     /// Whether its client polls.
     pub fn is_poll(&self) -> bool {
         self.lock().sink.is_poll()
-    }
-
-    /// Whether the session of a client that polls is over. Its spark is told
-    /// behind what the client has sent before.
-    pub fn is_over(&self) -> bool {
-        matches!(&self.lock().sink, Sink::Poll(session) if session.is_over())
     }
 
     /// Wakes the spark's thread, if it waits for its session and not for a
@@ -388,91 +290,6 @@ impl Outbox {
         registered
     }
 
-    /// Ends our direction of the socket once everything has gone out.
-    pub fn fin(&self) {
-        let mut state = self.lock();
-        state.fin = true;
-        if state.backlog.is_empty() {
-            state.sink.shutdown(Shutdown::Write);
-        }
-    }
-
-    fn send_large(&self, state: &mut State, frame: &Frame) -> Result<Written> {
-        let newest = state.cork.len();
-        if !self.wire.prefix(frame, &mut state.cork) {
-            self.wire.encode(frame, &mut state.cork);
-            self.mark_end(state);
-            return self.send_cork(state, newest);
-        }
-        let mut cork = std::mem::take(&mut state.cork);
-        let pieces = [IoSlice::new(&cork), IoSlice::new(frame.as_bytes())];
-        let total = cork.len() + frame.len();
-        let sent = self.try_send(state, |sink| sink.offer_vectored(&pieces))?;
-        if sent < total {
-            room::append(&mut cork, frame.as_bytes());
-        }
-        state.cork = cork;
-        if sent < total {
-            self.mark_end(state);
-        }
-        self.corked_sent(state, sent, total, newest)
-    }
-
-    /// Sends the corked bytes, if there are any.
-    fn send_whole_cork(&self, state: &mut State) -> Result<Written> {
-        match state.cork.len() {
-            0 => Ok(Written::Sent),
-            length => self.send_cork(state, length),
-        }
-    }
-
-    /// Sends the corked bytes, of which those from `newest` on are a message
-    /// that is being written; what the kernel does not take becomes backlog.
-    fn send_cork(&self, state: &mut State, newest: usize) -> Result<Written> {
-        let cork = std::mem::take(&mut state.cork);
-        let sent = self.try_send(state, |sink| sink.offer(&cork))?;
-        state.cork = cork;
-        let total = state.cork.len();
-        self.corked_sent(state, sent, total, newest)
-    }
-
-    /// So many of the `total` corked bytes were sent. The rest of what was
-    /// corked before `newest` is within the bound; `newest` has to be if nothing
-    /// of it was sent and other things wait.
-    fn corked_sent(
-        &self,
-        state: &mut State,
-        sent: usize,
-        total: usize,
-        newest: usize,
-    ) -> Result<Written> {
-        let controls = std::mem::take(&mut state.controls_corked);
-        if sent == total {
-            state.cork.clear();
-            state.cork_ends.clear();
-            if state.cork.capacity() > KEEP_MAX {
-                room::give(std::mem::take(&mut state.cork));
-                state.cork_ends = Vec::new();
-            }
-            return Ok(Written::Sent);
-        }
-        state.control_waits |= controls;
-        let mut rest = std::mem::take(&mut state.cork);
-        // What waits may wait for long, and only its length is bounded.
-        rest.shrink_to(2 * rest.len());
-        let ends = std::mem::take(&mut state.cork_ends);
-        let judged = newest > sent && total - sent > self.bound;
-        let last = if judged { rest.split_off(newest) } else { Vec::new() };
-        let unsent = rest.len() - sent;
-        state.backlog.begin(rest, sent, ends);
-        self.grew(state, unsent);
-        if !last.is_empty() {
-            self.admit(state, last.len())?;
-            self.push_own(state, last, true);
-        }
-        Ok(Written::Queued(self.waiting()))
-    }
-
     /// Appends bytes that are not subject to the bound.
     fn append(&self, state: &mut State, bytes: &[u8]) {
         if state.backlog.is_empty() {
@@ -489,24 +306,6 @@ impl Outbox {
         send: impl FnOnce(&Sink) -> io::Result<usize>,
     ) -> Result<usize> {
         send(&state.sink).map_err(|error| self.broken(state, error))
-    }
-
-    /// The socket failed: the spark's thread is woken to end the spark.
-    fn broken(&self, state: &mut State, error: io::Error) -> Error {
-        log::debug!("write failed: {error}");
-        self.lose(state);
-        state.sink.shutdown(Shutdown::Both);
-        Error::Closed
-    }
-
-    fn lose(&self, state: &mut State) {
-        state.phase = Phase::Lost;
-        state.backlog = Queue::default();
-        state.cork = Vec::new();
-        state.cork_ends = Vec::new();
-        state.over_since = None;
-        self.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
-        self.emptied.notify_all();
     }
 
     /// Puts bytes at the end of the backlog: a message, or something that no
@@ -533,16 +332,6 @@ impl Outbox {
             self.flusher.take(me, stream.clone());
             state.flushing = true;
         }
-    }
-
-    fn abort(&self, state: &mut State) {
-        self.lose(state);
-        state.sink.abort();
-    }
-
-    /// True once the socket is broken or cut.
-    pub fn is_lost(&self) -> bool {
-        self.lock().phase == Phase::Lost
     }
 }
 

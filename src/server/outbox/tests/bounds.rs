@@ -1,6 +1,8 @@
 //! What the bound does, by policy, whether writes are corked or not, direct or
 //! broadcast, to sockets and to clients that poll.
 
+use std::io::IoSlice;
+
 use super::*;
 use crate::transformers::records::records;
 use crate::transformers::serve::{Backlog, Polled};

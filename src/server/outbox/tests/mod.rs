@@ -1,10 +1,11 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Duration;
 
 use super::queue::PIECE;
 use super::*;
-use crate::close::Ended;
+use crate::close::{CloseReason, Ended};
 use crate::timer::Clock;
 
 mod bounds;

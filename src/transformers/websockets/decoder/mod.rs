@@ -12,6 +12,10 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use super::frame::{CONTROL_MAX, HEADER_MAX, Header, Opcode, apply_mask};
 use crate::frame::{Frame, room};
 
+mod partial;
+
+use partial::Partial;
+
 /// The size a fresh read buffer has; most peers send small messages.
 const BUFFER_MIN: usize = 1 << 10;
 /// The size a read buffer grows to for busy peers and larger messages.
@@ -93,14 +97,6 @@ struct Current {
     length: usize,
     /// Payload bytes already moved to the message.
     taken: usize,
-}
-
-struct Partial {
-    binary: bool,
-    bytes: Vec<u8>,
-    /// Bytes already known to be UTF-8.
-    checked: usize,
-    fragments: u32,
 }
 
 impl Decoder {
@@ -367,32 +363,6 @@ fn whole(binary: bool, payload: &[u8]) -> Result<Step, Violation> {
 
 fn utf8(bytes: &[u8]) -> Result<&str, Violation> {
     std::str::from_utf8(bytes).map_err(|_| breach(1007, "text is not UTF-8"))
-}
-
-impl Partial {
-    /// Finds bad text early, so that a peer cannot send megabytes of it.
-    fn check(&mut self) -> Result<(), Violation> {
-        if self.binary {
-            return Ok(());
-        }
-        match std::str::from_utf8(&self.bytes[self.checked..]) {
-            Ok(_) => self.checked = self.bytes.len(),
-            Err(error) if error.error_len().is_some() => {
-                return Err(breach(1007, "text is not UTF-8"));
-            }
-            Err(error) => self.checked += error.valid_up_to(),
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Frame, Violation> {
-        if self.binary {
-            return Ok(Frame::binary(self.bytes));
-        }
-        String::from_utf8(self.bytes)
-            .map(Frame::text)
-            .map_err(|_| breach(1007, "text is not UTF-8"))
-    }
 }
 
 fn close_payload(payload: &[u8]) -> Result<Option<(u16, String)>, Violation> {
