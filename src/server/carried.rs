@@ -47,6 +47,10 @@ impl Carried for Handle {
         }
     }
 
+    fn bound(&self) -> usize {
+        self.spark.upgrade().map_or(0, |spark| spark.outbox.bound())
+    }
+
     fn die(&self, reason: CloseReason) {
         if let Some(spark) = self.spark.upgrade() {
             let missed = matches!(reason.by, Ended::Heartbeat) && spark.is_open();

@@ -10,9 +10,8 @@ use crate::spec::Spec;
 
 pub(crate) mod connect;
 pub(crate) mod engine_io;
-pub(crate) mod misses;
 pub(crate) mod options;
-pub(crate) mod records;
+pub(crate) mod polled;
 pub(crate) mod serve;
 pub(crate) mod websockets;
 

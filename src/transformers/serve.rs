@@ -160,13 +160,18 @@ pub(crate) enum Sink {
 }
 
 /// A session whose client asks for what waits: to the outbox a socket that is
-/// mostly full. What is written to it are [`records`](super::records).
+/// mostly full. What is written to it are [`records`](super::polled::records).
 ///
 /// Called with the outbox locked, so it calls nothing of its spark's.
 pub(crate) trait Polled: Send + Sync {
     /// Takes all of these records and sends them, if the client waits for
     /// something; else none (false). Never blocks.
     fn offer(&self, records: &[IoSlice<'_>]) -> io::Result<bool>;
+
+    /// Bytes that it has taken and keeps until the client has acknowledged them.
+    fn kept(&self) -> usize {
+        0
+    }
 
     /// The connection that the client polls by, if it does.
     fn stream(&self) -> Option<Arc<Stream>>;
@@ -205,6 +210,10 @@ pub(crate) trait Carried: Send + Sync {
 
     /// It is about to end, and its place is free for others.
     fn give_way(&self);
+
+    /// How many bytes may wait for its client, those included that the session
+    /// has [kept](Polled::kept). At any time.
+    fn bound(&self) -> usize;
 
     /// Ends the spark at once: nobody is there any more.
     fn die(&self, reason: CloseReason);

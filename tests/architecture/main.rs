@@ -33,6 +33,8 @@ const SANS_IO: &[&str] = &[
     "transformers/engine_io/payload/",
     "transformers/engine_io/request/",
     "transformers/engine_io/session/",
+    "transformers/polled/protocol.rs",
+    "transformers/polled/records.rs",
     "transformers/websockets/decoder/",
     "transformers/websockets/frame.rs",
 ];
@@ -41,6 +43,7 @@ const SANS_IO: &[&str] = &[
 const IO_PATHS: &[&str] = &["std::net", "std::thread", "std::fs", "std::process", "std::os"];
 const IO_WORDS: &[&str] = &[
     "Mutex",
+    "Lock",
     "RwLock",
     "Condvar",
     "Instant::now",
@@ -79,6 +82,10 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (&["server/", "options.rs", "plugins/"], &["client", "testing"]),
     (&["client/"], &["server", "middleware", "options", "plugins", "testing"]),
     (&["transformers/websockets/server.rs"], &["server", "client", "testing"]),
+    (
+        &["transformers/polled/", "transformers/engine_io/server/"],
+        &["server", "client", "middleware", "testing"],
+    ),
     (&["transformers/websockets/client"], &["server", "middleware", "testing"]),
     (&["transformers/engine_io/client"], &["server", "middleware", "testing"]),
 ];

@@ -6,7 +6,10 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tiny_http::StatusCode;
+
 use super::response::HeaderSet;
+use super::streaming::{Framing, Streaming};
 use crate::net::Stream;
 use crate::value::Date;
 
@@ -23,8 +26,10 @@ pub(crate) struct Held {
     stream: Arc<Stream>,
     /// When its connection was accepted, if it is the first request there.
     since: Option<Instant>,
-    /// The status line and the fields that middleware has set.
-    head: Vec<u8>,
+    /// The client speaks HTTP/1.0.
+    http10: bool,
+    /// The fields that middleware has set.
+    fields: Vec<u8>,
     /// The idle time that is announced when the connection stays.
     keep_alive: Option<Duration>,
 }
@@ -37,14 +42,12 @@ impl Held {
         extra: &HeaderSet,
         keep_alive: Option<Duration>,
     ) -> Self {
-        let mut head = Vec::with_capacity(256);
-        let version = if http10 { "HTTP/1.0 " } else { "HTTP/1.1 " };
-        put(&mut head, &[version, OK, "\r\n"]);
+        let mut fields = Vec::new();
         for (name, value) in extra.iter() {
-            put(&mut head, &[name, ": ", value, "\r\n"]);
+            put(&mut fields, &[name, ": ", value, "\r\n"]);
         }
-        head.shrink_to_fit();
-        Held { stream, since, head, keep_alive }
+        fields.shrink_to_fit();
+        Held { stream, since, http10, fields, keep_alive }
     }
 
     /// The connection that waits.
@@ -71,37 +74,80 @@ impl Held {
     }
 
     /// Refuses it, and ends the connection with that.
-    pub(crate) fn refuse(mut self, content_type: &str, body: Vec<u8>) -> Unsent {
-        self.head.splice(STATUS..STATUS + OK.len(), *b"400 Bad Request");
+    pub(crate) fn refuse(mut self, status: u16, content_type: &str, body: Vec<u8>) -> Unsent {
         self.close_after();
-        self.answer(content_type, body)
+        self.whole(status, content_type, body)
     }
 
     /// The whole answer, with status 200 and this content type.
     pub(crate) fn answer(self, content_type: &str, body: Vec<u8>) -> Unsent {
-        let Held { stream, head: mut bytes, keep_alive, .. } = self;
-        let length = body.len().to_string();
-        put(&mut bytes, &["Content-Type: ", content_type, "\r\n"]);
-        if let Some(date) = Date::now().to_http() {
-            put(&mut bytes, &["Date: ", &date, "\r\n"]);
+        self.whole(200, content_type, body)
+    }
+
+    fn whole(self, status: u16, content_type: &str, body: Vec<u8>) -> Unsent {
+        let mut head = self.head(status);
+        put(&mut head, &["Content-Type: ", content_type, "\r\n"]);
+        date_and_connection(&mut head, self.keep_alive);
+        put(&mut head, &["Content-Length: ", &body.len().to_string(), "\r\n\r\n"]);
+        Unsent { stream: self.stream, head, body, sent: 0, last: self.keep_alive.is_none() }
+    }
+
+    /// An answer in pieces, with this status and these fields, as far as
+    /// middleware has not set them. Nothing is sent yet.
+    pub(crate) fn begin(self, status: u16, fields: &[(&str, &str)]) -> Streaming {
+        let framing = match status {
+            204 | 304 => Framing::Empty,
+            _ if self.http10 => Framing::ToEnd,
+            _ => Framing::Chunked,
+        };
+        let keep_alive = self.keep_alive.filter(|_| framing != Framing::ToEnd);
+        let mut head = self.head(status);
+        for (name, value) in fields.iter().filter(|(name, _)| !self.has(name)) {
+            put(&mut head, &[name, ": ", value, "\r\n"]);
         }
-        match keep_alive {
-            Some(time) => {
-                let seconds = time.as_secs().to_string();
-                put(&mut bytes, &["Connection: keep-alive\r\nKeep-Alive: timeout=", &seconds]);
-            }
-            None => put(&mut bytes, &["Connection: close"]),
+        date_and_connection(&mut head, keep_alive);
+        if framing == Framing::Chunked {
+            put(&mut head, &["Transfer-Encoding: chunked\r\n"]);
         }
-        put(&mut bytes, &["\r\nContent-Length: ", &length, "\r\n\r\n"]);
-        Unsent { stream, head: bytes, body, sent: 0, last: keep_alive.is_none() }
+        put(&mut head, &["\r\n"]);
+        Streaming::new(self.stream, framing, head, keep_alive.is_none())
+    }
+
+    /// The status line, and the fields that middleware has set.
+    fn head(&self, status: u16) -> Vec<u8> {
+        let mut head = Vec::with_capacity(256 + self.fields.len());
+        let version = if self.http10 { "HTTP/1.0 " } else { "HTTP/1.1 " };
+        let reason = StatusCode(status).default_reason_phrase();
+        match status {
+            200 => put(&mut head, &[version, "200 OK\r\n"]),
+            _ => put(&mut head, &[version, &status.to_string(), " ", reason, "\r\n"]),
+        }
+        head.extend_from_slice(&self.fields);
+        head
+    }
+
+    /// Whether middleware has set this field.
+    fn has(&self, name: &str) -> bool {
+        let mut lines = self.fields.split(|byte| *byte == b'\n');
+        lines.any(|line| {
+            let set = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            set.eq_ignore_ascii_case(name.as_bytes())
+        })
     }
 }
 
-/// The status of an answer that is no refusal.
-const OK: &str = "200 OK";
-
-/// Where the status stands in an answer.
-const STATUS: usize = "HTTP/1.1 ".len();
+fn date_and_connection(head: &mut Vec<u8>, keep_alive: Option<Duration>) {
+    if let Some(date) = Date::now().to_http() {
+        put(head, &["Date: ", &date, "\r\n"]);
+    }
+    match keep_alive {
+        Some(time) => {
+            let seconds = time.as_secs().to_string();
+            put(head, &["Connection: keep-alive\r\nKeep-Alive: timeout=", &seconds, "\r\n"]);
+        }
+        None => put(head, &["Connection: close\r\n"]),
+    }
+}
 
 fn put(to: &mut Vec<u8>, parts: &[&str]) {
     parts.iter().for_each(|part| to.extend_from_slice(part.as_bytes()));

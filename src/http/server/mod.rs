@@ -32,6 +32,7 @@ mod request;
 mod response;
 mod shares;
 mod sink;
+mod streaming;
 mod wait;
 
 #[cfg(test)]
@@ -49,3 +50,4 @@ pub use request::{Address, Request};
 pub(crate) use response::refusal_of;
 pub(crate) use response::{HeaderSet, is_sound, text, typed};
 pub(crate) use shares::{Bounds, Owner, Use, is_local};
+pub(crate) use streaming::Streaming;

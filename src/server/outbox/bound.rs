@@ -24,10 +24,20 @@ impl Outbox {
         }
     }
 
+    /// How many bytes may wait.
+    pub fn bound(&self) -> usize {
+        self.bound
+    }
+
+    /// Bytes that wait, here or until the client has acknowledged them.
+    fn held(&self, state: &State) -> usize {
+        self.waiting().saturating_add(state.sink.kept())
+    }
+
     /// Applies the bound to one more message of `length` bytes. One is always
     /// accepted when nothing waits, and with `DropOldest` always.
     pub(super) fn admit(&self, state: &mut State, length: usize) -> Result<()> {
-        let waiting = self.waiting();
+        let waiting = self.held(state);
         if state.backlog.is_empty() || waiting.saturating_add(length) <= self.bound {
             return Ok(());
         }
@@ -46,7 +56,7 @@ impl Outbox {
     /// Drops whole messages that have not begun to be sent, oldest first,
     /// until `length` more bytes fit.
     fn make_room(&self, state: &mut State, length: usize) {
-        while self.waiting().saturating_add(length) > self.bound {
+        while self.held(state).saturating_add(length) > self.bound {
             let Some(dropped) = state.backlog.drop_oldest() else { return };
             self.waiting.fetch_sub(dropped, Ordering::Relaxed);
             self.metrics.backlog.sub(dropped);
@@ -60,7 +70,7 @@ impl Outbox {
     pub(super) fn keep_shared(&self, state: &mut State, batch: &Batch, sent: usize) {
         let segment = &batch.segment(self.format(state));
         let whole = segment.bytes.len();
-        if sent == whole || self.waiting().saturating_add(whole - sent) <= self.bound {
+        if sent == whole || self.held(state).saturating_add(whole - sent) <= self.bound {
             if sent < whole {
                 self.push_shared(state, segment, sent, whole);
             }

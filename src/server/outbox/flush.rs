@@ -10,7 +10,7 @@ use super::{Outbox, Phase, State};
 use crate::close::{CloseReason, Ended};
 use crate::error::Result;
 use crate::net::Stream;
-use crate::transformers::records::{Record, records};
+use crate::transformers::polled::records::{Record, records};
 use crate::transformers::serve::{Backlog, Sink};
 
 /// Pieces of a backlog that one system call, or the answer to one poll, sends.

@@ -19,7 +19,7 @@ use crate::server::flusher::Flusher;
 use crate::server::metrics::{Metrics, Traffic};
 use crate::sync::{Guard, Lock, rank};
 use crate::timer::Timer;
-use crate::transformers::records::Records;
+use crate::transformers::polled::records::Records;
 use crate::transformers::serve::{Replies, Sink, Wire};
 
 mod bound;

@@ -21,6 +21,14 @@ impl Sink {
         }
     }
 
+    /// Bytes that were handed over and are kept until they are acknowledged.
+    pub fn kept(&self) -> usize {
+        match self {
+            Sink::Poll(session) => session.kept(),
+            _ => 0,
+        }
+    }
+
     /// Hands over as much as is taken at once: 0 when there is no room.
     pub fn offer(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {

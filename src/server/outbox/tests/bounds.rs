@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 
 use super::*;
-use crate::transformers::records::records;
+use crate::transformers::polled::records::records;
 use crate::transformers::serve::{Backlog, Polled};
 
 const POLICIES: [SlowConsumer; 3] = [

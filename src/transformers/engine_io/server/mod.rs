@@ -1,21 +1,16 @@
 //! The server side: requests to sessions and back.
 //!
+//! - `protocol`: the machine of a session as `transformers::polled` drives it;
 //! - `polling`: the requests of sessions that poll;
 //! - `upgrade`: WebSockets, from the start or in place of the polls;
-//! - `live`: a session between the HTTP connections and its spark;
-//! - `sessions`: all of them;
-//! - `fresh`: those whose clients have not come back;
-//! - `farewells`: what is owed to those that are no more;
-//! - `source`: what the client sends, on its way to the spark's thread;
+//! - `probing`: one that is to take the place of the polls;
 //! - `wire`: what goes to the client over a WebSocket.
 
-mod farewells;
-mod fresh;
-mod live;
-mod pile;
 mod polling;
-mod sessions;
-mod source;
+mod probing;
+mod protocol;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 mod wire;
 
@@ -23,26 +18,35 @@ use std::sync::Arc;
 
 use tiny_http::{Method, Response, ResponseBox};
 
-use self::farewells::Answer;
-use self::live::Live;
-use self::sessions::Sessions;
+use self::protocol::{Live, Shared};
 use super::options::Options;
 use super::request::{Ask, Head, Query, Refusal};
+use super::session::server::Session;
 use crate::http::server::{self as http, Connection, Owner, Request};
-use crate::transformers::misses::Misses;
+use crate::transformers::engine_io::payload::Content;
+use crate::transformers::polled::farewells::Farewells;
+use crate::transformers::polled::guesses::Guesses;
+use crate::transformers::polled::sessions::Sessions;
 use crate::transformers::serve::{Host, Opening, Passed, Transformer};
+
+/// The answer to a poll.
+type Answer = (Content, Vec<u8>);
 
 /// Serves `engine.io` clients.
 pub(crate) struct EngineIo {
-    options: Arc<Options>,
-    sessions: Arc<Sessions>,
-    misses: Misses,
+    shared: Arc<Shared>,
+    sessions: Arc<Sessions<Live>>,
+    guesses: Guesses,
 }
 
 impl EngineIo {
     /// A server with these options, and no sessions yet.
     pub(crate) fn new(options: Options) -> Self {
-        EngineIo { options: Arc::new(options), sessions: Arc::default(), misses: Misses::default() }
+        EngineIo {
+            shared: Arc::new(Shared { options, farewells: Farewells::default() }),
+            sessions: Arc::default(),
+            guesses: Guesses::default(),
+        }
     }
 
     /// What a request is, and the session that it is for.
@@ -52,8 +56,10 @@ impl EngineIo {
         let live = query.sid().and_then(|sid| self.sessions.find(sid));
         let method = request.method().to_string();
         let head = Head { method: &method, upgrade, origin: request.header("origin") };
-        let session = live.as_ref().and_then(|live| Some((live.carrier()?, live.revision())));
-        match query.ask(head, self.options.allowed, session) {
+        let session = live
+            .as_ref()
+            .and_then(|live| Some((live.look(Session::carrier)?, live.fixed().format.revision)));
+        match query.ask(head, self.shared.options.allowed, session) {
             Ok(ask) => Ok((ask, live)),
             Err(refusal) => Err(refusal),
         }
@@ -65,7 +71,7 @@ impl EngineIo {
         let query = Query::of(request.query_pairs());
         let polls = query.polls() && *request.method() == Method::Get;
         let sid = query.sid().filter(|_| polls)?;
-        self.sessions.farewells.take(sid, host.timer().now())
+        self.shared.farewells.take(sid, host.timer().now())
     }
 
     /// Refuses a plain request, unless it is a poll that crossed with the end of
@@ -93,7 +99,7 @@ impl EngineIo {
 
     fn is_guessing(&self, host: &dyn Host, request: &Request) -> bool {
         let most = host.limits().unknown_sessions;
-        self.misses.count(host.owner(request), most, host.timer().now())
+        self.guesses.count(host.owner(request), most, host.timer().now())
     }
 }
 

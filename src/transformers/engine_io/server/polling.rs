@@ -2,22 +2,41 @@
 
 use std::sync::Arc;
 
-use tiny_http::{Response, ResponseBox};
+use tiny_http::Response;
 
-use super::live::Live;
-use super::source::Incoming;
+use super::protocol::{Fixed, Live};
 use super::{EngineIo, answer, wire};
-use crate::http::server::{self as http, Connection, HeaderSet, Holder};
-use crate::transformers::engine_io::Format;
+use crate::http::server::{self as http, Connection};
+use crate::id;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::payload::{Content, Decoder};
-use crate::transformers::serve::{Host, Opening, Passed, Sink};
+use crate::transformers::engine_io::session::server::{Input, Session};
+use crate::transformers::engine_io::{Carrier, Format};
+use crate::transformers::polled::Receiver;
+use crate::transformers::polled::serve::{self, Unread};
+use crate::transformers::serve::{Host, Passed};
 
 /// The `Content-Type` of what a JSONP client posts.
 const FORM: &str = "application/x-www-form-urlencoded";
 
 // Each is kept from being inlined into what calls it: the pages of a stack that
 // were ever touched stay resident, so the deepest call counts.
+
+/// Makes a session.
+pub(super) fn session(
+    engine: &EngineIo,
+    host: &Arc<dyn Host>,
+    carrier: Carrier,
+    format: Format,
+    jsonp: Option<String>,
+) -> Option<Arc<Live>> {
+    let id = id::session_id().ok()?;
+    let timing = &engine.shared.options.timing;
+    let machine = Session::open(format.revision, carrier, timing, host.timer().now());
+    let fixed = Fixed { format, jsonp, shared: engine.shared.clone(), probing: <_>::default() };
+    let polls = carrier == Carrier::Polling;
+    Live::open(&engine.sessions, host, (id, polls), machine, fixed).ok()
+}
 
 /// The handshake: opens a session.
 #[inline(never)]
@@ -31,58 +50,27 @@ pub(super) fn open(
     if host.is_closing() {
         return passed.respond(&**host, http::text(503, "Service Unavailable"));
     }
-    let Ok(live) = Live::open(engine, host, format, jsonp) else {
+    let Some(live) = session(engine, host, Carrier::Polling, format, jsonp) else {
         return passed.respond(&**host, http::text(500, "Internal Server Error"));
     };
-    if let Some(cookie) = &engine.options.cookie {
-        passed.headers.add("Set-Cookie", cookie.header(live.sid()));
+    let options = &engine.shared.options;
+    if let Some(cookie) = &options.cookie {
+        passed.headers.add("Set-Cookie", cookie.header(live.id()));
     }
-    let owner = host.owner(&passed.request);
-    let (opening, headers, mut connection) = opening(&live, passed);
-    if let Err(refused) = host.clone().open(opening) {
-        log::debug!("no thread for a session: {refused}");
-        host.refused(503);
-        let response = unavailable();
-        connection.respond(response, &headers).ok()?;
-        return Some(connection);
-    }
-    if let Some(oldest) = engine.sessions.count_fresh(&live, owner, host.limits()) {
-        oldest.give_up_fresh("too many sessions that nobody polls");
-    }
-    let (content, body) = live.payload(&[PacketRef::Open(&live.handshake(true))]);
-    if connection.reply(content.mime(), body, &headers).is_err() {
+    let spoken = (wire::wire(format) as _, Some(format.revision.number()));
+    let mut opened = match serve::open(&engine.sessions, &live, host, passed, spoken) {
+        Ok(opened) => opened,
+        Err(connection) => return connection,
+    };
+    let handshake = options.handshake(live.id().to_owned(), true, host.max_length()).to_json();
+    let mut body = Vec::new();
+    let content = live.fixed().payload([PacketRef::Open(&handshake)].into_iter(), &mut body);
+    if opened.connection.reply(content.mime(), body, &opened.headers).is_err() {
         // Nobody knows the session.
         live.give_up_fresh("the handshake could not be answered");
         return None;
     }
-    Some(connection)
-}
-
-/// What a spark is made of, and what is left of the request.
-#[inline(never)]
-#[allow(clippy::boxed_local)] // from its box it would be copied to the stack
-fn opening(live: &Arc<Live>, passed: Box<Passed>) -> (Box<Opening>, HeaderSet, Box<Connection>) {
-    let Passed { request, extensions, headers, connection } = *passed;
-    let format = live.format();
-    let opening = Box::new(Opening {
-        request,
-        extensions,
-        sink: Sink::Poll(live.clone()),
-        answer: Vec::new(),
-        wire: wire::wire(format),
-        source: Box::new(Incoming::polls(live.clone())),
-        revision: Some(format.revision.number()),
-        id: Some(live.sid().to_owned()),
-        session: Some(live.clone()),
-    });
-    (opening, headers, connection)
-}
-
-#[cold]
-#[inline(never)]
-fn unavailable() -> ResponseBox {
-    let retry = tiny_http::Header::from_bytes("Retry-After", "5").expect("a header");
-    http::text(503, "Service Unavailable").with_header(retry)
+    Some(opened.connection)
 }
 
 /// A poll: it is answered when there is something to send.
@@ -93,31 +81,11 @@ pub(super) fn get(
     host: &dyn Host,
     mut passed: Box<Passed>,
 ) -> Option<Box<Connection>> {
-    let held = passed.connection.hold(&passed.headers);
-    match live.get(held) {
-        Ok(poll) => {
-            passed.connection.set_holder(Box::new(Polled { live: live.clone(), poll }));
-            Some(passed.connection)
-        }
+    let poll = |held| Receiver::poll(held, ());
+    let Passed { connection, headers, .. } = &mut *passed;
+    match serve::receive(live, connection, headers, poll, Input::Get) {
+        Ok(()) => Some(passed.connection),
         Err(refusal) => engine.refuse(host, passed, refusal),
-    }
-}
-
-/// A poll that is held, as its connection sees it.
-struct Polled {
-    live: Arc<Live>,
-    poll: u64,
-}
-
-impl Holder for Polled {
-    fn holds(&self) -> bool {
-        self.live.holds(self.poll)
-    }
-}
-
-impl Drop for Polled {
-    fn drop(&mut self) {
-        self.live.get_lost(self.poll);
     }
 }
 
@@ -131,24 +99,21 @@ pub(super) fn post(
     let kind = passed.request.header("content-type");
     let content = Content::of_mime(kind);
     let is_form = kind.is_some_and(|kind| kind.split(';').next() == Some(FORM));
-    let (stream, came) = (passed.connection.stream(), passed.connection.came());
-    if let Err(refusal) = live.post(stream, came, content == Content::Binary) {
-        return passed.respond(host, answer(refusal));
-    }
-    let body = match passed.connection.read_body(live.max_length() as u64) {
+    let fixed = live.fixed();
+    let longest = fixed.shared.options.max_body(host.max_length());
+    let post = Input::Post { binary: content == Content::Binary };
+    let body = match serve::read(live, &mut passed.connection, post, longest) {
         Ok(body) => body,
-        Err(bad) => {
-            // What was only too long or too slow may be followed by something
-            // better.
-            live.post_failed(matches!(bad.status, 408 | 413));
-            return passed.respond(host, Response::empty(bad.status).boxed());
+        Err(Unread::Refused(refusal)) => return passed.respond(host, answer(refusal)),
+        Err(Unread::Failed(status)) => {
+            return passed.respond(host, Response::empty(status).boxed());
         }
     };
-    let packets = match field(&body).filter(|_| is_form && live.is_jsonp()) {
-        Some(field) => Decoder::field(&field, live.format()),
-        None => Decoder::new(body, content, live.format()),
+    let packets = match field(&body).filter(|_| is_form && fixed.jsonp.is_some()) {
+        Some(field) => Decoder::field(&field, fixed.format),
+        None => Decoder::new(body, content, fixed.format),
     };
-    live.posted(packets, host.limits().inbox);
+    live.posted(packets.map(Input::Packet), host.limits().inbox);
     passed.reply("text/html", b"ok".to_vec())
 }
 

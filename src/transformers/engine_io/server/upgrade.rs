@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::live::{Live, Probed};
-use super::source::Incoming;
+use super::polling::session;
+use super::probing::{self, Probed};
+use super::protocol::Live;
 use super::{EngineIo, wire};
 use crate::close::CloseReason;
 use crate::http::server as http;
 use crate::net::{Stream, poll};
-use crate::transformers::engine_io::Format;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::request::Refusal;
+use crate::transformers::engine_io::{Carrier, Format};
+use crate::transformers::polled::outlet::Outlet;
 use crate::transformers::serve::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
 use crate::transformers::websockets::frame::encode_close;
 use crate::transformers::websockets::server::{
@@ -29,27 +31,30 @@ pub(super) fn open(
     passed: Box<Passed>,
     format: Format,
 ) -> Option<Box<Opening>> {
-    let Ok(live) = Live::open_on_socket(engine, host, format) else {
+    let Some(live) = session(engine, host, Carrier::Websocket, format, None) else {
         passed.refuse(&**host, http::text(500, "Internal Server Error"));
         return None;
     };
-    let Some(accepted) = answer(&**host, passed, live.max_length(), true) else {
+    let options = &engine.shared.options;
+    let longest = options.max_body(host.max_length());
+    let Some(accepted) = answer(&**host, passed, longest, true) else {
         live.over();
         return None;
     };
     let Accepted { request, extensions, stream, source, .. } = accepted;
     // Nothing may come before the first packet, which tells the client of `open`.
     let mut first = Vec::new();
-    wire::wire(format).put(PacketRef::Open(&live.handshake(false)), &mut first);
+    let handshake = options.handshake(live.id().to_owned(), false, host.max_length()).to_json();
+    wire::wire(format).put(PacketRef::Open(&handshake), &mut first);
     Some(Box::new(Opening {
         request,
         extensions,
         sink: Sink::Socket(stream),
         answer: first,
         wire: wire::wire(format),
-        source: Box::new(Incoming::socket(live.clone(), source)),
+        source: Box::new(Outlet::socket(live.clone(), source)),
         revision: Some(format.revision.number()),
-        id: Some(live.sid().to_owned()),
+        id: Some(live.id().to_owned()),
         session: Some(live),
     }))
 }
@@ -59,20 +64,22 @@ pub(super) fn open(
 #[inline(never)]
 pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
     let stream = passed.connection.stream().clone();
-    if let Err(refusal) = live.upgrade(&stream) {
+    if let Err(refusal) = probing::upgrade(live, &stream) {
         return refuse(host, passed, refusal);
     }
-    let Some(accepted) = answer(host, passed, live.max_length(), false) else {
-        return live.probe_lost(&stream);
+    let fixed = live.fixed();
+    let longest = fixed.shared.options.max_body(host.max_length());
+    let Some(accepted) = answer(host, passed, longest, false) else {
+        return probing::lost(live, &stream);
     };
     let mut source = accepted.source;
     let probed = converse(live, &stream, &mut source);
-    live.catch_up(&stream, false);
+    fixed.probing.set_behind(&stream, false);
     let reason = match probed {
         Over::Switch => return live.switch(stream, source),
         Over::Closed(reason) => reason,
     };
-    live.probe_lost(&stream);
+    probing::lost(live, &stream);
     let mut last = goodbye();
     if let Some(reason) = reason {
         last.clear();
@@ -97,7 +104,7 @@ fn converse(live: &Live, stream: &Arc<Stream>, source: &mut WebSocket) -> Over {
     let replies = Direct(stream);
     loop {
         match source.buffered(&replies) {
-            Some(Inbound::Frame(frame)) => match live.probe(frame, stream) {
+            Some(Inbound::Frame(frame)) => match probing::probe(live, frame, stream) {
                 Probed::Open => {}
                 Probed::Switch => return Over::Switch,
                 Probed::Over => return Over::Closed(None),
@@ -107,9 +114,9 @@ fn converse(live: &Live, stream: &Arc<Stream>, source: &mut WebSocket) -> Over {
             None => {
                 // At any time what has come lies unread in the socket, or it is
                 // said that it is being handled.
-                live.catch_up(stream, false);
+                live.fixed().probing.set_behind(stream, false);
                 let readable = poll(&mut [PollFd::new(stream, PollFlags::IN)], None);
-                live.catch_up(stream, true);
+                live.fixed().probing.set_behind(stream, true);
                 if readable.is_err() || !matches!(source.wait(None), Ok(true)) {
                     return Over::Closed(None);
                 }

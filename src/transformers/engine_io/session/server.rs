@@ -1,7 +1,7 @@
 //! The server's side of one session.
 //!
 //! What waits to be sent is not here but in the spark's outbox, which
-//! [offers](Session::offer) it whenever a poll is held; and who is answered
+//! [offers](Session::takes) it whenever a poll is held; and who is answered
 //! is known outside too: the session says *the* poll, *the* POST and *the*
 //! probe, of which it allows one each.
 //!
@@ -72,6 +72,7 @@ pub(crate) enum Input {
     /// A poll has come.
     Get,
     /// The connection of the held poll was lost.
+    #[cfg_attr(not(test), expect(dead_code, reason = "told by `get_lost`"))]
     GetLost,
     /// A POST begins.
     Post {
@@ -96,6 +97,7 @@ pub(crate) enum Input {
     /// The WebSocket that probes was lost, or has closed.
     ProbeLost,
     /// What carries the session was lost, or has closed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "told by `lose`"))]
     Lost(CloseReason),
     /// The [deadline](Session::deadline) has come.
     Tick {
@@ -105,6 +107,7 @@ pub(crate) enum Input {
         excused: bool,
     },
     /// The spark ends, and the outbox has offered what was written before.
+    #[cfg_attr(not(test), expect(dead_code, reason = "told by `end`"))]
     End,
 }
 
@@ -141,6 +144,39 @@ pub(crate) enum Effect {
     /// The session is over, and its id unknown from now on. The spark is to end
     /// for this reason, if it has not been told to before.
     Over(Option<CloseReason>),
+}
+
+/// What may be done while the spark's outbox is locked.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Quiet {
+    /// [`Effect::Answer`]
+    Answer(&'static [PacketRef<'static>]),
+    /// [`Effect::CutPost`]
+    CutPost,
+    /// [`Effect::CloseProbe`]
+    CloseProbe,
+    /// [`Effect::Owe`]
+    Owe(&'static [PacketRef<'static>]),
+    /// [`Effect::Over`]
+    Over(Option<CloseReason>),
+}
+
+impl From<Quiet> for Effect {
+    fn from(quiet: Quiet) -> Self {
+        match quiet {
+            Quiet::Answer(packets) => Effect::Answer(packets),
+            Quiet::CutPost => Effect::CutPost,
+            Quiet::CloseProbe => Effect::CloseProbe,
+            Quiet::Owe(packets) => Effect::Owe(packets),
+            Quiet::Over(reason) => Effect::Over(reason),
+        }
+    }
+}
+
+impl Extend<Quiet> for Vec<Effect> {
+    fn extend<I: IntoIterator<Item = Quiet>>(&mut self, all: I) {
+        all.into_iter().for_each(|quiet| self.push(quiet.into()));
+    }
 }
 
 /// One session.
@@ -237,17 +273,26 @@ impl Session {
         since.checked_add(RELEASE.saturating_mul(u32::try_from(periods).ok()?.checked_add(1)?))
     }
 
-    /// Called when a poll is held from now on, and when something was put with
-    /// what waits to be sent: tells whether something does. If true is
-    /// returned the held poll gets all of it, and is held no more; else it
-    /// waits on.
-    pub fn offer(&mut self, waits: bool, out: &mut Vec<Effect>) -> bool {
-        if waits {
-            return self.poll.take().is_some();
-        }
+    /// Something waits to be sent: whether the held poll gets all of it, and is
+    /// held no more.
+    pub fn takes(&mut self) -> bool {
+        self.poll.take().is_some()
+    }
+
+    /// A poll is held, and nothing waits to be sent.
+    pub fn idle(&mut self, out: &mut impl Extend<Quiet>) {
         if self.closing && self.poll.is_some() {
             self.over(None, NOOP_CLOSE, out);
         }
+    }
+
+    /// [`takes`](Self::takes) or [`idle`](Self::idle).
+    #[cfg(test)]
+    pub fn offer(&mut self, waits: bool, out: &mut Vec<Effect>) -> bool {
+        if waits {
+            return self.takes();
+        }
+        self.idle(out);
         false
     }
 
@@ -262,9 +307,7 @@ impl Session {
                 (self.claim, self.poll) = (None, Some(now));
                 out.push(Effect::Accept);
             }
-            (POLLING, Input::GetLost) if self.poll.take().is_some() => {
-                self.over(lost("the connection of a poll was lost"), CLOSE, out);
-            }
+            (_, Input::GetLost) => self.get_lost(out),
 
             (POLLING, Input::Post { .. }) if self.post.take().is_some() => {
                 out.push(Effect::CutPost);
@@ -304,15 +347,9 @@ impl Session {
             }
             (_, Input::ProbeLost) => self.probe = None,
 
-            (Phase::On(_), Input::Lost(reason)) => self.over(Some(reason), CLOSE, out),
+            (_, Input::Lost(reason)) => self.lose(reason, out),
             (Phase::On(_), Input::Tick { excused }) => self.tick(now, excused, out),
-            (Phase::On(carrier), Input::End) => {
-                self.closing = true;
-                self.heart.stop();
-                if carrier == Carrier::Polling && self.poll.is_some() {
-                    self.over(None, CLOSE, out);
-                }
-            }
+            (_, Input::End) => self.end(out),
 
             (WEBSOCKET, Input::Get | Input::Post { .. }) => {
                 out.push(Effect::Refuse(Refusal::Mismatch));
@@ -321,9 +358,31 @@ impl Session {
                 out.push(Effect::Refuse(Refusal::UnknownSession));
             }
             // What crossed with the end of what it belongs to.
-            (_, Input::GetLost | Input::Probe(_))
-            | (Phase::Over, Input::Packet(_) | Input::Tick { .. } | Input::Lost(_) | Input::End) => {
-            }
+            (_, Input::Probe(_)) | (Phase::Over, Input::Packet(_) | Input::Tick { .. }) => {}
+        }
+    }
+
+    /// [`Input::GetLost`]
+    pub fn get_lost(&mut self, out: &mut impl Extend<Quiet>) {
+        if self.phase == POLLING && self.poll.take().is_some() {
+            self.over(lost("the connection of a poll was lost"), CLOSE, out);
+        }
+    }
+
+    /// [`Input::Lost`]
+    pub fn lose(&mut self, reason: CloseReason, out: &mut impl Extend<Quiet>) {
+        if self.phase != Phase::Over {
+            self.over(Some(reason), CLOSE, out);
+        }
+    }
+
+    /// [`Input::End`]
+    pub fn end(&mut self, out: &mut impl Extend<Quiet>) {
+        let Phase::On(carrier) = self.phase else { return };
+        self.closing = true;
+        self.heart.stop();
+        if carrier == Carrier::Polling && self.poll.is_some() {
+            self.over(None, CLOSE, out);
         }
     }
 
@@ -407,16 +466,16 @@ impl Session {
         &mut self,
         reason: Option<CloseReason>,
         answer: &'static [PacketRef<'static>],
-        out: &mut Vec<Effect>,
+        out: &mut impl Extend<Quiet>,
     ) {
         self.phase = Phase::Over;
         self.heart.stop();
         self.claim = None;
-        out.extend(self.poll.take().map(|_| Effect::Answer(answer)));
-        out.extend(self.probe.take().map(|_| Effect::CloseProbe));
+        out.extend(self.poll.take().map(|_| Quiet::Answer(answer)));
+        out.extend(self.probe.take().map(|_| Quiet::CloseProbe));
         let cut = self.post.take_if(|post| *post == Post::Reading);
-        out.extend(cut.map(|_| Effect::CutPost));
-        out.push(Effect::Over(reason.filter(|_| !self.closing)));
+        out.extend(cut.map(|_| Quiet::CutPost));
+        out.extend([Quiet::Over(reason.filter(|_| !self.closing))]);
     }
 }
 

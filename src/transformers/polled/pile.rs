@@ -5,7 +5,7 @@
 //! allocator's arenas when they are freed, and arenas with gaps are not given back.
 
 use crate::frame::{Frame, room};
-use crate::transformers::records::{self, Records};
+use crate::transformers::polled::records::{self, Records};
 use crate::transformers::serve::Wire;
 
 /// The room for messages, in bytes. It is that of a large buffer, see [`room`],

@@ -1,12 +1,19 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
+use super::polling::session;
 use super::*;
 use crate::http::server::{Accepted, HeaderSet, Next, Owner, Refused, Request};
 use crate::limits::Limits;
+use crate::net::Stream;
 use crate::timer::{Clock, ManualClock, Timer};
-use crate::transformers::engine_io::session::server::Timing;
+use crate::transformers::engine_io::session::server::{Input, Timing};
+use crate::transformers::engine_io::{Carrier, Format, Revision};
+use crate::transformers::polled::Receiver;
 use crate::transformers::serve::{Backlog, Opening};
+
+const POST: Input = Input::Post { binary: false };
 
 /// A server that serves nothing.
 struct Nobody {
@@ -45,7 +52,7 @@ fn who_has_come_back_is_not_given_up() {
     let host: Arc<dyn Host> = Arc::new(Nobody { limits: Limits::default(), timer });
     let engine = EngineIo::new(Options::default());
     let format = Format { revision: Revision::V4, b64: false, double: false };
-    let open = || Live::open(&engine, &host, format, None).unwrap();
+    let open = || session(&engine, &host, Carrier::Polling, format, None).unwrap();
     let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
     let (owner, limits) =
         (Owner::of([192, 0, 2, 1].into()), Limits { fresh_sessions: 1, ..Limits::default() });
@@ -55,15 +62,15 @@ fn who_has_come_back_is_not_given_up() {
         let oldest = engine.sessions.count_fresh(&second, owner, &limits).unwrap();
         assert!(Arc::ptr_eq(&oldest, &first));
         if comes {
-            first.post(&stream, None, false).unwrap();
+            first.post(&stream, None, POST).unwrap();
         }
         assert_eq!(oldest.give_up_fresh("newcomers"), !comes);
         assert!(!oldest.give_up_fresh("newcomers"));
-        assert_eq!(first.carrier().is_some(), comes);
-        assert_eq!(engine.sessions.find(first.sid()).is_some(), comes);
-        assert!(second.carrier().is_some());
+        assert_eq!(first.look(Session::carrier).is_some(), comes);
+        assert_eq!(engine.sessions.find(first.id()).is_some(), comes);
+        assert!(second.look(Session::carrier).is_some());
         // Room for the next round.
-        second.post(&stream, None, false).unwrap();
+        second.post(&stream, None, POST).unwrap();
     }
 }
 
@@ -79,19 +86,20 @@ fn a_poll_finds_a_session_dead_whose_time_is_over() {
     let host: Arc<dyn Host> = Arc::new(Nobody { limits: Limits::default(), timer });
     let engine = EngineIo::new(Options::default());
     let format = Format { revision: Revision::V3, b64: false, double: false };
-    let live = Live::open(&engine, &host, format, None).unwrap();
+    let live = session(&engine, &host, Carrier::Polling, format, None).unwrap();
     let poll = || {
         let (near, far) = UnixStream::pair().unwrap();
         let accepted = Accepted::new(Arc::new(Stream::from(near)));
         let mut connection = crate::http::server::Connection::new(accepted, limits.clone());
-        (live.get(connection.hold(&HeaderSet::default())), far)
+        let held = connection.hold(&HeaderSet::default());
+        (live.attach(Receiver::poll(held, ()), Input::Get), far)
     };
     let (held, _far) = poll();
     held.unwrap();
     clock.advance(Duration::from_secs(45));
     let (refused, _far) = poll();
     assert_eq!(refused.unwrap_err(), Refusal::UnknownSession);
-    assert!(engine.sessions.find(live.sid()).is_none());
+    assert!(engine.sessions.find(live.id()).is_none());
 }
 
 /// A connection that was just accepted, and its first request; and what its
@@ -119,11 +127,12 @@ fn of_two_polls_that_on_the_older_connection_is_the_first() {
     let (host, engine) = (late_server(), EngineIo::new(Options::default()));
     let format = Format { revision: Revision::V4, b64: false, double: false };
     for overtaken in [false, true] {
-        let live = Live::open(&engine, &host, format, None).unwrap();
+        let live = session(&engine, &host, Carrier::Polling, format, None).unwrap();
         let (mut first, mut first_reads) = request();
         let (mut second, mut second_reads) = request();
         let hold = |connection: &mut crate::http::server::Connection| {
-            live.get(connection.hold(&HeaderSet::default()))
+            let held = connection.hold(&HeaderSet::default());
+            live.attach(Receiver::poll(held, ()), Input::Get)
         };
         if overtaken {
             let held = hold(&mut second).unwrap();
@@ -138,7 +147,7 @@ fn of_two_polls_that_on_the_older_connection_is_the_first() {
         first_reads.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.ends_with("\r\n\r\n1"), "{answer}");
-        assert!(engine.sessions.find(live.sid()).is_none());
+        assert!(engine.sessions.find(live.id()).is_none());
         if overtaken {
             answer.clear();
             second_reads.read_to_string(&mut answer).unwrap();
@@ -156,11 +165,12 @@ fn what_comes_in_time_counts_however_late_it_is_read() {
     let (host, engine) = (late_server(), EngineIo::new(Options { timing, ..Options::default() }));
     let format = Format { revision: Revision::V3, b64: false, double: false };
     let stream = Arc::new(Stream::from(UnixStream::pair().unwrap().0));
-    let (open, came) = (|| Live::open(&engine, &host, format, None).unwrap(), Instant::now());
+    let (open, came) =
+        (|| session(&engine, &host, Carrier::Polling, format, None).unwrap(), Instant::now());
     let (in_time, late) = (open(), open());
     while came.elapsed() < 4 * span {
         std::thread::yield_now();
     }
-    assert_eq!(in_time.post(&stream, Some(came), false), Ok(()));
-    assert_eq!(late.post(&stream, Some(Instant::now()), false), Err(Refusal::UnknownSession));
+    assert_eq!(in_time.post(&stream, Some(came), POST), Ok(()));
+    assert_eq!(late.post(&stream, Some(Instant::now()), POST), Err(Refusal::UnknownSession));
 }

@@ -4,19 +4,24 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::live::Live;
+use super::sessions::Listed;
 use crate::http::server::Owner;
 use crate::limits::Limits;
 
 /// Those whose client may not have come back, the oldest first.
-#[derive(Default)]
-pub(super) struct Fresh(VecDeque<(Owner, Weak<Live>)>);
+pub(super) struct Fresh<S>(VecDeque<(Owner, Weak<S>)>);
 
-impl Fresh {
+impl<S> Default for Fresh<S> {
+    fn default() -> Self {
+        Fresh(VecDeque::new())
+    }
+}
+
+impl<S: Listed> Fresh<S> {
     /// Adds one. Returns the oldest of its owner, or of all, if there are more
     /// than there may be.
-    pub fn push(&mut self, live: &Arc<Live>, owner: Owner, limits: &Limits) -> Option<Arc<Live>> {
-        self.0.push_back((owner, Arc::downgrade(live)));
+    pub fn push(&mut self, session: &Arc<S>, owner: Owner, limits: &Limits) -> Option<Arc<S>> {
+        self.0.push_back((owner, Arc::downgrade(session)));
         let own = limits.fresh_sessions_per_address;
         let default = (!owner.is_local()).then_some((limits.fresh_sessions / 4).max(1));
         if let Some(most) = own.or(default)
@@ -31,8 +36,8 @@ impl Fresh {
     }
 
     /// Takes the oldest of this owner, or of all, out.
-    pub fn oldest(&mut self, of: Option<Owner>) -> Option<Arc<Live>> {
-        let is_it = |(owner, live): &(Owner, Weak<Live>)| is_of(of, owner) && is_fresh(live);
+    pub fn oldest(&mut self, of: Option<Owner>) -> Option<Arc<S>> {
+        let is_it = |(owner, session): &(Owner, Weak<S>)| is_of(of, owner) && is_fresh(session);
         let at = self.0.iter().position(is_it)?;
         self.0.remove(at)?.1.upgrade()
     }
@@ -42,7 +47,7 @@ impl Fresh {
         if count(&self.0) <= most {
             return false;
         }
-        self.0.retain(|(_, live)| is_fresh(live));
+        self.0.retain(|(_, session)| is_fresh(session));
         count(&self.0) > most
     }
 }
@@ -51,6 +56,6 @@ fn is_of(of: Option<Owner>, owner: &Owner) -> bool {
     of.is_none_or(|of| of == *owner)
 }
 
-fn is_fresh(live: &Weak<Live>) -> bool {
-    live.upgrade().is_some_and(|live| live.is_fresh())
+fn is_fresh<S: Listed>(session: &Weak<S>) -> bool {
+    session.upgrade().is_some_and(|session| session.is_fresh())
 }

@@ -9,7 +9,6 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::sync::Lock;
-use crate::transformers::engine_io::payload::Content;
 
 /// How much later than the end a poll may come.
 const SPAN: Duration = Duration::from_secs(5);
@@ -17,27 +16,29 @@ const SPAN: Duration = Duration::from_secs(5);
 /// So many are remembered, the latest.
 const MOST: usize = 1_024;
 
-/// The answer to a poll.
-pub(super) type Answer = (Content, Vec<u8>);
-
 /// The answers that are owed, by session.
 ///
 /// The lock is held for a look at the table; nothing else is taken meanwhile.
-#[derive(Default)]
-pub(super) struct Farewells {
-    table: Lock<Table>,
+pub(crate) struct Farewells<A> {
+    table: Lock<Table<A>>,
 }
 
-#[derive(Default)]
-struct Table {
-    owed: HashMap<String, Answer>,
+struct Table<A> {
+    owed: HashMap<String, A>,
     /// When each was put there, the oldest first; also of those that were taken.
     since: VecDeque<(Instant, String)>,
 }
 
-impl Farewells {
+impl<A> Default for Farewells<A> {
+    fn default() -> Self {
+        let table = Table { owed: HashMap::new(), since: VecDeque::new() };
+        Farewells { table: Lock::new(table) }
+    }
+}
+
+impl<A> Farewells<A> {
     /// The first poll of this session that comes soon gets this answer.
-    pub fn owe(&self, sid: &str, answer: Answer, now: Instant) {
+    pub fn owe(&self, sid: &str, answer: A, now: Instant) {
         let mut table = self.table.lock();
         table.forget(MOST - 1, now);
         table.owed.insert(sid.to_owned(), answer);
@@ -45,14 +46,14 @@ impl Farewells {
     }
 
     /// What the poll of a session that is over gets.
-    pub fn take(&self, sid: &str, now: Instant) -> Option<Answer> {
+    pub fn take(&self, sid: &str, now: Instant) -> Option<A> {
         let mut table = self.table.lock();
         table.forget(MOST, now);
         table.owed.remove(sid)
     }
 }
 
-impl Table {
+impl<A> Table<A> {
     /// Forgets those whose time is over, and the oldest beyond so many.
     fn forget(&mut self, most: usize, now: Instant) {
         let late = |since: Instant| now.saturating_duration_since(since) >= SPAN;
@@ -71,7 +72,7 @@ mod tests {
     fn an_answer_is_owed_once_and_for_a_time() {
         let farewells = Farewells::default();
         let now = Instant::now();
-        let answer = || (Content::Text, b"6".to_vec());
+        let answer = || "6";
         farewells.owe("a", answer(), now);
         farewells.owe("b", answer(), now);
         assert_eq!(farewells.take("c", now), None);
@@ -86,7 +87,7 @@ mod tests {
         let farewells = Farewells::default();
         let now = Instant::now();
         for n in 0..3 * MOST {
-            farewells.owe(&n.to_string(), (Content::Text, Vec::new()), now);
+            farewells.owe(&n.to_string(), "", now);
         }
         let table = farewells.table.lock();
         assert_eq!((table.owed.len(), table.since.len()), (MOST, MOST));

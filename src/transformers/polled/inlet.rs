@@ -1,24 +1,15 @@
 //! What a client sends, on its way to the thread of its spark: over a queue
-//! that the HTTP connections feed while the client polls, then from the
-//! WebSocket that takes the polls' place.
-//!
-//! The thread stays the same: what was received by polling is handled before
-//! anything that comes over the WebSocket, and a listener that does not return
-//! holds up nobody else.
+//! that the HTTP connections feed while the client polls.
 
 use std::collections::VecDeque;
-use std::io;
+use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar};
 use std::{hint, thread};
 
-use super::live::{Live, Received};
 use super::pile::Pile;
 use crate::close::CloseReason;
 use crate::frame::Frame;
-use crate::net::Waker;
 use crate::sync::{Guard, Lock, rank};
-use crate::transformers::serve::{Inbound, Replies, Source};
 use crate::transformers::websockets::server::Connection;
 
 /// Bytes that a message counts besides its own: an empty one takes room too.
@@ -37,7 +28,7 @@ const LOOKS: u32 = 16;
 const LOOKS_AT_ONCE: u32 = 6;
 
 /// What happens to a session while it polls, in order.
-enum Event {
+pub(crate) enum Event {
     /// A message came.
     Frame(Frame),
     /// The client closed, or broke the protocol.
@@ -60,7 +51,7 @@ enum Entry {
 ///
 /// The messages of one POST become visible together: their answers are then kept
 /// together too, for one poll.
-pub(super) struct Inlet {
+pub(crate) struct Inlet {
     /// Something may be taken, readable without the lock.
     ready: AtomicBool,
     queue: Lock<Queue, rank::Inlet>,
@@ -134,7 +125,7 @@ impl Queue {
         };
         match &event {
             Event::Frame(frame) => self.bytes -= frame.len() + COST,
-            // Sees what whoever wants it to look up did before.
+            // Pairs with the waker's release.
             Event::Wake => self.woken = false,
             _ => {}
         }
@@ -220,7 +211,7 @@ impl Inlet {
     }
 
     /// The thread is gone: forgets what it has not taken.
-    fn leave(&self) {
+    pub fn leave(&self) {
         let mut queue = self.queue();
         let left = std::mem::take(&mut queue.entries);
         (queue.length, queue.visible, queue.bytes) = (0, 0, 0);
@@ -254,7 +245,7 @@ impl Inlet {
     }
 
     /// The next event, without waiting.
-    fn take(&self) -> Option<Event> {
+    pub fn take(&self) -> Option<Event> {
         if self.is_empty() {
             return None;
         }
@@ -269,12 +260,13 @@ impl Inlet {
         popped.map(|(event, _)| event)
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether there is no event to take.
+    pub fn is_empty(&self) -> bool {
         !self.ready.load(Ordering::Acquire)
     }
 
     /// Waits until there is an event.
-    fn wait(&self) {
+    pub fn wait(&self) {
         for look in 0..LOOKS {
             if !self.is_empty() {
                 return;
@@ -291,85 +283,5 @@ impl Inlet {
             queue.waiting = true;
             queue.wait_while(&self.filled, empty).waiting = false;
         }
-    }
-}
-
-/// The incoming half of a session's spark.
-pub(super) struct Incoming {
-    session: Arc<Live>,
-    way: Way,
-}
-
-enum Way {
-    Polls { over: bool },
-    Socket(Box<Connection>),
-}
-
-impl Incoming {
-    /// That of a session which begins with polls.
-    pub fn polls(session: Arc<Live>) -> Self {
-        Incoming { session, way: Way::Polls { over: false } }
-    }
-
-    /// That of a session on a WebSocket.
-    pub fn socket(session: Arc<Live>, socket: Box<Connection>) -> Self {
-        Incoming { session, way: Way::Socket(socket) }
-    }
-}
-
-impl Source for Incoming {
-    fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {
-        loop {
-            let socket = match &mut self.way {
-                Way::Polls { over: true } => return None,
-                Way::Polls { over } => match self.session.inlet().take()? {
-                    Event::Frame(frame) => return Some(Inbound::Frame(frame)),
-                    Event::Closed(reason) => return Some(Inbound::Closed(*reason)),
-                    Event::Wake => continue,
-                    Event::End => {
-                        *over = true;
-                        return None;
-                    }
-                    Event::Switch(socket) => socket,
-                },
-                Way::Socket(socket) => match socket.buffered(replies)? {
-                    Inbound::Frame(frame) => match self.session.received(frame) {
-                        Received::Message(frame) => return Some(Inbound::Frame(frame)),
-                        Received::Nothing => continue,
-                        Received::Closed(reason) => return Some(Inbound::Closed(reason)),
-                    },
-                    // A ping of the WebSocket's own says nothing of Primus.
-                    Inbound::Alive => continue,
-                    closed => return Some(closed),
-                },
-            };
-            self.way = Way::Socket(socket);
-        }
-    }
-
-    fn has_more(&mut self) -> bool {
-        match &mut self.way {
-            Way::Polls { .. } => !self.session.inlet().is_empty(),
-            Way::Socket(socket) => socket.has_more(),
-        }
-    }
-
-    fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool> {
-        match &mut self.way {
-            Way::Polls { over: true } => Ok(false),
-            Way::Polls { .. } => {
-                self.session.inlet().wait();
-                Ok(true)
-            }
-            Way::Socket(socket) => socket.wait(waker),
-        }
-    }
-}
-
-impl Drop for Incoming {
-    /// The spark is done with the session.
-    fn drop(&mut self) {
-        self.session.over();
-        self.session.inlet().leave();
     }
 }

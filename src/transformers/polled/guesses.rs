@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::http::server::Owner;
 use crate::sync::Lock;
 
-/// The time for which misses count.
+/// The time for which they count.
 const SPAN: Duration = Duration::from_secs(60);
 
 /// Most addresses that are remembered.
@@ -19,29 +19,29 @@ const ADDRESSES: usize = 1_024;
 /// The counters. The lock is held for a look at the table; nothing else is
 /// taken meanwhile.
 #[derive(Default)]
-pub(crate) struct Misses {
+pub(crate) struct Guesses {
     table: Lock<HashMap<Owner, Count>>,
 }
 
 struct Count {
     since: Instant,
-    misses: u32,
+    guesses: u32,
 }
 
-impl Misses {
-    /// Counts a miss; true if there were more than `most` from this address
+impl Guesses {
+    /// Counts one; true if there were more than `most` from this address
     /// within a minute.
     pub fn count(&self, from: Owner, most: u32, now: Instant) -> bool {
         let mut table = self.table.lock();
         if table.len() >= ADDRESSES && !table.contains_key(&from) {
             make_room(&mut table, now);
         }
-        let count = table.entry(from).or_insert(Count { since: now, misses: 0 });
+        let count = table.entry(from).or_insert(Count { since: now, guesses: 0 });
         if now.saturating_duration_since(count.since) >= SPAN {
-            *count = Count { since: now, misses: 0 };
+            *count = Count { since: now, guesses: 0 };
         }
-        count.misses = count.misses.saturating_add(1);
-        count.misses > most
+        count.guesses = count.guesses.saturating_add(1);
+        count.guesses > most
     }
 }
 
@@ -64,27 +64,27 @@ mod tests {
 
     #[test]
     fn each_address_has_so_many_in_a_minute() {
-        let (misses, start) = (Misses::default(), Instant::now());
+        let (guesses, start) = (Guesses::default(), Instant::now());
         for _ in 0..3 {
-            assert!(!misses.count(ip(1), 3, start));
+            assert!(!guesses.count(ip(1), 3, start));
         }
-        assert!(misses.count(ip(1), 3, start + SPAN / 2));
-        assert!(!misses.count(ip(2), 3, start));
-        assert!(!misses.count(ip(1), 3, start + SPAN));
-        assert!(misses.count(ip(3), 0, start));
+        assert!(guesses.count(ip(1), 3, start + SPAN / 2));
+        assert!(!guesses.count(ip(2), 3, start));
+        assert!(!guesses.count(ip(1), 3, start + SPAN));
+        assert!(guesses.count(ip(3), 0, start));
     }
 
     #[test]
     fn the_table_is_bounded() {
-        let (misses, start) = (Misses::default(), Instant::now());
+        let (guesses, start) = (Guesses::default(), Instant::now());
         for n in 0..5_000 {
-            misses.count(ip(n), 1, start + Duration::from_micros(n.into()));
-            assert!(misses.table.lock().len() <= ADDRESSES);
+            guesses.count(ip(n), 1, start + Duration::from_micros(n.into()));
+            assert!(guesses.table.lock().len() <= ADDRESSES);
         }
         // The latest are remembered, the first forgotten.
-        assert!(misses.count(ip(4_999), 1, start + SPAN / 2));
-        assert!(!misses.count(ip(0), 1, start + SPAN / 2));
-        misses.count(ip(7), 1, start + 2 * SPAN);
-        assert_eq!(misses.table.lock().len(), 1);
+        assert!(guesses.count(ip(4_999), 1, start + SPAN / 2));
+        assert!(!guesses.count(ip(0), 1, start + SPAN / 2));
+        guesses.count(ip(7), 1, start + 2 * SPAN);
+        assert_eq!(guesses.table.lock().len(), 1);
     }
 }

@@ -4,9 +4,9 @@
 //!
 //! A record is a kind, a length and the bytes.
 
-use super::serve::Wire;
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, room};
+use crate::transformers::serve::Wire;
 
 /// Bytes before those of the message.
 pub(crate) const HEAD: usize = 1 + size_of::<u64>();

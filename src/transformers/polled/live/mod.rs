@@ -1,0 +1,524 @@
+//! A session that is open: between the HTTP connections, which tell it what its
+//! client does, and the spark that it carries.
+
+mod receive;
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
+
+use super::inlet::Inlet;
+use super::protocol::{Effect, End, Input, Protocol, QuietEffect, Read, What};
+use super::receiver::Receiver;
+use super::sessions::{Listed, Sessions};
+use crate::close::CloseReason;
+use crate::excuse::Busy;
+use crate::frame::Frame;
+use crate::net::Stream;
+use crate::sync::{Guard, Lock, rank};
+use crate::timer::{Key, Task};
+use crate::transformers::serve::{Carried, Host, Session};
+use crate::transformers::websockets::server::Connection;
+
+/// A session and what belongs to it.
+///
+/// Its lock guards the state machine, and who is to be answered; answers are
+/// sent under it, without blocking. The spark's outbox calls with its own lock
+/// held, so the spark is called only without this one, and by nothing that the
+/// outbox has called: see [the module](super).
+pub(crate) struct Live<P: Protocol> {
+    id: String,
+    fixed: P::Fixed,
+    sessions: Arc<Sessions<Live<P>>>,
+    host: Arc<dyn Host>,
+    inlet: Inlet,
+    spark: OnceLock<Arc<dyn Carried>>,
+    me: Weak<Live<P>>,
+    /// No request has come since the one that opened it.
+    fresh: AtomicBool,
+    /// A message came on the WebSocket since the last tick.
+    heard: AtomicBool,
+    state: Lock<State<P>, rank::Session>,
+}
+
+/// What is locked.
+pub(crate) struct State<P: Protocol> {
+    machine: P,
+    /// Numbers the receivers.
+    receivers: u64,
+    receiver: Option<Receiver<P::Shape>>,
+    /// The connection that the client was reached by last, while it is there.
+    reached_by: Weak<Stream>,
+    /// The connection of the POST.
+    post: Option<Arc<Stream>>,
+    /// Numbers the POSTs.
+    posts: u64,
+    timer: Option<Key>,
+    /// When it is set to.
+    due: Option<Instant>,
+    /// Judged by how often the spark's thread has waited, or a POST come.
+    busy: Busy,
+    /// When it ended.
+    over_since: Option<Instant>,
+    /// The server shuts down: the next answer ends its connection.
+    last: bool,
+    /// The client has been told of the end, or is being told, and is not waited
+    /// for any more.
+    parting: bool,
+}
+
+impl<P: Protocol> State<P> {
+    fn new(machine: P) -> Self {
+        State {
+            machine,
+            receivers: 0,
+            receiver: None,
+            reached_by: Weak::new(),
+            post: None,
+            posts: 0,
+            timer: None,
+            due: None,
+            busy: Busy::default(),
+            over_since: None,
+            last: false,
+            parting: false,
+        }
+    }
+
+    /// Whether a receiver has not read all that it was sent.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.receiver.as_ref().is_some_and(Receiver::is_behind)
+    }
+}
+
+/// What is left to do, and may be done while the spark's outbox is locked: it
+/// leaves the spark alone.
+#[must_use]
+#[derive(Default)]
+pub(crate) struct Quiet {
+    over: Option<End>,
+    /// A socket that has the rest of an answer to take.
+    unsent: Option<Arc<Stream>>,
+}
+
+/// What is left to do by whoever has nothing locked.
+#[must_use]
+pub(crate) struct Todo<P: Protocol> {
+    quiet: Quiet,
+    accepted: bool,
+    refused: Option<P::Refusal>,
+    send: Vec<(Cow<'static, str>, bool)>,
+    die: Option<CloseReason>,
+    switch: bool,
+}
+
+impl<P: Protocol> Default for Todo<P> {
+    fn default() -> Self {
+        Quiet::default().into()
+    }
+}
+
+impl<P: Protocol> From<Quiet> for Todo<P> {
+    fn from(quiet: Quiet) -> Self {
+        Todo { quiet, accepted: false, refused: None, send: Vec::new(), die: None, switch: false }
+    }
+}
+
+impl<P: Protocol> Todo<P> {
+    /// Whether the request goes on that was told of.
+    pub(crate) fn accepted(&self) -> bool {
+        self.accepted
+    }
+
+    /// Whether a socket is to carry the session.
+    pub(crate) fn switches(&self) -> bool {
+        self.switch
+    }
+}
+
+/// What came of something that happened.
+pub(crate) struct Outcome<P: Protocol> {
+    /// The request is refused.
+    pub(crate) refused: Option<P::Refusal>,
+    /// It is over.
+    over: Option<End>,
+}
+
+/// What became of a frame on the WebSocket.
+pub(crate) enum Received {
+    /// A message of the application's.
+    Message(Frame),
+    /// Something that is dealt with.
+    Nothing,
+    /// The end.
+    Closed(CloseReason),
+}
+
+impl<P: Protocol> Live<P> {
+    /// Opens a session, which `is_fresh` until its client comes back. If there is
+    /// one with this id it is returned instead.
+    pub(crate) fn open(
+        sessions: &Arc<Sessions<Self>>,
+        host: &Arc<dyn Host>,
+        (id, is_fresh): (String, bool),
+        machine: P,
+        fixed: P::Fixed,
+    ) -> Result<Arc<Self>, Arc<Self>> {
+        let live = Arc::new_cyclic(|me| Live {
+            id,
+            fixed,
+            sessions: sessions.clone(),
+            host: host.clone(),
+            inlet: Inlet::new(),
+            spark: OnceLock::new(),
+            me: me.clone(),
+            fresh: AtomicBool::new(is_fresh),
+            heard: AtomicBool::new(false),
+            state: Lock::new(State::new(machine)),
+        });
+        match sessions.insert(&live) {
+            Some(other) => Err(other),
+            None => {
+                live.watch_clock(&mut live.lock());
+                Ok(live)
+            }
+        }
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Locks it.
+    pub(crate) fn lock(&self) -> Guard<'_, State<P>> {
+        self.state.lock()
+    }
+
+    /// What does not change.
+    pub(crate) fn fixed(&self) -> &P::Fixed {
+        &self.fixed
+    }
+
+    /// Looks at the machine.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&P) -> R) -> R {
+        look(&self.lock().machine)
+    }
+
+    /// The way in.
+    pub(super) fn inlet(&self) -> &Inlet {
+        &self.inlet
+    }
+
+    /// Something happens to the session. What follows is left to
+    /// [`settle`](Self::settle), without the lock.
+    pub(crate) fn feed(&self, state: &mut State<P>, input: P::Input) -> Todo<P> {
+        let mut effects = Vec::new();
+        state.machine.handle(input, self.host.timer().now(), &mut effects);
+        let mut todo = Todo::default();
+        self.apply(state, effects, &mut todo);
+        todo
+    }
+
+    /// [`feed`](Self::feed) and [`settle`](Self::settle).
+    pub(crate) fn happens(&self, input: P::Input) -> Outcome<P> {
+        let mut state = self.lock();
+        let todo = self.feed(&mut state, input);
+        drop(state);
+        self.settle(todo)
+    }
+
+    fn apply(&self, state: &mut State<P>, effects: Vec<P::Effect>, todo: &mut Todo<P>) {
+        for effect in effects {
+            match effect.into() {
+                Effect::Accept => todo.accepted = true,
+                Effect::Replace(last) => {
+                    todo.accepted = true;
+                    self.replace(state, last.as_ref());
+                }
+                Effect::Refuse(refusal) => todo.refused = Some(refusal),
+                Effect::Posted => state.post = None,
+                Effect::Deliver(frame) => self.inlet.message(frame),
+                Effect::Send { packet, asked } => todo.send.push((packet, asked)),
+                Effect::Switch => todo.switch = true,
+                Effect::Die(reason) => {
+                    todo.die = Some(reason);
+                    self.carry_out(state, QuietEffect::Over(End::Told), &mut todo.quiet);
+                }
+                Effect::Quiet(effect) => self.carry_out(state, effect, &mut todo.quiet),
+            }
+        }
+        self.watch_clock(state);
+    }
+
+    /// [`apply`](Self::apply) for what may follow while the outbox is locked.
+    fn apply_quietly(&self, state: &mut State<P>, effects: Vec<P::Quiet>, quiet: &mut Quiet) {
+        for effect in effects {
+            self.carry_out(state, effect.into(), quiet);
+        }
+        self.watch_clock(state);
+    }
+
+    fn carry_out(&self, state: &mut State<P>, effect: QuietEffect<P>, quiet: &mut Quiet) {
+        match effect {
+            QuietEffect::Answer(own) => self.answer(state, What::Own(&own), quiet),
+            QuietEffect::Finish => self.finish(state, quiet),
+            QuietEffect::CutPost => {
+                if let Some(stream) = state.post.take() {
+                    stream.abort();
+                }
+            }
+            QuietEffect::Act(act) => P::act(&self.fixed, &self.id, act, self.host.timer().now()),
+            QuietEffect::Over(end) => {
+                quiet.over = Some(end);
+                state.over_since = Some(self.host.timer().now());
+                self.limit_unsent(state);
+            }
+        }
+    }
+
+    /// Does what must not be done under the session's lock, but may be under its
+    /// outbox's.
+    fn settle_quietly(&self, quiet: Quiet) -> Option<End> {
+        if let Some(stream) = quiet.unsent
+            && let Some(me) = self.me.upgrade()
+        {
+            self.host.send_later(me, stream);
+        }
+        if let Some(end) = &quiet.over {
+            self.sessions.remove(&self.id);
+            if let End::Because(reason) = end {
+                self.inlet.closed(reason.clone());
+            }
+            self.inlet.end();
+        }
+        quiet.over
+    }
+
+    /// Does what must not be done under any lock.
+    pub(crate) fn settle(&self, todo: Todo<P>) -> Outcome<P> {
+        let Todo { quiet, refused, send, die, .. } = todo;
+        let spark = self.spark.get();
+        for (packet, asked) in send {
+            if let Some(spark) = spark {
+                spark.packet(&packet, asked);
+            }
+        }
+        if let Some(reason) = die {
+            self.sessions.remove(&self.id);
+            match spark {
+                Some(spark) => spark.die(reason),
+                None => self.inlet.closed(reason),
+            }
+        }
+        let over = self.settle_quietly(quiet);
+        Outcome { refused, over }
+    }
+
+    /// A request has come.
+    pub(crate) fn knock(&self) {
+        self.fresh.store(false, Ordering::Relaxed);
+    }
+
+    /// A POST begins, on this connection. `came`: when, if that is known.
+    pub(crate) fn post(
+        &self,
+        stream: &Arc<Stream>,
+        came: Option<Instant>,
+        input: P::Input,
+    ) -> Result<(), P::Refusal> {
+        self.knock();
+        self.tick_if_due(came);
+        P::turn(&self.fixed);
+        let mut state = self.lock();
+        let todo = self.feed(&mut state, input);
+        if todo.accepted {
+            state.post = Some(stream.clone());
+            state.posts += 1;
+        }
+        drop(state);
+        self.settle(todo).refused.map_or(Ok(()), Err)
+    }
+
+    /// The body of the POST has come whole: what is in it happens, in order, and
+    /// no faster than the spark's thread takes the messages among it once more
+    /// than `most` bytes wait for it. Then it is to get its answer.
+    pub(crate) fn posted(&self, inputs: impl Iterator<Item = P::Input>, most: usize) {
+        for input in inputs {
+            // An answer to it may go out before the next is handled.
+            let mut state = self.lock();
+            if state.post.is_none() {
+                // It was cut.
+                return;
+            }
+            let todo = self.feed(&mut state, input);
+            drop(state);
+            self.settle(todo);
+            self.inlet.show_beyond(most);
+        }
+        // Before the thread is woken, which needs the lock too.
+        self.happens(Input::Posted.into());
+        self.inlet.show(most);
+    }
+
+    /// The body of the POST did not come whole.
+    pub(super) fn post_failed(&self, too_large: bool) {
+        let mut state = self.lock();
+        let todo = self.feed(&mut state, Input::PostFailed { too_large }.into());
+        state.post = None;
+        drop(state);
+        self.settle(todo);
+    }
+
+    /// The session goes on over this WebSocket.
+    pub(crate) fn switch(&self, stream: Arc<Stream>, socket: Box<Connection>) {
+        // The spark writes there before its thread reads from there: what comes
+        // may have to be answered at once.
+        if let Some(spark) = self.spark.get() {
+            spark.switch(stream);
+        }
+        self.inlet.switch(socket);
+    }
+
+    /// A frame came on the WebSocket that carries the session. On the spark's
+    /// thread.
+    pub(super) fn received(&self, frame: Frame) -> Received {
+        let input = match P::read(&self.fixed, frame) {
+            Read::Message(frame) => {
+                // Enough for the heartbeat, and cheaper than the lock.
+                self.heard.store(true, Ordering::Relaxed);
+                return Received::Message(frame);
+            }
+            Read::Input(input) => input,
+        };
+        match self.happens(input).over {
+            Some(End::Because(reason)) => Received::Closed(reason),
+            Some(End::Told) => Received::Closed(CloseReason::lost("gone")),
+            None => Received::Nothing,
+        }
+    }
+
+    /// Ends the session if its client has still not come back; its place is free
+    /// then. False if it has, or is over.
+    pub(crate) fn give_up_fresh(&self, why: &str) -> bool {
+        let mut state = self.lock();
+        // Requests from here on wait for the lock.
+        if self.is_fresh() && state.over_since.is_none() {
+            let mut quiet = Quiet::default();
+            self.lose(&mut state, CloseReason::lost(why), &mut quiet);
+            drop(state);
+            self.settle_quietly(quiet);
+            self.spark.get().iter().for_each(|spark| spark.give_way());
+            return true;
+        }
+        false
+    }
+
+    /// The session cannot go on.
+    fn lose(&self, state: &mut State<P>, reason: CloseReason, quiet: &mut Quiet) {
+        let mut effects = Vec::new();
+        state.machine.lost(reason, self.host.timer().now(), &mut effects);
+        self.apply_quietly(state, effects, quiet);
+    }
+
+    /// The spark is done with it.
+    pub(crate) fn over(&self) {
+        let mut quiet = Quiet::default();
+        let mut state = self.lock();
+        self.lose(&mut state, CloseReason::lost("the spark has ended"), &mut quiet);
+        let timer = if state.over_since.is_some() { state.timer.take() } else { None };
+        drop(state);
+        self.settle_quietly(quiet);
+        if let Some(key) = timer {
+            self.host.timer().cancel(key);
+        }
+    }
+
+    /// Sets the timer to the session's next deadline.
+    fn watch_clock(&self, state: &mut State<P>) {
+        let Some(at) = state.machine.deadline() else { return };
+        let timer = self.host.timer();
+        let at = timer.coarse(at);
+        // One that was put off is looked at when the timer comes.
+        if state.due.is_some_and(|due| due <= at) {
+            return;
+        }
+        state.due = Some(at);
+        if !state.timer.is_some_and(|key| timer.reschedule(key, at)) {
+            state.timer = Some(timer.schedule(at, self.me.clone()));
+        }
+    }
+
+    /// The session's time has come. `spark_busy`: whether the spark's thread is,
+    /// and how often it has waited.
+    fn tick(&self, state: &mut State<P>, spark_busy: (bool, u64)) -> Todo<P> {
+        let (busy, moves) = match state.machine.polls() {
+            // What the client says next may have to wait for its POST.
+            true => (state.post.is_some(), state.posts),
+            false => spark_busy,
+        };
+        let excused = state.busy.excuses(busy, moves);
+        let (mut todo, mut effects) = (Todo::default(), Vec::new());
+        let now = self.host.timer().now();
+        if self.heard.swap(false, Ordering::Relaxed) {
+            state.machine.handle(Input::Alive.into(), now, &mut effects);
+        }
+        state.machine.handle(Input::Tick { excused }.into(), now, &mut effects);
+        self.apply(state, effects, &mut todo);
+        todo
+    }
+
+    /// Does what was due before a request came, which the timer's thread may not
+    /// have got round to: it gets the answer that was right when it came, however
+    /// late the two threads are. `came`: when, if it is known, else now.
+    fn tick_if_due(&self, came: Option<Instant>) {
+        let timer = self.host.timer();
+        let came = came.map_or_else(|| timer.now(), |came| timer.time_of(came));
+        let is_due = |state: &State<P>| state.machine.deadline().is_some_and(|at| at <= came);
+        if is_due(&self.lock()) {
+            let spark_busy = self.spark_busy();
+            let mut state = self.lock();
+            let todo = match is_due(&state) {
+                true => self.tick(&mut state, spark_busy),
+                false => return,
+            };
+            drop(state);
+            self.settle(todo);
+        }
+    }
+
+    fn spark_busy(&self) -> (bool, u64) {
+        self.spark.get().map_or((false, 0), |spark| spark.busy())
+    }
+}
+
+impl<P: Protocol> Listed for Live<P> {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.fresh.load(Ordering::Relaxed)
+    }
+}
+
+impl<P: Protocol> Session for Live<P> {
+    fn opened(&self, spark: Arc<dyn Carried>) {
+        // Once only.
+        let _ = self.spark.set(spark);
+    }
+}
+
+impl<P: Protocol> Task for Live<P> {
+    /// A deadline of the session.
+    fn fire(self: Arc<Self>, _: Instant) -> Option<Instant> {
+        let spark_busy = self.spark_busy();
+        let mut state = self.lock();
+        state.due = None;
+        let todo = self.tick(&mut state, spark_busy);
+        drop(state);
+        self.settle(todo);
+        self.lock().due
+    }
+}

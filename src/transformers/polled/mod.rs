@@ -1,0 +1,50 @@
+//! What the protocols share whose clients poll: sessions that live over many
+//! HTTP requests.
+//!
+//! A protocol of this kind writes its part without input, output or a clock, as
+//! a state machine ([`Protocol`]), and the routes of its requests. The rest is
+//! here, the server's half:
+//!
+//! | file | what |
+//! |---|---|
+//! | `protocol` | what a protocol says of its sessions: what happens, and what follows |
+//! | `live` | a session between the HTTP connections and its spark; `live/receive` the way to the client |
+//! | `receiver` | what a client waits with: a poll, which is a stream limited to one frame, or a stream |
+//! | `inlet`, `pile` | what the client sends, on its way to the spark's thread |
+//! | `outlet` | that thread's end of it, or the WebSocket that takes the polls' place |
+//! | `records` | how messages wait for a client that polls |
+//! | `sessions`, `fresh` | all sessions, and those whose clients have not come back |
+//! | `guesses` | requests for sessions that do not exist |
+//! | `farewells` | what is owed to sessions that are no more |
+//! | `serve` | the requests: to open a session, to wait, to send |
+//! | `timed` | answers that come piece by piece by the clock, and belong to no session |
+//!
+//! # Two kinds of consequences
+//!
+//! A spark's outbox offers what waits, and ends the session, with its own lock
+//! held, and orders what it sends by that. So what the session does then must
+//! not come back to the outbox. Types see to it: what a machine may want then is
+//! a [`QuietEffect`], and what is left to do of that a `Quiet`, which knows no
+//! spark; only who holds nothing gets [`Effect`]s and a `Todo`. And the locks
+//! have ranks ([`crate::sync`]): the outbox's comes before the session's.
+
+pub(crate) mod farewells;
+mod fresh;
+pub(crate) mod guesses;
+mod inlet;
+pub(crate) mod live;
+pub(crate) mod outlet;
+mod pile;
+pub(crate) mod protocol;
+pub(crate) mod receiver;
+pub(crate) mod records;
+pub(crate) mod serve;
+pub(crate) mod sessions;
+pub(crate) mod timed;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use live::Live;
+pub(crate) use protocol::{Dropped, Effect, Input, Protocol, QuietEffect, Read, What};
+pub(crate) use receiver::Receiver;

@@ -1,0 +1,138 @@
+//! The requests of sessions: to open one, to wait for what there is to tell, and
+//! to send.
+//!
+//! Each is kept from being inlined into what calls it: the pages of a stack that
+//! were ever touched stay resident, so the deepest call counts.
+
+use std::sync::Arc;
+
+use tiny_http::ResponseBox;
+
+use super::live::Live;
+use super::outlet::Outlet;
+use super::protocol::Protocol;
+use super::receiver::Receiver;
+use super::sessions::Sessions;
+use crate::http::server::{self as http, Connection, HeaderSet, Held, Holder};
+use crate::transformers::serve::{Host, Opening, Passed, Sink, Wire};
+
+/// What is left of a request that has opened a session: it is to be answered.
+pub(crate) struct Opened {
+    pub(crate) headers: HeaderSet,
+    pub(crate) connection: Box<Connection>,
+}
+
+/// Makes the spark of a session that a request opens. If there is no room for it
+/// the request is answered here, and its connection given back.
+#[inline(never)]
+pub(crate) fn open<P: Protocol>(
+    sessions: &Sessions<Live<P>>,
+    live: &Arc<Live<P>>,
+    host: &Arc<dyn Host>,
+    passed: Box<Passed>,
+    (wire, revision): (&'static dyn Wire, Option<u8>),
+) -> Result<Opened, Option<Box<Connection>>> {
+    let owner = host.owner(&passed.request);
+    let (opening, mut opened) = opening(live, passed, wire, revision);
+    if let Err(refused) = host.clone().open(opening) {
+        log::debug!("no thread for a session: {refused}");
+        host.refused(503);
+        let answered = opened.connection.respond(unavailable(), &opened.headers);
+        return Err(answered.is_ok().then_some(opened.connection));
+    }
+    if let Some(oldest) = sessions.count_fresh(live, owner, host.limits()) {
+        oldest.give_up_fresh("too many sessions that nobody polls");
+    }
+    Ok(opened)
+}
+
+/// What a spark is made of, and what is left of the request.
+#[inline(never)]
+#[allow(clippy::boxed_local)] // from its box it would be copied to the stack
+fn opening<P: Protocol>(
+    live: &Arc<Live<P>>,
+    passed: Box<Passed>,
+    wire: &'static dyn Wire,
+    revision: Option<u8>,
+) -> (Box<Opening>, Opened) {
+    let Passed { request, extensions, headers, connection } = *passed;
+    let opening = Box::new(Opening {
+        request,
+        extensions,
+        sink: Sink::Poll(live.clone()),
+        answer: Vec::new(),
+        wire,
+        source: Box::new(Outlet::polls(live.clone())),
+        revision,
+        id: Some(live.id().to_owned()),
+        session: Some(live.clone()),
+    });
+    (opening, Opened { headers, connection })
+}
+
+#[cold]
+#[inline(never)]
+fn unavailable() -> ResponseBox {
+    let retry = tiny_http::Header::from_bytes("Retry-After", "5").expect("a header");
+    http::text(503, "Service Unavailable").with_header(retry)
+}
+
+/// A request that waits: it is answered when there is something to send.
+/// `receiver` says in which form.
+#[inline(never)]
+pub(crate) fn receive<P: Protocol>(
+    live: &Arc<Live<P>>,
+    connection: &mut Connection,
+    headers: &HeaderSet,
+    receiver: impl FnOnce(Held) -> Receiver<P::Shape>,
+    input: P::Input,
+) -> Result<(), P::Refusal> {
+    let held = connection.hold(headers);
+    let number = live.attach(receiver(held), input)?;
+    connection.set_holder(Box::new(Waiting { live: live.clone(), number }));
+    Ok(())
+}
+
+/// A receiver, as its connection sees it.
+struct Waiting<P: Protocol> {
+    live: Arc<Live<P>>,
+    number: u64,
+}
+
+impl<P: Protocol> Holder for Waiting<P> {
+    fn holds(&self) -> bool {
+        self.live.holds(self.number)
+    }
+}
+
+impl<P: Protocol> Drop for Waiting<P> {
+    fn drop(&mut self) {
+        self.live.detach(self.number);
+    }
+}
+
+/// Why a POST is not served.
+pub(crate) enum Unread<R> {
+    /// The session refuses it.
+    Refused(R),
+    /// Its body did not come whole: it is answered with this status.
+    Failed(u16),
+}
+
+/// Reads the body of a POST, of at most so many bytes. What is in it is to be
+/// handed to [`Live::posted`].
+#[inline(never)]
+pub(crate) fn read<P: Protocol>(
+    live: &Live<P>,
+    connection: &mut Connection,
+    input: P::Input,
+    longest: usize,
+) -> Result<Vec<u8>, Unread<P::Refusal>> {
+    live.post(connection.stream(), connection.came(), input).map_err(Unread::Refused)?;
+    connection.read_body(longest as u64).map_err(|bad| {
+        // What was only too long or too slow may be followed by something
+        // better.
+        live.post_failed(matches!(bad.status, 408 | 413));
+        Unread::Failed(bad.status)
+    })
+}

@@ -1,0 +1,446 @@
+//! A small pretend protocol, for what the first real one does not do: what comes
+//! next must be able to.
+
+mod receivers;
+mod streams;
+
+use std::convert::Infallible;
+use std::io::{IoSlice, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::protocol::{Dropped, Effect, End, Input, Protocol, QuietEffect, What};
+use super::records::{Record, Records};
+use super::sessions::Sessions;
+use super::{Live, Receiver, serve};
+use crate::close::{CloseReason, Ended};
+use crate::frame::Frame;
+use crate::http::server::{Accepted, Connection, HeaderSet, Held, Next, Owner, Refused, Request};
+use crate::limits::Limits;
+use crate::net::Stream;
+use crate::sync::{Lock, rank};
+use crate::timer::{Clock, ManualClock, Timer};
+use crate::transformers::serve::{Backlog, Carried, Host, Opening, Polled, Session, Wire};
+
+/// What happens when a receiver comes while another waits.
+#[derive(Clone, Copy, PartialEq)]
+enum Second {
+    Refused,
+    Replaces,
+    Ends,
+}
+
+/// The rules of the protocol, which differ from test to test.
+#[derive(Clone, Copy)]
+struct Rules {
+    second: Second,
+    /// How long the client may be away.
+    grace: Duration,
+    /// The loss of a receiver is the end.
+    fragile: bool,
+    /// What was sent is kept until it is acknowledged.
+    keeps: bool,
+}
+
+const RULES: Rules =
+    Rules { second: Second::Refused, grace: Duration::from_secs(5), fragile: false, keeps: false };
+
+/// The machine. Messages go out as `m<text>;`, what it says itself as `<text>;`.
+struct Pretend {
+    rules: Rules,
+    /// A receiver waits; whether it is a stream.
+    waits: Option<bool>,
+    /// Until when the client may be away.
+    away: Option<Instant>,
+    kept: Vec<u8>,
+    closing: bool,
+    over: bool,
+}
+
+enum Happened {
+    /// A receiver has come.
+    Receiver {
+        streams: bool,
+    },
+    /// The client has acknowledged all.
+    Acknowledged,
+    Post,
+    Message(&'static str),
+    Common(Input),
+}
+
+impl From<Input> for Happened {
+    fn from(input: Input) -> Self {
+        Happened::Common(input)
+    }
+}
+
+impl Pretend {
+    fn new(rules: Rules, now: Instant) -> Self {
+        let away = now.checked_add(rules.grace);
+        Pretend { rules, waits: None, away, kept: Vec::new(), closing: false, over: false }
+    }
+
+    fn receiver(&mut self, streams: bool, out: &mut Vec<Effect<Self>>) {
+        match (self.waits, self.rules.second) {
+            _ if self.over => return out.push(Effect::Refuse("gone")),
+            (Some(_), Second::Refused) => return out.push(Effect::Refuse("another")),
+            (Some(_), Second::Ends) => {
+                out.push(Effect::Quiet(QuietEffect::Answer("two".into())));
+                out.extend(self.end_for("two receivers").map(Effect::Quiet));
+                return out.push(Effect::Refuse("two"));
+            }
+            (Some(true), Second::Replaces) => out.push(Effect::Replace(None)),
+            (Some(false), Second::Replaces) => {
+                out.push(Effect::Replace(Some("replaced".into())));
+            }
+            (None, _) => out.push(Effect::Accept),
+        }
+        (self.waits, self.away) = (Some(streams), None);
+    }
+
+    fn end_for(&mut self, why: &str) -> impl Iterator<Item = QuietEffect<Self>> + use<> {
+        self.over = true;
+        let reason = CloseReason::new(Ended::Lost, 1006, why, true);
+        [QuietEffect::Over(End::Because(reason))].into_iter()
+    }
+}
+
+impl Protocol for Pretend {
+    type Input = Happened;
+    type Effect = Effect<Self>;
+    type Quiet = QuietEffect<Self>;
+    type Own = String;
+    type Act = Infallible;
+    type Refusal = &'static str;
+    /// What each frame is put between.
+    type Shape = (&'static str, &'static str);
+    type Fixed = ();
+
+    const KEEPS: bool = true;
+
+    fn handle(&mut self, input: Happened, now: Instant, out: &mut Vec<Effect<Self>>) {
+        match input {
+            Happened::Receiver { streams } => self.receiver(streams, out),
+            Happened::Acknowledged => self.kept.clear(),
+            Happened::Post => out.push(Effect::Accept),
+            Happened::Message("ping") => {
+                out.push(Effect::Send { packet: "pong".into(), asked: true });
+            }
+            Happened::Message("die") => {
+                out.push(Effect::Die(CloseReason::new(Ended::Heartbeat, 1000, "dead", true)));
+            }
+            Happened::Message(text) => out.push(Effect::Deliver(Frame::text(text))),
+            Happened::Common(Input::Posted) => out.push(Effect::Posted),
+            Happened::Common(Input::Tick { .. }) if self.away.is_some_and(|at| at <= now) => {
+                self.away = None;
+                out.extend(self.end_for("the client stayed away").map(Effect::Quiet));
+            }
+            Happened::Common(_) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.away
+    }
+
+    fn polls(&self) -> bool {
+        !self.over
+    }
+
+    fn takes(&mut self) -> bool {
+        self.waits.is_some()
+    }
+
+    fn idle(&mut self, out: &mut Vec<QuietEffect<Self>>) {
+        if !self.kept.is_empty() {
+            out.push(QuietEffect::Answer("again".into()));
+        } else if self.closing {
+            out.push(QuietEffect::Answer("bye".into()));
+            out.push(QuietEffect::Finish);
+            out.push(QuietEffect::Over(End::Told));
+            self.over = true;
+        }
+    }
+
+    fn end(&mut self, _: Instant, out: &mut Vec<QuietEffect<Self>>) {
+        self.closing = true;
+        if self.waits == Some(true) {
+            self.idle(out);
+        }
+    }
+
+    fn lost(&mut self, _: CloseReason, _: Instant, out: &mut Vec<QuietEffect<Self>>) {
+        // After its end the client may still come for the goodbye.
+        if !self.closing && !self.over {
+            out.extend(self.end_for("lost"));
+        }
+    }
+
+    fn dropped(&mut self, _: Dropped, now: Instant, out: &mut Vec<QuietEffect<Self>>) {
+        self.waits = None;
+        match self.rules.fragile {
+            true => out.extend(self.end_for("a receiver was lost")),
+            false => self.away = now.checked_add(self.rules.grace),
+        }
+    }
+
+    fn detached(&mut self, now: Instant) {
+        self.waits = None;
+        self.away = now.checked_add(self.rules.grace);
+    }
+
+    fn refuse(refusal: &&'static str) -> (u16, &'static str, Vec<u8>) {
+        (200, "text/pretend", refusal.as_bytes().to_vec())
+    }
+
+    fn body(
+        &mut self,
+        (): &(),
+        shape: &Self::Shape,
+        what: What<'_, String>,
+        out: &mut Vec<u8>,
+    ) -> &'static str {
+        let mut frame = String::new();
+        match what {
+            What::Own(own) if own == "again" => frame = String::from_utf8_lossy(&self.kept).into(),
+            What::Own(own) => frame.extend([own, ";"]),
+            What::Waiting { records, .. } => {
+                for record in records {
+                    match record {
+                        Record::Text(text) => frame.extend(["m", text, ";"]),
+                        Record::Packet(packet) => frame.extend([packet, ";"]),
+                        // It carries text only: a parser that makes bytes is refused
+                        // when the server is built.
+                        Record::Binary(_) | Record::Close { .. } => {}
+                    }
+                }
+                if self.rules.keeps {
+                    self.kept.extend_from_slice(frame.as_bytes());
+                }
+            }
+        }
+        out.extend_from_slice([shape.0, &frame, shape.1].concat().as_bytes());
+        "text/pretend"
+    }
+
+    fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn act((): &(), _: &str, act: Infallible, _: Instant) {
+        match act {}
+    }
+
+    fn patience((): &()) -> Duration {
+        Duration::from_secs(20)
+    }
+}
+
+/// What waits for room in a socket.
+type Unsent = (Arc<dyn Backlog>, Arc<Stream>);
+
+/// A server that serves nothing, whose flusher is the test.
+struct Nobody {
+    limits: Limits,
+    timer: Timer,
+    unsent: Lock<Vec<Unsent>>,
+}
+
+impl Nobody {
+    /// Sends on what waits for room.
+    fn flush(&self) {
+        let unsent = std::mem::take(&mut *self.unsent.lock());
+        for (backlog, stream) in unsent {
+            if backlog.flush_backlog(&stream) {
+                self.unsent.lock().push((backlog, stream));
+            }
+        }
+    }
+}
+
+impl Host for Nobody {
+    fn refused(&self, _: u16) {}
+    fn max_length(&self) -> usize {
+        1 << 20
+    }
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+    fn owner(&self, request: &Request) -> Owner {
+        Owner::of(request.address().ip)
+    }
+    fn is_closing(&self) -> bool {
+        false
+    }
+    fn timer(&self) -> &Timer {
+        &self.timer
+    }
+    fn send_later(&self, rest: Arc<dyn Backlog>, stream: Arc<Stream>) {
+        self.unsent.lock().push((rest, stream));
+    }
+    fn open(self: Arc<Self>, _: Box<Opening>) -> Result<(), Refused> {
+        Err(Refused::Closed)
+    }
+}
+
+/// A spark: what waits for its client is locked as an outbox is.
+struct Spark {
+    live: OnceLock<Arc<Live<Pretend>>>,
+    waiting: Lock<Vec<u8>, rank::Outbox>,
+    died: Lock<Option<CloseReason>>,
+}
+
+/// What fits into the spark's outbox.
+const BOUND: usize = 100;
+
+impl Spark {
+    fn put(&self, put: impl FnOnce(&mut Vec<u8>)) {
+        let mut waiting = self.waiting.lock();
+        put(&mut waiting);
+        let live = self.live.get().expect("a session");
+        if !waiting.is_empty() && live.offer(&[IoSlice::new(&waiting)]).expect("it goes on") {
+            waiting.clear();
+        }
+    }
+
+    fn write(&self, text: &str) {
+        self.put(|waiting| Records.encode(&Frame::text(text), waiting));
+    }
+
+    fn end(&self) {
+        let reason = CloseReason::new(Ended::Local, 1000, "", true);
+        self.put(|waiting| Records.close(&reason, waiting));
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.lock().len()
+    }
+}
+
+impl Carried for Spark {
+    fn writable(&self) {
+        self.put(|_| ());
+    }
+    fn packet(&self, packet: &str, _: bool) {
+        self.put(|waiting| Records.packet(packet, waiting));
+    }
+    fn switch(&self, _: Arc<Stream>) {}
+    fn give_way(&self) {}
+    fn bound(&self) -> usize {
+        BOUND
+    }
+    fn die(&self, reason: CloseReason) {
+        let _free = self.waiting.lock();
+        *self.died.lock() = Some(reason);
+    }
+    fn busy(&self) -> (bool, u64) {
+        (false, 0)
+    }
+}
+
+/// A session, and what it is between.
+struct Rig {
+    clock: ManualClock,
+    host: Arc<Nobody>,
+    sessions: Arc<Sessions<Live<Pretend>>>,
+    live: Arc<Live<Pretend>>,
+    spark: Arc<Spark>,
+}
+
+impl Rig {
+    fn new(rules: Rules) -> Self {
+        let clock = ManualClock::new();
+        let timer = Timer::start(Clock::Manual(clock.clone()), "timer", 64 << 10).unwrap();
+        let host = Nobody { limits: Limits::default(), timer, unsent: Lock::default() };
+        let host = Arc::new(host);
+        let any: Arc<dyn Host> = host.clone();
+        let sessions = Arc::<Sessions<Live<Pretend>>>::default();
+        let machine = || Pretend::new(rules, clock.now());
+        let id = || ("pretend".to_owned(), true);
+        let live = Live::open(&sessions, &any, id(), machine(), ()).ok().expect("a new id");
+        let other = Live::open(&sessions, &any, id(), machine(), ()).err();
+        assert!(Arc::ptr_eq(&other.expect("a known id"), &live));
+        let spark = Arc::new(Spark {
+            live: OnceLock::new(),
+            waiting: Lock::default(),
+            died: Lock::default(),
+        });
+        assert!(spark.live.set(live.clone()).is_ok());
+        live.opened(spark.clone());
+        Rig { clock, host, sessions, live, spark }
+    }
+
+    fn is_open(&self) -> bool {
+        self.sessions.find("pretend").is_some()
+    }
+
+    /// A request of the client's.
+    fn request(&self) -> Client {
+        let (near, far) = UnixStream::pair().unwrap();
+        let mut client = Client { connection: None, far };
+        client.far.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let accepted = Accepted::new(Arc::new(near.into()));
+        let mut connection = Connection::new(accepted, Arc::new(Limits::default()));
+        assert!(matches!(connection.next_request(), Next::Request(_)));
+        client.connection = Some(connection);
+        client
+    }
+
+    fn receive(
+        &self,
+        receiver: impl FnOnce(Held) -> Receiver<(&'static str, &'static str)>,
+        streams: bool,
+    ) -> Result<Client, &'static str> {
+        let mut client = self.request();
+        let connection = client.connection.as_mut().unwrap();
+        let input = Happened::Receiver { streams };
+        serve::receive(&self.live, connection, &HeaderSet::default(), receiver, input)?;
+        Ok(client)
+    }
+
+    fn poll(&self) -> Result<Client, &'static str> {
+        self.receive(|held| Receiver::poll(held, ("", "")), false)
+    }
+
+    /// A stream that ends when it has got so many bytes.
+    fn stream(&self, limit: Option<usize>) -> Result<Client, &'static str> {
+        let stream = |held: Held| {
+            let mut to = held.begin(200, &[("Content-Type", "text/stream")]);
+            to.chunk(b"prelude;");
+            Receiver::stream(to, limit, ("<", ">"))
+        };
+        self.receive(stream, true)
+    }
+}
+
+/// The client's end of a request.
+struct Client {
+    connection: Option<Connection>,
+    far: UnixStream,
+}
+
+impl Client {
+    /// What has come since it was last asked.
+    fn got(&mut self) -> String {
+        self.far.set_nonblocking(true).unwrap();
+        let mut got = Vec::new();
+        let _ = self.far.read_to_end(&mut got);
+        String::from_utf8(got).unwrap()
+    }
+
+    /// The body of the answer that has come.
+    #[track_caller]
+    fn body(&mut self) -> String {
+        let got = self.got();
+        let (head, body) = got.split_once("\r\n\r\n").unwrap_or_else(|| panic!("got {got:?}"));
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        body.to_owned()
+    }
+
+    /// The server has seen that the client is gone.
+    fn leave(mut self) {
+        drop(self.connection.take());
+    }
+}
