@@ -1,7 +1,14 @@
-//! Longer texts: how things are done, and what to expect of browsers.
+//! Longer texts: how things are done, what to expect of browsers, what holds on the
+//! open network, and what has changed.
 
 #[doc = include_str!("browsers.md")]
 pub mod browsers {}
 
+#[doc = include_str!("changelog.md")]
+pub mod changelog {}
+
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
+
+#[doc = include_str!("security.md")]
+pub mod security {}
