@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod connecting;
 mod discover;
 mod ending;
 mod engine_io;

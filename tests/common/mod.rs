@@ -8,6 +8,7 @@ pub mod engine_io;
 pub mod everything;
 pub mod examples;
 pub mod frames;
+pub mod kit;
 pub mod libraries;
 pub mod node;
 pub mod peer;

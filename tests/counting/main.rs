@@ -15,6 +15,7 @@ mod attacks;
 mod cve;
 mod destroy;
 mod engine_io;
+mod faults;
 mod little_memory;
 mod memory;
 mod shares;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         attacks::TESTS,
         cve::TESTS,
         destroy::TESTS,
+        faults::TESTS,
         little_memory::TESTS,
         memory::TESTS,
         shares::TESTS,

@@ -7,6 +7,7 @@ mod bad_input;
 mod control;
 mod cost;
 mod javascript;
+mod random_input;
 mod returns;
 mod shapes;
 mod table;
