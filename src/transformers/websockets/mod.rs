@@ -4,3 +4,4 @@ pub(crate) mod client;
 pub(crate) mod decoder;
 pub(crate) mod frame;
 pub(crate) mod server;
+mod session;

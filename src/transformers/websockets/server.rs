@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use tiny_http::{Method, ResponseBox};
 
-use super::decoder::{Decoder, Event, Role, Violation, accept_key};
+use super::decoder::{Role, accept_key};
 use super::frame::{encode, encode_close, encode_header, encode_ping, encode_pong};
-use crate::close::{CloseReason, Ended};
+use super::session::{Heard, Session, farewell};
+use crate::close::CloseReason;
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::server::{self as http, Request};
 use crate::net::{Stream, Waker};
-use crate::rate::PerSecond;
 use crate::transformers::serve::{
     Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Wire,
 };
@@ -109,10 +109,8 @@ fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Vec<u8>
 fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, answer: Vec<u8>) -> Accepted {
     let Passed { request, extensions, connection, .. } = *passed;
     let (stream, leftover) = connection.into_parts();
-    let mut decoder = Decoder::new(Role::Server, max_length);
-    decoder.feed(&leftover);
-    let controls = PerSecond::new(host.limits().control_frames);
-    let source = Box::new(Connection { stream: stream.clone(), decoder, controls });
+    let session = Session::new(Role::Server, max_length, host.limits().control_frames, &leftover);
+    let source = Box::new(Connection { stream: stream.clone(), session });
     Accepted { request, extensions, answer, stream, source }
 }
 
@@ -208,15 +206,7 @@ impl Wire for Rfc6455 {
     fn packet(&self, _: &str, _: &mut Vec<u8>) {}
 
     fn close(&self, reason: &CloseReason, out: &mut Vec<u8>) {
-        match (reason.by, reason.code) {
-            // An ordinary end carries no code, as with ws.
-            (_, 1005) | (Ended::Local | Ended::Heartbeat | Ended::Shutdown, _) => {
-                encode_close(None, None, out);
-            }
-            // A close is echoed with its reason; breaches are named by code alone.
-            (Ended::Remote, code) => encode_close(Some((code, &reason.text)), None, out),
-            (_, code) => encode_close(Some((code, "")), None, out),
-        }
+        encode_close(farewell(Role::Server, reason), None, out);
     }
 
     fn nudge(&self, out: &mut Vec<u8>) {
@@ -227,38 +217,27 @@ impl Wire for Rfc6455 {
 /// The incoming half of a WebSocket.
 pub(crate) struct Connection {
     stream: Arc<Stream>,
-    decoder: Decoder,
-    controls: PerSecond,
+    session: Session,
 }
 
 impl Source for Connection {
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {
-        loop {
-            match self.decoder.next() {
-                Ok(Some(Event::Message(frame))) => return Some(Inbound::Frame(frame)),
-                Ok(Some(Event::Close(why))) => return Some(Inbound::Closed(closed_by_peer(why))),
-                Ok(Some(Event::Ping(payload))) => {
-                    if !self.controls.allow(Instant::now()) {
-                        return Some(Inbound::Closed(flood()));
-                    }
-                    let mut pong = Vec::new();
-                    encode_pong(&payload, None, &mut pong);
-                    replies.control(&pong);
-                    return Some(Inbound::Alive);
-                }
-                Ok(Some(Event::Pong(_))) => {
-                    if !self.controls.allow(Instant::now()) {
-                        return Some(Inbound::Closed(flood()));
-                    }
-                }
-                Ok(None) => return None,
-                Err(violation) => return Some(Inbound::Closed(breach(violation))),
+        Some(match self.session.next(Instant::now)? {
+            Heard::Message(frame) => Inbound::Frame(frame),
+            Heard::Ping(payload) => {
+                let mut pong = Vec::new();
+                encode_pong(&payload, None, &mut pong);
+                replies.control(&pong);
+                Inbound::Alive
             }
-        }
+            Heard::Closed(reason) => Inbound::Closed(reason),
+            // It never says `close`: the spark's outbox does.
+            Heard::Answered => return None,
+        })
     }
 
     fn has_more(&mut self) -> bool {
-        self.decoder.has_more()
+        self.session.has_more()
     }
 
     fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool> {
@@ -268,19 +247,6 @@ impl Source for Connection {
             return Ok(true);
         }
         let stream = &self.stream;
-        Ok(self.decoder.read(|room| stream.read(room))? > 0)
+        Ok(self.session.read(|room| stream.read(room))? > 0)
     }
-}
-
-fn closed_by_peer(why: Option<(u16, String)>) -> CloseReason {
-    let (code, text) = why.unwrap_or((1005, String::new()));
-    CloseReason::new(Ended::Remote, code, text, true)
-}
-
-fn breach(violation: Violation) -> CloseReason {
-    CloseReason::new(Ended::Protocol, violation.code, violation.text, true)
-}
-
-fn flood() -> CloseReason {
-    CloseReason::new(Ended::Protocol, 1008, "too many control frames", true)
 }

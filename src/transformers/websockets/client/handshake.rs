@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::http::client::{Answer, Reader, Target};
 use crate::net::Stream;
 use crate::net::wait::{Ready, Wants};
-use crate::transformers::websockets::decoder::{Decoder, Role, accept_key};
+use crate::transformers::websockets::decoder::accept_key;
 
 /// A connection that asks to be upgraded.
 pub(in crate::transformers) struct Handshake {
@@ -57,9 +57,8 @@ impl Handshake {
     /// It was not.
     pub fn finish(self, answer: &Answer, target: &Target, max_length: usize) -> Result<Open> {
         check(answer, &self.key)?;
-        let mut decoder = Decoder::new(Role::Client, max_length);
-        decoder.feed(&answer.body);
-        Ok(Open::new(Link::new(self.stream, Arc::clone(&target.to.waker)), decoder))
+        let link = Link::new(self.stream, Arc::clone(&target.to.waker));
+        Ok(Open::new(link, max_length, &answer.body))
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::link::Link;
-use crate::close::{CloseReason, Ended};
+use crate::close::CloseReason;
 use crate::net::Waker;
 use crate::net::wait::{Ready, Wants, on, wait};
-use crate::rate::PerSecond;
 use crate::transformers::connect::News;
-use crate::transformers::websockets::decoder::{Decoder, Event, Violation};
+use crate::transformers::websockets::decoder::Role;
+use crate::transformers::websockets::session::{Heard, Session, farewell};
 
 /// A peer that pings more often than this in a second is left.
 const PINGS_MAX: u32 = 1_000;
@@ -18,27 +18,15 @@ const PINGS_MAX: u32 = 1_000;
 /// See the module.
 pub(in crate::transformers) struct Open {
     link: Arc<Link>,
-    decoder: Decoder,
-    phase: Phase,
-    pings: PerSecond,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Phase {
-    Open,
-    /// We said goodbye and wait for the answer.
-    Closing,
-    /// Both did, or the peer broke the protocol: what still comes is thrown
-    /// away, because closing a socket with something unread in it would
-    /// destroy our goodbye on its way.
-    Draining,
+    session: Session,
 }
 
 impl Open {
-    /// A connection that was upgraded.
-    pub(super) fn new(link: Link, decoder: Decoder) -> Self {
-        let link = Arc::new(link);
-        Open { link, decoder, phase: Phase::Open, pings: PerSecond::new(PINGS_MAX) }
+    /// A connection that was upgraded, with the longest message in bytes and what
+    /// came behind the handshake.
+    pub(super) fn new(link: Link, max_length: usize, leftover: &[u8]) -> Self {
+        let session = Session::new(Role::Client, max_length, PINGS_MAX, leftover);
+        Open { link: Arc::new(link), session }
     }
 
     /// The way out.
@@ -49,8 +37,7 @@ impl Open {
     /// Begins to close, with a code and a text or without: what was written
     /// goes first.
     pub fn close(&mut self, why: Option<(u16, &str)>) {
-        if self.phase == Phase::Open {
-            self.phase = Phase::Closing;
+        if self.session.close() {
             self.link.say_close(why);
         }
     }
@@ -69,15 +56,15 @@ impl Open {
 
     /// What it waits for.
     pub fn wants(&self, paused: bool) -> Wants {
-        let draining = self.phase == Phase::Draining;
+        let draining = self.session.is_over();
         let write = !draining && self.link.is_waiting();
         Some((Arc::clone(self.link.stream()) as _, Ready { read: draining || !paused, write }))
     }
 
     /// Goes on with what was waited for; tells the first of what has come.
     pub fn proceed(&mut self, ready: Ready, paused: bool) -> Option<News> {
-        if self.phase == Phase::Draining {
-            return if ready.read { self.drained() } else { None };
+        if self.session.is_over() {
+            return if ready.read { self.read() } else { None };
         }
         if ready.write && self.link.is_waiting() && self.link.flush().is_err() {
             self.link.give_up();
@@ -85,48 +72,32 @@ impl Open {
         if paused || !ready.read {
             return None;
         }
+        self.read().or_else(|| self.decoded())
+    }
+
+    /// Reads once; tells the end of the stream.
+    fn read(&mut self) -> Option<News> {
         let stream = self.link.stream();
-        match self.decoder.read(|room| stream.read(room)) {
-            Ok(0) => return Some(lost("end of stream")),
-            Ok(_) => {}
-            Err(error) => return Some(lost(&error.to_string())),
+        match self.session.read(|room| stream.read(room)) {
+            Ok(1..) => None,
+            Ok(0) => Some(lost("end of stream")),
+            Err(error) => Some(lost(&error.to_string())),
         }
-        self.decoded()
     }
 
     /// What is buffered, as long as there is something whole.
     pub fn decoded(&mut self) -> Option<News> {
-        if self.phase == Phase::Draining {
-            return None;
-        }
         loop {
-            match self.decoder.next() {
-                Ok(None) => return None,
-                Ok(Some(Event::Message(frame))) => return Some(News::Message(frame)),
-                Ok(Some(Event::Ping(payload))) if self.pings.allow(Instant::now()) => {
-                    self.link.pong(&payload)
+            match self.session.next(Instant::now)? {
+                Heard::Message(frame) => return Some(News::Message(frame)),
+                Heard::Ping(payload) => self.link.pong(&payload),
+                Heard::Answered => self.bye(None),
+                Heard::Closed(reason) => {
+                    self.bye(farewell(Role::Client, &reason));
+                    return Some(News::Closed(reason));
                 }
-                Ok(Some(Event::Ping(_))) => {
-                    let flood = Violation { code: 1008, text: "too many pings" };
-                    return Some(self.violated(flood));
-                }
-                Ok(Some(Event::Pong(_))) => {}
-                Ok(Some(Event::Close(why))) => return self.closed(why),
-                Err(violation) => return Some(self.violated(violation)),
             }
         }
-    }
-
-    /// The peer's close frame: the goodbye, or the answer to ours.
-    fn closed(&mut self, why: Option<(u16, String)>) -> Option<News> {
-        let (code, text) = why.unwrap_or((1005, String::new()));
-        self.bye((code != 1005).then_some((code, text.as_str())));
-        if self.phase == Phase::Closing {
-            self.phase = Phase::Draining;
-            return None;
-        }
-        self.phase = Phase::Draining;
-        Some(News::Closed(CloseReason::new(Ended::Remote, code, text, true)))
     }
 
     /// Says goodbye for good: a close frame, unless one was sent, and the end
@@ -134,20 +105,6 @@ impl Open {
     fn bye(&self, why: Option<(u16, &str)>) {
         self.link.say_close(why);
         self.link.stream().shutdown(Shutdown::Write);
-    }
-
-    fn drained(&self) -> Option<News> {
-        let mut waste = [0; 4096];
-        match self.link.stream().read(&mut waste) {
-            Ok(1..) => None,
-            _ => Some(lost("end of stream")),
-        }
-    }
-
-    fn violated(&mut self, violation: Violation) -> News {
-        self.bye(Some((violation.code, violation.text)));
-        self.phase = Phase::Draining;
-        News::Closed(CloseReason::new(Ended::Protocol, violation.code, violation.text, true))
     }
 }
 
