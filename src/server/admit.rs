@@ -30,7 +30,7 @@ pub(super) fn admit(
     let (spark, source) = Spark::open(server, id, opening);
     let known = spark.outbox().greet(&answer, || {
         if let Some(carrier) = carrier {
-            carried::tell(&*carrier, &spark, place);
+            carried::introduce(&*carrier, &spark, place);
         }
         let known = fault.is_none() && server.registry.insert(&spark);
         if known {
@@ -71,7 +71,7 @@ fn name(server: &Arc<Server>, opening: &mut Opening) -> (String, Option<String>)
 
 /// Lets go of a spark that has not begun to live.
 pub(super) fn abandon(spark: &Spark) {
-    spark.0.shut(CloseReason::lost("gone"));
+    spark.0.mark_closed(CloseReason::lost("gone"));
     spark.stop_timers();
     spark.outbox().release();
     spark.0.server.registry.forget(spark, || ());

@@ -10,7 +10,7 @@ use crate::transformers::serve::{Carried, Session};
 
 /// Tells a session of its spark. `place` is that of its thread, if the session
 /// may go over to a socket.
-pub(super) fn tell(session: &dyn Session, spark: &Spark, place: Option<u64>) {
+pub(super) fn introduce(session: &dyn Session, spark: &Spark, place: Option<u64>) {
     session.opened(Arc::new(Handle { spark: Arc::downgrade(&spark.0), place }));
 }
 

@@ -34,14 +34,14 @@ pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
     let Admitted { spark, source, known } = admit(server, opening, None);
     lived.reads(source);
     if !known {
-        turn_away(&spark);
+        abandon_unnamed(&spark);
     } else if spark.outbox().is_lost() {
         // The client left before it was answered: nobody was there.
         server.metrics.disconnected(server.options.transformer);
         abandon(&spark);
     } else {
         lived.by(&spark.0);
-        whole(&spark);
+        live(&spark);
     }
 }
 
@@ -50,28 +50,29 @@ pub(super) fn carry(spark: &Spark, source: Box<dyn Source>) {
     let lived = Lived::default();
     lived.reads(source);
     lived.by(&spark.0);
-    whole(spark);
+    live(spark);
 }
 
-fn whole(spark: &Spark) {
+/// The life of a spark, from its first listener to its last.
+fn live(spark: &Spark) {
     spark.start_heart();
-    live(spark);
+    converse(spark);
     finish(spark);
 }
 
 /// All there is between the first listener and the last message.
-fn live(spark: &Spark) {
+fn converse(spark: &Spark) {
     // What the application does is guarded piece by piece; this is for what it
     // hides in a `Display` or a `Drop`.
     guarded(spark, || {
         connect(spark);
-        while spark.0.is_open() && turn(spark) {}
+        while spark.0.is_open() && step(spark) {}
     });
 }
 
 /// Closes the connection of a spark that was not admitted.
 #[inline(never)]
-fn turn_away(spark: &Spark) {
+fn abandon_unnamed(spark: &Spark) {
     spark.outbox().close(&CloseReason::new(Ended::Application, 1011, "no id", true), None);
     linger(spark, true);
     abandon(spark);
@@ -97,7 +98,7 @@ fn connect(spark: &Spark) {
 /// connection is over. Where things come from is known to the
 /// [`thread`](super::thread), since a reader in a listener goes on from here.
 #[inline(never)]
-pub(super) fn turn(spark: &Spark) -> bool {
+pub(super) fn step(spark: &Spark) -> bool {
     if deliver_kept(spark) {
         return true;
     }
@@ -113,7 +114,7 @@ pub(super) fn turn(spark: &Spark) -> bool {
             return false;
         }
         Some(Inbound::Closed(reason)) => {
-            spark.0.shut(reason);
+            spark.0.mark_closed(reason);
             return false;
         }
         None => return wait(spark),
@@ -242,7 +243,7 @@ fn heartbeat(spark: &Spark) {
 fn finish(spark: &Spark) {
     let inner = &spark.0;
     let server = &inner.server;
-    inner.shut(CloseReason::lost("gone"));
+    inner.mark_closed(CloseReason::lost("gone"));
     let reason = inner.reason().cloned().unwrap_or_else(|| CloseReason::lost("gone"));
     spark.await_farewell();
     server.registry.remove(spark);

@@ -30,7 +30,7 @@ impl Messages {
             if !self.spark.0.is_open() {
                 return None;
             }
-            thread::while_reading(|| life::turn(&self.spark));
+            thread::while_reading(|| life::step(&self.spark));
         }
     }
 }

@@ -12,6 +12,26 @@
 //! | flusher | `flusher` | sends on what a full socket did not take |
 //! | timer | `crate::timer` | heartbeats, close time-outs, grace periods |
 //!
+//! # How a spark ends
+//!
+//! The first reason given counts; the events follow on the spark's own thread.
+//!
+//! | word | who says it | what it does | what is left |
+//! |---|---|---|---|
+//! | [`Spark::end`] | the application | `close` | as there |
+//! | `Spark::close` | this side: `end`, [`destroy`](Primus::destroy), a failure, an inbox that is full | writes the closing packet behind what this thread wrote, broadcasts included | the peer answers, or the close time-out cuts it |
+//! | `Spark::close_behind` | `destroy` | the same, behind all broadcasts | the same |
+//! | `Spark::die` | a heartbeat, a session whose client is gone | writes the closing packet and shuts the socket at once | nobody is waited for |
+//! | `Spark::lost` | the spark's thread | the connection broke, or was cut because its client reads too slowly | nothing more can be sent |
+//! | `Inner::mark_closed` | all of these, and the spark's thread when the peer closes | notes the reason: from here writes are refused | `life::finish` |
+//! | `life::finish` | the spark's thread, after its last listener | the events `error` and `end`; then it `linger`s for the rest of the closing handshake and lets go of everything | nothing |
+//! | `admit::abandon` | whoever made a spark that may not live | lets go of it; no event is emitted | nothing |
+//! | `Outbox::close` | `close`, `die`, `finish` | writes the closing packet; nothing may follow | `fin` |
+//! | `Outbox::fin` | `linger`, when the peer's part is done | ends our direction when all has gone out | the peer ends its own |
+//! | `Outbox::shutdown` | `die`, `finish` | ends both directions, behind what the kernel has taken | – |
+//! | `Outbox::cut` | time-outs, [`SlowConsumer::Close`](crate::SlowConsumer::Close) | resets the connection and forgets what waits | – |
+//! | `Outbox::release` | `finish`, `abandon` | lets go of the socket | – |
+//!
 //! # Locks
 //!
 //! Each is held for a few instructions. None is held while application code

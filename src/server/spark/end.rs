@@ -1,4 +1,4 @@
-//! How a spark ends.
+//! How a spark ends; the table of words for it is in [`crate::server`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,12 +54,12 @@ impl Spark {
     /// `end` event follows on the spark's thread when the client has answered
     /// or [`Limits::close_timeout`](crate::Limits::close_timeout) is over.
     pub fn end(&self) {
-        self.finish(EndOptions::default());
+        self.end_options(EndOptions::default());
     }
 
     /// [`end`](Self::end) with options; what was written before is sent first.
     pub fn end_options(&self, options: EndOptions) {
-        self.finish(options);
+        self.close(CloseReason::new(Ended::Local, 1000, "", options.reconnect));
     }
 
     /// Writes a last message, then ends.
@@ -72,17 +72,13 @@ impl Spark {
         written
     }
 
-    fn finish(&self, options: EndOptions) {
-        self.close(CloseReason::new(Ended::Local, 1000, "", options.reconnect));
-    }
-
     /// Ends the connection for a reason of this side, in order with what this
     /// thread has written.
     pub(in crate::server) fn close(&self, reason: CloseReason) {
         let _farewell = Farewell::new(self.0.clone());
         if self.0.server.broadcaster.behind() {
             self.close_behind(reason);
-        } else if self.0.shut(reason) {
+        } else if self.0.mark_closed(reason) {
             self.0.say_goodbye();
         }
     }
@@ -90,7 +86,7 @@ impl Spark {
     /// Ends the connection behind all broadcasts so far.
     pub(in crate::server) fn close_behind(&self, reason: CloseReason) {
         let farewell = Farewell::new(self.0.clone());
-        if !self.0.shut(reason) {
+        if !self.0.mark_closed(reason) {
             return;
         }
         let end = Box::new(move |spark: &Spark| {
@@ -126,7 +122,7 @@ impl Spark {
             true => CloseReason::new(Ended::SlowConsumer, 1008, "reads too slowly", true),
             false => CloseReason::lost(text),
         };
-        self.0.shut(reason);
+        self.0.mark_closed(reason);
     }
 }
 
@@ -157,7 +153,7 @@ impl Inner {
     /// Ends a spark whose client is gone: nobody will answer, so the socket is
     /// shut at once, behind the closing packet.
     pub fn die(self: &Arc<Self>, reason: CloseReason) {
-        if self.shut(reason) {
+        if self.mark_closed(reason) {
             self.say_goodbye();
             self.outbox.shutdown();
         }

@@ -243,7 +243,7 @@ impl Inner {
     }
 
     /// Marks the spark as closed, for the first reason given; false when it was.
-    pub fn shut(&self, reason: CloseReason) -> bool {
+    pub fn mark_closed(&self, reason: CloseReason) -> bool {
         if self.reason.set(reason).is_err() {
             return false;
         }
