@@ -19,6 +19,10 @@ pub enum Error {
     /// An option has a value that cannot be used; the text names the option
     /// and what would be accepted. Returned by `build`, `connect` and `parse`.
     Option(String),
+    /// A method was called where it cannot work, such as
+    /// [`Client::recv`](crate::Client::recv) in a listener of the client, which
+    /// would wait for itself; the text says which and why.
+    Misuse(String),
     /// The spark, client or server has ended; nothing was written.
     Closed,
     /// The write was refused because the peer reads too slowly: the backlog
@@ -67,7 +71,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Option(text) => write!(f, "{text}"),
+            Error::Option(text) | Error::Misuse(text) => write!(f, "{text}"),
             Error::Closed => write!(f, "the server or connection is closed"),
             Error::Full { waiting, bound, cut } => {
                 write!(f, "backlog full: {waiting} bytes waiting, bound {bound}")?;

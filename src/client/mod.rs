@@ -309,7 +309,7 @@ impl Client {
     ///
     /// # Errors
     /// When the client has ended and no message is left, [`Error::Refused`] if
-    /// the server refused it, else [`Error::Ended`]; and [`Error::Option`] on
+    /// the server refused it, else [`Error::Ended`]; and [`Error::Misuse`] on
     /// the client's own thread.
     pub fn recv(&self) -> Result<Message> {
         self.outside("recv")?;
@@ -365,7 +365,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Timeout`], [`Error::Closed`] when the client has ended, and
-    /// [`Error::Option`] on the client's own thread (see
+    /// [`Error::Misuse`] on the client's own thread (see
     /// [`request_id`](Self::request_id)).
     pub fn id(&self, timeout: Duration) -> Result<String> {
         self.outside("id")?;
@@ -485,7 +485,7 @@ impl Client {
     fn outside(&self, what: &str) -> Result<()> {
         if self.shared().is_inside() {
             let text = format!("{what}: a listener cannot wait for the client that runs it");
-            return Err(Error::Option(text));
+            return Err(Error::Misuse(text));
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ fn waiting_in_a_listener_is_an_error() {
         .client()
         .build_with(move |client| {
             client.on_open(move |client| {
-                let refused = |error: Option<Error>| matches!(error, Some(Error::Option(_)));
+                let refused = |error: Option<Error>| matches!(error, Some(Error::Misuse(_)));
                 let all = refused(client.recv().err())
                     && refused(client.recv_timeout(SOON).err())
                     && refused(client.id(SOON).err())
