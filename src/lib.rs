@@ -82,7 +82,6 @@ mod library;
 mod limits;
 mod message;
 mod net;
-mod options;
 mod outcome;
 mod protocol;
 mod rate;
@@ -111,15 +110,14 @@ pub use http::{Address, Request};
 pub use limits::Limits;
 pub use message::{Message, Written};
 pub use net::Stream;
-pub use options::{Builder, ListenerErrors, SlowConsumer};
 pub use outcome::Outcome;
 pub use parsers::Parser;
 pub use plugins::{ClientPlugin, Plugin};
 pub use protocol::Generation;
 pub use ready_state::ReadyState;
 pub use server::{
-    ConnectionCounts, Destroy, Destroyed, EndOptions, Messages, MetricsSnapshot, Primus, Spark,
-    SparkReader, SparkWriter,
+    Builder, ConnectionCounts, Destroy, Destroyed, EndOptions, ListenerErrors, Messages,
+    MetricsSnapshot, Primus, SlowConsumer, Spark, SparkReader, SparkWriter,
 };
 pub use spec::Spec;
 pub use timer::ManualClock;

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Forms;
-use crate::options::Options;
 use crate::parsers::{ClientParser, Parser};
-use crate::plugins::Plugin;
+use crate::plugins::client::ClientPlugin;
 use crate::protocol::ClientMode;
+use crate::server::options::Options;
 use crate::spec::{PRIMUS_VERSION, Spec};
 use crate::transformers::Kind;
 
@@ -37,11 +37,10 @@ pub(super) struct Asset {
 }
 
 impl Asset {
-    /// That of a plugin which has one.
-    pub fn of(plugin: &dyn Plugin) -> Option<Asset> {
-        let half = plugin.client()?;
-        let name = plugin.name().to_owned();
-        Some(Asset { name, client: half.client.to_owned(), library: half.library.to_owned() })
+    /// That of the plugin of this name.
+    pub fn of(name: &str, half: ClientPlugin<'_>) -> Asset {
+        let ClientPlugin { client, library } = half;
+        Asset { name: name.to_owned(), client: client.to_owned(), library: library.to_owned() }
     }
 }
 

@@ -22,8 +22,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::middleware::Authorization;
-use crate::options::Options;
-use crate::plugins::Plugin;
+use crate::plugins::client::ClientPlugin;
+use crate::server::options::Options;
 use crate::spec::Spec;
 use crate::sync::{Guard, Lock};
 use assemble::{Asset, Settings};
@@ -61,11 +61,11 @@ impl Library {
         }
     }
 
-    /// A plugin was registered.
-    pub fn add(&self, plugin: &dyn Plugin) {
-        let asset = Asset::of(plugin);
+    /// A plugin was registered that has something for browsers.
+    pub fn add(&self, plugin: &str, half: ClientPlugin<'_>) {
+        let asset = Asset::of(plugin, half);
         let mut state = self.lock();
-        state.plugins.extend(asset);
+        state.plugins.push(asset);
         state.built = None;
     }
 

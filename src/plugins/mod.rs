@@ -1,7 +1,11 @@
 //! Plugins: named extensions of a server.
 
+pub(crate) mod client;
+
 use crate::error::BoxError;
-use crate::server::Primus;
+use crate::server::primus::Primus;
+
+pub use client::ClientPlugin;
 
 /// An extension that is registered with
 /// [`Builder::plugin`](crate::Builder::plugin) or [`Primus::plugin`].
@@ -50,48 +54,4 @@ pub trait Plugin: Send + Sync + 'static {
     fn plugout(&self, primus: &Primus) {
         let _ = primus;
     }
-}
-
-/// The browser's half of a plugin, in JavaScript.
-///
-/// ```
-/// use primus::{BoxError, ClientPlugin, Plugin, Primus};
-///
-/// struct Shout;
-///
-/// impl Plugin for Shout {
-///     fn name(&self) -> &str {
-///         "shout"
-///     }
-///
-///     fn server(&self, _: &Primus) -> Result<(), BoxError> {
-///         Ok(())
-///     }
-///
-///     fn client(&self) -> Option<ClientPlugin<'_>> {
-///         Some(ClientPlugin {
-///             client: "function (primus) {
-///               primus.transform('outgoing', (packet) => {
-///                 packet.data = String(packet.data).toUpperCase();
-///               });
-///             }",
-///             ..ClientPlugin::default()
-///         })
-///     }
-/// }
-///
-/// let primus = Primus::builder().plugin(Shout).build()?;
-/// assert!(primus.library().contains("toUpperCase"));
-/// # primus.destroy(Default::default());
-/// # Ok::<(), primus::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClientPlugin<'a> {
-    /// Source of `function (primus, options)`, which is called for each
-    /// connection of the page before it opens. An expression: no method in
-    /// shorthand, no `;` behind it.
-    pub client: &'a str,
-    /// Source that runs once, when the client was loaded, outside its scope, with
-    /// the class as `Primus`; may be empty.
-    pub library: &'a str,
 }

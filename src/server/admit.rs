@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::close::CloseReason;
 use crate::error::catch;
+use crate::server::carried;
+use crate::server::inner::Inner as Server;
 use crate::server::spark::Spark;
-use crate::server::{Inner as Server, carried};
 use crate::transformers::serve::{Opening, Source};
 
 /// A spark that was made.

@@ -9,7 +9,8 @@ use crate::close::CloseReason;
 use crate::extensions::Extensions;
 use crate::http::server::{Address, Request};
 use crate::ready_state::ReadyState;
-use crate::server::{Primus, Spark};
+use crate::server::primus::Primus;
+use crate::server::spark::Spark;
 
 /// # What is known of it
 impl Spark {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::server::{Primus, Spark};
+use crate::server::primus::Primus;
+use crate::server::spark::Spark;
 
 /// # Sparks
 impl Primus {

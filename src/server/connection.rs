@@ -5,20 +5,18 @@ use std::io::Read;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use tiny_http::{Method, ResponseBox};
+use tiny_http::ResponseBox;
 
 use crate::error::catch;
 use crate::http::server::{
     self as http, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request,
 };
-use crate::library::{Form, Library};
 use crate::limits::Limits;
-use crate::middleware::{Defaults, Exchange, Middleware};
+use crate::middleware::Exchange;
 use crate::net::Stream;
-use crate::options::Options;
-use crate::protocol::Generation;
-use crate::server::{Fallback, Inner, life, session, thread};
-use crate::spec::{Heartbeat, PRIMUS_VERSION, Spec};
+use crate::server::inner::Fallback;
+use crate::server::inner::Inner;
+use crate::server::{life, session, thread};
 use crate::timer::Timer;
 use crate::transformers::serve::{Backlog, Host, Opening, Passed};
 
@@ -253,40 +251,4 @@ impl Host for Inner {
     fn open(self: Arc<Self>, opening: Box<Opening>) -> Result<(), Refused> {
         session::open(&self, opening)
     }
-}
-
-/// What clients must know of a server with these options.
-pub(super) fn spec(options: &Options) -> Spec {
-    let beat = &options.heartbeat;
-    Spec {
-        transformer: Some(options.transformer.name().to_owned()),
-        parser: Some(options.parser.clone()),
-        pathname: Some(options.pathname.clone()),
-        heartbeat: match beat.generation {
-            Generation::ClientPings => Heartbeat::ClientPings(beat.idle_timeout),
-            _ => Heartbeat::ServerPings(beat.ping_interval),
-        },
-        version: PRIMUS_VERSION.to_owned(),
-    }
-}
-
-/// The layers that every server begins with.
-pub(super) fn default_middleware(options: &Options, library: Arc<Library>) -> Middleware {
-    let spec = spec(options).to_string();
-    let defaults = Defaults {
-        pathname: options.pathname.clone(),
-        proxies: options.trusted_proxies.clone(),
-        cors: options.cors.clone(),
-        authorization: options.authorization.clone(),
-        spec: Box::new(move || spec.clone()),
-        library: Box::new(move |file, request| {
-            let form = Form::of(file)?;
-            if !matches!(request.method(), Method::Get | Method::Head) {
-                return Some(Form::refusal());
-            }
-            let known = request.header_list("if-none-match");
-            Some(form.answer(&library.forms(), known))
-        }),
-    };
-    defaults.middleware()
 }

@@ -1,14 +1,16 @@
 //! The orderly end of a server.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar};
 use std::time::{Duration, Instant};
 
 use crate::close::{CloseReason, Ended};
 use crate::deadline::after;
-use crate::server::{Inner, Primus, Spark, thread};
-use crate::sync::Lock;
+use crate::server::inner::Inner;
+use crate::server::primus::Primus;
+use crate::server::spark::Spark;
+use crate::server::thread;
 
 /// How [`Primus::destroy`] ends a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,25 +167,6 @@ impl Primus {
         for thread in threads {
             let _ = thread.join();
         }
-    }
-}
-
-/// Something that happens once.
-#[derive(Default)]
-pub(crate) struct Latch {
-    is_open: Lock<bool>,
-    opened: Condvar,
-}
-
-impl Latch {
-    fn open(&self) {
-        *self.is_open.lock() = true;
-        self.opened.notify_all();
-    }
-
-    fn wait(&self) {
-        let closed = |is_open: &mut bool| !*is_open;
-        drop(self.is_open.lock().wait_while(&self.opened, closed));
     }
 }
 

@@ -7,8 +7,9 @@ use crate::error::Error;
 use crate::events::{ListenerId, define_events};
 use crate::message::Message;
 use crate::ready_state::ReadyState;
+use crate::server::primus::Primus;
 use crate::server::spark::Spark;
-use crate::server::{Primus, deliver, thread};
+use crate::server::{deliver, thread};
 
 define_events! {
     /// The listeners of one spark.

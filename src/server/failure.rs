@@ -9,9 +9,10 @@ use std::sync::atomic::Ordering;
 use crate::close::{CloseReason, Ended};
 use crate::error::{BoxError, Error, catch, caught};
 use crate::events::Snapshot;
-use crate::options::ListenerErrors;
+use crate::server::inner::Inner as Server;
+use crate::server::options::ListenerErrors;
 use crate::server::spark::Spark;
-use crate::server::{Inner as Server, thread};
+use crate::server::thread;
 use crate::unheard::{self, is_of_connection};
 
 /// Runs the listeners of one event, in order. What one returns as an error does

@@ -11,28 +11,25 @@ use tiny_http::ResponseBox;
 
 use crate::codec::Codec;
 use crate::error::Result;
-use crate::http::server::{self as http, Acceptor, Bounds, Connections, Request, Rules};
+use crate::http::server::{Acceptor, Bounds, Connections, Request, Rules};
 use crate::id;
 use crate::library::Library;
 use crate::limits::Limits;
 use crate::middleware::Middleware;
-use crate::options::Options;
 use crate::plugins::Plugin;
 use crate::protocol::HeartbeatOptions;
 use crate::server::broadcaster::Broadcaster;
-use crate::server::destroy::Latch;
 use crate::server::events::ServerEvents;
 use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
+use crate::server::options::Options;
 use crate::server::registry::Registry;
+use crate::server::spark::Spark;
 use crate::server::wakers::Wakers;
-use crate::server::{Destroy, Primus, Spark, connection};
 use crate::sync::{Lock, rank};
 use crate::timer::Timer;
 use crate::transformers::serve::Transformer;
-
-/// The stack of the server's own threads, which run no listeners.
-const OWN_STACK: usize = 128 << 10;
+use std::sync::Condvar;
 
 pub(crate) type Fallback = dyn Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync;
 
@@ -69,68 +66,6 @@ pub(crate) struct Roster {
     pub addresses: Vec<SocketAddr>,
     pub threads: Vec<JoinHandle<()>>,
     pub plugins: Vec<Arc<dyn Plugin>>,
-}
-
-impl Primus {
-    pub(crate) fn start(options: Options, transformer: Box<dyn Transformer>) -> Result<Primus> {
-        let registry = Arc::new(Registry::default());
-        let limits = Arc::new(options.limits.clone());
-        let bound = limits
-            .connections
-            .unwrap_or_else(|| http::default_connection_bound(options.stack_size));
-        let metrics = Arc::new(Metrics::new(options.transformer));
-        // Each of these threads ends with its last handle, so none is left over
-        // when the next cannot be made.
-        let (broadcaster, broadcasting) = Broadcaster::start(
-            registry.clone(),
-            metrics.clone(),
-            limits.broadcast_queue,
-            OWN_STACK,
-        )?;
-        let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
-        let (flusher, flushing) = Flusher::start(metrics.clone(), OWN_STACK)?;
-        let plugins = options.plugins.clone();
-        let library = Arc::new(Library::new(&options, &connection::spec(&options)));
-        let primus = Primus(Arc::new(Inner {
-            limits,
-            heartbeat: Arc::new(options.heartbeat.clone()),
-            transformer,
-            started: timer.now(),
-            registry,
-            broadcaster,
-            flusher,
-            wakers: Wakers::beside(bound),
-            timer,
-            metrics,
-            events: ServerEvents::default(),
-            codec: Codec::new(options.parser.clone(), options.limits.values),
-            middleware: connection::default_middleware(&options, library.clone()),
-            library,
-            fallback: RwLock::default(),
-            connections: Connections::new(bound, options.stack_size),
-            roster: Lock::new(Roster {
-                threads: vec![flushing, broadcasting],
-                ..Roster::default()
-            }),
-            served: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
-            reconnect_at_end: AtomicBool::new(false),
-            destroyed: Latch::default(),
-            warned: AtomicBool::new(false),
-            options,
-        }));
-        primus.0.share_out(bound);
-        if primus.0.options.authorization.is_set() {
-            primus.0.warn_of_origins();
-        }
-        for plugin in plugins {
-            if let Err(error) = primus.register(plugin) {
-                primus.destroy(Destroy::default());
-                return Err(error);
-            }
-        }
-        Ok(primus)
-    }
 }
 
 impl Inner {
@@ -170,5 +105,24 @@ impl Inner {
             (None, Some(id)) => Ok(id),
             (None, None) => Ok(id::spark_id()?),
         }
+    }
+}
+
+/// Something that happens once.
+#[derive(Default)]
+pub(crate) struct Latch {
+    is_open: Lock<bool>,
+    opened: Condvar,
+}
+
+impl Latch {
+    pub fn open(&self) {
+        *self.is_open.lock() = true;
+        self.opened.notify_all();
+    }
+
+    pub fn wait(&self) {
+        let closed = |is_open: &mut bool| !*is_open;
+        drop(self.is_open.lock().wait_while(&self.opened, closed));
     }
 }

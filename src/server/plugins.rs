@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::plugins::Plugin;
-use crate::server::Primus;
+use crate::server::primus::Primus;
 
 /// # Plugins
 impl Primus {
@@ -25,7 +25,13 @@ impl Primus {
         if self.plugins().contains(&name) {
             return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
         }
-        self.0.caught(|| plugin.server(self).map(|()| self.0.library.add(&*plugin)))?;
+        self.0.caught(|| {
+            plugin.server(self)?;
+            if let Some(half) = plugin.client() {
+                self.0.library.add(&name, half);
+            }
+            Ok(())
+        })?;
         self.0.roster.lock().plugins.push(plugin);
         for listener in self.0.events.plugin.snapshot().iter() {
             self.0.report("plugin", || listener(&name));

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::http::server::{Refused, Use};
 use crate::server::admit::{self, Admitted};
-use crate::server::{Inner as Server, life, thread};
+use crate::server::inner::Inner as Server;
+use crate::server::{life, thread};
 use crate::transformers::serve::{Host, Opening};
 
 /// Makes the spark of a session and starts its life.

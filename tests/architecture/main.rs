@@ -81,8 +81,8 @@ const NEVER: &[(&[&str], &[&str])] = &[
     ),
     (&["http/", "net/", "timer/"], &["transformers", "middleware", "server", "client", "testing"]),
     (&["middleware/"], &["transformers", "server", "client", "testing"]),
-    (&["server/", "options.rs", "plugins/"], &["client", "testing"]),
-    (&["client/"], &["server", "middleware", "options", "plugins", "testing"]),
+    (&["server/", "plugins/"], &["client", "testing"]),
+    (&["client/"], &["server", "middleware", "plugins", "testing"]),
     (&["transformers/websockets/server.rs"], &["server", "client", "testing"]),
     (
         &["transformers/polled/", "transformers/engine_io/server/"],

@@ -3,7 +3,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::*;
-use crate::server::Primus;
+use crate::server::primus::Primus;
 
 /// A client that has come through the handshake.
 fn client(primus: &Primus) -> UnixStream {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{Batch, Outbox, Phase, Segment, State};
 use crate::deadline::after;
 use crate::error::{Error, Result};
-use crate::options::SlowConsumer;
+use crate::server::options::SlowConsumer;
 use crate::timer::Task;
 
 impl Outbox {

@@ -7,7 +7,7 @@ use super::{COPY_MAX, CORK_MAX, KEEP_MAX, Outbox, State};
 use crate::error::Result;
 use crate::frame::{Frame, room};
 use crate::message::Written;
-use crate::options::SlowConsumer;
+use crate::server::options::SlowConsumer;
 
 impl State {
     /// Sees to it that a cork that outgrows what is kept has room for all that

@@ -1,4 +1,4 @@
-//! The server's options.
+//! A server before it is built.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,83 +12,11 @@ use crate::middleware::{Authorization, Cors, Exchange, HttpError, Origins, Trust
 use crate::parsers::Parser;
 use crate::plugins::Plugin;
 use crate::protocol::{Generation, HeartbeatOptions};
-use crate::server::Primus;
+use crate::server::options::{ListenerErrors, Options, SlowConsumer};
+use crate::server::primus::Primus;
 use crate::timer::{Clock, ManualClock};
 use crate::transformers::Kind;
 use crate::unheard;
-
-/// What happens to a client that does not read what is written to it, once
-/// its backlog reaches the bound (see [`Builder::backlog`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SlowConsumer {
-    /// The connection is cut: at once when a write would go over the bound, and
-    /// when the backlog has been over half the bound for `grace`. So a client
-    /// that is connected has been sent every message; one that was cut
-    /// reconnects. A burst that is larger than the bound cuts healthy clients
-    /// too: pace it with [`Spark::wait_drain`](crate::Spark::wait_drain). The
-    /// default, with a grace of 10 s.
-    Close {
-        /// How long the backlog may stay over half the bound.
-        grace: Duration,
-    },
-    /// A new message that does not fit is refused with [`Error::Full`];
-    /// broadcasts skip the spark.
-    DropNewest,
-    /// The oldest whole messages that wait are dropped to make room, so that no
-    /// write is refused for it. What cannot be dropped is a message of which the
-    /// client has been sent a part: the newest goes behind it, and a message
-    /// that is larger than the bound waits there alone.
-    DropOldest,
-}
-
-impl Default for SlowConsumer {
-    fn default() -> Self {
-        SlowConsumer::Close { grace: Duration::from_secs(10) }
-    }
-}
-
-/// What becomes of a connection when one of its listeners returns an error.
-///
-/// Either way the error is an `error` event on the spark and a line of the log;
-/// where nobody listens for `error` and there is no logger, it is told on
-/// stderr, once for each connection. The error of a `connection` listener
-/// always ends the connection: the client is refused. So does a panic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ListenerErrors {
-    /// The connection goes on, as in Primus; the next listener runs. The
-    /// default.
-    #[default]
-    Report,
-    /// The connection ends with close code 1011. The client may reconnect.
-    End,
-}
-
-pub(crate) type IdGenerator = dyn Fn(&Request) -> String + Send + Sync;
-
-/// The options of a server, as [`Builder`] made them.
-pub(crate) struct Options {
-    pub transformer: Kind,
-    pub parser: Parser,
-    pub pathname: String,
-    pub authorization: Authorization,
-    pub heartbeat: HeartbeatOptions,
-    pub max_length: usize,
-    pub cors: Cors,
-    pub global: String,
-    pub id_generator: Option<Arc<IdGenerator>>,
-    pub plugins: Vec<Arc<dyn Plugin>>,
-    pub transport: Vec<(String, String)>,
-    pub limits: Limits,
-    pub stack_size: usize,
-    pub backlog: usize,
-    pub slow_consumer: SlowConsumer,
-    pub listener_errors: ListenerErrors,
-    pub send_buffer: Option<usize>,
-    pub trusted_proxies: TrustedProxies,
-    pub clock: Clock,
-}
 
 /// Makes a [`Primus`] from options. Every option has a default; those of
 /// Primus have its names and defaults.
@@ -107,6 +35,7 @@ pub(crate) struct Options {
 #[must_use = "nothing happens before `build`"]
 pub struct Builder {
     options: Options,
+    plugins: Vec<Arc<dyn Plugin>>,
     transformer: String,
     parser: Result<Parser>,
     origins: Option<String>,
@@ -126,7 +55,6 @@ impl Default for Builder {
                 cors: Cors::default(),
                 global: "Primus".into(),
                 id_generator: None,
-                plugins: Vec::new(),
                 transport: Vec::new(),
                 limits: Limits::default(),
                 stack_size: 1 << 20,
@@ -137,6 +65,7 @@ impl Default for Builder {
                 trusted_proxies: TrustedProxies::default(),
                 clock: Clock::System,
             },
+            plugins: Vec::new(),
             transformer: Kind::Websockets.name().into(),
             parser: Ok(Parser::JSON),
             origins: None,
@@ -295,7 +224,7 @@ impl Builder {
 
     /// Registers a plugin when the server is built; may be called repeatedly.
     pub fn plugin(mut self, plugin: impl Plugin) -> Self {
-        self.options.plugins.push(Arc::new(plugin));
+        self.plugins.push(Arc::new(plugin));
         self
     }
 
@@ -413,13 +342,21 @@ impl Builder {
             unheard::warn("`pathname` is `/`: every request is Primus's, own pages get none");
         }
         let transformer = self.options.transformer.server(&self.options.transport)?;
-        Primus::start(self.options, transformer)
+        Primus::start(self.options, transformer, self.plugins)
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").field("transformer", &self.transformer).finish_non_exhaustive()
+    }
+}
+
+/// # Making one
+impl Primus {
+    /// The options, to be set.
+    pub fn builder() -> Builder {
+        Builder::default()
     }
 }
 

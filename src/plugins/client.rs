@@ -1,0 +1,45 @@
+//! What a plugin has for browsers.
+
+/// The browser's half of a plugin, in JavaScript.
+///
+/// ```
+/// use primus::{BoxError, ClientPlugin, Plugin, Primus};
+///
+/// struct Shout;
+///
+/// impl Plugin for Shout {
+///     fn name(&self) -> &str {
+///         "shout"
+///     }
+///
+///     fn server(&self, _: &Primus) -> Result<(), BoxError> {
+///         Ok(())
+///     }
+///
+///     fn client(&self) -> Option<ClientPlugin<'_>> {
+///         Some(ClientPlugin {
+///             client: "function (primus) {
+///               primus.transform('outgoing', (packet) => {
+///                 packet.data = String(packet.data).toUpperCase();
+///               });
+///             }",
+///             ..ClientPlugin::default()
+///         })
+///     }
+/// }
+///
+/// let primus = Primus::builder().plugin(Shout).build()?;
+/// assert!(primus.library().contains("toUpperCase"));
+/// # primus.destroy(Default::default());
+/// # Ok::<(), primus::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClientPlugin<'a> {
+    /// Source of `function (primus, options)`, which is called for each
+    /// connection of the page before it opens. An expression: no method in
+    /// shorthand, no `;` behind it.
+    pub client: &'a str,
+    /// Source that runs once, when the client was loaded, outside its scope, with
+    /// the class as `Primus`; may be empty.
+    pub library: &'a str,
+}

@@ -1,0 +1,121 @@
+//! Where a server's connections come from.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::error::{Error, Result};
+use crate::http::server::{Accepted, Acceptor, Listener};
+use crate::net::{self, Stream};
+use crate::outcome::Outcome;
+
+use crate::server::connection;
+use crate::server::destroy::Destroy;
+use crate::server::primus::Primus;
+use crate::server::spark::Spark;
+
+/// # Listening
+impl Primus {
+    /// A server with the default options, listening on `address`, with one
+    /// `connection` listener: the one-call convenience.
+    ///
+    /// # Errors
+    /// Those of [`Builder::build`] and [`listen`](Self::listen).
+    pub fn create_server<R: Outcome>(
+        address: impl ToSocketAddrs + fmt::Debug,
+        connection: impl Fn(&Spark) -> R + Send + Sync + 'static,
+    ) -> Result<Primus> {
+        let primus = Primus::builder().build()?;
+        primus.on_connection(connection);
+        match primus.listen(address) {
+            Ok(_) => Ok(primus),
+            Err(error) => {
+                primus.destroy(Destroy::default());
+                Err(error)
+            }
+        }
+    }
+
+    /// Listens on an address and serves everybody who connects, on other
+    /// threads. Port 0 lets the system choose; the address that came of it is
+    /// returned. May be called for several addresses.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the address cannot be used, which the text names, or the
+    /// acceptor's thread not be started; [`Error::Closed`] after `destroy`.
+    pub fn listen(&self, address: impl ToSocketAddrs + fmt::Debug) -> Result<SocketAddr> {
+        self.listen_on(net::bind(&address)?)
+    }
+
+    /// Serves everybody who connects to a listener of the application's. As many
+    /// connections as with [`listen`](Self::listen) may wait to be accepted, 4,096
+    /// if the kernel allows them (`net.core.somaxconn`): the number that the
+    /// listener was made with is raised.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub fn listen_on(&self, listener: TcpListener) -> Result<SocketAddr> {
+        let address = listener.local_addr()?;
+        self.accept(Listener::Tcp(listener))?;
+        self.0.roster.lock().addresses.push(address);
+        Ok(address)
+    }
+
+    /// Serves everybody who connects to a Unix domain socket.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub fn listen_unix(&self, listener: UnixListener) -> Result<()> {
+        self.accept(Listener::Unix(listener))
+    }
+
+    fn accept(&self, listener: Listener) -> Result<()> {
+        self.serving()?;
+        let server = self.0.clone();
+        let acceptor = Acceptor::start(listener, self.0.connections.clone(), move |accepted| {
+            connection::serve(&server, accepted)
+        })?;
+        self.0.roster.lock().acceptors.push(acceptor);
+        if self.0.is_closing() {
+            // `destroy` may have come between and not have seen this one.
+            self.0.stop_accepting();
+            return Err(Error::Closed);
+        }
+        Ok(())
+    }
+
+    /// Serves one connection that the application accepted itself, on a thread
+    /// of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when there is no thread for it or the bound on connections
+    /// is reached, [`Error::Closed`] after `destroy`.
+    pub fn serve(&self, stream: impl Into<Stream>) -> Result<()> {
+        self.serving()?;
+        let stream = stream.into();
+        stream.set_blocking()?;
+        let server = self.0.clone();
+        let accepted = Accepted::new(Arc::new(stream));
+        let spawned = self
+            .0
+            .connections
+            .spawn(accepted, move |accepted| connection::serve(&server, accepted));
+        spawned.map_err(|refused| Error::Io(io::Error::other(refused.to_string())))
+    }
+
+    /// Checks that the server is alive, and announces its first use.
+    fn serving(&self) -> Result<()> {
+        if self.0.is_closing() {
+            return Err(Error::Closed);
+        }
+        if !self.0.served.swap(true, Ordering::AcqRel) {
+            for listener in self.0.events.initialised.snapshot().iter() {
+                self.0.report("initialised", || listener(self));
+            }
+        }
+        Ok(())
+    }
+}
