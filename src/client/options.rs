@@ -374,7 +374,7 @@ impl ClientBuilder {
     /// and may be the server's as well. What waits for the system or in the
     /// caller ([`close_timeout`](Self::close_timeout),
     /// [`Client::recv_timeout`], [`Client::wait_open`] and the like) stays in
-    /// real time. Defaults to the system's.
+    /// real time. Default: the system's.
     ///
     /// Moving the clock waits for the client's thread to take notice, and so
     /// for a listener that runs on it.

@@ -84,21 +84,21 @@ impl Builder {
     }
 
     /// How messages are encoded: a [`Parser`], see
-    /// [`parser_name`](Self::parser_name) for its name. Defaults to `json`.
+    /// [`parser_name`](Self::parser_name) for its name. Default `json`.
     pub fn parser(mut self, parser: Parser) -> Self {
         self.parser = Ok(parser);
         self
     }
 
     /// How messages are encoded, by name; case does not matter.
-    pub fn parser_name(mut self, name: &str) -> Self {
-        self.parser = name.parse();
+    pub fn parser_name(mut self, name: impl Into<String>) -> Self {
+        self.parser = name.into().parse();
         self
     }
 
     /// The path that belongs to Primus; a missing leading slash is added.
     /// Every path that begins with it is served by Primus, every other by the
-    /// application's own pages ([`Primus::on_request`]). Defaults to `/primus`.
+    /// application's own pages ([`Primus::on_request`]). Default `/primus`.
     /// With `/` all paths are Primus's and there can be no pages: as in
     /// JavaScript that is no error, but a warning.
     pub fn pathname(mut self, pathname: impl Into<String>) -> Self {
@@ -110,7 +110,7 @@ impl Builder {
 
     /// Decides for every request and every upgrade below the pathname whether
     /// it is let in (the spec document and the browser client are for all); see
-    /// [`Primus::authorize`]. Defaults to letting all in.
+    /// [`Primus::authorize`]. Default: all are let in.
     pub fn authorization<F>(self, authorize: F) -> Self
     where
         F: Fn(&mut Exchange<'_>) -> Result<(), HttpError> + Send + Sync + 'static,
@@ -120,7 +120,7 @@ impl Builder {
     }
 
     /// How often the server pings; a client that has not answered by the next
-    /// ping is ended. `None` (or zero) switches it off. Defaults to 30 s.
+    /// ping is ended. `None` (or zero) switches it off. Default 30 s.
     pub fn ping_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.options.heartbeat.ping_interval =
             interval.into().filter(|interval| !interval.is_zero());
@@ -135,15 +135,15 @@ impl Builder {
     }
 
     /// When a client that pings by itself (Primus 2 to 6) is taken for dead
-    /// because nothing came from it. `None` (or zero) switches it off. Defaults
-    /// to 35 s.
+    /// because nothing came from it. `None` (or zero) switches it off. Default
+    /// 35 s.
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.options.heartbeat.idle_timeout = timeout.into().filter(|timeout| !timeout.is_zero());
         self
     }
 
     /// The longest message in bytes that a client may send, not 0; a longer one
-    /// ends the connection (close code 1009). Defaults to 10 MiB.
+    /// ends the connection (close code 1009). Default 10 MiB.
     pub fn max_length(mut self, bytes: usize) -> Self {
         self.options.max_length = bytes;
         self
@@ -151,7 +151,7 @@ impl Builder {
 
     /// The origins that may connect, such as `https://example.com`,
     /// `https://*.example.com:8443` or `null`. Once set, it binds plain requests
-    /// and upgrades alike. Defaults to `*`, any.
+    /// and upgrades alike. Default `*`, any.
     ///
     /// It keeps out pages of other sites, in browsers. Clients that say no origin
     /// are let in, as every Rust client is: to keep out clients, see
@@ -161,34 +161,34 @@ impl Builder {
         self
     }
 
-    /// CORS: the methods that other origins may use. Defaults to `GET, HEAD,
+    /// CORS: the methods that other origins may use. Default `GET, HEAD,
     /// PUT, POST, DELETE, OPTIONS`.
     pub fn methods<I: IntoIterator<Item: Into<String>>>(mut self, methods: I) -> Self {
         self.options.cors.methods = split(methods);
         self
     }
 
-    /// CORS: whether other origins may send credentials. Defaults to true.
+    /// CORS: whether other origins may send credentials. Default true.
     pub fn credentials(mut self, allowed: bool) -> Self {
         self.options.cors.credentials = allowed;
         self
     }
 
-    /// CORS: how long a browser may keep the answer to a preflight. Defaults to
+    /// CORS: how long a browser may keep the answer to a preflight. Default
     /// 30 days.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.options.cors.max_age = age;
         self
     }
 
-    /// CORS: the request headers that other origins may send. Defaults to those
+    /// CORS: the request headers that other origins may send. Default: those
     /// asked for.
     pub fn headers<I: IntoIterator<Item: Into<String>>>(mut self, headers: I) -> Self {
         self.options.cors.headers = split(headers);
         self
     }
 
-    /// CORS: the response headers that other origins may read. Defaults to
+    /// CORS: the response headers that other origins may read. Default:
     /// none.
     pub fn exposed<I: IntoIterator<Item: Into<String>>>(mut self, headers: I) -> Self {
         self.options.cors.exposed = split(headers);
@@ -197,7 +197,7 @@ impl Builder {
 
     /// The name of the client class in the served browser client: the global
     /// variable of script tags and the named export of the module. One that is no
-    /// identifier of ASCII is an error from [`build`](Self::build). Defaults to
+    /// identifier of ASCII is an error from [`build`](Self::build). Default
     /// `Primus`.
     pub fn global(mut self, name: impl Into<String>) -> Self {
         self.options.global = name.into();
@@ -205,15 +205,15 @@ impl Builder {
     }
 
     /// permessage-deflate. Not there yet: `true` is an error from
-    /// [`build`](Self::build). Defaults to false.
+    /// [`build`](Self::build). Default false.
     pub fn compression(mut self, on: bool) -> Self {
         self.compression = on;
         self
     }
 
-    /// Makes the ids of sparks. Whoever knows an id must not thereby gain
-    /// anything, or ids must be hard to guess. Defaults to 21 random characters
-    /// of `A-Za-z0-9_-` from the operating system.
+    /// Makes the ids of sparks. Ids must be hard to guess unless
+    /// knowing one is of no use. Default: 21 random characters of `A-Za-z0-9_-` from
+    /// the operating system.
     pub fn id_generator(
         mut self,
         generate: impl Fn(&Request) -> String + Send + Sync + 'static,
@@ -260,7 +260,7 @@ impl Builder {
     /// The stack in bytes of connection threads, on which listeners run. Only
     /// what is touched costs memory, and 2 KiB of page tables for each MiB.
     /// Recursion, or variables, that overflow it abort the process: Rust cannot
-    /// do otherwise. Defaults to 1 MiB (`std`'s threads have 2 MiB); at least
+    /// do otherwise. Default 1 MiB (`std`'s threads have 2 MiB); at least
     /// 64 KiB.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.options.stack_size = bytes;
@@ -269,21 +269,21 @@ impl Builder {
 
     /// How many bytes may wait for a spark whose client does not read, beyond
     /// what the kernel takes (see [`send_buffer`](Self::send_buffer)). One
-    /// message is always accepted when nothing waits, however large. Defaults
-    /// to 16 MiB.
+    /// message is always accepted when nothing waits, however large. Default
+    /// 16 MiB.
     pub fn backlog(mut self, bytes: usize) -> Self {
         self.options.backlog = bytes;
         self
     }
 
-    /// What happens when the backlog is full. Defaults to closing.
+    /// What happens when the backlog is full. Default: the connection is closed.
     pub fn slow_consumer(mut self, policy: SlowConsumer) -> Self {
         self.options.slow_consumer = policy;
         self
     }
 
     /// What becomes of a connection when a listener of its spark returns an
-    /// error. Defaults to an `error` event, after which it goes on.
+    /// error. Default: an `error` event, after which it goes on.
     pub fn listener_errors(mut self, errors: ListenerErrors) -> Self {
         self.options.listener_errors = errors;
         self
@@ -291,14 +291,14 @@ impl Builder {
 
     /// Caps the kernel's send buffer of each connection, in bytes: without it
     /// the kernel takes up to 4 MiB for a client that does not read, which no
-    /// backlog counts. Defaults to the kernel's own choice.
+    /// backlog counts. Default: the kernel's own choice.
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.options.send_buffer = Some(bytes);
         self
     }
 
     /// The proxies whose `X-Forwarded-For` and `Forwarded` headers are
-    /// believed. Defaults to all, as in Primus: set it where clients can reach
+    /// believed. Default: all, as in Primus; set it where clients can reach
     /// the server past the proxy, for they can claim any address then.
     pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
         self.options.trusted_proxies = proxies;
@@ -306,7 +306,7 @@ impl Builder {
     }
 
     /// The clock by which heartbeats and deadlines run; a manual one makes
-    /// tests of them instant. Defaults to the system's.
+    /// tests of them instant. Default: the system's.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.options.clock = Clock::Manual(clock.clone());
         self
