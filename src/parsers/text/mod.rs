@@ -73,6 +73,9 @@ fn read<'de, T: Deserialize<'de>>(text: &'de str, dialect: Dialect) -> Result<T,
 /// are in arrays and objects. Allocates nothing, except for EJSON
 /// that may have wrapped values in it: that is decoded.
 pub(super) fn check(text: &str, dialect: Dialect, values: usize) -> Result<(), Fault> {
+    if is_plain_string(text) {
+        return Ok(());
+    }
     let wrapped = dialect == Dialect::Ejson && may_be_wrapped(text);
     // Each value but the whole has a comma or two brackets of its own.
     let few = text.len() / 2 <= values;
@@ -88,6 +91,15 @@ pub(super) fn check(text: &str, dialect: Dialect, values: usize) -> Result<(), F
     }
 }
 
+/// A string without an escape and nothing beside it, which many messages are.
+fn is_plain_string(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first() == Some(&b'"') && {
+        let end = scan::run::<false>(bytes, 1);
+        end + 1 == bytes.len() && bytes[end] == b'"'
+    }
+}
+
 /// A wrapper has a key that begins with a dollar sign, perhaps an escaped one.
 fn may_be_wrapped(text: &str) -> bool {
     text.contains("\"$") || text.contains("\\u0024")
@@ -95,6 +107,12 @@ fn may_be_wrapped(text: &str) -> bool {
 
 /// The message, if it is a string that begins `primus::`.
 pub(super) fn control(text: &str) -> Option<Cow<'_, str>> {
+    // Almost every message is seen to be another by its first two bytes.
+    if let [first, second, ..] = text.as_bytes()
+        && (matches!(first, b'{' | b'[') || (*first == b'"' && !matches!(second, b'p' | b'\\')))
+    {
+        return None;
+    }
     let inside = text.trim_start_matches([' ', '\t', '\n', '\r']).strip_prefix('"')?;
     if !matches!(inside.as_bytes().first()?, b'p' | b'\\') || !begins_control(inside) {
         return None;

@@ -9,6 +9,9 @@ const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 /// Bytes that are looked at in one go.
 pub(super) const BLOCK: usize = 32;
 
+/// Words that are looked at before blocks are.
+const WORDS: usize = 8;
+
 /// The same where a string is long: the judgement of a block costs as much as
 /// looking at thirty bytes.
 const LARGE: usize = 128;
@@ -24,16 +27,17 @@ fn special<const WRITING: bool>(byte: u8) -> bool {
 /// are short, so a few words are looked at before whole blocks.
 #[inline]
 pub(super) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
+    let (words, _) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     let mut at = from;
-    for _ in 0..BLOCK / 8 {
-        let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) else {
-            return last::<WRITING>(bytes, at);
-        };
+    for word in words.iter().take(WORDS) {
         let hits = hits::<WRITING>(u64::from_le_bytes(*word));
         if hits != 0 {
             return at + hits.trailing_zeros() as usize / 8;
         }
         at += 8;
+    }
+    if words.len() <= WORDS {
+        return last::<WRITING>(bytes, at);
     }
     many::<WRITING>(bytes, at)
 }
