@@ -3,7 +3,7 @@
 //!
 //! A protocol of this kind writes its part without input, output or a clock, as
 //! a state machine ([`Protocol`]), and the routes of its requests. The rest is
-//! here, the server's half:
+//! here, the server's half, and what goes out of a client's (`client`):
 //!
 //! | file | what |
 //! |---|---|
@@ -28,6 +28,7 @@
 //! spark; only who holds nothing gets [`Effect`]s and a `Todo`. And the locks
 //! have ranks ([`crate::sync`]): the outbox's comes before the session's.
 
+pub(crate) mod client;
 pub(crate) mod farewells;
 mod fresh;
 pub(crate) mod guesses;

@@ -8,7 +8,7 @@
 //! | `cookies` | the cookies that they carry, if so chosen |
 //! | `incoming` | the answers to polls, taken apart as they arrive |
 //! | `socket` | the WebSocket, from dialling it on |
-//! | `link` | what is written, by many threads: POSTs, or the WebSocket |
+//! | `posting` | what goes out: POSTs, or frames of the WebSocket; by whom and when says `polled::client` |
 //!
 //! What it all amounts to is decided by
 //! [`session::client`](super::session::client). The heartbeat there runs by the
@@ -16,8 +16,8 @@
 
 mod cookies;
 mod incoming;
-mod link;
 mod options;
+mod posting;
 mod requests;
 mod socket;
 
@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::incoming::{Incoming, Wrong};
-use self::link::{Link, encode, lost, refused};
 pub(crate) use self::options::{Options, options_for};
+use self::posting::{Posting, encode, refused};
 use self::requests::Requests;
 use self::socket::{Heard, Socket};
 use super::handshake::Handshake;
@@ -41,6 +41,7 @@ use crate::http::client::{Exchanger, Progress, Target};
 use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait, wait_any};
 use crate::transformers::connect::{self, Dials, News, Writer};
+use crate::transformers::polled::client::{Posts, lost};
 
 /// Longest handshake in bytes, at least.
 const HANDSHAKE_MAX: usize = 4 << 10;
@@ -70,7 +71,7 @@ struct Polling {
     socket: Option<Socket>,
     carrier: Carrier,
     /// There once the session is open.
-    link: Option<Arc<Link>>,
+    link: Option<Arc<Posts<Posting>>>,
     /// What is still to be told, in order.
     steps: VecDeque<News>,
     begun: bool,
@@ -338,10 +339,10 @@ impl Polling {
         self.requests.set_sid(&handshake.sid);
         let requests = self.requests.clone();
         let link = match self.socket.as_ref().and_then(Socket::link) {
-            Some(to) => Link::websocket(requests, self.format, Arc::clone(to)),
+            Some(to) => Posts::websocket(Posting::new(requests, self.format, None), Arc::clone(to)),
             None => {
-                let (max, beside) = (handshake.max_payload, self.lane.beside());
-                Link::polling(requests, self.format, max, beside)
+                let posting = Posting::new(requests, self.format, handshake.max_payload);
+                Posts::polling(posting, self.lane.beside())
             }
         }?;
         let link = Arc::new(link);

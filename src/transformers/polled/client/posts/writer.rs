@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Goodbye, Link, Way, encode};
+use super::{Goodbye, Posts, Way};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::transformers::connect::Writer;
+use crate::transformers::polled::client::Requests;
 
-impl Writer for Link {
+impl<R: Requests> Writer for Posts<R> {
     fn write(&self, frame: &Frame) -> Result<()> {
         let mut state = self.lock();
         loop {
@@ -18,10 +19,10 @@ impl Writer for Link {
                 Way::WebSocket(to) => {
                     let to = Arc::clone(to);
                     drop(state);
-                    return to.write_encoded(|out| encode(frame.into(), self.format, out));
+                    return to.write_encoded(|out| self.requests.frame(frame, out));
                 }
                 Way::Polling | Way::Switching if state.has_room(frame.len()) => {
-                    state.push(frame.clone());
+                    state.queue.push(frame.clone());
                     self.post(&mut state, false);
                     // There may be room for another one who waits.
                     self.tell(&state);
@@ -41,11 +42,11 @@ impl Writer for Link {
                 Way::WebSocket(to) => {
                     let to = Arc::clone(to);
                     drop(state);
-                    let encode = |out: &mut Vec<u8>| encode(frame.into(), self.format, out);
+                    let encode = |out: &mut Vec<u8>| self.requests.frame(frame, out);
                     return to.write_encoded_until(until, encode);
                 }
                 Way::Polling | Way::Switching if state.has_room(frame.len()) => {
-                    state.push(frame.clone());
+                    state.queue.push(frame.clone());
                     self.post(&mut state, false);
                     self.tell(&state);
                     return Ok(state.waiting());
@@ -63,9 +64,9 @@ impl Writer for Link {
         match &state.way {
             Way::Gone => Err(Error::Closed),
             _ if state.goodbye != Goodbye::None => Err(Error::Closed),
-            Way::WebSocket(to) => to.queue_encoded(|out| encode(frame.into(), self.format, out)),
+            Way::WebSocket(to) => to.queue_encoded(|out| self.requests.frame(frame, out)),
             Way::Polling | Way::Switching => {
-                state.push(frame.clone());
+                state.queue.push(frame.clone());
                 self.post(&mut state, false);
                 Ok(state.waiting())
             }

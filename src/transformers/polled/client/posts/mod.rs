@@ -2,59 +2,45 @@
 //! polls, what they write goes out in POSTs, one at a time; whoever comes by
 //! when one is answered begins the next: the client's thread if it waits for
 //! the sockets, else a writer that waits for room. Afterwards they write to the
-//! WebSocket.
+//! WebSocket that takes the polls' place, if one does.
 
-mod sink;
+mod writer;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::requests::Requests;
-use crate::close::{CloseReason, Ended};
+use super::{Queue, Requests, lost};
+use crate::close::CloseReason;
 use crate::error::{Error, Result};
-use crate::frame::Frame;
-use crate::http::client::{Answer, Exchanger, Progress};
+use crate::http::client::{Exchanger, Progress};
 use crate::net::Waker;
 use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait};
+use crate::sync::{Guard, Lock};
 use crate::transformers::connect::Writer as _;
-use crate::transformers::engine_io::packet::{Packet, PacketRef};
-use crate::transformers::engine_io::payload;
-use crate::transformers::engine_io::{Format, Revision};
-use crate::transformers::websockets::client::{Link as WebSocket, mask};
-use crate::transformers::websockets::frame::encode_with;
+use crate::transformers::websockets::client::Link as WebSocket;
 
 /// Bytes that may wait for the next POST before writers wait too.
 const AHEAD: usize = 256 << 10;
-
-/// Bytes in one POST to a server that does not say how many it takes. A single
-/// packet may be longer.
-const POST_MAX: usize = 1_000_000;
 
 /// The way out, shared between the session and those who write.
 ///
 /// `state` is the only lock; it is never held while anything waits, nor while
 /// application code runs.
-pub(super) struct Link {
-    requests: Requests,
-    format: Format,
-    /// Most bytes in one POST.
-    post_max: usize,
+pub(in crate::transformers) struct Posts<R: Requests> {
+    requests: R,
     /// Wakes those who wait for room.
     room: Waker,
-    state: Mutex<State>,
+    state: Lock<State<R::Own>>,
 }
 
-struct State {
+struct State<O> {
     way: Way,
     /// What the POSTs go by.
     lane: Exchanger,
-    queue: VecDeque<Frame>,
-    /// Bytes in the queue.
-    bytes: usize,
-    /// A packet of the protocol's own that is to be sent.
-    own: Option<Packet>,
+    queue: Queue,
+    /// Something of the protocol's own that is to be sent.
+    own: Option<O>,
     /// The session is about to go over to a WebSocket: no POST is begun that
     /// can wait for it.
     hold: bool,
@@ -83,25 +69,14 @@ enum Goodbye {
     Answered,
 }
 
-impl State {
+impl<O> State<O> {
     /// Bytes of messages, and what goes with them, that no socket has.
     fn waiting(&self) -> usize {
-        self.bytes + self.lane.unsent()
+        self.queue.bytes() + self.lane.unsent()
     }
 
     fn has_room(&self, length: usize) -> bool {
-        self.bytes == 0 || self.bytes.saturating_add(length) <= AHEAD
-    }
-
-    fn push(&mut self, frame: Frame) {
-        self.bytes += frame.len();
-        self.queue.push_back(frame);
-    }
-
-    fn pop(&mut self) -> Option<Frame> {
-        let frame = self.queue.pop_front()?;
-        self.bytes -= frame.len();
-        Some(frame)
+        self.queue.bytes() == 0 || self.queue.bytes().saturating_add(length) <= AHEAD
     }
 
     /// Whether nobody has reason to wait for a POST any more.
@@ -116,35 +91,22 @@ impl State {
     }
 }
 
-impl Link {
+impl<R: Requests> Posts<R> {
     /// The way out of a session that polls, by POSTs on this lane.
-    pub fn polling(
-        requests: Requests,
-        format: Format,
-        max_payload: Option<usize>,
-        lane: Exchanger,
-    ) -> Result<Self> {
-        let post_max = max_payload.unwrap_or(POST_MAX);
-        Self::new(requests, format, post_max, Way::Polling, lane)
+    pub fn polling(requests: R, lane: Exchanger) -> Result<Self> {
+        Self::new(requests, Way::Polling, lane)
     }
 
     /// The way out of a session that was opened by a WebSocket.
-    pub fn websocket(requests: Requests, format: Format, to: Arc<WebSocket>) -> Result<Self> {
-        Self::new(requests, format, POST_MAX, Way::WebSocket(to), Exchanger::default())
+    pub fn websocket(requests: R, to: Arc<WebSocket>) -> Result<Self> {
+        Self::new(requests, Way::WebSocket(to), Exchanger::default())
     }
 
-    fn new(
-        requests: Requests,
-        format: Format,
-        post_max: usize,
-        way: Way,
-        lane: Exchanger,
-    ) -> Result<Self> {
+    fn new(requests: R, way: Way, lane: Exchanger) -> Result<Self> {
         let state = State {
             way,
             lane,
-            queue: VecDeque::new(),
-            bytes: 0,
+            queue: Queue::default(),
             own: None,
             hold: false,
             goodbye: Goodbye::None,
@@ -152,23 +114,23 @@ impl Link {
             waiters: 0,
             patience: None,
         };
-        Ok(Link { requests, format, post_max, room: Waker::new()?, state: Mutex::new(state) })
+        Ok(Posts { requests, room: Waker::new()?, state: Lock::new(state) })
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Guard<'_, State<R::Own>> {
+        self.state.lock()
     }
 
-    /// Sends a packet of the protocol's own, before what is queued. One that
+    /// Sends something of the protocol's own, before what is queued. One that
     /// still waits makes another of its kind needless.
-    pub fn send_own(&self, packet: Packet) {
+    pub fn send_own(&self, own: R::Own) {
         let mut state = self.lock();
         match &state.way {
             Way::Polling if state.goodbye == Goodbye::None => {
-                state.own = Some(packet);
+                state.own = Some(own);
                 self.post(&mut state, false);
             }
-            Way::WebSocket(to) => to.answer(|out| encode(packet.as_ref(), self.format, out)),
+            Way::WebSocket(to) => to.answer(|out| self.requests.own_frame(&own, out)),
             // At the worst another ping follows.
             Way::Polling | Way::Switching | Way::Gone => {}
         }
@@ -186,10 +148,10 @@ impl Link {
 
     /// Makes a connection for the lane. This may ask the application, so that
     /// nothing is locked meanwhile.
-    fn dial<'a>(&'a self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    fn dial<'a>(&'a self, state: Guard<'a, State<R::Own>>) -> Guard<'a, State<R::Own>> {
         let address = state.lane.address();
         drop(state);
-        let dialler = Dialler::again(&self.requests.target().to, address);
+        let dialler = Dialler::again(self.requests.to(), address);
         let mut state = self.lock();
         match dialler {
             Ok(dialler) => {
@@ -233,10 +195,10 @@ impl Link {
         to.patience(state.patience);
         // A failure shows at the next read.
         if let Some(own) = state.own.take() {
-            let _ = to.queue_encoded(|out| encode(own.as_ref(), self.format, out));
+            let _ = to.queue_encoded(|out| self.requests.own_frame(&own, out));
         }
-        while let Some(frame) = state.pop() {
-            let _ = to.queue_encoded(|out| encode((&frame).into(), self.format, out));
+        while let Some(frame) = state.queue.pop() {
+            let _ = to.queue_encoded(|out| self.requests.frame(&frame, out));
         }
         if state.goodbye != Goodbye::None {
             to.say_close(None);
@@ -270,23 +232,21 @@ impl Link {
         let mut state = self.lock();
         state.way = Way::Gone;
         state.lane = Exchanger::default();
-        state.queue.clear();
-        state.bytes = 0;
+        state.queue = Queue::default();
         self.tell(&state);
     }
 
-    fn fail(&self, state: &mut State, reason: CloseReason) {
+    fn fail(&self, state: &mut State<R::Own>, reason: CloseReason) {
         state.way = Way::Gone;
         state.failure = Some(reason);
         state.lane = Exchanger::default();
-        state.queue.clear();
-        state.bytes = 0;
-        self.requests.target().to.waker.wake();
+        state.queue = Queue::default();
+        self.requests.to().waker.wake();
         self.tell(state);
     }
 
     /// Lets those who wait for room have a look.
-    fn tell(&self, state: &State) {
+    fn tell(&self, state: &State<R::Own>) {
         if state.waiters > 0 {
             self.room.wake();
         }
@@ -294,15 +254,18 @@ impl Link {
 
     /// Goes on with the POST under way, and with the next. `helping`: on a
     /// thread that cannot wait for the WebSocket.
-    fn advance(&self, state: &mut State, ready: Ready, helping: bool) {
+    fn advance(&self, state: &mut State<R::Own>, ready: Ready, helping: bool) {
         let before = state.mark();
         let mut ready = ready;
         loop {
             match state.lane.proceed(std::mem::take(&mut ready)) {
                 Ok(Progress::Waiting) => break,
                 Ok(Progress::Body(_)) => {}
-                Ok(Progress::Answer(answer)) if answer.status == 200 => {
-                    self.requests.heard(&answer);
+                Ok(Progress::Answer(answer)) => {
+                    if let Err(reason) = self.requests.accepted(&answer) {
+                        self.fail(state, reason);
+                        continue;
+                    }
                     if state.goodbye == Goodbye::Sent {
                         state.goodbye = Goodbye::Answered;
                     }
@@ -312,10 +275,9 @@ impl Link {
                     if helping {
                         // Its thread waits for what there was before, and we
                         // may be gone before this POST is sent.
-                        self.requests.target().to.waker.wake();
+                        self.requests.to().waker.wake();
                     }
                 }
-                Ok(Progress::Answer(answer)) => self.fail(state, refused(&answer, &self.requests)),
                 Err(error) => self.fail(state, lost(&error)),
             }
         }
@@ -325,48 +287,43 @@ impl Link {
     }
 
     /// Begins with a POST if none is under way, and sends of it what goes.
-    fn post(&self, state: &mut State, helping: bool) {
+    fn post(&self, state: &mut State<R::Own>, helping: bool) {
         if !self.begin(state, helping) {
             return;
         }
         self.advance(state, Ready { read: false, write: true }, helping);
         if state.lane.is_stranded() || state.lane.unsent() > 0 {
             // The client's thread sees to it.
-            self.requests.target().to.waker.wake();
+            self.requests.to().waker.wake();
         }
     }
 
     /// Begins with a POST of what waits, as far as one takes it. The goodbye
     /// goes alone, as JavaScript clients send it.
-    fn begin(&self, state: &mut State, helping: bool) -> bool {
+    fn begin(&self, state: &mut State<R::Own>, helping: bool) -> bool {
         let may = matches!(state.way, Way::Polling) && (!state.hold || helping);
         if !may || state.lane.is_busy() {
             return false;
         }
         let own = state.own.take();
-        let mut length = own.as_ref().map_or(0, |p| payload::item_len(p.as_ref(), self.format));
-        let mut frames = Vec::new();
-        while let Some(next) = state.queue.front() {
-            length += payload::item_len(next.into(), self.format);
-            // The last separator that is counted is not there.
-            let spare = usize::from(self.format.revision == Revision::V4);
-            if (own.is_some() || !frames.is_empty()) && length - spare > self.post_max {
-                break;
-            }
-            frames.extend(state.pop());
-        }
-        let mut body = Vec::with_capacity(length.min(self.post_max));
-        let content = if own.is_some() || !frames.is_empty() {
-            let packets = own.iter().map(Packet::as_ref).chain(frames.iter().map(PacketRef::from));
-            payload::encode(packets, self.format, &mut body)
+        let post = if own.is_some() || !state.queue.is_empty() {
+            Some(self.requests.post(own, &mut state.queue))
         } else if state.goodbye == Goodbye::Due {
-            state.goodbye = Goodbye::Sent;
-            payload::encode([PacketRef::Close], self.format, &mut body)
+            let goodbye = self.requests.goodbye();
+            state.goodbye = if goodbye.is_some() { Goodbye::Sent } else { Goodbye::Answered };
+            if goodbye.is_none() {
+                // The end of the connections says it.
+                self.requests.to().waker.wake();
+            }
+            goodbye
         } else {
-            return false;
+            None
         };
-        state.lane.begin(self.requests.post(content, &body), false);
-        true
+        let begins = post.is_some();
+        if let Some(post) = post {
+            state.lane.begin(post, false);
+        }
+        begins
     }
 
     /// Waits until something has changed, and does what there is to do
@@ -375,16 +332,16 @@ impl Link {
     /// at the most.
     fn wait<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: Guard<'a, State<R::Own>>,
         own_thread: bool,
         sooner: Option<Instant>,
-    ) -> Result<MutexGuard<'a, State>> {
+    ) -> Result<Guard<'a, State<R::Own>>> {
         // The application's connections are made on the client's own thread.
-        let may_dial = own_thread || self.requests.target().to.connector.is_none();
+        let may_dial = own_thread || self.requests.to().connector.is_none();
         if state.lane.is_stranded() && may_dial {
             let state = self.dial(state);
             // The client's thread is to look after the connection too.
-            self.requests.target().to.waker.wake();
+            self.requests.to().waker.wake();
             return Ok(state);
         }
         let (before, until) = (state.mark(), state.patience);
@@ -407,30 +364,5 @@ impl Link {
             return Err(Error::Timeout("the peer takes nothing"));
         }
         Ok(state)
-    }
-}
-
-/// Appends a packet as a frame of a WebSocket.
-pub(super) fn encode(packet: PacketRef<'_>, format: Format, out: &mut Vec<u8>) {
-    let (binary, length) = (packet.is_binary_frame(format), packet.frame_len(format));
-    encode_with(binary, length, mask(), out, |out| packet.frame_into(format, out));
-}
-
-/// What became of a session of which a request was refused.
-pub(super) fn refused(answer: &Answer, requests: &Requests) -> CloseReason {
-    if answer.status == 413 {
-        let text = "message over the server's limit";
-        return CloseReason::new(Ended::Remote, 1009, text, true);
-    }
-    let refusal = answer.refusal();
-    let hint = requests.hint(&refusal);
-    CloseReason::lost(format!("{refusal}{hint}"))
-}
-
-/// What became of one of which a request failed.
-pub(super) fn lost(error: &Error) -> CloseReason {
-    match error {
-        Error::Protocol(text) => CloseReason::new(Ended::Protocol, 1002, text.as_str(), true),
-        error => CloseReason::lost(error.to_string()),
     }
 }

@@ -1,0 +1,171 @@
+//! A small pretend protocol's way out: its messages are joined in the bodies of
+//! POSTs, which are answered with 204.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::*;
+use crate::net::Waker;
+use crate::net::wait::{on, wait};
+use crate::transformers::connect::Writer as _;
+
+struct Pretend {
+    to: Destination,
+    /// A request tells of the end.
+    says_goodbye: bool,
+}
+
+impl Pretend {
+    fn request(body: &str) -> Vec<u8> {
+        format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into()
+    }
+}
+
+impl Requests for Pretend {
+    type Own = &'static str;
+
+    fn to(&self) -> &Destination {
+        &self.to
+    }
+
+    fn post(&self, own: Option<&'static str>, waiting: &mut Queue) -> Vec<u8> {
+        let mut body = own.map(|own| format!("{own};")).unwrap_or_default();
+        while let Some(next) = waiting.pop() {
+            body.extend([&String::from_utf8_lossy(next.as_bytes()), ";"]);
+        }
+        Self::request(&body)
+    }
+
+    fn goodbye(&self) -> Option<Vec<u8>> {
+        self.says_goodbye.then(|| Self::request("bye"))
+    }
+
+    fn accepted(&self, answer: &Answer) -> Result<(), CloseReason> {
+        let status = answer.status;
+        (status == 204).then_some(()).ok_or_else(|| CloseReason::lost(format!("{status}")))
+    }
+
+    fn frame(&self, message: &Frame, out: &mut Vec<u8>) {
+        out.extend_from_slice(message.as_bytes());
+    }
+
+    fn own_frame(&self, own: &&'static str, out: &mut Vec<u8>) {
+        out.extend_from_slice(own.as_bytes());
+    }
+}
+
+/// The server's end of the connection that the POSTs go by.
+struct Server(BufReader<TcpStream>);
+
+impl Server {
+    /// The body of the next POST.
+    fn body(&mut self) -> String {
+        let mut length = 0;
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            assert!(self.0.read_line(&mut line).unwrap() > 0, "the connection has ended");
+            if let Some(value) = line.strip_prefix("Content-Length: ") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        String::from_utf8(body).unwrap()
+    }
+
+    fn answer(&mut self, status: &str) {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        self.0.get_mut().write_all(answer.as_bytes()).unwrap();
+    }
+}
+
+/// Runs a test beside a client's thread, until the way out is done or has failed.
+fn run(says_goodbye: bool, test: impl FnOnce(&Posts<Pretend>, &dyn Fn() -> Server)) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let waker = Arc::new(Waker::new().unwrap());
+    let host = "127.0.0.1".to_owned();
+    let to = Destination { host, port, connector: None, until: None, waker: waker.clone() };
+    let posts = Posts::polling(Pretend { to, says_goodbye }, <_>::default()).unwrap();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Acquire) {
+                let (wants, limit) = posts.wants();
+                posts.proceed(wait(&waker, on(&wants), limit).unwrap());
+            }
+        });
+        test(&posts, &|| Server(BufReader::new(listener.accept().unwrap().0)));
+        over.store(true, Ordering::Release);
+        waker.wake();
+    });
+}
+
+fn write(posts: &Posts<Pretend>, text: &'static str) {
+    posts.write(&Frame::text(text)).unwrap();
+}
+
+#[test]
+fn there_is_one_post_at_a_time_and_what_comes_meanwhile_goes_together() {
+    run(true, |posts, accept| {
+        write(posts, "one");
+        let mut server = accept();
+        assert_eq!(server.body(), "one;");
+        write(posts, "two");
+        posts.send_own("ping");
+        write(posts, "three");
+        server.answer("204 No Content");
+        // What the protocol itself says goes first.
+        assert_eq!(server.body(), "ping;two;three;");
+        write(posts, "four");
+        posts.close();
+        assert!(posts.write(&Frame::text("late")).is_err());
+        server.answer("204 No Content");
+        assert_eq!(server.body(), "four;");
+        server.answer("204 No Content");
+        // The goodbye comes last, and for itself.
+        assert_eq!(server.body(), "bye");
+        assert!(!posts.is_done());
+        server.answer("204 No Content");
+        posts.drain().unwrap();
+        while !posts.is_done() {
+            thread::yield_now();
+        }
+    });
+}
+
+/// sockjs has no other goodbye than the end of the connections.
+#[test]
+fn a_protocol_may_end_without_a_goodbye() {
+    run(false, |posts, accept| {
+        write(posts, "one");
+        let mut server = accept();
+        assert_eq!(server.body(), "one;");
+        posts.close();
+        assert!(!posts.is_done());
+        server.answer("204 No Content");
+        while !posts.is_done() {
+            thread::yield_now();
+        }
+        assert!(posts.failure(true).is_none());
+    });
+}
+
+#[test]
+fn a_post_that_is_refused_is_the_end() {
+    run(true, |posts, accept| {
+        write(posts, "one");
+        let mut server = accept();
+        server.body();
+        server.answer("500 Internal Server Error");
+        while !posts.has_failed() {
+            thread::yield_now();
+        }
+        assert_eq!(posts.failure(true).unwrap().text, "500");
+        assert!(posts.write(&Frame::text("two")).is_err());
+    });
+}
