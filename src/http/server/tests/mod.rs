@@ -22,6 +22,7 @@ mod head;
 mod keep_alive;
 mod printing;
 mod requests;
+mod streaming;
 
 /// How a test answers a request.
 type Answer = fn(&Request, &mut Connection);

@@ -20,6 +20,8 @@ const BOUNDS: [usize; 7] = [0, 1, 100, 1_000, 4 << 10, 10_000, usize::MAX];
 struct Poller {
     polls: Lock<bool>,
     got: Lock<Vec<u8>>,
+    /// What it has not acknowledged.
+    kept: Lock<usize>,
 }
 
 impl Polled for Poller {
@@ -30,6 +32,9 @@ impl Polled for Poller {
             frames.for_each(|frame| self.got.lock().extend_from_slice(frame.as_bytes()));
         }
         Ok(polls)
+    }
+    fn kept(&self) -> usize {
+        *self.kept.lock()
     }
     fn stream(&self) -> Option<Arc<Stream>> {
         None
@@ -241,6 +246,35 @@ fn a_message_that_is_larger_than_the_bound_waits_alone() {
     pair.outbox.offer(&large("a"), false).unwrap();
     pair.outbox.offer(&large("b"), false).unwrap_err();
     assert!(pair.outbox.was_slow());
+}
+
+/// Else a client that acknowledges nothing could make us keep without end.
+#[test]
+fn what_is_kept_until_it_is_acknowledged_counts_too() {
+    for policy in POLICIES {
+        let mut pair = Pair::poll(100, policy);
+        let Peer::Poll(poller) = &pair.peer else { unreachable!() };
+        *poller.kept.lock() = 80;
+        let poller = poller.clone();
+        let frame = |name: &str| Frame::text(name.repeat(10));
+        pair.outbox.offer(&frame("a"), false).unwrap();
+        let second = pair.outbox.offer(&frame("b"), false);
+        match policy {
+            SlowConsumer::DropOldest => assert!(second.is_ok()),
+            _ => assert!(matches!(second, Err(Error::Full { .. })), "{policy:?}"),
+        }
+        if policy == SlowConsumer::DropNewest {
+            *poller.kept.lock() = 0;
+            pair.outbox.offer(&frame("c"), false).unwrap();
+        }
+        pair.take(0);
+        let expected: &[u8] = match policy {
+            SlowConsumer::DropOldest => b"bbbbbbbbbb",
+            SlowConsumer::DropNewest => b"aaaaaaaaaacccccccccc",
+            SlowConsumer::Close { .. } => b"",
+        };
+        assert_eq!(pair.got, expected, "{policy:?}");
+    }
 }
 
 /// Pongs are no messages: no policy drops them, and they do not tear what is.

@@ -6,6 +6,7 @@
 //! | `options` | what the application may choose |
 //! | `requests` | the requests' paths and heads |
 //! | `cookies` | the cookies that they carry, if so chosen |
+//! | `hearing` | what the server says, on either carrier |
 //! | `incoming` | the answers to polls, taken apart as they arrive |
 //! | `socket` | the WebSocket, from dialling it on |
 //! | `posting` | what goes out: POSTs, or frames of the WebSocket; by whom and when says `polled::client` |
@@ -15,6 +16,7 @@
 //! system's clock, whatever the client's.
 
 mod cookies;
+mod hearing;
 mod incoming;
 mod options;
 mod posting;
@@ -25,19 +27,17 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::incoming::{Incoming, Wrong};
+use self::incoming::Incoming;
 pub(crate) use self::options::{Options, options_for};
-use self::posting::{Posting, encode, refused};
+use self::posting::{Posting, encode};
 use self::requests::Requests;
-use self::socket::{Heard, Socket};
+use self::socket::Socket;
 use super::handshake::Handshake;
-use super::packet::Packet;
-use super::payload::Content;
 use super::session::client::{Effect, Input, Session, Settings};
 use super::{Carrier, Format};
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
-use crate::http::client::{Exchanger, Progress, Target};
+use crate::http::client::{Exchanger, Target};
 use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait, wait_any};
 use crate::transformers::connect::{self, Dials, News, Writer};
@@ -193,93 +193,6 @@ impl Polling {
         }
         if !self.session.is_open() && self.carrier == Carrier::Polling && link.is_done() {
             self.ended(CloseReason::new(Ended::Local, 1000, "", false));
-        }
-    }
-
-    /// Goes on with the poll under way.
-    fn polled(&mut self, mut ready: Ready) {
-        while !self.over {
-            let listens = self.session.is_open();
-            let leaves = self.link.as_ref().is_some_and(|link| link.is_leaving());
-            match self.lane.proceed(std::mem::take(&mut ready)) {
-                Ok(Progress::Waiting) => return,
-                Ok(_) | Err(_) if !listens => {}
-                Ok(Progress::Body(bytes)) => {
-                    let head = self.lane.head();
-                    // The packets may ask for requests that are to have them.
-                    if let Some(head) = head {
-                        self.requests.heard(head);
-                    }
-                    let mime = head.and_then(|head| head.header("content-type"));
-                    self.incoming.push(Content::of_mime(mime), &bytes);
-                    self.packets();
-                }
-                Ok(Progress::Answer(answer)) if answer.status == 200 => {
-                    let last = self.incoming.finish();
-                    self.requests.heard(&answer);
-                    self.packet(last);
-                    if let Some(failure) = self.link.as_ref().and_then(|link| link.failure(true)) {
-                        self.ended(failure);
-                    }
-                    self.requests.polled();
-                    self.input(Input::Polled);
-                }
-                // The goodbye is on its way, and does not need the poll.
-                Ok(Progress::Answer(_)) | Err(_) if leaves => {}
-                Ok(Progress::Answer(answer)) if self.link.is_none() => {
-                    self.failed(answer.refusal());
-                }
-                Ok(Progress::Answer(answer)) => self.ended(refused(&answer, &self.requests)),
-                Err(error) => self.failed(error),
-            }
-        }
-    }
-
-    /// What has arrived of the answer to a poll.
-    fn packets(&mut self) {
-        while !self.over {
-            let next = self.incoming.next();
-            if matches!(next, Ok(None)) {
-                return;
-            }
-            self.packet(next);
-        }
-    }
-
-    fn packet(&mut self, packet: Result<Option<Packet>, Wrong>) {
-        match packet {
-            Ok(None) => {}
-            Ok(Some(packet)) => self.input(Input::Packet(Ok(packet))),
-            Err(Wrong::Invalid(invalid)) => self.input(Input::Packet(Err(invalid))),
-            Err(Wrong::TooLong) => self.too_long(),
-        }
-    }
-
-    /// Goes on with the WebSocket.
-    fn heard(&mut self, mut ready: Ready, paused: bool) {
-        while !self.over
-            && let Some(socket) = &mut self.socket
-        {
-            let probes = self.carrier == Carrier::Polling;
-            match socket.proceed(std::mem::take(&mut ready), paused) {
-                Heard::Nothing => return,
-                Heard::Opened if probes => self.input(Input::ProbeOpened),
-                Heard::Opened => {}
-                Heard::Frame(frame) => {
-                    let packet = Packet::from_frame(frame, self.format.revision);
-                    self.input(if probes { Input::Probe(packet) } else { Input::Packet(packet) });
-                }
-                Heard::Failed(_) | Heard::Closed(_) if probes => {
-                    self.socket = None;
-                    self.input(Input::ProbeLost);
-                }
-                Heard::Failed(error) => self.failed(error),
-                Heard::Closed(reason) if self.link.is_none() => {
-                    let text = format!("no engine.io session: {reason}");
-                    self.failed(Error::Protocol(text));
-                }
-                Heard::Closed(reason) => self.ended(reason),
-            }
         }
     }
 

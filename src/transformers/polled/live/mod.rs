@@ -1,15 +1,18 @@
 //! A session that is open: between the HTTP connections, which tell it what its
 //! client does, and the spark that it carries.
 
+mod clock;
+mod post;
 mod receive;
+mod todo;
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
+use self::todo::{Outcome, Quiet, Todo};
 use super::inlet::Inlet;
-use super::protocol::{Effect, End, Input, Protocol, QuietEffect, Read, What};
+use super::protocol::{Effect, End, Protocol, QuietEffect, Read, What};
 use super::receiver::Receiver;
 use super::sessions::{Listed, Sessions};
 use crate::close::CloseReason;
@@ -17,7 +20,7 @@ use crate::excuse::Busy;
 use crate::frame::Frame;
 use crate::net::Stream;
 use crate::sync::{Guard, Lock, rank};
-use crate::timer::{Key, Task};
+use crate::timer::Key;
 use crate::transformers::serve::{Carried, Host, Session};
 use crate::transformers::websockets::server::Connection;
 
@@ -90,59 +93,6 @@ impl<P: Protocol> State<P> {
     pub(crate) fn is_behind(&self) -> bool {
         self.receiver.as_ref().is_some_and(Receiver::is_behind)
     }
-}
-
-/// What is left to do, and may be done while the spark's outbox is locked: it
-/// leaves the spark alone.
-#[must_use]
-#[derive(Default)]
-pub(crate) struct Quiet {
-    over: Option<End>,
-    /// A socket that has the rest of an answer to take.
-    unsent: Option<Arc<Stream>>,
-}
-
-/// What is left to do by whoever has nothing locked.
-#[must_use]
-pub(crate) struct Todo<P: Protocol> {
-    quiet: Quiet,
-    accepted: bool,
-    refused: Option<P::Refusal>,
-    send: Vec<(Cow<'static, str>, bool)>,
-    die: Option<CloseReason>,
-    switch: bool,
-}
-
-impl<P: Protocol> Default for Todo<P> {
-    fn default() -> Self {
-        Quiet::default().into()
-    }
-}
-
-impl<P: Protocol> From<Quiet> for Todo<P> {
-    fn from(quiet: Quiet) -> Self {
-        Todo { quiet, accepted: false, refused: None, send: Vec::new(), die: None, switch: false }
-    }
-}
-
-impl<P: Protocol> Todo<P> {
-    /// Whether the request goes on that was told of.
-    pub(crate) fn accepted(&self) -> bool {
-        self.accepted
-    }
-
-    /// Whether a socket is to carry the session.
-    pub(crate) fn switches(&self) -> bool {
-        self.switch
-    }
-}
-
-/// What came of something that happened.
-pub(crate) struct Outcome<P: Protocol> {
-    /// The request is refused.
-    pub(crate) refused: Option<P::Refusal>,
-    /// It is over.
-    over: Option<End>,
 }
 
 /// What became of a frame on the WebSocket.
@@ -321,56 +271,6 @@ impl<P: Protocol> Live<P> {
         self.fresh.store(false, Ordering::Relaxed);
     }
 
-    /// A POST begins, on this connection. `came`: when, if that is known.
-    pub(crate) fn post(
-        &self,
-        stream: &Arc<Stream>,
-        came: Option<Instant>,
-        input: P::Input,
-    ) -> Result<(), P::Refusal> {
-        self.knock();
-        self.tick_if_due(came);
-        P::turn(&self.fixed);
-        let mut state = self.lock();
-        let todo = self.feed(&mut state, input);
-        if todo.accepted {
-            state.post = Some(stream.clone());
-            state.posts += 1;
-        }
-        drop(state);
-        self.settle(todo).refused.map_or(Ok(()), Err)
-    }
-
-    /// The body of the POST has come whole: what is in it happens, in order, and
-    /// no faster than the spark's thread takes the messages among it once more
-    /// than `most` bytes wait for it. Then it is to get its answer.
-    pub(crate) fn posted(&self, inputs: impl Iterator<Item = P::Input>, most: usize) {
-        for input in inputs {
-            // An answer to it may go out before the next is handled.
-            let mut state = self.lock();
-            if state.post.is_none() {
-                // It was cut.
-                return;
-            }
-            let todo = self.feed(&mut state, input);
-            drop(state);
-            self.settle(todo);
-            self.inlet.show_beyond(most);
-        }
-        // Before the thread is woken, which needs the lock too.
-        self.happens(Input::Posted.into());
-        self.inlet.show(most);
-    }
-
-    /// The body of the POST did not come whole.
-    pub(super) fn post_failed(&self, too_large: bool) {
-        let mut state = self.lock();
-        let todo = self.feed(&mut state, Input::PostFailed { too_large }.into());
-        state.post = None;
-        drop(state);
-        self.settle(todo);
-    }
-
     /// The session goes on over this WebSocket.
     pub(crate) fn switch(&self, stream: Arc<Stream>, socket: Box<Connection>) {
         // The spark writes there before its thread reads from there: what comes
@@ -434,63 +334,6 @@ impl<P: Protocol> Live<P> {
             self.host.timer().cancel(key);
         }
     }
-
-    /// Sets the timer to the session's next deadline.
-    fn watch_clock(&self, state: &mut State<P>) {
-        let Some(at) = state.machine.deadline() else { return };
-        let timer = self.host.timer();
-        let at = timer.coarse(at);
-        // One that was put off is looked at when the timer comes.
-        if state.due.is_some_and(|due| due <= at) {
-            return;
-        }
-        state.due = Some(at);
-        if !state.timer.is_some_and(|key| timer.reschedule(key, at)) {
-            state.timer = Some(timer.schedule(at, self.me.clone()));
-        }
-    }
-
-    /// The session's time has come. `spark_busy`: whether the spark's thread is,
-    /// and how often it has waited.
-    fn tick(&self, state: &mut State<P>, spark_busy: (bool, u64)) -> Todo<P> {
-        let (busy, moves) = match state.machine.polls() {
-            // What the client says next may have to wait for its POST.
-            true => (state.post.is_some(), state.posts),
-            false => spark_busy,
-        };
-        let excused = state.busy.excuses(busy, moves);
-        let (mut todo, mut effects) = (Todo::default(), Vec::new());
-        let now = self.host.timer().now();
-        if self.heard.swap(false, Ordering::Relaxed) {
-            state.machine.handle(Input::Alive.into(), now, &mut effects);
-        }
-        state.machine.handle(Input::Tick { excused }.into(), now, &mut effects);
-        self.apply(state, effects, &mut todo);
-        todo
-    }
-
-    /// Does what was due before a request came, which the timer's thread may not
-    /// have got round to: it gets the answer that was right when it came, however
-    /// late the two threads are. `came`: when, if it is known, else now.
-    fn tick_if_due(&self, came: Option<Instant>) {
-        let timer = self.host.timer();
-        let came = came.map_or_else(|| timer.now(), |came| timer.time_of(came));
-        let is_due = |state: &State<P>| state.machine.deadline().is_some_and(|at| at <= came);
-        if is_due(&self.lock()) {
-            let spark_busy = self.spark_busy();
-            let mut state = self.lock();
-            let todo = match is_due(&state) {
-                true => self.tick(&mut state, spark_busy),
-                false => return,
-            };
-            drop(state);
-            self.settle(todo);
-        }
-    }
-
-    fn spark_busy(&self) -> (bool, u64) {
-        self.spark.get().map_or((false, 0), |spark| spark.busy())
-    }
 }
 
 impl<P: Protocol> Listed for Live<P> {
@@ -507,18 +350,5 @@ impl<P: Protocol> Session for Live<P> {
     fn opened(&self, spark: Arc<dyn Carried>) {
         // Once only.
         let _ = self.spark.set(spark);
-    }
-}
-
-impl<P: Protocol> Task for Live<P> {
-    /// A deadline of the session.
-    fn fire(self: Arc<Self>, _: Instant) -> Option<Instant> {
-        let spark_busy = self.spark_busy();
-        let mut state = self.lock();
-        state.due = None;
-        let todo = self.tick(&mut state, spark_busy);
-        drop(state);
-        self.settle(todo);
-        self.lock().due
     }
 }

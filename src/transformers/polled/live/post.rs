@@ -1,0 +1,60 @@
+//! What a client that polls sends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Live;
+use crate::net::Stream;
+use crate::transformers::polled::protocol::{Input, Protocol};
+
+impl<P: Protocol> Live<P> {
+    /// A POST begins, on this connection. `came`: when, if that is known.
+    pub(crate) fn post(
+        &self,
+        stream: &Arc<Stream>,
+        came: Option<Instant>,
+        input: P::Input,
+    ) -> Result<(), P::Refusal> {
+        self.knock();
+        self.tick_if_due(came);
+        P::turn(&self.fixed);
+        let mut state = self.lock();
+        let todo = self.feed(&mut state, input);
+        if todo.accepted {
+            state.post = Some(stream.clone());
+            state.posts += 1;
+        }
+        drop(state);
+        self.settle(todo).refused.map_or(Ok(()), Err)
+    }
+
+    /// The body of the POST has come whole: what is in it happens, in order, and
+    /// no faster than the spark's thread takes the messages among it once more
+    /// than `most` bytes wait for it. Then it is to get its answer.
+    pub(crate) fn posted(&self, inputs: impl Iterator<Item = P::Input>, most: usize) {
+        for input in inputs {
+            // An answer to it may go out before the next is handled.
+            let mut state = self.lock();
+            if state.post.is_none() {
+                // It was cut.
+                return;
+            }
+            let todo = self.feed(&mut state, input);
+            drop(state);
+            self.settle(todo);
+            self.inlet.show_beyond(most);
+        }
+        // Before the thread is woken, which needs the lock too.
+        self.happens(Input::Posted.into());
+        self.inlet.show(most);
+    }
+
+    /// The body of the POST did not come whole.
+    pub(crate) fn post_failed(&self, too_large: bool) {
+        let mut state = self.lock();
+        let todo = self.feed(&mut state, Input::PostFailed { too_large }.into());
+        state.post = None;
+        drop(state);
+        self.settle(todo);
+    }
+}
