@@ -1,8 +1,13 @@
-//! Sockets: the streams under connections, and waiting for them.
+//! Sockets: the streams under connections, what accepts and what makes them, and
+//! waiting for them.
 
 pub(crate) mod dial;
+mod listener;
 mod stream;
 pub(crate) mod wait;
+mod waker;
+pub(crate) mod watch;
 
+pub(crate) use listener::{Listener, bind};
 pub use stream::Stream;
-pub(crate) use stream::{Waker, bind, poll};
+pub(crate) use waker::Waker;

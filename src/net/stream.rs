@@ -1,39 +1,13 @@
 //! The byte stream under a connection: TCP or Unix, always blocking for
 //! reads, never blocking for [`Stream::offer`].
 
-use std::fmt::Debug;
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
-
-/// Binds the first of the addresses that can be had. An error names the address.
-pub(crate) fn bind(address: &(impl ToSocketAddrs + Debug)) -> io::Result<TcpListener> {
-    let named =
-        |error: io::Error, text: String| io::Error::new(error.kind(), format!("{text}: {error}"));
-    let all = address.to_socket_addrs().map_err(|error| {
-        let text = match error.kind() {
-            io::ErrorKind::InvalidInput => format!("{address:?} is no address"),
-            _ => format!("cannot listen on {address:?}"),
-        };
-        named(error, text)
-    })?;
-    let mut failed = io::Error::new(
-        io::ErrorKind::InvalidInput,
-        format!("{address:?} stands for no address to listen on"),
-    );
-    for one in all {
-        match TcpListener::bind(one) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failed = named(error, format!("cannot listen on {one}")),
-        }
-    }
-    Err(failed)
-}
 
 /// A connected socket.
 ///
@@ -184,56 +158,5 @@ impl From<TcpStream> for Stream {
 impl From<UnixStream> for Stream {
     fn from(unix: UnixStream) -> Self {
         Stream::Unix(unix)
-    }
-}
-
-/// Wakes a thread that waits in `poll(2)`: one descriptor, readable from the
-/// first [`wake`](Self::wake) to the next [`clear`](Self::clear).
-#[derive(Debug)]
-pub(crate) struct Waker(OwnedFd);
-
-impl Waker {
-    pub fn new() -> io::Result<Self> {
-        Ok(Waker(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
-    }
-
-    /// Makes the next or present wait return.
-    pub fn wake(&self) {
-        // Fails only after 2^64 wake-ups that nobody has taken, which are as
-        // good as one more.
-        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
-    }
-
-    /// Takes the wake-ups so far.
-    pub fn clear(&self) {
-        let _ = rustix::io::read(&self.0, &mut [0; 8]);
-    }
-
-    /// Waits until `stream` can be read (true) or the waker was woken (false).
-    pub fn wait_or_readable(&self, stream: &Stream) -> io::Result<bool> {
-        let mut fds = [PollFd::new(stream, PollFlags::IN), PollFd::new(self, PollFlags::IN)];
-        poll(&mut fds, None)?;
-        let readable = !fds[0].revents().is_empty();
-        if !readable {
-            self.clear();
-        }
-        Ok(readable)
-    }
-}
-
-impl AsFd for Waker {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
-
-/// `poll(2)` that goes on after a signal; a time-out of `None` waits for ever.
-pub(crate) fn poll(fds: &mut [PollFd<'_>], timeout: Option<Duration>) -> io::Result<usize> {
-    let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
-    loop {
-        match rustix::event::poll(fds, timeout.as_ref()) {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return Ok(other?),
-        }
     }
 }

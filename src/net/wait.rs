@@ -1,14 +1,21 @@
-//! Waiting for a socket, a deadline and other threads at once: the one place
-//! where a client's thread sleeps.
+//! Waiting for descriptors: the one place from which threads sleep in `poll(2)`.
+//!
+//! A client's thread waits for its sockets, a deadline and other threads at once
+//! ([`wait`]). A thread of a server that has nothing to do but wait for its own
+//! socket waits until an absolute point in time ([`wait_until`]): however slowly
+//! bytes drip in, the deadline stays.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::Timespec;
+pub(crate) use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
 
-use super::{Stream, Waker, poll};
+use super::{Stream, Waker};
+use crate::deadline::after;
 
 /// What a wait is for, and what it found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,9 +83,88 @@ pub(crate) fn writable(stream: &Stream, until: Option<Instant>) -> io::Result<bo
     poll_until(&mut [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::OUT)], until)
 }
 
+/// Reads what is there, waiting for something until the deadline; 0 at the end
+/// of the stream. `TimedOut` when the deadline passed.
+///
+/// With `at_once` the socket is tried before it is waited for, which saves a
+/// call when data is probably there.
+pub(crate) fn read_until(
+    stream: &Stream,
+    buf: &mut [u8],
+    deadline: Instant,
+    at_once: bool,
+) -> io::Result<usize> {
+    let mut ready = at_once;
+    loop {
+        if !ready {
+            wait_until(stream, PollFlags::IN, deadline)?;
+        }
+        match stream.read_now(buf)? {
+            Some(read) => return Ok(read),
+            None => ready = false,
+        }
+    }
+}
+
+/// Waits until the descriptor is ready (or broken); `TimedOut` when the
+/// deadline has passed, even if it is ready: a peer that always has one more
+/// byte does not push the deadline.
+pub(crate) fn wait_until(fd: impl AsFd, flags: PollFlags, deadline: Instant) -> io::Result<()> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if poll(&mut [PollFd::new(&fd, flags)], Some(left))? > 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether the descriptor is ready (or broken) now.
+pub(crate) fn is_ready(fd: impl AsFd, flags: PollFlags) -> bool {
+    poll(&mut [PollFd::new(&fd, flags)], Some(Duration::ZERO)).is_ok_and(|n| n > 0)
+}
+
+/// Waits until the stream can be read (true) or the waker was woken (false).
+pub(crate) fn readable_or_woken(stream: &Stream, waker: &Waker) -> io::Result<bool> {
+    let mut fds = [PollFd::new(stream, PollFlags::IN), PollFd::new(waker, PollFlags::IN)];
+    poll(&mut fds, None)?;
+    let readable = !fds[0].revents().is_empty();
+    if !readable {
+        waker.clear();
+    }
+    Ok(readable)
+}
+
+/// Waits until the stream can be read.
+pub(crate) fn readable(stream: &Stream) -> io::Result<()> {
+    poll(&mut [PollFd::new(stream, PollFlags::IN)], None).map(drop)
+}
+
 fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<bool> {
     // A wait may end early; nobody minds waking up once a day.
     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
     let left = left.map(|left| left.min(Duration::from_secs(86_400)));
     Ok(poll(fds, left)? > 0)
+}
+
+/// `poll(2)` that goes on after a signal; a time of `None` is for ever. All waits
+/// for descriptors end here.
+pub(crate) fn poll(fds: &mut [PollFd<'_>], time: Option<Duration>) -> io::Result<usize> {
+    let until = time.map(|time| after(Instant::now(), time));
+    let mut left = time;
+    loop {
+        match rustix::event::poll(fds, left.and_then(timespec).as_ref()) {
+            Err(Errno::INTR) => {
+                left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// `None`, which is for ever, for what no clock will reach.
+pub(super) fn timespec(time: Duration) -> Option<Timespec> {
+    Timespec::try_from(time).ok()
 }

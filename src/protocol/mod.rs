@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 
 pub use client::{ClientHeartbeat, ClientMode, ClientReceived, ClientTick};
 pub use number::number;
-pub use server::{Generation, Heartbeat, HeartbeatOptions, Received, Tick};
-pub use signals::Signals;
+pub use server::{Heartbeat, HeartbeatOptions, Received, Tick};
+pub use signals::{Generation, Signals};
 pub use yeast::Yeast;
 
 /// How all of them begin.

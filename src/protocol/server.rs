@@ -8,24 +8,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::signals::{Signals, first_ping};
+use super::signals::{Generation, Signals, first_ping};
 use super::{Control, after, number, ping, pong, sooner, unasked_pong};
 use crate::excuse::{Late, is_late};
-
-/// Which side of a connection sends `primus::ping::`.
-///
-/// Neither side of one generation understands the heartbeat of the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Generation {
-    /// Find out for each client, and serve all of them.
-    #[default]
-    Detect,
-    /// The server pings, as in Primus 7 and later.
-    ServerPings,
-    /// The client pings, as in Primus 2 to 6.
-    ClientPings,
-}
 
 /// The options of the server's heartbeat.
 #[derive(Clone, Debug, PartialEq)]
@@ -319,7 +304,7 @@ fn recognise(options: &HeartbeatOptions, signals: &Signals<'_>, now: Instant) ->
     if let Some(timeout) = signals.happn_timeout() {
         return Rules::Happn { timeout, armed: now, skipped: 0, ponged: None };
     }
-    match signals.generation() {
+    match signals.generation {
         Generation::ClientPings => client_pings,
         Generation::ServerPings => server_pings,
         Generation::Detect => Rules::Undecided,

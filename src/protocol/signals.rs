@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Generation, number};
+use super::number;
 
 /// Clients that ping do so within this time, by default after 25 s.
 const FIRST_CLIENT_PING: Duration = Duration::from_secs(27);
@@ -14,6 +14,21 @@ const HAPPN_TIMEOUT_MS: (f64, f64) = (100.0, 3_600_000.0);
 const HAPPN_PING_MS: f64 = 25_000.0;
 const HAPPN_PONG_MS: f64 = 10_000.0;
 
+/// Which side of a connection sends `primus::ping::`.
+///
+/// Neither side of one generation understands the heartbeat of the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Generation {
+    /// Find out for each client, and serve all of them.
+    #[default]
+    Detect,
+    /// The server pings, as in Primus 7 and later.
+    ServerPings,
+    /// The client pings, as in Primus 2 to 6.
+    ClientPings,
+}
+
 /// What a connection shows of its generation when it opens.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signals<'a> {
@@ -21,26 +36,11 @@ pub struct Signals<'a> {
     pub ping: Option<&'a str>,
     /// The query parameter `pong`.
     pub pong: Option<&'a str>,
-    /// The header `Sec-WebSocket-Key` of an upgrade.
-    pub websocket_key: Option<&'a str>,
-    /// The transformer's name, as in `/spec`.
-    pub transformer: &'a str,
-    /// The query parameter `EIO` of engine.io.
-    pub eio: Option<u8>,
+    /// What the wire protocol shows of it.
+    pub generation: Generation,
 }
 
 impl Signals<'_> {
-    /// What shows which side pings, the happn query left aside.
-    pub(super) fn generation(&self) -> Generation {
-        if self.transformer == "socket.io" || self.websocket_key.is_some_and(is_old_key) {
-            Generation::ClientPings
-        } else if self.eio.is_some_and(|eio| eio >= 4) {
-            Generation::ServerPings
-        } else {
-            Generation::Detect
-        }
-    }
-
     /// The time-out of a happn client, from the query. The outer `None`: it is
     /// not one; the inner: it does not ping.
     pub(super) fn happn_timeout(&self) -> Option<Option<Duration>> {
@@ -73,36 +73,4 @@ fn happn_number(text: &str, default: f64) -> Option<Option<f64>> {
     }
     let number = number(text);
     Some(Some(if number.is_finite() { number } else { default }))
-}
-
-/// Whether a `Sec-WebSocket-Key` is of the form that only old Node clients use:
-/// base64 of `13-` and digits (the version and the time).
-fn is_old_key(key: &str) -> bool {
-    let Some(rest) = key.trim_end_matches('=').strip_prefix("MTMt") else { return false };
-    let (mut bits, mut count) = (0u32, 0);
-    for letter in rest.bytes() {
-        let Some(six) = base64_digit(letter) else { return false };
-        bits = bits << 6 | six;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            if !((bits >> count) as u8).is_ascii_digit() {
-                return false;
-            }
-            bits &= (1 << count) - 1;
-        }
-    }
-    rest.len() >= 2
-}
-
-fn base64_digit(letter: u8) -> Option<u32> {
-    let digit = match letter {
-        b'A'..=b'Z' => letter - b'A',
-        b'a'..=b'z' => letter - b'a' + 26,
-        b'0'..=b'9' => letter - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    };
-    Some(u32::from(digit))
 }

@@ -18,7 +18,7 @@ use crate::server::inner::Fallback;
 use crate::server::inner::Inner;
 use crate::server::{life, session, thread};
 use crate::timer::Timer;
-use crate::transformers::serve::{Backlog, Host, Opening, Passed};
+use crate::transformers::serve::{After, Backlog, Host, Opening, Passed, Upgraded};
 
 /// Serves a connection to its end, or until it waits for its client for long.
 #[must_use]
@@ -76,14 +76,16 @@ fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Conve
             Answered::Passed(passed) => {
                 let host: Arc<dyn Host> = server.clone();
                 match server.transformer.request(&host, passed) {
-                    Some(kept) => kept,
-                    None => return Conversed::Over,
+                    After::Kept(kept) => kept,
+                    After::Over => return Conversed::Over,
                 }
             }
             Answered::Upgrade(passed) => {
                 let host: Arc<dyn Host> = server.clone();
-                let opening = server.transformer.upgrade(&host, passed);
-                return opening.map_or(Conversed::Over, Conversed::Opened);
+                return match server.transformer.upgrade(&host, passed) {
+                    Upgraded::Spark(opening) => Conversed::Opened(opening),
+                    Upgraded::Over => Conversed::Over,
+                };
             }
             Answered::Idle(connection, until) => return Conversed::Idle(connection, until),
             Answered::Over => return Conversed::Over,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::http::server::{Accepted, Acceptor, Listener};
-use crate::net::{self, Stream};
+use crate::http::server::{Accepted, Acceptor};
+use crate::net::{self, Listener, Stream};
 use crate::outcome::Outcome;
 
 use crate::server::connection;

@@ -8,11 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
-
 use super::link::{DOWN, Inner, UP};
 use crate::deadline::after;
-use crate::net::{Stream, Waker, poll};
+use crate::net::wait::{PollFd, PollFlags, poll};
+use crate::net::{Stream, Waker};
 use crate::timer::{Clock, Driven};
 
 /// Bytes on the way in one direction before no more are taken.

@@ -16,17 +16,16 @@ use crate::frame::Frame;
 use crate::http::server::{Connection, HeaderSet, Owner, Refused, Request};
 use crate::limits::Limits;
 use crate::net::{Stream, Waker};
+use crate::protocol::Generation;
 use crate::timer::Timer;
 
 /// The server side of a transformer.
 pub(crate) trait Transformer: Send + Sync {
-    /// Answers a plain request below the pathname. Gives the connection back
-    /// if it can take another.
-    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Connection>>;
+    /// Answers a plain request below the pathname.
+    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> After;
 
-    /// Takes an upgrade below the pathname, and says how to answer it. `None`: it
-    /// was refused, or has become part of a session that has a thread already.
-    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>>;
+    /// Takes an upgrade below the pathname.
+    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded;
 
     /// Ends the oldest session whose client has not come back since it was opened,
     /// of this owner or of anybody; false if there is none. Its place is free
@@ -41,6 +40,35 @@ pub(crate) trait Transformer: Send + Sync {
     fn carries(&self, request: &Request) -> bool {
         let _ = request;
         false
+    }
+}
+
+/// What becomes of a connection after a request.
+#[must_use]
+pub(crate) enum After {
+    /// It is answered, or will be by others, and the connection can take another.
+    Kept(Box<Connection>),
+    /// The connection has ended.
+    Over,
+}
+
+/// What becomes of a connection that asked for an upgrade.
+#[must_use]
+pub(crate) enum Upgraded {
+    /// A spark is to take it over.
+    Spark(Box<Opening>),
+    /// It was refused, or belonged to a session that had its thread already, and
+    /// is served.
+    Over,
+}
+
+impl After {
+    /// What follows from an answer that was sent, or could not be.
+    pub fn answered(connection: Box<Connection>, sent: io::Result<()>) -> Self {
+        match sent {
+            Ok(()) => After::Kept(connection),
+            Err(_) => After::Over,
+        }
     }
 }
 
@@ -59,27 +87,19 @@ pub(crate) struct Passed {
 #[allow(clippy::boxed_local)] // from its box it would be copied to the stack
 impl Passed {
     /// Answers it.
-    pub fn respond(
-        mut self: Box<Self>,
-        host: &dyn Host,
-        response: ResponseBox,
-    ) -> Option<Box<Connection>> {
+    pub fn respond(mut self: Box<Self>, host: &dyn Host, response: ResponseBox) -> After {
         let status = response.status_code().0;
         if status >= 400 {
             host.refused(status);
         }
-        self.connection.respond(response, &self.headers).ok()?;
-        Some(self.connection)
+        let sent = self.connection.respond(response, &self.headers);
+        After::answered(self.connection, sent)
     }
 
     /// Answers it with 200, in the cheapest way.
-    pub fn reply(
-        mut self: Box<Self>,
-        content_type: &str,
-        body: Vec<u8>,
-    ) -> Option<Box<Connection>> {
-        self.connection.reply(content_type, body, &self.headers).ok()?;
-        Some(self.connection)
+    pub fn reply(mut self: Box<Self>, content_type: &str, body: Vec<u8>) -> After {
+        let sent = self.connection.reply(content_type, body, &self.headers);
+        After::answered(self.connection, sent)
     }
 
     /// Refuses an upgrade, in the raw form of Primus, and closes.
@@ -139,8 +159,8 @@ pub(crate) struct Opening {
     pub wire: &'static dyn Wire,
     /// Where messages come from.
     pub source: Box<dyn Source>,
-    /// The protocol revision that the client speaks, where there are several.
-    pub revision: Option<u8>,
+    /// What the protocol shows of the client's generation.
+    pub generation: Generation,
     /// The id that the protocol gives it, if it does.
     pub id: Option<String>,
     /// The session of a protocol that has them, to be told of its spark.

@@ -224,7 +224,6 @@ const CIRCLES: &[&[&str]] = &[
     ],
     // A value is read from its text, whose grammar makes values.
     &["parsers/", "value/"],
-    &["protocol/server.rs", "protocol/signals.rs"],
     // What a test holds of a connection, and the connection.
     &["testing/line.rs", "testing/link.rs"],
     &["transformers/engine_io/server/"],
@@ -233,8 +232,9 @@ const CIRCLES: &[&[&str]] = &[
     &["value/date.rs", "value/date_text.rs"],
 ];
 
-/// Crates that only one part names.
-const OWNED: &[(&str, &str)] = &[("tungstenite", "transformers/websockets/")];
+/// Crates, and parts of them, that only one part names.
+const OWNED: &[(&str, &str)] =
+    &[("tungstenite", "transformers/websockets/"), ("rustix::event", "net/")];
 
 /// The files that a crate's name must not appear in.
 const WITHOUT: &[(&str, &str)] = &[("id.rs", "fastrand")];

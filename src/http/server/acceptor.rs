@@ -2,23 +2,21 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixListener;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tiny_http::HTTPVersion;
 
 use super::connections::{Accepted, Connections, Served};
 use super::response::refusal;
-use super::wait::timespec;
 use crate::error::catch;
-use crate::net::{Stream, Waker};
+use crate::net::wait::{PollFd, PollFlags, poll};
+use crate::net::{Listener, Stream, Waker};
 use crate::rate::PerSecond;
 use crate::sync::Lock;
 
@@ -29,15 +27,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How many are turned away between two pauses.
 const TURNED_AWAY: usize = 64;
 
-/// A socket that accepts connections.
-#[derive(Debug)]
-pub(crate) enum Listener {
-    /// A TCP listener.
-    Tcp(TcpListener),
-    /// A Unix domain listener.
-    Unix(UnixListener),
-}
-
 /// Where connections come from: a [`Listener`], or a stand-in in tests.
 pub(super) trait Incoming: AsFd + Send + 'static {
     /// The next connection; never blocks.
@@ -46,37 +35,7 @@ pub(super) trait Incoming: AsFd + Send + 'static {
 
 impl Incoming for Listener {
     fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
-        match self {
-            Listener::Tcp(tcp) => tcp.accept().map(|(tcp, from)| (Stream::Tcp(tcp), Some(from))),
-            Listener::Unix(unix) => unix.accept().map(|(unix, _)| (Stream::Unix(unix), None)),
-        }
-    }
-}
-
-/// Connections that may wait to be accepted, of which the kernel allows no more
-/// than `net.core.somaxconn` (4,096 by default). The 128 of the standard library
-/// make most of a thousand clients that reconnect at once wait a second, until
-/// they try again.
-const WAITING: i32 = 4_096;
-
-impl Listener {
-    /// Prepares it for being accepted from, whoever made it.
-    pub(super) fn prepare(&self) -> io::Result<()> {
-        match self {
-            Listener::Tcp(tcp) => tcp.set_nonblocking(true)?,
-            Listener::Unix(unix) => unix.set_nonblocking(true)?,
-        }
-        // For a socket that listens already this changes the number alone.
-        Ok(rustix::net::listen(self, WAITING)?)
-    }
-}
-
-impl AsFd for Listener {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Listener::Tcp(tcp) => tcp.as_fd(),
-            Listener::Unix(unix) => unix.as_fd(),
-        }
+        Listener::accept(self)
     }
 }
 
@@ -257,12 +216,9 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
         // A broken listener is always ready; without looking at it the pause
         // is a pause.
         let watched = if for_more { &mut both[..] } else { &mut both[..1] };
-        match poll(watched, time.and_then(timespec).as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => {
-                log::error!("poll on a listener failed: {error}");
-                std::thread::sleep(PAUSE);
-            }
+        if let Err(error) = poll(watched, time) {
+            log::error!("poll on a listener failed: {error}");
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -313,8 +269,7 @@ fn turn_away(stream: &Stream) {
     stream.shutdown(Shutdown::Write);
     let mut scratch = [0; 2048];
     for _ in 0..16 {
-        let read = rustix::net::recv(stream, &mut scratch, rustix::net::RecvFlags::DONTWAIT);
-        if !matches!(read, Ok((_, 1..))) {
+        if !matches!(stream.read_now(&mut scratch), Ok(Some(1..))) {
             break;
         }
     }

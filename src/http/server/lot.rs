@@ -8,18 +8,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
-use rustix::event::{PollFlags, epoll};
-use rustix::io::Errno;
-
 use super::connections::Place;
-use super::wait::{timespec, wait};
-use crate::net::{Stream, Waker};
+use crate::net::Stream;
+use crate::net::wait::{PollFlags, wait_until};
+use crate::net::watch::{EventFlags, Ready, Watch};
 use crate::sync::{Guard, Lock, rank};
 
 /// How long the thread goes on when nothing is left to watch.
@@ -30,9 +26,6 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// The thread's stack.
 const STACK: usize = 128 << 10;
-
-/// What the events of the waker are known by; no place has this number.
-const WAKER: u64 = u64::MAX;
 
 /// What goes on with a connection, on a thread; it may wait again.
 pub(crate) type Resume = Box<dyn FnOnce() -> Option<Parked> + Send>;
@@ -50,7 +43,7 @@ impl Parked {
     /// Waits here and now.
     pub(super) fn wait(self) -> Resume {
         // Whatever comes of it shows when it is read from.
-        let _ = wait(&self.stream, PollFlags::IN | PollFlags::RDHUP, self.until);
+        let _ = wait_until(&self.stream, PollFlags::IN | PollFlags::RDHUP, self.until);
         self.resume
     }
 }
@@ -67,7 +60,7 @@ pub(super) struct Lot {
 #[derive(Default)]
 struct State {
     /// There while the thread is.
-    watcher: Option<Arc<Watcher>>,
+    watcher: Option<Arc<Watch>>,
     /// The present thread, or the last.
     thread: Option<JoinHandle<()>>,
     parked: HashMap<u64, (Place, Parked)>,
@@ -75,25 +68,6 @@ struct State {
     /// When the thread looks up; `None` while it is awake.
     asleep_until: Option<Instant>,
     closed: bool,
-}
-
-struct Watcher {
-    epoll: OwnedFd,
-    waker: Waker,
-}
-
-impl Watcher {
-    fn new() -> io::Result<Arc<Self>> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let waker = Waker::new()?;
-        epoll::add(&epoll, &waker, epoll::EventData::new_u64(WAKER), epoll::EventFlags::IN)?;
-        Ok(Arc::new(Watcher { epoll, waker }))
-    }
-
-    fn watch(&self, stream: &Stream, id: u64) -> io::Result<()> {
-        let flags = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
-        Ok(epoll::add(&self.epoll, stream, epoll::EventData::new_u64(id), flags)?)
-    }
 }
 
 impl Lot {
@@ -116,7 +90,8 @@ impl Lot {
                 }
             },
         };
-        if watcher.watch(&parked.stream, place.id()).is_err() {
+        let flags = EventFlags::IN | EventFlags::RDHUP;
+        if watcher.add(&parked.stream, place.id(), flags).is_err() {
             return Some((place, parked));
         }
         state.insert(place, parked);
@@ -124,8 +99,8 @@ impl Lot {
     }
 
     /// Starts the thread.
-    fn start(self: &Arc<Self>, state: &mut State) -> io::Result<Arc<Watcher>> {
-        let (lot, watcher) = (self.clone(), Watcher::new()?);
+    fn start(self: &Arc<Self>, state: &mut State) -> io::Result<Arc<Watch>> {
+        let (lot, watcher) = (self.clone(), Arc::new(Watch::new()?));
         let watching = watcher.clone();
         let run = move || lot.run(&watching);
         let thread = Builder::new().name("primus-watcher".into()).stack_size(STACK).spawn(run)?;
@@ -142,26 +117,21 @@ impl Lot {
     pub(super) fn close(&self) -> Option<JoinHandle<()>> {
         let mut state = self.lock();
         state.closed = true;
-        state.watcher.iter().for_each(|watcher| watcher.waker.wake());
+        state.watcher.iter().for_each(|watcher| watcher.wake());
         state.thread.take()
     }
 
     /// The thread.
-    fn run(&self, watcher: &Arc<Watcher>) {
-        let mut events = Vec::with_capacity(64);
+    fn run(&self, watcher: &Watch) {
+        let mut ready = Ready::new();
         let mut rested = false;
         while let Some(time) = self.sleep(rested) {
-            events.clear();
-            let time = timespec(time);
-            match epoll::wait(&watcher.epoll, spare_capacity(&mut events), time.as_ref()) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => {
-                    log::error!("connections cannot be watched: {error}");
-                    std::thread::sleep(AGAIN);
-                }
+            if let Err(error) = watcher.wait(&mut ready, Some(time)) {
+                log::error!("connections cannot be watched: {error}");
+                std::thread::sleep(AGAIN);
             }
-            rested = events.is_empty();
-            for connection in self.take(watcher, &events) {
+            rested = ready.is_empty();
+            for connection in self.take(watcher, &ready) {
                 self.go_on(connection);
             }
         }
@@ -184,16 +154,11 @@ impl Lot {
 
     /// Takes out those for which something has come, and those whose time is
     /// over.
-    fn take(&self, watcher: &Watcher, events: &[epoll::Event]) -> Vec<(Place, Parked)> {
+    fn take(&self, watcher: &Watch, ready: &Ready) -> Vec<(Place, Parked)> {
         let mut state = self.lock();
         state.asleep_until = None;
         let mut taken = Vec::new();
-        for event in events {
-            match event.data.u64() {
-                WAKER => watcher.waker.clear(),
-                id => taken.extend(state.remove(watcher, id)),
-            }
-        }
+        taken.extend(ready.numbers().filter_map(|id| state.remove(watcher, id)));
         let now = Instant::now();
         while let Some(&(at, id)) = state.due.first()
             && at <= now
@@ -221,15 +186,15 @@ impl State {
         self.parked.insert(id, (place, parked));
         if self.asleep_until.is_some_and(|at| until < at) {
             self.asleep_until = None;
-            self.watcher.iter().for_each(|watcher| watcher.waker.wake());
+            self.watcher.iter().for_each(|watcher| watcher.wake());
         }
     }
 
-    fn remove(&mut self, watcher: &Watcher, id: u64) -> Option<(Place, Parked)> {
+    fn remove(&mut self, watcher: &Watch, id: u64) -> Option<(Place, Parked)> {
         let (place, parked) = self.parked.remove(&id)?;
         self.due.remove(&(parked.until, id));
         // Not in the set, if there was no thread for it before.
-        let _ = epoll::delete(&watcher.epoll, &parked.stream);
+        watcher.remove(&parked.stream);
         Some((place, parked))
     }
 }

@@ -33,12 +33,11 @@ mod response;
 mod shares;
 mod sink;
 mod streaming;
-mod wait;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use acceptor::{Acceptor, Listener};
+pub(crate) use acceptor::Acceptor;
 pub(crate) use answer::{Held, Holder, Unsent};
 pub(crate) use capacity::default_connection_bound;
 pub(crate) use connection::{Connection, Next, drain};

@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
-
-use super::wait::{after, wait};
+use crate::deadline::after;
 use crate::limits::Limits;
 use crate::net::Stream;
+use crate::net::wait::{PollFlags, wait_until};
 
 /// The slowest reader of an answer that is waited for, in bytes a second once
 /// [`Limits::body_timeout`] has passed; a reader that takes nothing at all is
@@ -41,7 +40,7 @@ impl<'a> Sink<'a> {
         loop {
             match self.stream.offer(bytes)? {
                 0 => {
-                    wait(self.stream, PollFlags::OUT, self.deadline())?;
+                    wait_until(self.stream, PollFlags::OUT, self.deadline())?;
                     self.progress = Instant::now();
                 }
                 sent => return Ok(sent),

@@ -8,19 +8,18 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
-use rustix::event::{PollFd, PollFlags, epoll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
 use crate::error::{Result, caught};
-use crate::net::wait::{Ready, Wants, on, wait};
-use crate::net::{Stream, Waker, poll};
+use crate::net::wait::{PollFd, PollFlags, Ready, Wants, on, poll, wait};
+use crate::net::watch::{EventFlags, Set};
+use crate::net::{Stream, Waker};
 
 /// How long an address has for itself.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -83,7 +82,7 @@ pub(crate) struct Dialler {
     race: Vec<(SocketAddr, Arc<Stream>)>,
     /// Where there are several addresses: ready to read when one of those in
     /// the race has something to tell.
-    any: Option<Arc<OwnedFd>>,
+    any: Option<Arc<Set>>,
     failures: Vec<io::Error>,
 }
 
@@ -185,7 +184,7 @@ impl Dialler {
         self.addresses.reverse();
         let count = u32::try_from(self.addresses.len()).unwrap_or(u32::MAX);
         if count > 1 {
-            self.any = Some(Arc::new(epoll::create(epoll::CreateFlags::CLOEXEC)?));
+            self.any = Some(Arc::new(Set::new()?));
         }
         if let Some(left) = self.until.and_then(|at| at.checked_duration_since(Instant::now())) {
             let share = left / count.saturating_add(1);
@@ -221,8 +220,7 @@ impl Dialler {
     fn start(&self, address: SocketAddr) -> io::Result<Stream> {
         let stream = start(address)?;
         if let Some(any) = &self.any {
-            let data = epoll::EventData::new_u64(0);
-            epoll::add(any, &stream, data, epoll::EventFlags::OUT)?;
+            any.add(&stream, 0, EventFlags::OUT)?;
         }
         Ok(stream)
     }
@@ -275,8 +273,7 @@ fn alternate(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 
 /// Whether an attempt to connect has succeeded or failed.
 fn is_settled(stream: &Stream) -> bool {
-    let mut fds = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::OUT)];
-    !matches!(poll(&mut fds, Some(Duration::ZERO)), Ok(0))
+    !matches!(poll(&mut [PollFd::new(stream, PollFlags::OUT)], Some(Duration::ZERO)), Ok(0))
 }
 
 fn start(address: SocketAddr) -> io::Result<Stream> {

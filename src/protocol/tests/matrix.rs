@@ -144,8 +144,7 @@ fn check(pair: &mut Pair, until: u64, expected: &[(u64, &str)]) {
     assert!(log.eq(expected.iter().copied()), "{:?}", pair.log);
 }
 
-const NONE: Signals<'static> =
-    Signals { ping: None, pong: None, websocket_key: None, transformer: "websockets", eio: None };
+const NONE: Signals<'static> = Signals { ping: None, pong: None, generation: Generation::Detect };
 
 /// A client that never pings and answers nothing.
 const SILENT: ClientMode = ClientMode::ClientPings { interval: None, timeout: Duration::ZERO };

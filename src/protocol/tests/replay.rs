@@ -237,8 +237,7 @@ fn client_pings(idle: u64) -> HeartbeatOptions {
 }
 
 fn old() -> Signals<'static> {
-    let websocket_key = Some("MTMtMTc5NTI0NDk4NzI1OA==");
-    Signals { websocket_key, transformer: "websockets", ..Default::default() }
+    Signals { generation: Generation::ClientPings, ..Default::default() }
 }
 
 fn happn(ping: &'static str, pong: &'static str) -> Signals<'static> {

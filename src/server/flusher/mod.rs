@@ -2,31 +2,21 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
-use rustix::io::Errno;
-
-use crate::net::{Stream, Waker};
+use crate::net::Stream;
+use crate::net::watch::{EventFlags, Ready, Watch};
 use crate::server::guard::guarded;
 use crate::server::metrics::Metrics;
 use crate::transformers::serve::Backlog;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
 /// The pause after a failed wait.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Sockets that are served between two looks at who is ready. The kernel puts
-/// those that are told behind the others, so all have their turn.
-const READY: usize = 64;
-
-/// Stands for the waker among descriptors.
-const WAKER: u64 = u64::MAX;
 
 /// Takes over outboxes, and answers to polls, whose socket is full and sends on
 /// as soon as there is room. Asleep, and without any socket, in normal
@@ -45,8 +35,7 @@ struct Handle {
 }
 
 struct Shared {
-    epoll: OwnedFd,
-    waker: Waker,
+    watch: Watch,
     stop: AtomicBool,
     metrics: Arc<Metrics>,
 }
@@ -62,25 +51,20 @@ impl Flusher {
     /// Starts the thread.
     pub fn start(metrics: Arc<Metrics>, stack: usize) -> io::Result<(Self, JoinHandle<()>)> {
         let (full, taken) = unbounded();
-        let shared = Arc::new(Shared {
-            epoll: epoll::create(CreateFlags::CLOEXEC)?,
-            waker: Waker::new()?,
-            stop: AtomicBool::new(false),
-            metrics,
-        });
-        epoll::add(&shared.epoll, &shared.waker, EventData::new_u64(WAKER), EventFlags::IN)?;
+        let shared =
+            Arc::new(Shared { watch: Watch::new()?, stop: AtomicBool::new(false), metrics });
         let of_thread = shared.clone();
         let thread = thread::Builder::new()
             .name("primus-flusher".into())
             .stack_size(stack)
-            .spawn(move || Watch { shared: &of_thread, full: HashMap::new() }.run(&taken))?;
+            .spawn(move || Work { shared: &of_thread, full: HashMap::new() }.run(&taken))?;
         Ok((Flusher(Arc::new(Handle { full, shared })), thread))
     }
 
     /// Hands a backlog to the thread, and the socket that it waits for.
     pub fn take(&self, backlog: Arc<dyn Backlog>, stream: Arc<Stream>) {
         if self.0.full.send(Full { backlog, stream }).is_ok() {
-            self.0.shared.waker.wake();
+            self.0.shared.watch.wake();
         }
     }
 
@@ -99,53 +83,39 @@ impl Drop for Handle {
 impl Shared {
     fn stop(&self) {
         self.stop.store(true, Ordering::Release);
-        self.waker.wake();
+        self.watch.wake();
     }
 }
 
 /// What the thread works on: the sockets by descriptor.
-struct Watch<'a> {
+struct Work<'a> {
     shared: &'a Shared,
     full: HashMap<u64, Full>,
 }
 
-impl Watch<'_> {
+impl Work<'_> {
     fn run(mut self, taken: &Receiver<Full>) {
-        let mut events = Vec::with_capacity(READY);
+        let mut ready = Ready::new();
         while !self.shared.stop.load(Ordering::Acquire) {
-            self.wait(&mut events);
-            for event in events.drain(..) {
-                match event.data.u64() {
-                    WAKER => self.shared.waker.clear(),
-                    descriptor => self.serve(descriptor),
-                }
-            }
-            taken.try_iter().for_each(|full| self.add(full));
-        }
-    }
-
-    /// Waits until sockets have room or there is news.
-    fn wait(&self, events: &mut Vec<Event>) {
-        match epoll::wait(&self.shared.epoll, spare_capacity(events), None) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => {
+            if let Err(error) = self.shared.watch.wait(&mut ready, None) {
                 // Nobody else would send what waits.
                 log::error!("flusher cannot wait: {error}");
                 thread::sleep(PAUSE);
             }
+            ready.numbers().for_each(|descriptor| self.serve(descriptor));
+            taken.try_iter().for_each(|full| self.add(full));
         }
     }
 
     fn add(&mut self, full: Full) {
         let descriptor = full.stream.as_fd().as_raw_fd() as u64;
-        let data = EventData::new_u64(descriptor);
         // One that is watched already is watched on, for the newcomer.
-        match epoll::add(&self.shared.epoll, &*full.stream, data, EventFlags::OUT) {
-            Ok(()) | Err(Errno::EXIST) => drop(self.full.insert(descriptor, full)),
-            Err(error) => {
+        match self.shared.watch.add(&*full.stream, descriptor, EventFlags::OUT) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 log::error!("flusher cannot watch a socket, which is cut: {error}");
                 full.stream.abort();
             }
+            _ => drop(self.full.insert(descriptor, full)),
         }
     }
 
@@ -161,7 +131,7 @@ impl Watch<'_> {
         if more != Some(true)
             && let Some(full) = self.full.remove(&descriptor)
         {
-            let _ = epoll::delete(&self.shared.epoll, &*full.stream);
+            self.shared.watch.remove(&*full.stream);
             // It may be the last that the application's listeners hang on.
             guarded(&self.shared.metrics, "dropping a backlog", || drop(full));
         }

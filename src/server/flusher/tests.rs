@@ -5,6 +5,7 @@ use std::sync::mpsc::{Sender as Report, channel};
 use std::time::Duration;
 
 use super::*;
+use crate::net::watch::READY;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

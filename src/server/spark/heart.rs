@@ -89,14 +89,12 @@ impl Spark {
     }
 }
 
-pub(super) fn signals<'a>(transformer: &'a str, opening: &'a Opening) -> Signals<'a> {
+pub(super) fn signals(opening: &Opening) -> Signals<'_> {
     let query = opening.request.query();
     Signals {
         ping: raw_parameter(query, "ping"),
         pong: raw_parameter(query, "pong"),
-        websocket_key: opening.request.header("sec-websocket-key"),
-        transformer,
-        eio: opening.revision,
+        generation: opening.generation,
     }
 }
 

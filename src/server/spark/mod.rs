@@ -111,11 +111,7 @@ impl Spark {
         opening: Box<Opening>,
     ) -> (Self, Box<dyn Source>) {
         let now = server.timer.now();
-        let beat = Heartbeat::open(
-            server.heartbeat.clone(),
-            &signals(server.options.transformer.name(), &opening),
-            now,
-        );
+        let beat = Heartbeat::open(server.heartbeat.clone(), &signals(&opening), now);
         let Opening { request, extensions, sink, wire, source, .. } = *opening;
         let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| Inner {
             id,

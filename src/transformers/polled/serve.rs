@@ -14,7 +14,8 @@ use super::protocol::Protocol;
 use super::receiver::Receiver;
 use super::sessions::Sessions;
 use crate::http::server::{self as http, Connection, HeaderSet, Held, Holder};
-use crate::transformers::serve::{Host, Opening, Passed, Sink, Wire};
+use crate::protocol::Generation;
+use crate::transformers::serve::{After, Host, Opening, Passed, Sink, Wire};
 
 /// What is left of a request that has opened a session: it is to be answered.
 pub(crate) struct Opened {
@@ -23,22 +24,22 @@ pub(crate) struct Opened {
 }
 
 /// Makes the spark of a session that a request opens. If there is no room for it
-/// the request is answered here, and its connection given back.
+/// the request is answered here.
 #[inline(never)]
 pub(crate) fn open<P: Protocol>(
     sessions: &Sessions<Live<P>>,
     live: &Arc<Live<P>>,
     host: &Arc<dyn Host>,
     passed: Box<Passed>,
-    (wire, revision): (&'static dyn Wire, Option<u8>),
-) -> Result<Opened, Option<Box<Connection>>> {
+    (wire, generation): (&'static dyn Wire, Generation),
+) -> Result<Opened, After> {
     let owner = host.owner(&passed.request);
-    let (opening, mut opened) = opening(live, passed, wire, revision);
+    let (opening, mut opened) = opening(live, passed, wire, generation);
     if let Err(refused) = host.clone().open(opening) {
         log::debug!("no thread for a session: {refused}");
         host.refused(503);
         let answered = opened.connection.respond(unavailable(), &opened.headers);
-        return Err(answered.is_ok().then_some(opened.connection));
+        return Err(After::answered(opened.connection, answered));
     }
     if let Some(oldest) = sessions.count_fresh(live, owner, host.limits()) {
         oldest.give_up_fresh("too many sessions that nobody polls");
@@ -53,7 +54,7 @@ fn opening<P: Protocol>(
     live: &Arc<Live<P>>,
     passed: Box<Passed>,
     wire: &'static dyn Wire,
-    revision: Option<u8>,
+    generation: Generation,
 ) -> (Box<Opening>, Opened) {
     let Passed { request, extensions, headers, connection } = *passed;
     let opening = Box::new(Opening {
@@ -63,7 +64,7 @@ fn opening<P: Protocol>(
         answer: Vec::new(),
         wire,
         source: Box::new(Outlet::polls(live.clone())),
-        revision,
+        generation,
         id: Some(live.id().to_owned()),
         session: Some(live.clone()),
     });

@@ -3,5 +3,6 @@
 pub(crate) mod client;
 pub(crate) mod decoder;
 pub(crate) mod frame;
+mod old_key;
 pub(crate) mod server;
 mod session;

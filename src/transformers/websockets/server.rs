@@ -8,14 +8,17 @@ use tiny_http::{Method, ResponseBox};
 
 use super::decoder::{Role, accept_key};
 use super::frame::{encode, encode_close, encode_header, encode_ping, encode_pong};
+use super::old_key::is_old_key;
 use super::session::{Heard, Session, farewell};
 use crate::close::CloseReason;
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::server::{self as http, Request};
+use crate::net::wait::readable_or_woken;
 use crate::net::{Stream, Waker};
+use crate::protocol::Generation;
 use crate::transformers::serve::{
-    Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Wire,
+    After, Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Upgraded, Wire,
 };
 
 /// Serves `websockets` clients, and those of `faye`, `uws` and `lws`, which
@@ -23,24 +26,35 @@ use crate::transformers::serve::{
 pub(crate) struct Websockets;
 
 impl Transformer for Websockets {
-    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<http::Connection>> {
+    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> After {
         passed.respond(&**host, upgrade_required("Upgrade Required"))
     }
 
-    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>> {
-        let Accepted { request, extensions, answer, stream, source } =
-            accept(&**host, passed, host.max_length())?;
-        Some(Box::new(Opening {
+    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded {
+        let Some(accepted) = accept(&**host, passed, host.max_length()) else {
+            return Upgraded::Over;
+        };
+        let Accepted { request, extensions, answer, stream, source } = accepted;
+        let generation = generation(&request);
+        Upgraded::Spark(Box::new(Opening {
             request,
             extensions,
             sink: Sink::Socket(stream),
             answer,
             wire: &Rfc6455,
             source,
-            revision: None,
+            generation,
             id: None,
             session: None,
         }))
+    }
+}
+
+/// What the handshake shows of the client's age.
+pub(crate) fn generation(request: &Request) -> Generation {
+    match request.header("sec-websocket-key") {
+        Some(key) if is_old_key(key) => Generation::ClientPings,
+        _ => Generation::Detect,
     }
 }
 
@@ -242,7 +256,7 @@ impl Source for Connection {
 
     fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool> {
         if let Some(waker) = waker
-            && !waker.wait_or_readable(&self.stream)?
+            && !readable_or_woken(&self.stream, waker)?
         {
             return Ok(true);
         }

@@ -3,10 +3,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
-
 use super::Connection;
-use crate::http::server::wait::{after, is_ready, wait};
+use crate::deadline::after;
+use crate::net::wait::{PollFlags, is_ready, wait_until};
 
 /// A connection whose answer was given by another thread is closed when its
 /// client is silent for so long. It is more than the time between the
@@ -82,7 +81,7 @@ impl Connection {
     /// A client that sends ahead is not read on, and looked after by the clock;
     /// false when it is gone.
     fn waits_ahead(&self) -> bool {
-        match wait(self.stream(), PollFlags::RDHUP, after(Instant::now(), AHEAD)) {
+        match wait_until(self.stream(), PollFlags::RDHUP, after(Instant::now(), AHEAD)) {
             Err(error) => error.kind() == io::ErrorKind::TimedOut,
             // It may have been answered before it left.
             Ok(()) => !self.holder.as_ref().is_some_and(|holder| holder.holds()),
@@ -100,7 +99,7 @@ impl Connection {
         self.shrink();
         let mut waited = Err(io::ErrorKind::TimedOut.into());
         if !idle.left {
-            waited = wait(self.stream(), flags, leave);
+            waited = wait_until(self.stream(), flags, leave);
         }
         let now = Instant::now();
         if (idle.left || now >= idle.until) && is_ready(self.stream(), flags) {

@@ -7,7 +7,6 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
 use tiny_http::{HTTPVersion, Method, ResponseBox};
 
 use self::idle::{Idle, PATIENCE, Waited, Watched};
@@ -16,12 +15,13 @@ use super::connections::Accepted;
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
-use super::wait::{after, read_until, wait};
+use crate::deadline::after;
 use crate::frame::room;
 use crate::http::body::{BodyDecoder, Step};
 use crate::http::head::{Bad, BodyLength, Parsed, RequestHead, Scan, parse_request};
 use crate::limits::Limits;
 use crate::net::Stream;
+use crate::net::wait::{PollFlags, read_until, wait_until};
 
 /// Bytes asked of the socket at once.
 const READ: usize = 2 << 10;
@@ -305,7 +305,7 @@ impl Connection {
 
     /// Gives the peer a moment to take what was sent; less if it says something.
     pub(crate) fn await_peer(&self, time: Duration) {
-        let _ = wait(self.stream(), PollFlags::IN, after(Instant::now(), time));
+        let _ = wait_until(self.stream(), PollFlags::IN, after(Instant::now(), time));
     }
 
     /// Sends these bytes and closes.

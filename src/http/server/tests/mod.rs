@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::event::PollFlags;
-
 use super::connection::{Connection, Next};
 use super::response::{HeaderSet, text};
-use super::wait::wait;
 use super::*;
 use crate::limits::Limits;
-use crate::net::Stream;
+use crate::net::wait::{PollFlags, wait_until as wait};
+use crate::net::{Listener, Stream};
 
 mod acceptor;
 mod attacks;

@@ -22,12 +22,15 @@ use self::protocol::{Live, Shared};
 use super::options::Options;
 use super::request::{Ask, Head, Query, Refusal};
 use super::session::server::Session;
-use crate::http::server::{self as http, Connection, Owner, Request};
+use crate::http::server::{self as http, Owner, Request};
+use crate::protocol::Generation;
 use crate::transformers::engine_io::payload::Content;
+use crate::transformers::engine_io::{Format, Revision};
 use crate::transformers::polled::farewells::Farewells;
 use crate::transformers::polled::guesses::Guesses;
 use crate::transformers::polled::sessions::Sessions;
-use crate::transformers::serve::{Host, Opening, Passed, Transformer};
+use crate::transformers::serve::{After, Host, Passed, Transformer, Upgraded};
+use crate::transformers::websockets;
 
 /// The answer to a poll.
 type Answer = (Content, Vec<u8>);
@@ -77,12 +80,7 @@ impl EngineIo {
     /// Refuses a plain request, unless it is a poll that crossed with the end of
     /// its session.
     #[inline(never)]
-    fn refuse(
-        &self,
-        host: &dyn Host,
-        passed: Box<Passed>,
-        refusal: Refusal,
-    ) -> Option<Box<Connection>> {
+    fn refuse(&self, host: &dyn Host, passed: Box<Passed>, refusal: Refusal) -> After {
         let unknown = refusal == Refusal::UnknownSession;
         if unknown && let Some((content, body)) = self.farewell(host, &passed.request) {
             return passed.reply(content.mime(), body);
@@ -104,7 +102,7 @@ impl EngineIo {
 }
 
 impl Transformer for EngineIo {
-    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Connection>> {
+    fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> After {
         match self.ask(&passed.request, false) {
             Ok((Ask::Open { format, jsonp, .. }, _)) => {
                 polling::open(self, host, passed, format, jsonp)
@@ -116,7 +114,7 @@ impl Transformer for EngineIo {
         }
     }
 
-    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Option<Box<Opening>> {
+    fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded {
         match self.ask(&passed.request, true) {
             Ok((Ask::Open { format, .. }, _)) => return upgrade::open(self, host, passed, format),
             Ok((Ask::Upgrade, Some(live))) => upgrade::probe(&live, &**host, passed),
@@ -126,7 +124,7 @@ impl Transformer for EngineIo {
                 upgrade::refuse(&**host, passed, refusal);
             }
         }
-        None
+        Upgraded::Over
     }
 
     fn make_room(&self, of: Option<Owner>) -> bool {
@@ -137,6 +135,14 @@ impl Transformer for EngineIo {
     fn carries(&self, request: &Request) -> bool {
         let query = Query::of(request.query_pairs());
         query.sid().is_some_and(|sid| self.sessions.find(sid).is_some())
+    }
+}
+
+/// What the protocol shows of the client's generation.
+fn generation(request: &Request, format: Format) -> Generation {
+    match websockets::server::generation(request) {
+        Generation::Detect if format.revision == Revision::V4 => Generation::ServerPings,
+        found => found,
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tiny_http::Response;
 
 use super::protocol::{Fixed, Live};
-use super::{EngineIo, answer, wire};
-use crate::http::server::{self as http, Connection};
+use super::{EngineIo, answer, generation, wire};
+use crate::http::server as http;
 use crate::id;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::payload::{Content, Decoder};
@@ -14,7 +14,7 @@ use crate::transformers::engine_io::session::server::{Input, Session};
 use crate::transformers::engine_io::{Carrier, Format};
 use crate::transformers::polled::Receiver;
 use crate::transformers::polled::serve::{self, Unread};
-use crate::transformers::serve::{Host, Passed};
+use crate::transformers::serve::{After, Host, Passed};
 
 /// The `Content-Type` of what a JSONP client posts.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -46,7 +46,7 @@ pub(super) fn open(
     mut passed: Box<Passed>,
     format: Format,
     jsonp: Option<String>,
-) -> Option<Box<Connection>> {
+) -> After {
     if host.is_closing() {
         return passed.respond(&**host, http::text(503, "Service Unavailable"));
     }
@@ -57,10 +57,10 @@ pub(super) fn open(
     if let Some(cookie) = &options.cookie {
         passed.headers.add("Set-Cookie", cookie.header(live.id()));
     }
-    let spoken = (wire::wire(format) as _, Some(format.revision.number()));
+    let spoken = (wire::wire(format) as _, generation(&passed.request, format));
     let mut opened = match serve::open(&engine.sessions, &live, host, passed, spoken) {
         Ok(opened) => opened,
-        Err(connection) => return connection,
+        Err(after) => return after,
     };
     let handshake = options.handshake(live.id().to_owned(), true, host.max_length()).to_json();
     let mut body = Vec::new();
@@ -68,9 +68,9 @@ pub(super) fn open(
     if opened.connection.reply(content.mime(), body, &opened.headers).is_err() {
         // Nobody knows the session.
         live.give_up_fresh("the handshake could not be answered");
-        return None;
+        return After::Over;
     }
-    Some(opened.connection)
+    After::Kept(opened.connection)
 }
 
 /// A poll: it is answered when there is something to send.
@@ -80,22 +80,18 @@ pub(super) fn get(
     live: &Arc<Live>,
     host: &dyn Host,
     mut passed: Box<Passed>,
-) -> Option<Box<Connection>> {
+) -> After {
     let poll = |held| Receiver::poll(held, ());
     let Passed { connection, headers, .. } = &mut *passed;
     match serve::receive(live, connection, headers, poll, Input::Get) {
-        Ok(()) => Some(passed.connection),
+        Ok(()) => After::Kept(passed.connection),
         Err(refusal) => engine.refuse(host, passed, refusal),
     }
 }
 
 /// What the client sends.
 #[inline(never)]
-pub(super) fn post(
-    live: &Arc<Live>,
-    host: &dyn Host,
-    mut passed: Box<Passed>,
-) -> Option<Box<Connection>> {
+pub(super) fn post(live: &Arc<Live>, host: &dyn Host, mut passed: Box<Passed>) -> After {
     let kind = passed.request.header("content-type");
     let content = Content::of_mime(kind);
     let is_form = kind.is_some_and(|kind| kind.split(';').next() == Some(FORM));

@@ -4,20 +4,21 @@
 use std::net::Shutdown;
 use std::sync::Arc;
 
-use rustix::event::{PollFd, PollFlags};
-
 use super::polling::session;
 use super::probing::{self, Probed};
 use super::protocol::Live;
-use super::{EngineIo, wire};
+use super::{EngineIo, generation, wire};
 use crate::close::CloseReason;
 use crate::http::server as http;
-use crate::net::{Stream, poll};
+use crate::net::Stream;
+use crate::net::wait::readable;
 use crate::transformers::engine_io::packet::PacketRef;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::engine_io::{Carrier, Format};
 use crate::transformers::polled::outlet::Outlet;
-use crate::transformers::serve::{Host, Inbound, Opening, Passed, Replies, Sink, Source, Wire};
+use crate::transformers::serve::{
+    Host, Inbound, Opening, Passed, Replies, Sink, Source, Upgraded, Wire,
+};
 use crate::transformers::websockets::frame::encode_close;
 use crate::transformers::websockets::server::{
     Accepted, Connection as WebSocket, Rfc6455, answer, turn_away,
@@ -30,30 +31,31 @@ pub(super) fn open(
     host: &Arc<dyn Host>,
     passed: Box<Passed>,
     format: Format,
-) -> Option<Box<Opening>> {
+) -> Upgraded {
     let Some(live) = session(engine, host, Carrier::Websocket, format, None) else {
         passed.refuse(&**host, http::text(500, "Internal Server Error"));
-        return None;
+        return Upgraded::Over;
     };
     let options = &engine.shared.options;
     let longest = options.max_body(host.max_length());
     let Some(accepted) = answer(&**host, passed, longest, true) else {
         live.over();
-        return None;
+        return Upgraded::Over;
     };
     let Accepted { request, extensions, stream, source, .. } = accepted;
     // Nothing may come before the first packet, which tells the client of `open`.
     let mut first = Vec::new();
     let handshake = options.handshake(live.id().to_owned(), false, host.max_length()).to_json();
     wire::wire(format).put(PacketRef::Open(&handshake), &mut first);
-    Some(Box::new(Opening {
+    let generation = generation(&request, format);
+    Upgraded::Spark(Box::new(Opening {
         request,
         extensions,
         sink: Sink::Socket(stream),
         answer: first,
         wire: wire::wire(format),
         source: Box::new(Outlet::socket(live.clone(), source)),
-        revision: Some(format.revision.number()),
+        generation,
         id: Some(live.id().to_owned()),
         session: Some(live),
     }))
@@ -115,9 +117,9 @@ fn converse(live: &Live, stream: &Arc<Stream>, source: &mut WebSocket) -> Over {
                 // At any time what has come lies unread in the socket, or it is
                 // said that it is being handled.
                 live.fixed().probing.set_behind(stream, false);
-                let readable = poll(&mut [PollFd::new(stream, PollFlags::IN)], None);
+                let came = readable(stream);
                 live.fixed().probing.set_behind(stream, true);
-                if readable.is_err() || !matches!(source.wait(None), Ok(true)) {
+                if came.is_err() || !matches!(source.wait(None), Ok(true)) {
                     return Over::Closed(None);
                 }
             }
