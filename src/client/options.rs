@@ -10,7 +10,7 @@ use super::url::Address;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
 use crate::http::client::Target;
-use crate::http::is_token_byte;
+use crate::http::{is_text_byte, is_token};
 use crate::net::dial::Connector;
 use crate::net::{Stream, Waker};
 use crate::parsers::Parser;
@@ -563,11 +563,11 @@ const RESERVED: [&str; 6] =
 /// A header must not be able to change the request around it.
 pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
     let lower = name.to_ascii_lowercase();
-    let text = if name.is_empty() || !name.bytes().all(is_token_byte) {
+    let text = if !is_token(name) {
         format!("header `{}`: not a header name", name.escape_debug())
     } else if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
         format!("header `{name}` belongs to the handshake")
-    } else if value.bytes().any(|b| (b < b' ' && b != b'\t') || b == 0x7f) {
+    } else if !value.bytes().all(is_text_byte) {
         format!("header `{name}`: the value has a control character")
     } else {
         return Ok(());

@@ -1,7 +1,9 @@
 //! The framing of bodies, without a socket: which of the bytes that arrive
 //! are body, and where it ends.
 
-use super::head::{Bad, BodyLength};
+use super::Bad;
+use super::fields::is_text_byte;
+use super::head::BodyLength;
 use super::query::hex;
 
 /// Bytes of chunk extensions and of trailer fields that a body may spend, each
@@ -134,7 +136,7 @@ impl BodyDecoder {
                 return size_byte(digits, size, byte).map_or(bad, Ok);
             }
             (State::Extension { size }, b'\r') => State::SizeEnd { size },
-            (State::Extension { .. }, _) if is_text(byte) => {
+            (State::Extension { .. }, _) if is_text_byte(byte) => {
                 self.extensions += 1;
                 if self.extensions > WASTE {
                     return Err(Bad::new("chunk extensions too long"));
@@ -149,7 +151,7 @@ impl BodyDecoder {
             (State::LastLf, b'\n') => State::Done,
             (State::Trailer, b'\r') => State::TrailerLf,
             (State::TrailerLf, b'\n') => State::TrailerStart,
-            (State::TrailerStart | State::Trailer, _) if is_text(byte) => {
+            (State::TrailerStart | State::Trailer, _) if is_text_byte(byte) => {
                 self.trailers += 1;
                 if self.trailers > WASTE {
                     return Err(Bad { status: 431, text: "trailer too large" });
@@ -171,8 +173,4 @@ fn size_byte(digits: u8, size: u64, byte: u8) -> Option<State> {
         (b';', _) if digits > 0 => Some(State::Extension { size }),
         _ => None,
     }
-}
-
-fn is_text(byte: u8) -> bool {
-    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

@@ -1,6 +1,6 @@
 //! Header fields in one buffer: what a spark keeps of its request for life.
 
-use super::head::Bad;
+use super::Bad;
 
 /// Header fields with lower-case names, in the order received, preceded by a
 /// lead (the request target, or the reason phrase of a response).
@@ -150,4 +150,20 @@ fn push_latin1(text: &mut String, bytes: &[u8]) {
         Ok(ascii) if ascii.is_ascii() => text.push_str(ascii),
         _ => text.extend(bytes.iter().map(|&b| char::from(b))),
     }
+}
+
+/// Whether the byte may stand in a token (method, field name).
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Whether this is a token: what names are, of methods, fields and subprotocols.
+pub(crate) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+/// Whether the byte may stand in the value of a field: it is no control character
+/// but the tab.
+pub(crate) fn is_text_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }

@@ -11,7 +11,8 @@
 
 use tiny_http::{HTTPVersion, Method};
 
-use super::fields::Fields;
+use super::Bad;
+use super::fields::{Fields, is_token_byte};
 use crate::limits::Limits;
 
 /// The outcome of parsing what has arrived so far.
@@ -28,23 +29,6 @@ pub(crate) enum Parsed<T> {
     },
     /// The head cannot be accepted; answer and close.
     Bad(Bad),
-}
-
-/// Why a head or a body is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bad {
-    /// The status to answer with.
-    pub(crate) status: u16,
-    /// The text to answer with.
-    pub(crate) text: &'static str,
-}
-
-impl Bad {
-    pub(crate) const LARGE: Bad = Bad { status: 431, text: "request head too large" };
-
-    pub(crate) const fn new(text: &'static str) -> Self {
-        Bad { status: 400, text }
-    }
 }
 
 /// How long the body after a head is.
@@ -161,11 +145,6 @@ const BLANKS: usize = 16;
 /// binary protocols do not.
 fn may_begin(byte: u8) -> bool {
     byte == b'\r' || byte == b'\n' || is_token_byte(byte)
-}
-
-/// Whether the byte may stand in a token (method, field name).
-pub(crate) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Parses a request head from the start of `buf`. For pieces that arrive one

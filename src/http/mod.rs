@@ -10,9 +10,26 @@ mod query;
 pub(crate) mod server;
 
 pub(crate) use body::BodyDecoder;
-pub(crate) use fields::Fields;
+pub(crate) use fields::{Fields, is_text_byte, is_token};
 #[cfg(test)]
 pub(crate) use head::parse_request;
-pub(crate) use head::{Bad, BodyLength, Parsed, ResponseHead, Scan, is_token_byte, parse_response};
+pub(crate) use head::{BodyLength, Parsed, ResponseHead, Scan, parse_response};
 pub(crate) use query::{decode, encode, pairs};
 pub use server::{Address, Request};
+
+/// Why a head or a body is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bad {
+    /// The status to answer with.
+    pub(crate) status: u16,
+    /// The text to answer with.
+    pub(crate) text: &'static str,
+}
+
+impl Bad {
+    pub(crate) const LARGE: Bad = Bad { status: 431, text: "request head too large" };
+
+    pub(crate) const fn new(text: &'static str) -> Self {
+        Bad { status: 400, text }
+    }
+}

@@ -203,7 +203,6 @@ const CIRCLES: &[&[&str]] = &[
     ],
     // An error may be the cause of an end, an end an error.
     &["close.rs", "error.rs"],
-    &["http/fields.rs", "http/head.rs"],
     // A type, and what it does in several files.
     &["http/server/connection/"],
     // A parked connection goes on on a thread, and a thread parks connections.

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use tiny_http::{HTTPVersion, Response, ResponseBox, StatusCode};
 
-use crate::http::head::is_token_byte;
+use crate::http::is_token;
 
 /// Bytes collected before they go to the socket.
 const BUFFER: usize = 16 << 10;
@@ -86,9 +86,7 @@ fn may_set(name: &str, value: &str) -> bool {
 
 /// Whether a header field can be sent without ending early.
 pub(crate) fn is_sound(name: &str, value: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(is_token_byte)
-        && value.bytes().all(|b| b == b'\t' || (b' '..0x7f).contains(&b))
+    is_token(name) && value.bytes().all(|b| b == b'\t' || (b' '..0x7f).contains(&b))
 }
 
 /// A short answer in plain text.

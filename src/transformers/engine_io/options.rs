@@ -20,6 +20,7 @@ use super::handshake::Handshake;
 use super::request::Allowed;
 use super::session::server::Timing;
 use crate::error::Result;
+use crate::http::is_token;
 use crate::transformers::options::{Expected, list, read, truth};
 
 /// Longer times are no use, and JavaScript clients cannot count them.
@@ -172,7 +173,8 @@ impl Cookie {
             return None;
         }
         let name = fields.get("name").map_or(Some("io"), Value::as_str)?;
-        if name.is_empty() || !name.bytes().all(is_name_byte) {
+        // A token, says RFC 6265.
+        if !is_token(name) {
             return None;
         }
         let truth = |name: &str, default| fields.get(name).map_or(Some(default), Value::as_bool);
@@ -208,11 +210,6 @@ impl Cookie {
         };
         Some(Cookie { name: name.to_owned(), attributes })
     }
-}
-
-/// What the name of a cookie may have: that of a token (RFC 6265).
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// What cannot end an attribute, or the header.

@@ -13,6 +13,7 @@ use super::session::{Heard, Session, farewell};
 use crate::close::CloseReason;
 use crate::extensions::Extensions;
 use crate::frame::Frame;
+use crate::http::is_token;
 use crate::http::server::{self as http, Request};
 use crate::net::wait::readable_or_woken;
 use crate::net::{Stream, Waker};
@@ -185,10 +186,6 @@ fn switching(accept: &str, protocols: Option<&str>) -> String {
         answer += &format!("Sec-WebSocket-Protocol: {protocol}\r\n");
     }
     answer + "\r\n"
-}
-
-fn is_token(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(crate::http::is_token_byte)
 }
 
 fn header(name: &str, value: &str) -> tiny_http::Header {

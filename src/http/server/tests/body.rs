@@ -1,7 +1,8 @@
 //! The framing of bodies without a socket.
 
+use crate::http::Bad;
 use crate::http::body::*;
-use crate::http::head::{Bad, BodyLength};
+use crate::http::head::BodyLength;
 
 /// The body when the input arrives in pieces of this size, and whether it was
 /// complete.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Carrier, Format, Revision, jsonp};
+use crate::http::is_text_byte;
 
 /// The query parameters of the protocol. One that is given twice counts as
 /// unusable.
@@ -193,7 +194,7 @@ impl Parameter<'_> {
 
 /// What no header may have.
 fn is_malformed(value: &str) -> bool {
-    value.bytes().any(|byte| (byte < b' ' && byte != b'\t') || byte == 0x7f)
+    !value.bytes().all(is_text_byte)
 }
 
 impl Refusal {
