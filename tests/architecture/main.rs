@@ -31,8 +31,6 @@ const FACES: &[&str] = &[
 
 /// Those that are longer still, but not longer than a face.
 const LONG: &[&str] = &[
-    "src/http/server/connection/mod.rs",
-    "src/http/server/connections/mod.rs",
     "src/parsers/mod.rs",
     "src/transformers/engine_io/client.rs",
     "src/transformers/engine_io/client/link.rs",
