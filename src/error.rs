@@ -51,6 +51,9 @@ pub enum Error {
     /// accepting it: the first one, or a later one with which a client gave up
     /// reconnecting.
     Refused {
+        /// What was asked: scheme, host, port and path, without credentials and
+        /// query, which may be secret. Empty where it is not known.
+        url: String,
         /// The HTTP status.
         status: u16,
         /// The cause in the answer's body, if there was one.
@@ -60,8 +63,8 @@ pub enum Error {
     },
     /// The peer broke the wire protocol.
     Protocol(String),
-    /// Something did not happen in time; the text says what.
-    Timeout(&'static str),
+    /// Something did not happen in time; the text says what, and where.
+    Timeout(String),
     /// The connection ended.
     Ended(Box<CloseReason>),
     /// Input or output failed.
@@ -81,10 +84,11 @@ impl fmt::Display for Error {
             Error::Transform(error) => write!(f, "message transform failed: {error}"),
             Error::Listener(error) => write!(f, "listener failed: {error}"),
             Error::Panicked(text) => write!(f, "listener panicked: {text}"),
-            Error::Refused { status, message, .. } => {
+            Error::Refused { url, status, message, .. } => {
+                let place = if url.is_empty() { "" } else { ": " };
+                write!(f, "{url}{place}unexpected server response: {status}")?;
                 let colon = if message.is_empty() { "" } else { ": " };
-                let hint = hint(*status, message);
-                write!(f, "unexpected server response: {status}{colon}{message}{hint}")
+                write!(f, "{colon}{}{}", one_line(message), hint(*status, message))
             }
             Error::Protocol(text) => write!(f, "protocol error: {text}"),
             Error::Timeout(what) => write!(f, "timed out: {what}"),
@@ -92,6 +96,27 @@ impl fmt::Display for Error {
             Error::Io(error) => error.fmt(f),
         }
     }
+}
+
+impl Error {
+    /// With where it happened, if that is not said yet.
+    pub(crate) fn at(self, place: &str) -> Self {
+        match self {
+            Error::Refused { url, status, message, authenticate } if url.is_empty() => {
+                Error::Refused { url: place.to_owned(), status, message, authenticate }
+            }
+            // One that has a text of its own was told by whoever knew.
+            Error::Io(error) if error.get_ref().is_none() => {
+                Error::Io(io::Error::new(error.kind(), format!("{place}: {error}")))
+            }
+            other => other,
+        }
+    }
+}
+
+/// A text of the other side's, as it can stand in a line.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// What may help against a refusal.

@@ -29,9 +29,9 @@ impl ClientBuilder {
         let waker = Arc::new(Waker::new()?);
         let until = self.connect_timeout().and_then(|timeout| Instant::now().checked_add(timeout));
         let target = self.spec_target(until, Arc::clone(&waker))?;
-        let answer = fetch(&target, &waker, until)?;
+        let answer = fetch(&target, &waker, until).map_err(|error| error.at(&target.place()))?;
         if answer.status != 200 {
-            return Err(answer.refusal());
+            return Err(answer.refusal().at(&target.place()));
         }
         let spec: Spec = String::from_utf8_lossy(&answer.body).parse()?;
         if let Some(transformer) = &spec.transformer {
@@ -94,7 +94,9 @@ impl ClientBuilder {
 fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<Answer> {
     let mut dialler = Dialler::new(&target.to)?;
     let in_time = || match until {
-        Some(until) if until <= Instant::now() => Err(Error::Timeout("no spec document in time")),
+        Some(until) if until <= Instant::now() => {
+            Err(Error::Timeout(format!("no spec document from {} in time", target.place())))
+        }
         _ => Ok(()),
     };
     let stream = loop {

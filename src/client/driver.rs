@@ -27,6 +27,8 @@ const LAST_MOMENT: Duration = Duration::from_millis(100);
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     connection: Option<Box<dyn Session>>,
+    /// Where that goes, or the last one went.
+    place: String,
     writer: Option<Arc<dyn Writer>>,
     own: Own,
     /// A connection that was ended, and until when it is looked after.
@@ -71,6 +73,7 @@ impl Driver {
         Driver {
             shared,
             connection: None,
+            place: String::new(),
             writer: None,
             own: Own::default(),
             closing: None,
@@ -176,7 +179,7 @@ impl Driver {
             News::Message(frame) => self.message(frame),
             News::Failed(error) => {
                 self.connection = None;
-                self.failed(error);
+                self.failed(error.at(&self.place));
             }
             News::Closed(reason) => {
                 self.look_after();
@@ -236,6 +239,7 @@ impl Driver {
         match self.target() {
             Ok(target) => {
                 self.quiet = true;
+                self.place = target.place();
                 let max_length = self.shared.options.max_length;
                 self.connection = Some(self.shared.options.transport.dial(target, max_length));
             }
@@ -362,7 +366,8 @@ impl Driver {
             }
             Event::Error(error) => core.failure.replace(error),
             Event::Timeout => {
-                core.failure.replace(Arc::new(Error::Timeout("no connection in time")))
+                let text = format!("no connection to {} in time", self.shared.options.place());
+                core.failure.replace(Arc::new(Error::Timeout(text)))
             }
             _ => return,
         };

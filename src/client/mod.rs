@@ -65,11 +65,11 @@ use shared::{Shared, lock};
 /// client.write("hello")?;
 /// println!("{:?}", client.recv()?.value());
 /// client.end();
-/// client.wait_end(std::time::Duration::from_secs(5)); // before the process exits
+/// client.wait_end(std::time::Duration::from_secs(5)); // until the server has read it all
 /// # Ok(()) }
 /// ```
 ///
-/// With listeners, and reconnecting by itself:
+/// With listeners, and reconnecting by itself, until the server ends it or it gives up:
 ///
 /// ```no_run
 /// # fn main() -> primus::Result<()> {
@@ -78,7 +78,25 @@ use shared::{Shared, lock};
 ///     client.on_data(|_, message| println!("{:?}", message.value()));
 ///     client.on_reconnect_scheduled(|_, attempt| println!("again in {:?}", attempt.delay));
 /// })?;
-/// # drop(client);
+/// client.wait_end(std::time::Duration::MAX);
+/// client.error().map_or(Ok(()), Err) // what ended it, if nobody here asked for that
+/// # }
+/// ```
+///
+/// [`build_with`](ClientBuilder::build_with) does not wait for the connection, and
+/// `end` gives up what still waits for one. A program that writes and leaves waits
+/// first, and learns what keeps it from connecting:
+///
+/// ```no_run
+/// # fn main() -> primus::Result<()> {
+/// # use std::time::Duration;
+/// # let client = primus::Client::builder("http://localhost:8080").build()?;
+/// client.wait_open(Duration::from_secs(30))?;
+/// client.write("the last line")?;
+/// client.end();
+/// if !client.wait_end(Duration::from_secs(5)) {
+///     eprintln!("the server may not have read the last line");
+/// }
 /// # Ok(()) }
 /// ```
 ///
@@ -189,7 +207,8 @@ impl Client {
             core.opens != before || core.ended || open()
         };
         if !shared.wait_until(until, known) {
-            return Err(Error::Timeout("no connection in time"));
+            let text = format!("no connection to {} in time", shared.options.place());
+            return Err(Error::Timeout(text));
         }
         let mut core = shared.core();
         if core.opens != before || !core.ended {
@@ -313,7 +332,7 @@ impl Client {
     /// the client's own thread.
     pub fn recv(&self) -> Result<Message> {
         self.outside("recv")?;
-        self.fetch(None)?.ok_or(Error::Timeout("no message"))
+        self.fetch(None)?.ok_or_else(|| Error::Timeout("no message".into()))
     }
 
     /// Waits for the next message, but no longer than `timeout`. The time is
@@ -326,8 +345,11 @@ impl Client {
         self.outside("recv_timeout")?;
         let until = Instant::now().checked_add(timeout);
         self.fetch(until)?.ok_or_else(|| match self.ready_state() {
-            ReadyState::Open => Error::Timeout("no message in time"),
-            _ => Error::Timeout("no message in time (not connected)"),
+            ReadyState::Open => Error::Timeout("no message in time".into()),
+            _ => {
+                let place = self.shared().options.place();
+                Error::Timeout(format!("no message in time (not connected to {place})"))
+            }
         })
     }
 
@@ -372,7 +394,7 @@ impl Client {
         let (tell, told) = crossbeam_channel::bounded(1);
         self.request_id(move |id| drop(tell.send(id.to_owned())))?;
         told.recv_timeout(timeout).map_err(|error| match error {
-            crossbeam_channel::RecvTimeoutError::Timeout => Error::Timeout("no id in time"),
+            crossbeam_channel::RecvTimeoutError::Timeout => Error::Timeout("no id in time".into()),
             crossbeam_channel::RecvTimeoutError::Disconnected => Error::Closed,
         })
     }
@@ -473,7 +495,8 @@ impl Client {
     fn ended(&self) -> Error {
         let Some(reason) = self.close_reason() else { return Error::Closed };
         match reason.cause() {
-            Some(Error::Refused { status, message, authenticate }) => Error::Refused {
+            Some(Error::Refused { url, status, message, authenticate }) => Error::Refused {
+                url: url.clone(),
                 status: *status,
                 message: message.clone(),
                 authenticate: authenticate.clone(),

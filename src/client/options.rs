@@ -9,7 +9,7 @@ use super::recovery::Reconnect;
 use super::url::Address;
 use super::{Client, OutgoingUrl};
 use crate::error::{Error, Result};
-use crate::http::client::Target;
+use crate::http::client::{Target, place};
 use crate::http::{is_text_byte, is_token};
 use crate::net::dial::Connector;
 use crate::net::{Stream, Waker};
@@ -510,6 +510,13 @@ impl ClientBuilder {
 
 impl Options {
     /// What an attempt asks for before listeners had a look at it.
+    /// What is connected to, as errors call it.
+    pub fn place(&self) -> String {
+        let Address { secure, host, port, .. } = &self.address;
+        place(*secure, host, *port, &self.pathname)
+    }
+
+    /// Where the next connection goes.
     pub fn outgoing_url(&self, buster: String) -> OutgoingUrl {
         let Address { host, port, auth, query, .. } = self.address.clone();
         let mut query = query;

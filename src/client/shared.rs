@@ -92,6 +92,7 @@ impl Shared {
             strategy: options.strategy,
             timeout: options.timeout,
             heartbeat: options.heartbeat,
+            place: options.place(),
         };
         let core = Core {
             machine: Machine::new(settings, recovery),

@@ -104,7 +104,7 @@ fn a_refusal_tells_why() {
           Content-Length: 16\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n{\"error\":\"nope\"}",
     );
     match connecting.join().unwrap().unwrap_err() {
-        Error::Refused { status: 401, message, authenticate } => {
+        Error::Refused { status: 401, message, authenticate, .. } => {
             assert_eq!(
                 (message.as_str(), authenticate.as_deref()),
                 ("nope", Some("Basic realm=\"x\""))

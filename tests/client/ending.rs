@@ -12,7 +12,7 @@ fn refuse(mut peer: Peer, status: &str) {
 }
 
 fn is_refused(error: &Error, expected: u16) -> bool {
-    matches!(error, Error::Refused { status, message, authenticate }
+    matches!(error, Error::Refused { status, message, authenticate, .. }
         if *status == expected && message == "why" && authenticate.as_deref() == Some("Bearer"))
 }
 
@@ -52,7 +52,8 @@ fn a_refusal_is_told_as_a_value_wherever_the_end_is() {
             assert!(client.wait_end(SOON));
             assert_refused(&client, status);
             let texts: Vec<_> = told.try_iter().collect();
-            let text = format!("unexpected server response: {status}: why");
+            let url = server.url();
+            let text = format!("{url}/primus: unexpected server response: {status}: why");
             assert_eq!(texts, [text.as_str(); 3], "error, close, end");
         }
     }

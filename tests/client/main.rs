@@ -9,6 +9,7 @@ mod discover;
 mod ending;
 mod engine_io;
 mod life;
+mod places;
 mod plain;
 mod reconnect;
 mod server;

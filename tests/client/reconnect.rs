@@ -96,7 +96,8 @@ fn the_first_connection_may_be_tried_again_too() {
     let log = Log::of(&client);
     let mut peer = server.request();
     peer.send(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
-    log.expect(&["error: unexpected server response: 503", "scheduled 1 20ms", "reconnect 1"]);
+    let error = format!("error: {}/primus: unexpected server response: 503", server.url());
+    log.expect(&[&error, "scheduled 1 20ms", "reconnect 1"]);
     drop(server.request());
     log.expect(&["scheduled 2 5ms", "reconnect 2"]);
     let _peer = server.accept();
@@ -112,7 +113,8 @@ fn a_refusal_while_reconnecting_is_final() {
     log.expect(&["open", "close 1006", "scheduled 1 20ms", "reconnect 1"]);
     let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 13\r\n\r\n{\"error\":\"x\"}";
     server.request().send(refusal);
-    log.expect(&["error: unexpected server response: 403: x", "close 1006", "end"]);
+    let error = format!("error: {}/primus: unexpected server response: 403: x", server.url());
+    log.expect(&[&error, "close 1006", "end"]);
 }
 
 #[test]

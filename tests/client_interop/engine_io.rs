@@ -287,7 +287,7 @@ fn refusals() {
     let Some(node) = start(8, &["--authorization", "me:p@ss"]) else { return };
     for way in WAYS {
         match client(8, node.port, way).connect() {
-            Err(Error::Refused { status: 401, message, authenticate }) => {
+            Err(Error::Refused { status: 401, message, authenticate, .. }) => {
                 assert_eq!(message, "Authentication required");
                 assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
             }

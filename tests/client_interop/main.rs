@@ -167,7 +167,7 @@ fn the_server_restarts() {
 fn authorization() {
     let Some(node) = Node::start(&["--authorization", "me:p@ss"]) else { return };
     match Client::connect(&node.url()) {
-        Err(Error::Refused { status: 401, message, authenticate }) => {
+        Err(Error::Refused { status: 401, message, authenticate, .. }) => {
             assert_eq!(message, "Authentication required");
             assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
         }
@@ -176,7 +176,7 @@ fn authorization() {
     let client = node.client().build().unwrap();
     let told = words(&client);
     let refusal = "unexpected server response: 401: Authentication required";
-    expect(&told, &[refusal, "close", "end"]);
+    expect(&told, &[&format!("{}/primus: {refusal}", node.url()), "close", "end"]);
     let client = Client::connect(&format!("http://me:p%40ss@127.0.0.1:{}", node.port)).unwrap();
     echoed(&client, &Value::from("in"));
 }

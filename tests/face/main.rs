@@ -8,3 +8,4 @@ mod failures;
 mod first_hour;
 mod late;
 mod registered;
+mod slow;

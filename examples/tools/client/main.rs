@@ -108,7 +108,7 @@ fn listen(client: &Client, url: &str, input: &Arc<Input>) {
     });
     let place = url.to_owned();
     client.on_timeout(move |_| {
-        let error = Error::Timeout("no connection in time");
+        let error = Error::Timeout(String::new());
         say(format_args!("timeout {place}{}", hint(&error)));
     });
     client.on_offline(|_| say("offline"));

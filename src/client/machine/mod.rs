@@ -331,7 +331,8 @@ impl Machine {
 
     fn timed_out(&mut self, now: Instant, out: &mut Effects) {
         out.push_back(Effect::Hangup { graceful: false });
-        self.reason = Some(CloseReason::lost("no connection in time").unmade());
+        let text = format!("no connection to {} in time", self.settings.place);
+        self.reason = Some(CloseReason::lost(text).unmade());
         emit(out, Event::Timeout);
         self.not_connected(now, false, out);
     }

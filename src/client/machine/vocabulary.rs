@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     /// Time for the first connection.
     pub timeout: Option<Duration>,
     pub heartbeat: ClientMode,
+    /// Where it connects to, as it is told.
+    pub place: String,
 }
 
 /// What happened.

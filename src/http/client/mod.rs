@@ -6,4 +6,4 @@ mod target;
 
 pub(crate) use exchange::{Exchanger, Progress};
 pub(crate) use response::{Answer, Reader};
-pub(crate) use target::Target;
+pub(crate) use target::{Target, place};

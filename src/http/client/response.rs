@@ -36,7 +36,8 @@ impl Answer {
     }
 
     /// What refused a handshake: the cause is `error` of a JSON body (Primus's)
-    /// or `message` (engine.io's), else the text of the body.
+    /// or `message` (engine.io's), else the text of the body. Whoever knows says
+    /// [where](Error::at).
     pub fn refusal(&self) -> Error {
         let json = serde_json::from_slice::<Value>(&self.body).ok();
         let cause = |json| ["error", "message"].iter().find_map(|name| Value::get(json, *name));
@@ -46,7 +47,7 @@ impl Answer {
             None => String::from_utf8_lossy(&self.body).trim().chars().take(200).collect(),
         };
         let authenticate = self.header("www-authenticate").map(str::to_owned);
-        Error::Refused { status: self.status, message, authenticate }
+        Error::Refused { url: String::new(), status: self.status, message, authenticate }
     }
 }
 
@@ -234,7 +235,7 @@ mod tests {
                 "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\r\n{body}"
             );
             match read(&text, 1000).unwrap().refusal() {
-                Error::Refused { status: 401, message, authenticate: Some(_) } => message,
+                Error::Refused { status: 401, message, authenticate: Some(_), .. } => message,
                 other => panic!("{other:?}"),
             }
         };

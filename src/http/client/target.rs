@@ -16,15 +16,30 @@ pub(crate) struct Target {
     pub headers: Vec<(String, String)>,
 }
 
+/// What an error calls a place: without credentials, and without a query, which
+/// may hold some.
+pub(crate) fn place(secure: bool, host: &str, port: u16, pathname: &str) -> String {
+    let scheme = if secure { "https" } else { "http" };
+    format!("{scheme}://{}{pathname}", authority(secure, host, port))
+}
+
+fn authority(secure: bool, host: &str, port: u16) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    match (port, secure) {
+        (80, false) | (443, true) => host,
+        _ => format!("{host}:{port}"),
+    }
+}
+
 impl Target {
     /// Host and port as the `Host` header has them.
     pub fn authority(&self) -> String {
-        let Destination { host, port, .. } = &self.to;
-        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-        match (port, self.secure) {
-            (80, false) | (443, true) => host,
-            _ => format!("{host}:{port}"),
-        }
+        authority(self.secure, &self.to.host, self.to.port)
+    }
+
+    /// What an error calls it.
+    pub fn place(&self) -> String {
+        place(self.secure, &self.to.host, self.to.port, &self.pathname)
     }
 
     /// The head of a request with these further header lines.

@@ -117,7 +117,8 @@ impl Script {
             }
             ReadyState::Opening => {
                 let status = *self.random.choice([401, 403, 404, 503].iter()).expect("some");
-                let error = Error::Refused { status, message: "no".into(), authenticate: None };
+                let (url, message) = (String::new(), "no".into());
+                let error = Error::Refused { url, status, message, authenticate: None };
                 self.take(json!(["failed", status]), Input::Failed(error.into()));
             }
             ReadyState::Open if self.random.u8(..3) == 0 => {

@@ -48,7 +48,7 @@ impl Bench {
 
     fn with(strategy: Strategy, reconnect: Reconnect, heartbeat: ClientMode) -> Self {
         let timeout = Some(Duration::from_secs(10));
-        let settings = Settings { strategy, timeout, heartbeat };
+        let settings = Settings { strategy, timeout, heartbeat, place: "http://host".into() };
         let machine = Machine::new(settings, Recovery::with_seed(reconnect, 1));
         Bench { machine, now: Instant::now() }
     }
@@ -78,12 +78,12 @@ impl Bench {
     }
 
     fn failed(&mut self) -> String {
-        self.input(Input::Failed(Error::Timeout("x").into()))
+        self.input(Input::Failed(Error::Timeout("x".into()).into()))
     }
 
     fn refused(&mut self, status: u16) -> String {
-        let message = "nope".into();
-        let error = Error::Refused { status, message, authenticate: None };
+        let (url, message) = (String::new(), "nope".into());
+        let error = Error::Refused { url, status, message, authenticate: None };
         self.input(Input::Failed(error.into()))
     }
 

@@ -166,7 +166,7 @@ impl Link {
             // A heartbeat may have come meanwhile.
             if *lock(&self.patience) == until {
                 self.stream.abort();
-                return Err(Error::Timeout("the peer reads nothing"));
+                return Err(Error::Timeout("the peer reads nothing".into()));
             }
         }
     }
@@ -260,7 +260,7 @@ impl Link {
         while !pending.left().is_empty() && !pending.closed && !self.gone.load(Ordering::Acquire) {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Err(Error::Timeout("the peer does not read"));
+                return Err(Error::Timeout("the peer does not read".into()));
             }
             // Without an end it is looked at once a day.
             let left = left.unwrap_or(Duration::from_secs(86_400));

@@ -361,7 +361,7 @@ impl<R: Requests> Posts<R> {
         // A heartbeat may have come meanwhile.
         if late && state.mark() == before && state.patience == until {
             self.fail(&mut state, CloseReason::lost("the peer takes nothing"));
-            return Err(Error::Timeout("the peer takes nothing"));
+            return Err(Error::Timeout("the peer takes nothing".into()));
         }
         Ok(state)
     }

@@ -52,7 +52,7 @@ impl<R: Requests> Writer for Posts<R> {
                     return Ok(state.waiting());
                 }
                 _ if until.is_some_and(|until| until <= Instant::now()) => {
-                    return Err(Error::Timeout("the peer takes nothing"));
+                    return Err(Error::Timeout("the peer takes nothing".into()));
                 }
                 Way::Polling | Way::Switching => state = self.wait(state, false, until)?,
             }
