@@ -59,16 +59,15 @@ impl Settings {
 
     /// The client in all forms.
     pub fn forms(&self, plugins: &[Asset], authorization: bool) -> Forms {
-        let create = self.create(plugins, authorization);
-        let libraries = libraries(plugins);
+        let create = with_libraries(self.create(plugins, authorization), plugins);
         let head = format!(
             "// The client of a Primus {PRIMUS_VERSION} server: {}, {}.\n",
             self.transformer.name(),
             self.parser
         );
         let name = json!(self.global).to_string();
-        let script = fill(include_str!("umd.js"), &[&name, &create, &libraries]);
-        let module = fill(include_str!("module.js"), &[&create, &libraries, &self.global]);
+        let script = fill(include_str!("umd.js"), &[&name, &create]);
+        let module = fill(include_str!("module.js"), &[&create, &self.global]);
         let types = fill(include_str!("primus.d.ts"), &[&self.global]);
         Forms {
             script: (head.clone() + &script).into(),
@@ -172,13 +171,17 @@ impl Custom {
     }
 }
 
-/// What plugins have outside the function, as functions of the class.
-fn libraries(plugins: &[Asset]) -> String {
-    let libraries = plugins.iter().filter(|plugin| !plugin.library.is_empty());
-    libraries
-        .map(|plugin| format!("function (Primus) {{\n{}\n}}", plugin.library))
-        .collect::<Vec<_>>()
-        .join(", ")
+/// The function that makes the class, with what plugins have outside of it: functions
+/// that are called with the class.
+fn with_libraries(create: String, plugins: &[Asset]) -> String {
+    let mut libraries = String::new();
+    for Asset { library, .. } in plugins.iter().filter(|plugin| !plugin.library.is_empty()) {
+        let _ = writeln!(libraries, "(function (Primus) {{\n{library}\n}})(Primus);");
+    }
+    if libraries.is_empty() {
+        return create;
+    }
+    format!("(host) => {{\nconst Primus = ({create})(host);\n{libraries}return Primus;\n}}")
 }
 
 /// Fills the gaps of a template, which are words like `__NAME__`, in order.

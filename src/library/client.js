@@ -17,7 +17,7 @@ function Primus(url, options) {
     timeout: 10000,
     ...COMPILED.heartbeat,
     ...options,
-    strategy: strategyOf(options.strategy),
+    strategy: `${options.strategy === undefined ? USUAL : options.strategy || ''}`.toLowerCase(),
     reconnect: { ...options.reconnect },
     transport: { ...options.transport }
   };
@@ -77,12 +77,7 @@ const prototype = inherit(Primus, Stream, {
       enqueue(this, data);
       return false;
     }
-    ask(this, this.encoder, data, (error, packet) => {
-      if (error) return this.emit('error', asError(error));
-      // Both are line ends to old JavaScript.
-      if (typeof packet === 'string') packet = packet.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
-      if (packet !== undefined && packet !== '') this.emit('outgoing::data', packet);
-    });
+    ask(this, this.encoder, data, encoded);
     return true;
   },
 
@@ -125,7 +120,8 @@ const prototype = inherit(Primus, Stream, {
 
   // Takes a message through the transforms of `primus` to `connection`.
   transforms(primus, connection, type, data, raw) {
-    pass(primus, connection, type, { data }, raw, 0);
+    if (primus.transformers[type].length) pass(primus, connection, type, { data }, raw, 0);
+    else deliver(connection, type, data, raw);
     return this;
   },
 
@@ -181,16 +177,15 @@ const prototype = inherit(Primus, Stream, {
   },
 
   // Its own listeners.
-  _own: {
-    __proto__: null,
-    'incoming::open': [{ fn() { this._input('opened'); } }],
-    'incoming::data': [{ fn(packet) { receive(this, packet); } }],
-    'incoming::error': [{ fn(error) { this._input('failed', asError(error)); } }],
-    'incoming::end': [{ fn(error) { this._input('lost', error); } }],
-    'outgoing::ping': [{ fn(time) { this._write(`primus::ping::${time}`); } }],
-    'outgoing::pong': [{ fn(time) { this._write(`primus::pong::${time}`); } }],
-    'outgoing::flush': [{ fn() { flush(this); } }]
-  }
+  _own: own(null, {
+    'incoming::open'() { this._input('opened'); },
+    'incoming::data': receive,
+    'incoming::error'(error) { this._input('failed', asError(error)); },
+    'incoming::end'(error) { this._input('lost', error); },
+    'outgoing::ping'(time) { this._write(`primus::ping::${time}`); },
+    'outgoing::pong'(time) { this._write(`primus::pong::${time}`); },
+    'outgoing::flush': flush
+  })
 });
 
 Object.assign(Primus, { EventEmitter, Stream, OPENING, CLOSED, OPEN, connect: Primus });
@@ -209,24 +204,31 @@ function clear(primus) {
 // strangers, since a refusal cannot always be told from a failure.
 const USUAL = 'disconnect,online' + (COMPILED.authorization ? '' : ',timeout');
 
-function strategyOf(strategy = USUAL) {
-  return `${strategy || ''}`.toLowerCase();
+function receive(packet) {
+  if (packet instanceof ArrayBuffer && globalThis.Buffer) packet = Buffer.from(packet);
+  ask(this, this.decoder, packet, decoded);
 }
 
-function receive(primus, packet) {
-  const { Buffer } = globalThis;
-  if (Buffer && packet instanceof ArrayBuffer) packet = Buffer.from(packet);
-  ask(primus, primus.decoder, packet, (error, data) => {
-    if (error) return primus.emit('error', asError(error));
-    const own = control(data);
-    if (!own || !primus._input('control', own)) primus.transforms(primus, primus, 'incoming', data, packet);
-  });
+function decoded(primus, data, packet) {
+  const own = control(data);
+  if (!own || !primus._input('control', own)) primus.transforms(primus, primus, 'incoming', data, packet);
+}
+
+function encoded(primus, packet) {
+  // Both are line ends to old JavaScript.
+  if (typeof packet === 'string') packet = packet.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029');
+  if (packet !== undefined && packet !== '') primus.emit('outgoing::data', packet);
+}
+
+function deliver(connection, type, data, raw) {
+  if (type === 'incoming') connection.emit('data', data, raw);
+  else connection._write(data);
 }
 
 // Through the transforms from the one at `at` on.
 function pass(primus, connection, type, packet, raw, at) {
   const fn = primus.transformers[type][at];
-  if (!fn) return type === 'incoming' ? connection.emit('data', packet.data, raw) : connection._write(packet.data);
+  if (!fn) return deliver(connection, type, packet.data, raw);
   const next = (error, go) => {
     if (error) connection.emit('error', error);
     else if (go !== false) pass(primus, connection, type, packet, raw, at + 1);
@@ -235,21 +237,21 @@ function pass(primus, connection, type, packet, raw, at) {
   else fn.call(connection, packet, next);
 }
 
-// Parsers answer by a callback, at once or later. One that throws has failed.
-function ask(primus, parser, value, answer) {
-  let asking = true;
-  let given;
+// Parsers answer by a callback, at once or later. One that throws has failed, but
+// not by what the application's listeners throw.
+function ask(primus, parser, value, use) {
+  let answered;
+  const answer = (error, made) => {
+    answered = true;
+    if (error) primus.emit('error', asError(error));
+    else use(primus, made, value);
+  };
   try {
-    parser.call(primus, value, (...result) => {
-      if (asking) given = result;
-      else answer(...result);
-    });
+    parser.call(primus, value, answer);
   } catch (error) {
-    given = [error];
+    if (answered) throw error;
+    answer(error);
   }
-  asking = false;
-  // Outside of the `try`: what the application's listeners throw is theirs.
-  if (given) answer(...given);
 }
 
 // What platforms report is seldom an Error, and `ws` has the status of a refusal
@@ -257,7 +259,7 @@ function ask(primus, parser, value, answer) {
 function asError(event) {
   const cause = event?.error || event?.message || event;
   const text = typeof cause === 'string' ? cause : 'The connection failed';
-  const error = [event, cause].find((each) => each instanceof Error) || new Error(text);
+  const error = event instanceof Error ? event : cause instanceof Error ? cause : new Error(text);
   const [, status] = /response: (\d{3})/.exec(error.message) || [];
   if (status) error.status = +status;
   return error;

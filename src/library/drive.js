@@ -9,7 +9,6 @@ function drive(primus) {
   let running;
   let destroyed;
   let timer;
-  let due;
 
   function run() {
     if (running) return;
@@ -29,21 +28,13 @@ function drive(primus) {
   function input(kind, ...what) {
     if (destroyed) return false;
     destroyed = kind === 'destroy';
-    if (destroyed) {
-      machine.end();
-      events.push([kind]);
-    }
-    const answer = destroyed || machine[kind](now(), ...what);
+    const answer = machine[kind](now(), ...what);
     const { state, online, latency, over } = machine;
     Object.assign(primus, { readyState: state, online, latency, writable: !over, readable: !over });
     // Has the machine's deadline kept.
-    const deadline = machine.deadline();
-    if (kind === 'tick') timer = null;
-    if (!timer || due > deadline || deadline === Infinity) {
-      clearTimeout(timer);
-      due = deadline;
-      timer = due < Infinity && setTimeout(input, Math.ceil(Math.min(due - now(), LONGEST)), 'tick');
-    }
+    const due = machine.deadline();
+    clearTimeout(timer);
+    timer = due < Infinity && setTimeout(input, Math.ceil(Math.min(due - now(), LONGEST)), 'tick');
     run();
     return answer;
   }

@@ -9,7 +9,8 @@ const emitter = inherit(EventEmitter, Object, {
   // Calls the listeners that were there at the beginning; whether there were any.
   emit(event, ...args) {
     const listeners = heard(this, event);
-    for (const { fn, context, once } of listeners) {
+    for (let at = 0; at < listeners.length; at++) {
+      const { fn, context, once } = listeners[at];
       if (once) this.removeListener(event, fn, context, true);
       fn.apply(context || this, args);
     }
@@ -43,7 +44,7 @@ const emitter = inherit(EventEmitter, Object, {
   },
 
   listenerCount(event) {
-    return this.listeners(event).length;
+    return heard(this, event).length;
   }
 });
 
@@ -54,6 +55,13 @@ emitter.addListener = emitter.on;
 // those of a class, `_own`, serve all of its emitters.
 function heard(emitter, event) {
   return emitter._events?.get(event) || emitter._own?.[event] || [];
+}
+
+// The listeners of a class, by their events, besides those of another.
+function own(others, methods) {
+  const all = Object.create(others);
+  for (const event in methods) all[event] = [{ fn: methods[event] }];
+  return all;
 }
 
 function keep(emitter, event, listeners) {

@@ -8,10 +8,10 @@ const LATE = 1000;
 // How long the server may still be silent then.
 const GRACE = 10000;
 
-// What a message of Primus's own says; nothing of any other.
+// What a message of Primus's own says, after the whole: its type and its value;
+// nothing of any other.
 function control(text) {
-  const parts = typeof text === 'string' && /^primus::(ping|pong|id|server):(:?.*)$/s.exec(text);
-  return parts && { type: parts[1], value: parts[2].slice(1) };
+  return typeof text === 'string' && text.startsWith('primus::') && /^primus::(ping|pong|id|server):.?(.*)$/s.exec(text);
 }
 
 const after = (now, span) => (span || span === 0 ? now + Math.max(1, span) : Infinity);

@@ -169,6 +169,12 @@ function createMachine(settings, recovery, emit) {
     lost,
     end,
 
+    destroy() {
+      end();
+      emit('destroy');
+      return true;
+    },
+
     // When `tick` is due.
     deadline: () => Math.min(connect, heartbeat ? heartbeat.deadline : Infinity, retry ? until : Infinity),
 
@@ -192,7 +198,7 @@ function createMachine(settings, recovery, emit) {
 
     // A message of Primus's own form came; false if it is the application's after
     // all.
-    control(now, { type, value }) {
+    control(now, [, type, value]) {
       if (!heartbeat) return true;
       if (type === 'id') emit('incoming::id', value);
       else if (type === 'server') announced = announced || value === 'close';

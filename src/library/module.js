@@ -6,6 +6,5 @@ const host = {
 };
 const create = __CREATE__;
 const Primus = create(host);
-for (const library of [__LIBRARIES__]) library(Primus);
 
 export { Primus as default, Primus as __NAME__ };

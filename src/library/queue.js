@@ -4,12 +4,12 @@
 function enqueue(primus, data) {
   const { buffer, options } = primus;
   buffer.push(data);
-  while (buffer.length > options.queueSize) buffer.shift();
+  if (buffer.length > options.queueSize) buffer.shift();
 }
 
 // Sends what waits. A connection that is lost meanwhile leaves the rest.
-function flush(primus) {
-  const waiting = primus.buffer;
-  primus.buffer = [];
-  waiting.forEach((data) => primus._write(data));
+function flush() {
+  const waiting = this.buffer;
+  this.buffer = [];
+  waiting.forEach((data) => this._write(data));
 }

@@ -20,6 +20,8 @@ function openSocket(url, transport, to) {
   // The platform's takes no further options.
   const socket = new Socket(url, transport.protocols, Socket === WebSocket ? undefined : transport);
   socket[HEARD_BY] = to;
+  // Only that of `ws` tells what is below it.
+  socket.on?.('upgrade', (response) => { socket.stream = response.socket; });
   return Object.assign(socket, HANDLERS);
 }
 
@@ -54,18 +56,18 @@ const HANDLERS = {
   // The first message of a turn goes out at once. Those that follow in the same
   // turn share a system call, where `ws` would make one for each.
   carry(data) {
-    const stream = this._socket;
     this.send(data);
-    if (stream?.writableCorked !== 0) return;
-    stream.cork();
-    process.nextTick(() => stream.uncork());
+    if (!this.stream || corked === this.stream) return;
+    uncork();
+    corked = this.stream;
+    corked.cork();
+    process.nextTick(uncork);
   },
 
   drop() {
     // `ws` throws what nobody hears.
     this.onopen = this.onmessage = this.onclose = this.onerror = nothing;
     this.close();
-    this._socket?.uncork();
   }
 };
 
@@ -75,3 +77,14 @@ function over(socket, error) {
 }
 
 function nothing() {}
+
+// The stream that holds back what is written in this turn.
+let corked;
+
+function uncork() {
+  corked?.uncork();
+  corked = null;
+}
+
+// A program that exits right after it wrote has written.
+globalThis.process?.on?.('exit', uncork);

@@ -306,9 +306,8 @@ function open() {
   this.socket = createEngine(to.query ? url : url + '?', to.auth, options, this);
 }
 
-const TRANSPORT = {
-  __proto__: prototype._own,
-  'outgoing::open': [{ fn: open }],
-  'outgoing::data': [{ fn(packet) { this.socket?.send(packet); } }],
-  'outgoing::end': [{ fn(polite) { this.socket?.drop(polite); } }]
-};
+const TRANSPORT = own(prototype._own, {
+  'outgoing::open': open,
+  'outgoing::data'(packet) { this.socket?.send(packet); },
+  'outgoing::end'(polite) { this.socket?.drop(polite); }
+});

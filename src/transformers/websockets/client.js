@@ -8,9 +8,8 @@ function open() {
   }
 }
 
-const TRANSPORT = {
-  __proto__: prototype._own,
-  'outgoing::open': [{ fn: open }],
-  'outgoing::data': [{ fn(packet) { this.socket?.carry(packet); } }],
-  'outgoing::end': [{ fn() { this.socket?.drop(); } }]
-};
+const TRANSPORT = own(prototype._own, {
+  'outgoing::open': open,
+  'outgoing::data'(packet) { this.socket?.carry(packet); },
+  'outgoing::end'() { this.socket?.drop(); }
+});
