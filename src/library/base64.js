@@ -1,13 +1,17 @@
 // Bytes as text.
 
-function toBase64(bytes) {
+// A character for each byte, and back.
+function toChars(bytes) {
   let text = '';
   for (let at = 0; at < bytes.length; at += 8192) {
     text += String.fromCharCode(...bytes.subarray(at, at + 8192));
   }
-  return btoa(text);
+  return text;
 }
 
-function fromBase64(text) {
-  return Uint8Array.from(atob(text), (char) => char.charCodeAt());
+function fromChars(text) {
+  return Uint8Array.from(text, (char) => char.charCodeAt());
 }
+
+const toBase64 = (bytes) => btoa(toChars(bytes));
+const fromBase64 = (text) => fromChars(atob(text));

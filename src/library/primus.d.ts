@@ -56,6 +56,8 @@ export interface TransportOptions {
   upgrade?: boolean;
   /** engine.io: the revision; 3 for servers before Primus 8. Default 4. */
   protocol?: 3 | 4;
+  /** engine.io, revision 3: for servers before Primus 6.1, whose polls are encoded twice. */
+  doubleEncoding?: boolean;
   /** engine.io: whether polls carry cookies to other origins. */
   withCredentials?: boolean;
   /** engine.io: header fields of the polls. */
@@ -99,6 +101,7 @@ export interface PrimusEvents<In = any> {
   'outgoing::data': [packet: string | Uint8Array];
   'outgoing::end': [polite?: boolean];
   'outgoing::reconnect': [];
+  'outgoing::flush': [];
   'outgoing::ping': [time: number];
   'outgoing::pong': [time: number];
   'incoming::open': [];

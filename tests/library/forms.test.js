@@ -10,7 +10,7 @@ const fs = require('node:fs');
 const test = require('node:test');
 const vm = require('node:vm');
 const { pathToFileURL } = require('node:url');
-const { connect, file, load, next, servers, start, wait } = require('./support');
+const { connect, file, load, messages, next, servers, start, wait } = require('./support');
 
 const Primus = load();
 const dead = (t, options) => connect(t, Primus, 'http://127.0.0.1:1', { manual: true, ...options });
@@ -247,6 +247,22 @@ test('nothing keeps the process once all is ended', () => {
     client.on('end', () => console.log('end'));
   `;
   assert.equal(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 20000 }), 'end\n');
+});
+
+test('what is written right before the exit has gone out', async (t) => {
+  const { url } = await start(t, servers[0]);
+  const listener = connect(t, Primus, url);
+  await next(listener, 'open');
+  const heard = messages(listener, 3);
+  const script = `
+    const Primus = require(${JSON.stringify(file('websockets-json'))});
+    const client = new Primus(${JSON.stringify(url)}).on('open', () => {
+      for (const size of [5, 6, 7]) client.write('broadcast:1:' + size);
+      process.exit();
+    });
+  `;
+  execFileSync(process.execPath, ['-e', script]);
+  assert.deepEqual((await heard).map(({ length }) => length), [5, 6, 7]);
 });
 
 test('`ws` may tell of a refusal itself', async (t) => {

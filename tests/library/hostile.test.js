@@ -160,6 +160,27 @@ test('engine.io: polls that break the protocol end the session, which comes back
   }
 });
 
+test('engine.io: an answer without end ends the session, which comes back', async (t) => {
+  const chunk = Buffer.alloc(1 << 20, '4');
+  let sent = 0;
+  const server = await web(t, (request, response, count) => {
+    if (count > 2) return;
+    if (!/sid=/.test(request.url)) return response.end(SESSION.replace('"websocket"', ''));
+    const more = () => {
+      sent += 1;
+      response.write(chunk);
+    };
+    response.on('drain', more);
+    more();
+  });
+  const client = connect(t, Engine, server.url);
+  const [error] = await next(client, 'error', 60000);
+  assert.match(error.message, /too much/);
+  await next(client, 'reconnect');
+  // In MiB: what is read, and what the system holds.
+  assert.ok(sent > 90 && sent < 150, `${sent} MiB`);
+});
+
 test('engine.io 3: lengths that lie end the session', async (t) => {
   const session = `${SESSION.length}:${SESSION}`;
   for (const text of ['5:4"a"', 'x:4', '99999999999:4', '3:', ':', '-1:4', '1:4x']) {

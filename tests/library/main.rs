@@ -31,6 +31,7 @@ fn run(file: &str, flags: &[&str]) {
         .arg(folder.join(file))
         .env("PRIMUS_LIBRARY", saved::libraries())
         .env("PRIMUS_SERVERS", servers())
+        .env("PRIMUS_MODULES", older())
         .env("PRIMUS_VECTORS", folder.with_file_name("vectors"))
         .env("NODE_PATH", joined(&modules))
         .env("NODE_OPTIONS", flags.join(" "))
@@ -74,6 +75,16 @@ fn servers() -> String {
 #[test]
 fn a_client_does_the_same_over_every_carrier_and_against_every_server() {
     run("client.test.js", &[]);
+}
+
+/// Where the older versions of the JavaScript server are, by their numbers.
+fn older() -> String {
+    json!({ "6": node::project("client-v6"), "6-ws": node::project("client-v6-ws1"), "7": node::project("node-server-v7") }).to_string()
+}
+
+#[test]
+fn servers_of_older_versions_are_served_as_they_want_it() {
+    run("versions.test.js", &[]);
 }
 
 #[test]

@@ -2,10 +2,13 @@
 // WebSocket, or begins with the one and goes over to the other.
 //
 // Options, in `transport`: `transports` (`polling`, `websocket` or both),
-// `upgrade`, `protocol` (4, or 3 for servers before Primus 8), `withCredentials`,
+// `upgrade`, `protocol` (4, or 3 for servers before Primus 8), `doubleEncoding`
+// (before Primus 6.1: the polls' text is encoded twice), `withCredentials`,
 // `extraHeaders`.
 
 const SEPARATOR = '\x1e';
+// No answer is longer, as no message is that `ws` takes. In bytes.
+const LONGEST_ANSWER = 100 * 2 ** 20;
 
 // `url` is that of the polls, with a query; `incoming::open`, `incoming::data` and
 // once `incoming::end` are emitted on `to`. A socket with its `id`, the `transport` and the event
@@ -14,6 +17,7 @@ function createEngine(url, auth, options, to) {
   const names = `${options.transports || 'polling,websocket'}`;
   const self = Object.assign(new EventEmitter(), { id: '', transport: { name: names.split(',')[0] } });
   const old = +(options.protocol || options.EIO) === 3;
+  const double = old && options.doubleEncoding;
   const headers = { ...options.extraHeaders };
   const aborter = new AbortController();
   // Packets: texts with their type in front, or the bytes of a message.
@@ -56,8 +60,8 @@ function createEngine(url, auth, options, to) {
       keepalive: last,
       signal: last ? null : aborter.signal
     });
-    const text = await answer.text();
     const { status } = answer;
+    const text = await read(answer.body.getReader());
     if (status === 200) return text;
     throw Object.assign(new Error(`The server answered with ${status}: ${text.slice(0, 200)}`), { status });
   }
@@ -105,7 +109,8 @@ function createEngine(url, auth, options, to) {
     const packets = [];
     let size = 0;
     for (const packet of waiting) {
-      const text = pack(packet);
+      let text = pack(packet);
+      if (double) text = toChars(new TextEncoder().encode(text));
       size += text.length * 3 + 1;
       if (packets.length && size > most) break;
       packets.push(text);
@@ -121,7 +126,8 @@ function createEngine(url, auth, options, to) {
       const [head, length] = /^(\d{1,9}):/.exec(text.slice(from, from + 10)) || [];
       from += head && head.length;
       if (!(from + +length <= text.length)) throw new Error('The server answered a poll with no packets');
-      if (+length) packets.push(text.slice(from, from + +length));
+      const packet = text.slice(from, from + +length);
+      if (packet) packets.push(double ? new TextDecoder().decode(fromChars(packet)) : packet);
       from += +length;
     }
     return packets;
@@ -257,6 +263,18 @@ function createEngine(url, auth, options, to) {
       else if (!posting) leave();
     }
   });
+}
+
+async function read(body) {
+  const decoder = new TextDecoder();
+  let text = '';
+  for (let left = LONGEST_ANSWER; left >= 0;) {
+    const { done, value } = await body.read();
+    text += decoder.decode(value, { stream: !done });
+    if (done) return text;
+    left -= value.length;
+  }
+  throw new Error('The server answered with too much');
 }
 
 // What the application's listeners throw disturbs nothing else.

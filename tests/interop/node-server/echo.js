@@ -7,6 +7,7 @@
 //   node echo.js [--host 127.0.0.1] [--port 8080] [--transformer websockets]
 //                [--parser json|ejson|binary|msgpack|raw] [--pathname /primus]
 //                [--authorization user:password] [--ping-interval MS]
+//                [--timeout MS (before Primus 7)]
 //                [--max-length BYTES] [--compression] [--transport key=value]...
 //                [--modules FOLDER]
 //
@@ -28,6 +29,7 @@ const { values: args } = parseArgs({
     pathname: { type: 'string', default: '/primus' },
     authorization: { type: 'string' },
     'ping-interval': { type: 'string' },
+    timeout: { type: 'string' },
     'max-length': { type: 'string' },
     compression: { type: 'boolean', default: false },
     modules: { type: 'string', default: __dirname },
@@ -73,6 +75,7 @@ function options() {
   };
 
   if (args['ping-interval'] !== undefined) chosen.pingInterval = +args['ping-interval'] || false;
+  if (args.timeout !== undefined) chosen.timeout = +args.timeout;
   if (args['max-length'] !== undefined) chosen.maxLength = +args['max-length'];
 
   return chosen;

@@ -17,7 +17,7 @@ const options: PrimusOptions = {
   websockets: false,
   network: false,
   queueSize: 10,
-  transport: { transports: ['polling'], protocol: 3, withCredentials: true, extraHeaders: { a: 'b' } },
+  transport: { transports: ['polling'], protocol: 3, doubleEncoding: true, withCredentials: true, extraHeaders: { a: 'b' } },
   ofAPlugin: { anything: 1 }
 };
 
@@ -33,6 +33,7 @@ client.once('reconnect scheduled', (attempt: Attempt) => attempt.scheduled + att
 client.on('reconnect failed', (error, attempt) => [error.message, attempt.retries]);
 client.on('error', ({ message, status }) => `${message} ${status}`);
 client.on('readyStateChange', (state) => state === 'opening');
+client.on('outgoing::flush', () => client.buffer.length);
 client.on('outgoing::url', (address) => { address.query += '&more=1'; });
 client.on('an event of a plugin', (anything: { a: 1 }) => anything.a);
 

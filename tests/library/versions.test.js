@@ -1,0 +1,61 @@
+'use strict';
+
+//
+// Servers of other generations: since Primus 7 the server pings, before it the
+// client does, which must be told so.
+//
+
+const assert = require('node:assert/strict');
+const test = require('node:test');
+const { connect, load, messages, next, start } = require('./support');
+
+const modules = JSON.parse(process.env.PRIMUS_MODULES);
+
+const ways = [
+  { name: 'websockets', transformer: 'websockets' },
+  { name: 'engine.io', transformer: 'engine.io', transport: { protocol: 3, doubleEncoding: true } },
+  { name: 'engine.io by polling', transformer: 'engine.io', transport: { protocol: 3, doubleEncoding: true, transports: 'polling' } }
+];
+
+for (const { name, transformer, transport } of ways) {
+  const serve = (t, version, args) => {
+    // That of Primus 6 takes no `ws` after 2, its engine.io another.
+    const folder = modules[6 === version && 'websockets' === transformer ? '6-ws' : version];
+    return start(t, 'node', { transformer, args: ['--modules', folder, ...args] });
+  };
+  const Primus = load(transformer);
+
+  test(`Primus 7: ${name}: messages are echoed, and its pings answered`, async (t) => {
+    const { url } = await serve(t, 7, ['--ping-interval', '300']);
+    const client = connect(t, Primus, url, { transport: { ...transport, doubleEncoding: false } });
+    client.write({ a: 'é😀' });
+    assert.deepEqual(await messages(client, 1), [{ a: 'é😀' }]);
+    // The server ends who does not answer by the next ping.
+    for (let n = 0; n < 3; n++) await next(client, 'incoming::ping');
+    client.write('still');
+    assert.deepEqual(await messages(client, 1), ['still']);
+    assert.deepEqual(client.told, ['open']);
+  });
+
+  test(`Primus 6: ${name}: pings keep the connection, and are answered`, async (t) => {
+    const { url } = await serve(t, 6, ['--timeout', '2000']);
+    const client = connect(t, Primus, url, { transport, ping: 500, pong: 10000 });
+    client.write({ a: 'é😀' });
+    assert.deepEqual(await messages(client, 1), [{ a: 'é😀' }]);
+    const answers = [];
+    client.on('incoming::data', (packet) => /primus::pong::/.test(packet) && answers.push(packet));
+    // Longer than the server waits for a sign.
+    for (let n = 0; n < 6; n++) await next(client, 'outgoing::ping');
+    client.write('still');
+    assert.deepEqual(await messages(client, 1), ['still']);
+    assert.ok(answers.length > 0);
+    assert.deepEqual(client.told, ['open']);
+  });
+
+  test(`Primus 6: ${name}: who is not pinged hangs up, and gets the client back`, async (t) => {
+    const { url } = await serve(t, 6, ['--timeout', '300']);
+    const client = connect(t, Primus, url, { transport, ping: false });
+    await next(client, 'reconnected');
+    assert.deepEqual(client.told.slice(0, 5), ['open', 'close', 'reconnect scheduled', 'reconnect', 'reconnected']);
+  });
+}
