@@ -19,6 +19,29 @@
 //! | `serve` | the requests: to open a session, to wait, to send |
 //! | `timed` | answers that come piece by piece by the clock, and belong to no session |
 //!
+//! # A new protocol
+//!
+//! Its server needs, in this order:
+//!
+//! 1. what its requests ask for, as data: method, path or query, and what that is
+//!    (`request` of engine.io is one);
+//! 2. its messages and what it says itself, as bytes and back;
+//! 3. the machine: `handle` with a table of what happens and what follows, the
+//!    methods `takes`, `idle`, `end`, `lost`, `dropped` and, where receivers leave
+//!    in peace, `detached`; `deadline` and `polls`;
+//! 4. [`Protocol`] for it: `body`, which puts a frame together for each shape of
+//!    receiver; `refuse`, `unread`, `kept` and `act` as far as it has such;
+//! 5. a [`Transformer`](super::serve::Transformer) with its [`sessions`] and
+//!    [`guesses`], whose requests go through [`serve`]: `open` for one that opens a
+//!    session, `receive` with a poll or a stream for one that waits, `read` and
+//!    then [`Live::posted`] for one that sends; and `timed::answer` for what comes
+//!    by the clock alone;
+//! 6. a line in [`Kind`](super::Kind).
+//!
+//! When another receiver comes the machine chooses: `Refuse`; `Replace`; or `Over`,
+//! then `Refuse`. The tests of this module have a protocol of a hundred lines that
+//! does each.
+//!
 //! # Two kinds of consequences
 //!
 //! A spark's outbox offers what waits, and ends the session, with its own lock

@@ -1,4 +1,4 @@
-//! The machine of a session as [`polled`](crate::transformers::polled) drives it.
+//! The machine of a session as [`polled`] drives it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
