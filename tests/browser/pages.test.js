@@ -129,6 +129,9 @@ test('who is not logged in is refused, and comes in after logging in', async con
 test('layers are seen at work', async context => {
     const { url } = await start(context, 'middleware', '127.0.0.1:0');
     const page = await open(context, url, { phone: true });
+    // Who is connected is told of the requests of others.
+    const other = await open(context, url);
+    await other.until(() => document.getElementById('state').dataset.state === 'open');
     const state = wanted => page.until(wanted => document.getElementById('state').dataset.state === wanted, wanted);
     await state('open');
     await page.evaluate(() => document.getElementById('door').click());
@@ -136,9 +139,14 @@ test('layers are seen at work', async context => {
     await page.evaluate(() => document.getElementById('again').click());
     await state('waiting');
     await page.evaluate(() => document.getElementById('door').click());
-    await page.until(() => document.getElementById('log').textContent.includes('for a WebSocket'));
+    await state('open');
+    await other.until(() => document.getElementById('log').textContent.includes('for a WebSocket'));
+    assert.deepEqual([page.problems, other.problems], [[], []]);
+    // Only what is in front is painted.
+    await page.show();
     await picture(page, 'middleware-phone');
-    assert.deepEqual(page.problems, []);
+    await other.show();
+    await picture(other, 'middleware-wide');
 });
 
 test('the lines of the README work as they are', async context => {
