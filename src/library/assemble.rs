@@ -25,7 +25,8 @@ pub(super) struct Settings {
 
 /// The JavaScript of a parser of the application's own.
 struct Custom {
-    halves: String,
+    before: String,
+    after: String,
     library: String,
 }
 
@@ -89,6 +90,7 @@ impl Settings {
             text.push_str(file);
             text.push('\n');
         }
+        text.push_str(self.custom.as_ref().map_or("", |custom| &custom.after));
         text.push_str("return Primus;\n})();\n");
         for Asset { name, client, .. } in plugins.iter().filter(|plugin| !plugin.client.is_empty())
         {
@@ -143,14 +145,16 @@ impl Settings {
 
     fn parser(&self) -> Vec<&str> {
         if let Some(custom) = &self.custom {
-            return vec![&custom.halves];
+            return vec![&custom.before];
         }
-        match &*self.parser {
+        let mut files = vec![include_str!("decoder.js")];
+        files.extend(match &*self.parser {
             "ejson" => vec![include_str!("../parsers/ejson.js")],
             "binary" => vec![include_str!("pack.js"), include_str!("../parsers/binary.js")],
             "msgpack" => vec![include_str!("pack.js"), include_str!("../parsers/msgpack.js")],
             _ => vec![include_str!("../parsers/json.js")],
-        }
+        });
+        files
     }
 }
 
@@ -166,8 +170,12 @@ impl Custom {
             library: "",
         });
         let ClientParser { encoder, decoder, library } = half;
-        let halves = format!("const encoder = {encoder};\nconst decoder = {decoder};\n");
-        Custom { halves, library: library.into() }
+        Custom {
+            // The client takes what is named `decoder` for one that answers at once.
+            before: format!("const encoder = {encoder};\nconst decoder = null;\n"),
+            after: format!("prototype.decoder = {decoder};\n"),
+            library: library.into(),
+        }
     }
 }
 

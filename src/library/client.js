@@ -23,7 +23,6 @@ function Primus(url, options) {
   };
   clear(this);
   Object.assign(this, {
-    AVOID_WEBSOCKETS: options.websockets === false,
     NETWORK_EVENTS: options.network !== false,
     transport: this.options.transport,
     recovery: createRecovery(this.options.reconnect)
@@ -206,7 +205,15 @@ const USUAL = 'disconnect,online' + (COMPILED.authorization ? '' : ',timeout');
 
 function receive(packet) {
   if (packet instanceof ArrayBuffer && globalThis.Buffer) packet = Buffer.from(packet);
-  ask(this, this.decoder, packet, decoded);
+  // Ours is asked without a callback, which is the shorter way.
+  if (this.decoder !== decoder) return ask(this, this.decoder, packet, decoded);
+  let data;
+  try {
+    data = decode(packet);
+  } catch (error) {
+    return this.emit('error', asError(error));
+  }
+  decoded(this, data, packet);
 }
 
 function decoded(primus, data, packet) {
@@ -258,7 +265,7 @@ function ask(primus, parser, value, use) {
 // only in the text.
 function asError(event) {
   const cause = event?.error || event?.message || event;
-  const text = typeof cause === 'string' ? cause : 'The connection failed';
+  const text = typeof cause === 'string' ? cause : 'Unable to connect';
   const error = event instanceof Error ? event : cause instanceof Error ? cause : new Error(text);
   const [, status] = /response: (\d{3})/.exec(error.message) || [];
   if (status) error.status = +status;

@@ -14,14 +14,14 @@ function drive(primus) {
     if (running) return;
     running = true;
     try {
-      while (events.length) primus.emit(...events.shift());
+      while (events[0]) primus.emit(...events.shift());
       // Gives its memory back.
       events.length = 0;
       if (destroyed) free(primus);
     } finally {
       running = false;
       // A listener failed: what comes after it is not lost.
-      if (events.length) setTimeout(run);
+      if (events[0]) setTimeout(run);
     }
   }
 

@@ -251,7 +251,7 @@ function createMachine(settings, recovery, emit) {
       }
       if (retry && until <= now) {
         if (trying) {
-          emit('reconnect timeout', new Error('No connection in time'), told());
+          emit('reconnect timeout', new Error('Unable to connect'), told());
           emit('outgoing::end', false);
           schedule(now);
         } else attempt(now);

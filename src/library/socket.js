@@ -5,7 +5,7 @@ function fromNode() {
   try {
     return host.require('ws');
   } catch {
-    throw new Error('No WebSocket here: install the package `ws`');
+    throw new Error('Install the package `ws`');
   }
 }
 

@@ -42,7 +42,7 @@ function encoder(data, done) {
   done(null, JSON.stringify(wrap(data)));
 }
 
-function decoder(packet, done) {
+function decode(packet) {
   if (typeof packet !== 'string') throw new TypeError('The message is no text');
-  done(null, unwrap(JSON.parse(packet)));
+  return unwrap(JSON.parse(packet));
 }

@@ -4,6 +4,6 @@ function encoder(data, done) {
   done(null, JSON.stringify(data));
 }
 
-function decoder(packet, done) {
-  done(null, typeof packet === 'string' ? JSON.parse(packet) : packet);
+function decode(packet) {
+  return typeof packet === 'string' ? JSON.parse(packet) : packet;
 }

@@ -92,6 +92,6 @@ function encoder(data, done) {
   done(null, to.done());
 }
 
-function decoder(packet, done) {
-  done(null, unpack(new Unpacker(bytesOf(packet))));
+function decode(packet) {
+  return unpack(new Unpacker(bytesOf(packet)));
 }

@@ -62,7 +62,7 @@ test('without a WebSocket the error says what to install', () => {
     new Primus('http://127.0.0.1:1', { strategy: false }).on('error', (error) => console.log(error.message));
   `;
   const env = { ...process.env, NODE_PATH: '' };
-  assert.match(execFileSync(process.execPath, ['-e', script], { env, encoding: 'utf8' }), /install the package `ws`/);
+  assert.match(execFileSync(process.execPath, ['-e', script], { env, encoding: 'utf8' }), /Install the package `ws`/);
 });
 
 test('it is made with `new`, without, and by `connect`; with an address, options or both', (t) => {

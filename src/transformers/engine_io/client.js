@@ -319,7 +319,7 @@ function watchdog(span, silent) {
 function open() {
   const to = this.uri({ protocol: 'http', query: true, object: true });
   const url = address({ ...to, pathname: to.pathname + '/', auth: '' });
-  const transports = this.AVOID_WEBSOCKETS ? 'polling' : this.transport.transports;
+  const transports = this.options.websockets === false ? 'polling' : this.transport.transports;
   const options = { ...this.transport, transports };
   this.socket = createEngine(to.query ? url : url + '?', to.auth, options, this);
 }
