@@ -170,9 +170,12 @@ fn one_who_does_not_read_does_not_end_the_broadcasts_whatever_the_grace() {
         let server = Server::start(builder.slow_consumer(SlowConsumer::Close { grace }));
         let _mute = server.open();
         let spark = server.spark();
+        let mut written = 0;
         while spark.buffered() <= 50 << 20 {
             server.primus.write(&"x".repeat(1 << 20)).unwrap();
-            std::thread::yield_now();
+            written += 1;
+            // One that still waits when the next client comes is for that too.
+            wait_for("broadcasts", written, || server.primus.metrics().messages_out);
         }
         let mut peer = server.open();
         wait_for("sparks", 2, || server.primus.connected());
