@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 
-/// Who or what ended a connection.
+/// What ended a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ended {
@@ -51,7 +51,7 @@ pub enum Ended {
 /// that was not announced by `primus::server::close`.
 #[derive(Clone, Debug)]
 pub struct CloseReason {
-    /// Who or what ended the connection.
+    /// What ended the connection.
     pub by: Ended,
     /// The close code, see the table above.
     pub code: u16,

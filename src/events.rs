@@ -109,7 +109,7 @@ impl ListenerId {
 /// The listeners of one event. `F` is the listener's unsized type, such as
 /// `dyn Fn(&Spark, &Message) + Send + Sync`.
 ///
-/// Two words, and no allocation, while there are none. Whoever emits takes a
+/// Two words, and no allocation, while there are none. To emit, take a
 /// [`snapshot`](Self::snapshot) and runs that: listeners may add and remove
 /// listeners, which counts from the next snapshot on.
 pub(crate) struct Listeners<F: ?Sized>(Lock<List<F>>);
@@ -211,7 +211,7 @@ impl<F: ?Sized> Snapshot<F> {
         self.0.iter().flat_map(|entries| entries.iter()).map(|entry| &*entry.call)
     }
 
-    /// True when nobody listens.
+    /// True when there are no listeners.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }

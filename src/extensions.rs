@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 /// While only shared, values can be put in ([`set`](Self::set),
 /// [`get_or_init`](Self::get_or_init)) and read, from any thread and without a
 /// lock, and what is in stays: references live as long as this does. What is to
-/// change is put in as a `Mutex` or an atomic. Whoever has it alone, as
+/// change is put in as a `Mutex` or an atomic. Code that has it alone, as
 /// middleware has, can also replace and remove.
 ///
 /// ```

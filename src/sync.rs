@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(crate) mod rank {
     /// A place in the order.
     pub(crate) trait Rank {
-        /// The name, for whoever breaks the order.
+        /// The name, for the message when the order is broken.
         const NAME: &'static str;
         /// Locks are taken in the order of these numbers, each less than 32.
         const PLACE: u32;

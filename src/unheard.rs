@@ -1,4 +1,4 @@
-//! Where the crate says what nobody would hear.
+//! Where the crate reports what would otherwise go unheard.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -348,7 +348,7 @@ impl Driver {
         self.note(event);
     }
 
-    /// Lets those know who wait for an event without listening.
+    /// Wakes the callers that wait for an event.
     fn note(&self, event: Event) {
         let mut core = self.shared.core();
         // What is in there may be the application's.
@@ -379,7 +379,7 @@ impl Driver {
 
 impl Drop for Driver {
     /// Only a defect of this crate, or a destructor of the application's that
-    /// panics, can end the thread like this. Nobody is left waiting for it.
+    /// panics, can end the thread like this. No caller is left waiting for it.
     fn drop(&mut self) {
         if self.runs && std::thread::panicking() {
             log::error!("primus client: its thread panicked");

@@ -1,4 +1,4 @@
-//! What a client tells, and who listens.
+//! What a client tells, and its listeners.
 
 use std::sync::Arc;
 

@@ -111,7 +111,7 @@ pub(crate) struct Handle(Arc<Shared>);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // Without a thread there is nobody to tell.
+        // Without a thread there is nothing to tell.
         let _ = self.0.command(Input::End);
     }
 }

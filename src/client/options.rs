@@ -127,8 +127,8 @@ impl ClientBuilder {
     ///   together, as many as the server takes at a time.
     /// - What is written while a listener runs long may have to wait for its
     ///   end: the client's thread sends it.
-    /// - After [`Client::end`], [`Client::wait_end`] is worth its while: the
-    ///   goodbye takes a request of its own.
+    /// - After [`Client::end`], call [`Client::wait_end`]: the goodbye takes a
+    ///   request of its own.
     /// - No request is sent twice. One that fails loses the connection, and the
     ///   client reconnects.
     pub fn transformer(mut self, name: impl Into<String>) -> Self {

@@ -100,7 +100,7 @@ pub(super) fn missing(wanted: usize, len: usize, capacity: usize) -> Option<usiz
     (ordinary && has_space()).then(|| VAST - len)
 }
 
-/// Whether address space costs nothing: nobody counts it.
+/// Whether address space costs nothing: it is not counted.
 fn has_space() -> bool {
     static HAS_SPACE: OnceLock<bool> = OnceLock::new();
     *HAS_SPACE.get_or_init(|| {

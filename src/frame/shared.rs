@@ -40,7 +40,7 @@ struct Bytes(Vec<u8>);
 
 impl Text {
     fn copy(text: &str) -> String {
-        // Of no bytes at all, that is.
+        // Cannot fail: the buffer is empty.
         let mut room = String::from_utf8(room::take(text.len())).unwrap_or_default();
         room.push_str(text);
         room

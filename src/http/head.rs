@@ -238,7 +238,7 @@ fn names_other_version(bytes: &[u8]) -> bool {
         if major.is_ascii_digit() && minor.is_ascii_digit())
 }
 
-/// HTTP/1.1 demands exactly one host; nobody may send two.
+/// HTTP/1.1 demands exactly one host; no request may have two.
 fn check_host(fields: &Fields, version: &HTTPVersion) -> Result<(), Bad> {
     let mut hosts = fields.all("host");
     let host = hosts.next();

@@ -14,7 +14,7 @@ use crate::http::server::{is_scheme, is_sound, text};
 /// The CORS options, with the names and defaults of Primus.
 #[derive(Clone, Debug)]
 pub(crate) struct Cors {
-    /// Who may use the server. Any.
+    /// The origins that may use the server. Any.
     pub(crate) origins: Origins,
     /// The methods of plain requests that they may use. GET, HEAD, PUT, POST,
     /// DELETE, OPTIONS. Empty: all.

@@ -30,7 +30,7 @@ impl<'a> Exchange<'a> {
         self.upgrade
     }
 
-    /// Sets a header of the answer, whoever gives it. It wins over a header of
+    /// Sets a header of the answer, whatever gives it. It wins over a header of
     /// the same name that the transformer or a response sets later, and over
     /// one that an earlier layer set.
     ///

@@ -32,7 +32,7 @@ impl TrustedProxies {
         TrustedProxies(Trust::All)
     }
 
-    /// Nobody's: the address is the other end of the connection.
+    /// None: the address is the other end of the connection.
     pub fn none() -> Self {
         TrustedProxies(Trust::Listed(Vec::new()))
     }
@@ -65,8 +65,8 @@ impl TrustedProxies {
     }
 
     /// The address that a client counts by when places are shared out. It must not
-    /// be able to choose it: when nobody's headers are to be doubted, those of
-    /// peers that are no proxy of ours are.
+    /// be able to choose it: where all headers are believed, those of peers that
+    /// are no proxy of ours are not.
     pub(crate) fn counted(&self, request: &Request) -> IpAddr {
         let peer = request.remote_addr().map(Address::from);
         let found = match &self.0 {
@@ -143,7 +143,7 @@ fn nearest_untrusted(
     let name = header.into_iter().find(|name| request.header(name).is_some())?;
     let mut nearest = peer;
     for hop in hops(request, name).into_iter().rev() {
-        // Beyond something that is no address nobody is trusted.
+        // Beyond something that is no address nothing is trusted.
         let Some(address) = hop else { break };
         nearest = Some(address);
         if !trusted(address.ip) {

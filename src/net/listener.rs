@@ -24,7 +24,7 @@ pub(crate) enum Listener {
 const WAITING: i32 = 4_096;
 
 impl Listener {
-    /// Prepares it for being accepted from, whoever made it.
+    /// Prepares it for being accepted from, wherever it was made.
     pub fn prepare(&self) -> io::Result<()> {
         match self {
             Listener::Tcp(tcp) => tcp.set_nonblocking(true)?,

@@ -143,7 +143,7 @@ pub(crate) fn readable(stream: &Stream) -> io::Result<()> {
 }
 
 fn poll_until(fds: &mut [PollFd<'_>], until: Option<Instant>) -> io::Result<bool> {
-    // A wait may end early; nobody minds waking up once a day.
+    // A wait may end early: waking up once a day costs nothing.
     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
     let left = left.map(|left| left.min(Duration::from_secs(86_400)));
     Ok(poll(fds, left)? > 0)

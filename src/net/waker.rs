@@ -17,7 +17,7 @@ impl Waker {
 
     /// Makes the next or present wait return.
     pub fn wake(&self) {
-        // Fails only after 2^64 wake-ups that nobody has taken, which are as
+        // Fails only after 2^64 wake-ups that were not taken, which are as
         // good as one more.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }

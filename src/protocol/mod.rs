@@ -3,7 +3,7 @@
 //!
 //! | text | meaning |
 //! |---|---|
-//! | `primus::ping::<ms>` | a heartbeat; who sends it depends on the [generation](Generation) |
+//! | `primus::ping::<ms>` | a heartbeat; which side sends it depends on the [generation](Generation) |
 //! | `primus::pong::<ms>` | its answer, with the number of the ping |
 //! | `primus::id::` | the client asks for its spark's id |
 //! | `primus::id::<id>` | the server's answer |
@@ -36,7 +36,7 @@ pub const SERVER_CLOSE: &str = "primus::server::close";
 pub const ID_REQUEST: &str = "primus::id::";
 
 /// A message with the form of Primus's own, and its value. Whether it is one
-/// depends on who receives it.
+/// depends on the side that receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control<'a> {
     /// `primus::ping::<number>`
@@ -93,7 +93,7 @@ pub fn pong(value: &str) -> String {
     format!("primus::pong::{}", number::text(number(value)))
 }
 
-/// An answer to a heartbeat that nobody sent, with the server's time.
+/// An answer to a heartbeat that was never sent, with the server's time.
 fn unasked_pong(wall_ms: u64) -> String {
     format!("primus::pong::{wall_ms}")
 }

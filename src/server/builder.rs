@@ -242,7 +242,7 @@ impl Builder {
     /// | `upgradeTimeout` | ms in which an upgrade must be done | 10000 |
     /// | `maxHttpBufferSize` | longest POST and message in bytes | [`max_length`](Self::max_length) |
     /// | `transports` | `polling,websocket` or one of them | both |
-    /// | `allowUpgrades` | whether those who poll are offered a WebSocket | `true` |
+    /// | `allowUpgrades` | whether clients that poll are offered a WebSocket | `true` |
     /// | `allowEIO3` | whether clients of revision 3 are served (Primus 2 to 7) | `true` |
     /// | `cookie` | a cookie with the session's id: `true`, a name, or an object as for engine.io | `false` |
     /// | `doubleEncoding` | clients of revision 3 are engine.io 1.x (Primus 2.4 to 6.0) | `false` |

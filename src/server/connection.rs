@@ -156,7 +156,7 @@ fn answer(
     }
 }
 
-/// A connection that stays counts for its client, who may be behind a proxy.
+/// A connection that stays counts for its client, which may be behind a proxy.
 fn claim(server: &Arc<Inner>, passed: Box<Passed>) -> Answered {
     let owner = server.owner(&passed.request);
     let assigned = match passed.connection.place() {

@@ -1,4 +1,4 @@
-//! Who gets the messages that were received: a reader, the `data` listeners, or
+//! Where the messages go that were received: to a reader, the `data` listeners, or
 //! while there is neither, the inbox.
 
 use crate::close::{CloseReason, Ended};
@@ -13,7 +13,7 @@ use crate::server::thread;
 /// What listens for messages.
 pub(crate) type DataListener = dyn Fn(&Spark, &Message) -> Result<(), BoxError> + Send + Sync;
 
-/// Gives a message to whoever takes it.
+/// Gives a message to the reader, to the listeners or to the inbox.
 #[inline(never)]
 pub(super) fn deliver(spark: &Spark, message: Message) {
     match taker(spark) {
@@ -23,15 +23,15 @@ pub(super) fn deliver(spark: &Spark, message: Message) {
     }
 }
 
-/// Who a message is for.
+/// What takes a message.
 enum Taker {
     Listeners(DataListeners),
-    /// A reader, or whoever comes.
+    /// A reader, or the first one to come.
     Inbox,
     Nobody,
 }
 
-/// Who takes the next message: a reader, or the `data` listeners, or, while there
+/// What takes the next message: a reader, or the `data` listeners, or, while there
 /// is neither, the inbox.
 #[inline(never)]
 fn taker(spark: &Spark) -> Taker {
@@ -94,12 +94,12 @@ fn deliver_oldest(spark: &Spark) -> bool {
 }
 
 /// A `data` listener was added. What waits is given to it by the spark's thread;
-/// after the end here, all or, to one that listens `once`, a single message. Those
-/// who listened before have had what was for them.
+/// after the end here, all or, to one that listens `once`, a single message. The
+/// listeners that were there before have had theirs.
 pub(super) fn listens(spark: &Spark, id: ListenerId, listener: &DataListener, once: bool) {
     let inner = &spark.0;
-    // Asked after it was added: whoever closes the inbox looks for listeners
-    // after that, so one of the two finds what waits.
+    // Asked after it was added: the thread that closes the inbox looks for
+    // listeners after that, so one of the two finds what waits.
     if !inner.inbox.is_closed() {
         return inner.wake();
     }

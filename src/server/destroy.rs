@@ -73,7 +73,7 @@ pub struct Destroyed {
 const AFTER_CUT: Duration = Duration::from_millis(300);
 
 impl Primus {
-    /// Ends the server: accepts nobody any more, ends every spark behind what
+    /// Ends the server: accepts no more connections, ends every spark behind what
     /// was written to it, waits for that up to [`Destroy::timeout`], cuts what
     /// is left, and joins every thread. Nothing of the server runs after it,
     /// unless a listener does not return (the result tells) or it was called by
@@ -90,7 +90,7 @@ impl Primus {
         if options.close {
             // The end of some may be under way already.
             let all = server.registry.snapshot_all();
-            self.part_with_those_who_poll(&all, deadline);
+            self.end_polled(&all, deadline);
             server.stop_accepting();
             server.connections.close();
             let sockets: Vec<_> = all.iter().filter_map(|spark| spark.outbox().stream()).collect();
@@ -133,8 +133,8 @@ impl Primus {
     }
 
     /// Ends the sparks whose clients poll: a client that is between two polls
-    /// must still be able to come and ask. Nobody else is let in meanwhile.
-    fn part_with_those_who_poll(&self, sparks: &[Spark], deadline: Instant) {
+    /// must still be able to come and ask. No new client is let in meanwhile.
+    fn end_polled(&self, sparks: &[Spark], deadline: Instant) {
         let server = &self.0;
         let polls = |spark: &&Spark| spark.outbox().is_poll();
         let sparks: Vec<_> = sparks.iter().filter(polls).collect();

@@ -67,7 +67,7 @@ fn end(spark: &Spark, error: &Error) {
 }
 
 /// Tells of an error of the application's: by the log, by the `error` event,
-/// and where nobody hears either, on stderr.
+/// and where neither is heard, on stderr.
 pub(super) fn report(spark: &Spark, error: &Error) {
     if spark.0.is_open() && spark.outbox().is_lost() {
         spark.lost("the connection is broken");

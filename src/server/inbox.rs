@@ -35,7 +35,7 @@ struct State {
 pub(crate) enum Kept {
     /// It waits.
     Yes,
-    /// The limit is reached and nobody reads.
+    /// The limit is reached, and there is no reader.
     Full,
 }
 

@@ -90,7 +90,7 @@ impl Inner {
         std::mem::replace(&mut fallback, answer)
     }
 
-    /// Whoever installs an authorization wants to keep somebody out.
+    /// An application that sets an authorization wants to keep somebody out.
     pub fn warn_of_origins(&self) {
         if self.options.cors.origins.is_any() && !self.warned.swap(true, Ordering::AcqRel) {
             let text = "authorization is set while `origins` allows any page to connect";

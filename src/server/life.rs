@@ -36,7 +36,7 @@ pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
     if !known {
         abandon_unnamed(&spark);
     } else if spark.outbox().is_lost() {
-        // The client left before it was answered: nobody was there.
+        // The client left before it was answered: there was no connection.
         server.metrics.disconnected(server.options.transformer);
         abandon(&spark);
     } else {
@@ -141,7 +141,7 @@ fn next_inbound(spark: &Spark) -> Option<Inbound> {
 #[inline(never)]
 fn wait(spark: &Spark) -> bool {
     spark.outbox().uncork();
-    // The waker exists before we look, so that whoever comes after wakes us.
+    // The waker exists before we look, so that what comes after that wakes us.
     let waker = spark.0.wanted_waker();
     if spark.0.drained.swap(false, Ordering::AcqRel) {
         guarded(spark, || drained(spark));
@@ -248,8 +248,8 @@ fn finish(spark: &Spark) {
     spark.await_farewell();
     server.registry.remove(spark);
     inner.inbox.close();
-    // What the client sent before its end is handled before that is told; who
-    // ends a connection on this side wants no more.
+    // What the client sent before its end is handled before that is told; an
+    // application that ends a connection itself wants no more.
     let ours = matches!(reason.by, Ended::Local | Ended::Application | Ended::Shutdown);
     while !ours && deliver_kept(spark) {}
     let closes = matches!(reason.by, Ended::Remote | Ended::Protocol);

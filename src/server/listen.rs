@@ -39,7 +39,7 @@ impl Primus {
         }
     }
 
-    /// Listens on an address and serves everybody who connects, on other
+    /// Listens on an address and serves the clients that connect, on other
     /// threads. Port 0 lets the system choose; the address that came of it is
     /// returned. May be called for several addresses.
     ///
@@ -50,7 +50,7 @@ impl Primus {
         self.listen_on(net::bind(&address)?)
     }
 
-    /// Serves everybody who connects to a listener of the application's. As many
+    /// Serves the clients that connect to a listener of the application's. As many
     /// connections as with [`listen`](Self::listen) may wait to be accepted, 4,096
     /// if the kernel allows them (`net.core.somaxconn`): the number that the
     /// listener was made with is raised.
@@ -64,7 +64,7 @@ impl Primus {
         Ok(address)
     }
 
-    /// Serves everybody who connects to a Unix domain socket.
+    /// Serves the clients that connect to a Unix domain socket.
     ///
     /// # Errors
     /// As [`listen`](Self::listen).

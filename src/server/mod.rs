@@ -47,7 +47,7 @@
 //! | `Heart` | `Spark`'s `heart` | heartbeat and timer keys of one spark | – |
 //! | `Outbox` | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | – |
 //! | `Registry` | `Registry::table` | the sparks by id | `Outbox`, while a spark is registered |
-//! | `Session` | `Live::state` of a session whose client polls | its state machine, and who is to be answered; answers are sent under it | `Outbox`, which offers what waits and ends the session |
+//! | `Session` | `Live::state` of a session whose client polls | its state machine, and the requests to answer; answers are sent under it | `Outbox`, which offers what waits and ends the session |
 //! | `Sessions` | the table of these sessions | sessions by id | `Outbox` |
 //! | `Inlet` | the way in of a session | what was received and waits for the spark's thread | `Outbox`, `Session` |
 //! | `Places` | `http::Connections` | connections and their threads | – |

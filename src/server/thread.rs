@@ -10,8 +10,8 @@
 //! | `ERRORS` | how deep it is in `error` listeners | errors that those listeners cause |
 //! | `LAST` | the last broadcast it made, of each server | direct writes, which must not overtake that |
 //!
-//! A thread serves one connection after another; [`Lived`] makes it nobody's in
-//! between.
+//! A thread serves one connection after another; between two of them [`Lived`]
+//! clears what it knows.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;

@@ -26,7 +26,7 @@ pub(super) enum End {
     Reset,
 }
 
-/// What a connection's thread and those who command it share.
+/// What a connection's thread and its callers share.
 pub(super) struct Line {
     clock: Clock,
     waker: Waker,
@@ -44,7 +44,7 @@ struct State {
     due: Option<Instant>,
     /// The client has closed its end.
     left: bool,
-    /// It was waited for in vain that the client leaves.
+    /// The client was given up on: it did not leave in time.
     given_up: bool,
     over: bool,
 }
@@ -106,7 +106,7 @@ impl Line {
         state.dead.contains(&true) && !state.left && !state.over
     }
 
-    /// Notes that it was waited for in vain that the client leaves.
+    /// Notes that the client was given up on: it did not leave in time.
     pub fn give_up(&self) {
         self.lock().given_up = true;
     }
@@ -193,7 +193,7 @@ impl Pump {
     fn run(mut self) {
         while self.round() {}
         let Pump { line, ends, .. } = self;
-        // Whoever is told that it is over finds the sockets closed.
+        // A caller that learns that it is over finds the sockets closed.
         drop(ends);
         line.lock().over = true;
         line.settled.notify_all();
@@ -298,7 +298,7 @@ impl Pump {
         Passed::Some
     }
 
-    /// Reads what was sent to nobody, so that closing does not turn into a
+    /// Reads what no end took, so that closing does not turn into a
     /// reset.
     fn empty(&self) {
         let mut waste = [0; 16 << 10];

@@ -94,7 +94,7 @@ impl Link {
         }
     }
 
-    /// A connection to the server, for those who speak the wire protocol
+    /// A connection to the server, for tests that speak the wire protocol
     /// themselves: raw bytes, a hostile peer, another implementation.
     ///
     /// # Errors

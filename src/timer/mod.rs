@@ -40,7 +40,7 @@ pub trait Task: Send + Sync {
 
 /// What fires at a deadline.
 pub enum Job {
-    /// A task that is forgotten when nobody else holds it any more.
+    /// A task that is forgotten when there is no other handle to it.
     Weak(Weak<dyn Task>),
     /// A task that the timer keeps alive.
     Strong(Arc<dyn Task>),
@@ -71,7 +71,7 @@ pub struct Timer {
 /// `Shared`.
 struct Owner {
     shared: Arc<Shared>,
-    /// Held while the thread is waited for, so that all who stop it do.
+    /// Held while the thread is waited for, so that every caller of `stop` waits for it.
     thread: Mutex<Option<JoinHandle<()>>>,
     thread_id: ThreadId,
 }

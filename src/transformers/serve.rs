@@ -120,7 +120,7 @@ pub(crate) trait Host: Send + Sync {
     /// The bounds on what one peer may use.
     fn limits(&self) -> &Limits;
 
-    /// Who counts as the client of a request when places are shared out.
+    /// The client that a request counts for when places are shared out.
     fn owner(&self, request: &Request) -> Owner;
 
     /// Whether it shuts down: no session is opened any more.
@@ -235,7 +235,7 @@ pub(crate) trait Carried: Send + Sync {
     /// has [kept](Polled::kept). At any time.
     fn bound(&self) -> usize;
 
-    /// Ends the spark at once: nobody is there any more.
+    /// Ends the spark at once: its client is gone.
     fn die(&self, reason: CloseReason);
 
     /// Whether its thread is in a listener, and how often it has waited for

@@ -20,7 +20,7 @@ fn the_server_pings_in_revision_4() {
     seen(&mut client);
     for _ in 0..3 {
         clock.advance(25 * SECOND - MOMENT);
-        // The books of the last answer are made up; no ping joins them.
+        // `buffered` has fallen after the last answer; no ping joins it.
         wait_for("bytes that wait", 0, || spark.buffered());
         // With a poll that waits, and without one.
         clock.advance(MOMENT);

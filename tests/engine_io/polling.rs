@@ -35,7 +35,7 @@ fn what_is_written_between_polls_waits() {
     }
     assert!(spark.buffered() > 0);
     assert_eq!(client.poll(), ["40", "41", "42"]);
-    // The books are made up once the answer is out.
+    // `buffered` falls after the answer is sent.
     wait_for("bytes that wait", 0, || spark.buffered());
     // A poll that waits is answered at once.
     client.ask_poll();

@@ -41,7 +41,7 @@ pub(crate) enum Input<'a> {
     End,
     /// The transport is open.
     Opened,
-    /// The transport could not be opened. Whoever says so keeps the error until no
+    /// The transport could not be opened. The caller keeps the error until no
     /// lock is held: its destructor may be the application's.
     Failed(Arc<Error>),
     /// The transport was open and has ended.

@@ -176,7 +176,7 @@ impl Exchanger {
         if request.sent == 0 || ready.write {
             match request.send(&connection.stream) {
                 Ok(()) => {}
-                // Whoever refuses without listening is still heard.
+                // A server that refuses without listening is still heard.
                 Err(_) if ready.read || request.answer.is_some() => {}
                 Err(_) if connection.is_to_blame() => {
                     request.sent = 0;

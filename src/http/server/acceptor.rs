@@ -134,7 +134,7 @@ enum Trouble {
 impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accepting<I, F> {
     fn run(mut self) {
         while !self.stop.told.load(SeqCst) {
-            // Whatever it is that panics, those who come later are not to suffer.
+            // Whatever panics, later connections are not to suffer.
             if let Err(text) = catch(|| self.accept()) {
                 self.connections.count_panicked();
                 log::error!("accepting a connection panicked: {text}");
@@ -182,8 +182,8 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
         }
     }
 
-    /// Uses the reserve to accept those who wait and turn them away, one after
-    /// the other, so that they are not left hanging. True when there were any.
+    /// Uses the reserve to accept the connections that wait and turn them away,
+    /// one after the other, so that they are not left hanging. True when there were any.
     fn spend_reserve(&mut self) -> bool {
         let mut turned = 0;
         if self.reserve.take().is_some() {

@@ -13,14 +13,14 @@ use super::streaming::{Framing, Streaming};
 use crate::net::Stream;
 use crate::value::Date;
 
-/// Whoever is to answer a request that is held. Dropped when the answer was
+/// What is to answer a request that is held. Dropped when the answer was
 /// given and the client goes on, or when the client is gone.
 pub(crate) trait Holder: Send {
     /// Whether the answer is still to be given.
     fn holds(&self) -> bool;
 }
 
-/// A request whose answer is still to be given. Whoever has this answers it.
+/// A request whose answer is still to be given, by the owner of this.
 #[derive(Debug)]
 pub(crate) struct Held {
     stream: Arc<Stream>,

@@ -1,4 +1,4 @@
-//! What the machine and whoever started the process allow it.
+//! What the machine, and the limits that the process was started with, allow.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,13 +5,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use crate::limits::Limits;
 
-/// Whoever counts as one client: an IPv4 address, or a /64 network of IPv6, for
-/// who has one of its addresses has all of them.
+/// What counts as one client: an IPv4 address, or a /64 network of IPv6, all of
+/// which an IPv6 client owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Owner(IpAddr);
 
 impl Owner {
-    /// Whom an address belongs to.
+    /// The owner of an address.
     pub(crate) fn of(ip: IpAddr) -> Owner {
         match ip.to_canonical() {
             IpAddr::V6(ip) => Owner(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into()),
@@ -19,7 +19,7 @@ impl Owner {
         }
     }
 
-    /// Whether limits that nobody has set leave it alone.
+    /// Whether the default limits leave it alone.
     pub(crate) fn is_local(self) -> bool {
         // The rest of ::1 was cut off.
         is_local(self.0) || self.0 == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
@@ -70,7 +70,7 @@ impl Bounds {
     }
 }
 
-/// Who has which place, as far as it is bounded.
+/// Which client has which place, as far as places are bounded.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
     claims: HashMap<u64, (Owner, Use)>,
@@ -121,7 +121,7 @@ impl Shares {
         }
     }
 
-    /// Whoever has the place is about to leave it.
+    /// The connection in the place is about to leave it.
     pub(super) fn leaves(&mut self, id: u64) {
         self.disclaim(id);
         self.leaving.insert(id);
@@ -138,7 +138,7 @@ impl Shares {
         self.leaving.remove(&id);
     }
 
-    /// The place is nobody's.
+    /// The place counts for no client any more.
     pub(super) fn disclaim(&mut self, id: u64) {
         let Some((owner, usage)) = self.claims.remove(&id) else { return };
         if let Some(count) = self.counts.get_mut(&owner) {
@@ -217,7 +217,7 @@ mod tests {
         assert!(shares.claim(4, one, Use::Connection, &bounds));
         assert!(!shares.claim(5, one, Use::Connection, &bounds));
         assert!(shares.claim(6, other, Use::Session, &bounds));
-        // What is left is free again, whoever had it and however it was left.
+        // What is left is free again, however it was left.
         shares.left(4);
         shares.leaves(0);
         assert_eq!(shares.leaving(), 1);

@@ -294,7 +294,7 @@ fn resolve(
     let (tell, told) = bounded(1);
     let work = move || {
         let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
-        // Nobody waits any more when the attempt was broken off.
+        // When the attempt was broken off, its caller waits no more.
         let _ = tell.send(found);
         waker.wake();
     };

@@ -37,7 +37,7 @@ fn cost(frame: &Frame) -> usize {
     frame.len() + OVERHEAD
 }
 
-/// The list of those whom it is for waits with it.
+/// The list of its recipients waits with it.
 fn cost_for(frame: &Frame, to: &[Arc<Outbox>]) -> usize {
     cost(frame) + size_of_val(to)
 }
@@ -207,7 +207,7 @@ fn deliver(outboxes: &[Arc<Outbox>], metrics: &Metrics, batch: &Batch) {
     for outbox in outboxes {
         // An outbox that refuses is closed, or has said so in the metrics.
         if guarded(metrics, "a broadcast", || outbox.offer_shared(batch)).is_none() {
-            // Nobody knows how much was sent.
+            // How much was sent is unknown.
             outbox.cut();
         }
     }

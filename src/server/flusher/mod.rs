@@ -98,7 +98,7 @@ impl Work<'_> {
         let mut ready = Ready::new();
         while !self.shared.stop.load(Ordering::Acquire) {
             if let Err(error) = self.shared.watch.wait(&mut ready, None) {
-                // Nobody else would send what waits.
+                // Nothing else would send what waits.
                 log::error!("flusher cannot wait: {error}");
                 thread::sleep(PAUSE);
             }
@@ -125,7 +125,7 @@ impl Work<'_> {
         let flush = || full.backlog.flush_backlog(&full.stream);
         let more = guarded(&self.shared.metrics, "sending a backlog", flush);
         if more.is_none() {
-            // Nobody knows how much was sent.
+            // How much was sent is unknown.
             full.stream.abort();
         }
         if more != Some(true)

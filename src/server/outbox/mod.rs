@@ -270,14 +270,14 @@ impl Outbox {
         let mut packet = Vec::new();
         self.wire.nudge(&mut packet);
         // Sent even when a control frame waits already: that may be an answer,
-        // which nobody answers.
+        // which is not answered.
         if state.phase == Phase::Open {
             self.append(&mut state, &packet);
         }
     }
 
     /// Sends the answer to the handshake. Before the peer can know, `register`
-    /// makes the spark known, and whoever writes to it then comes behind the
+    /// makes the spark known, and what is written to it then comes behind the
     /// answer. Gives what `register` gave.
     pub fn greet(&self, answer: &[u8], register: impl FnOnce() -> bool) -> bool {
         let mut state = self.lock();

@@ -150,7 +150,7 @@ impl Inner {
             .get_or_insert_with(|| self.server.timer.schedule_fn(at, Box::new(cut)));
     }
 
-    /// Ends a spark whose client is gone: nobody will answer, so the socket is
+    /// Ends a spark whose client is gone: no answer will come, so the socket is
     /// shut at once, behind the closing packet.
     pub fn die(self: &Arc<Self>, reason: CloseReason) {
         if self.mark_closed(reason) {

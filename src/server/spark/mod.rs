@@ -42,7 +42,7 @@ pub use end::EndOptions;
 /// every listener.
 ///
 /// Each spark has a thread of its own on which its listeners run, one after
-/// the other; a listener may block and keeps nobody else waiting.
+/// the other; a listener that blocks holds up no other connection.
 ///
 /// ```no_run
 /// let primus = primus::Primus::create_server("127.0.0.1:8080", |spark| -> primus::Result<()> {

@@ -13,7 +13,7 @@ pub(crate) struct Handshake {
     pub sid: String,
     /// The session polls and may go over to a WebSocket.
     pub upgrade: bool,
-    /// The time between two pings, whoever sends them.
+    /// The time between two pings, of either side.
     pub ping_interval: Duration,
     /// How long an answer to one may take.
     pub ping_timeout: Duration,
@@ -44,7 +44,7 @@ impl Handshake {
         text + "}"
     }
 
-    /// Reads the JSON text. A session without a heartbeat there is not.
+    /// Reads the JSON text. Every session has a heartbeat.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         if text.len() > LONGEST {
             return Err(Invalid("handshake: too long"));

@@ -164,7 +164,7 @@ impl Cookie {
     }
 
     /// engine.io's form. What it does not mention is as there: the path `/`,
-    /// for the server's eyes only, on the same site only.
+    /// `HttpOnly`, and `SameSite=Lax`.
     fn of_json(json: &Value) -> Option<Self> {
         const KNOWN: [&str; 7] =
             ["name", "path", "domain", "maxAge", "httpOnly", "secure", "sameSite"];

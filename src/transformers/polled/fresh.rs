@@ -1,5 +1,5 @@
 //! The sessions whose clients have not come back since the handshake. They cost
-//! whoever opens them a single request, so they are the first to give way.
+//! a stranger a single request, so they are the first to give way.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};

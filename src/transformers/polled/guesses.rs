@@ -1,6 +1,6 @@
 //! Requests for sessions that do not exist, counted by where they come from.
 //!
-//! Ids cannot be guessed; this tells those who try, and tools that watch the
+//! Ids cannot be guessed; this tells clients that try, and tools that watch the
 //! answers, that the attempt is seen (429), while clients whose session has
 //! just ended are far from the bound.
 
@@ -45,7 +45,7 @@ impl Guesses {
     }
 }
 
-/// Forgets those whose minute is over, or else who came first.
+/// Forgets the addresses whose minute is over, or else the one that came first.
 fn make_room(table: &mut HashMap<Owner, Count>, now: Instant) {
     table.retain(|_, count| now.saturating_duration_since(count.since) < SPAN);
     if table.len() >= ADDRESSES {

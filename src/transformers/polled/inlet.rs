@@ -76,7 +76,7 @@ struct Queue {
     waiting: bool,
     /// So many wait for something to be taken.
     behind: usize,
-    /// Nothing will come any more, and nobody waits for room.
+    /// Nothing will come any more, and no thread waits for room.
     over: bool,
     /// The thread is gone, and takes nothing any more.
     gone: bool,

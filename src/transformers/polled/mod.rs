@@ -48,7 +48,7 @@
 //! held, and orders what it sends by that. So what the session does then must
 //! not come back to the outbox. Types see to it: what a machine may want then is
 //! a [`QuietEffect`], and what is left to do of that a `Quiet`, which knows no
-//! spark; only who holds nothing gets [`Effect`]s and a `Todo`. And the locks
+//! spark; only a thread that holds nothing gets [`Effect`]s and a `Todo`. And the locks
 //! have ranks ([`crate::sync`]): the outbox's comes before the session's.
 
 pub(crate) mod client;

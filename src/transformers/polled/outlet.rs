@@ -4,7 +4,7 @@
 //!
 //! The thread stays the same: what was received by polling is handled before
 //! anything that comes over the WebSocket, and a listener that does not return
-//! holds up nobody else.
+//! holds up no other session.
 
 use std::io;
 use std::sync::Arc;

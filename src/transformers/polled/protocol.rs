@@ -1,7 +1,7 @@
 //! What a protocol says of its sessions: what happens to one, and what follows.
 //!
-//! Whoever implements this does no input or output, takes no lock and knows no
-//! clock but the time that is given.
+//! An implementation does no input or output, takes no lock and knows no clock
+//! but the time that it is given.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -71,7 +71,7 @@ pub(crate) trait Protocol: Sized + Send + 'static {
 
     /// How a poll is refused that waited already, because another comes that was
     /// sent before it: its status, content type and body. (A poll that has only
-    /// just come is refused by whoever has its request.)
+    /// just come is refused by the thread that has its request.)
     fn refuse(refusal: &Self::Refusal) -> (u16, &'static str, Vec<u8>);
 
     /// Appends what a receiver of this shape is to get, and says of which content
@@ -141,7 +141,7 @@ pub(crate) enum Dropped {
     Unread,
 }
 
-/// What is to be done, by whoever holds no lock of the spark's.
+/// What is to be done by a thread that holds no lock of the spark's.
 pub(crate) enum Effect<P: Protocol> {
     /// The request that has just come goes on: a receiver waits from now on; the
     /// body of a POST is to be read; whatever else asked may go on.

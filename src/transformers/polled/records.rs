@@ -27,7 +27,7 @@ pub(crate) enum Record<'a> {
     Packet(&'a str),
     /// The end.
     Close {
-        /// The server shuts down: who waits for another poll may wait in vain.
+        /// The server shuts down: another poll may never come.
         shutdown: bool,
     },
 }

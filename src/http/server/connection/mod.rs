@@ -71,7 +71,7 @@ pub(crate) struct Connection {
     exchange: Exchange,
     /// No further request is read.
     closing: bool,
-    /// Who is to answer the present request, or has.
+    /// What is to answer the present request, or has.
     holder: Option<Box<dyn Holder>>,
     /// What it waits for: since when, and until when.
     idle: Option<Idle>,
@@ -128,7 +128,7 @@ impl Connection {
     /// Waits for the next request. What cannot be accepted is answered here:
     /// bad heads with 400, 414, 431 or 505, slow ones with 408.
     ///
-    /// The rest of a body that nobody read is read away first, if it is short.
+    /// The unread rest of a body is read away first, if it is short.
     #[inline(never)]
     pub(crate) fn next_request(&mut self) -> Next {
         match self.watch() {
@@ -257,8 +257,8 @@ impl Connection {
         (self.requests == 1).then_some(self.accepted.at)
     }
 
-    /// Leaves the answer of the present request to others, who may be other
-    /// threads. The connection is to be told [who](Self::set_holder).
+    /// Leaves the answer of the present request to others, on other threads
+    /// perhaps. The connection is to be told [which](Self::set_holder).
     pub(crate) fn hold(&mut self, extra: &HeaderSet) -> Held {
         let keeps = self.exchange.keep_alive && self.can_drain();
         self.closing = !keeps;
@@ -267,7 +267,7 @@ impl Connection {
         Held::new(Arc::clone(self.stream()), self.came(), http10, extra, keep_alive)
     }
 
-    /// Who is to answer the present request.
+    /// Says what is to answer the present request.
     pub(crate) fn set_holder(&mut self, holder: Box<dyn Holder>) {
         self.holder = Some(holder);
     }

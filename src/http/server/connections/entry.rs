@@ -1,4 +1,4 @@
-//! Who gets a place among the connections.
+//! Which connections get a place.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const LEAVING: usize = 64;
 /// How often room is made for a newcomer.
 const ATTEMPTS: usize = 4;
 
-/// Who may have how many of the places.
+/// How many of the places each client may have.
 pub(crate) struct Rules {
     /// The most places of one address.
     pub(crate) bounds: Bounds,
@@ -27,12 +27,12 @@ pub(crate) struct Rules {
 }
 
 impl Connections {
-    /// Sets who may have how many places, once.
+    /// Sets how many places each client may have, once.
     pub(crate) fn set_rules(&self, rules: Rules) {
         let _ = self.rules.set(rules);
     }
 
-    /// Whom a connection counts for, unless its other end is a proxy by name.
+    /// The client that a connection counts for, unless its other end is a named proxy.
     pub(super) fn owner_of(&self, remote: Option<SocketAddr>) -> Option<Owner> {
         let ip = remote?.ip();
         let is_proxy = self.rules.get().is_some_and(|rules| (rules.is_proxy)(ip));
@@ -94,7 +94,7 @@ impl Connections {
             return Err(Refused::Closed);
         }
         let id = table.next;
-        // Who has its share takes nobody else's place either.
+        // A client that has its share takes no place of another either.
         self.claim(&mut table, id, owner, usage)?;
         if table.live.len() >= self.bound + table.shares.leaving() {
             table.shares.disclaim(id);
@@ -117,8 +117,8 @@ impl Connections {
         claimed.then_some(()).ok_or(Refused::Share)
     }
 
-    /// The connection in this place turns out to be that of another owner, who is
-    /// behind a proxy.
+    /// The connection in this place turns out to be that of another owner, behind
+    /// a proxy.
     pub(crate) fn assign(&self, id: u64, owner: Owner) -> Result<(), Refused> {
         let assigned = self.with_room(Some(owner), || {
             let mut table = self.lock();
@@ -134,7 +134,7 @@ impl Connections {
         assigned
     }
 
-    /// Whoever has this place has been told to leave it: it may be taken before
+    /// The session in this place has been told to leave it: it may be taken before
     /// that has happened. Not many may be, for a listener that does not return
     /// keeps its thread.
     pub(crate) fn give_way(&self, id: u64) {

@@ -69,7 +69,7 @@ struct Table {
     resting: Vec<Arc<Slot>>,
     /// Numbers the threads.
     next_thread: u64,
-    /// The threads, by number. A thread that nobody joins keeps its stack.
+    /// The threads, by number. A thread that is not joined keeps its stack.
     threads: HashMap<u64, JoinHandle<()>>,
     /// Threads that were started and are not gone; their handles may not be in
     /// the table yet.

@@ -19,8 +19,8 @@ const REST: Duration = Duration::from_secs(1);
 /// Threads that may wait so at a time.
 const RESTING: usize = 64;
 
-/// Where a resting thread is told what comes next. Whoever takes it off the list
-/// of those that rest says one word, without fail.
+/// Where a resting thread is told what comes next. The thread that takes it off the
+/// list of those that rest always posts a [`Word`].
 #[derive(Default)]
 pub(super) struct Slot {
     word: Lock<Option<Word>>,
@@ -91,7 +91,7 @@ impl Served for Option<Parked> {
 }
 
 impl Connections {
-    /// Has a place served on a thread of its own.
+    /// Runs `serve` for a place, on a thread of its own.
     pub(crate) fn occupy<S: Served>(
         self: &Arc<Self>,
         place: Place,

@@ -52,7 +52,7 @@ enum Peer {
     Poll(Arc<Poller>),
 }
 
-/// An outbox that nobody flushes but the test, its peer, and what that got.
+/// An outbox that only the test flushes, its peer, and what that got.
 struct Pair {
     outbox: Arc<Outbox>,
     peer: Peer,

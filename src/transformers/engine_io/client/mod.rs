@@ -353,7 +353,7 @@ impl connect::Session for Polling {
 }
 
 impl Drop for Polling {
-    /// Frees whoever is blocked in a write.
+    /// Frees the threads that are blocked in a write.
     fn drop(&mut self) {
         if let Some(link) = &self.link {
             link.cut();

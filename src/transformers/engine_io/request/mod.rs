@@ -117,7 +117,7 @@ impl<'a> Query<'a> {
         query
     }
 
-    /// The session that it is for. An id given twice is one that nobody has.
+    /// The session that it is for. An id given twice is that of no session.
     pub fn sid(&self) -> Option<&str> {
         match &self.sid {
             Parameter::Absent => None,

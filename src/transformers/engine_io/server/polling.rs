@@ -66,7 +66,7 @@ pub(super) fn open(
     let mut body = Vec::new();
     let content = live.fixed().payload([PacketRef::Open(&handshake)].into_iter(), &mut body);
     if opened.connection.reply(content.mime(), body, &opened.headers).is_err() {
-        // Nobody knows the session.
+        // There is no such session.
         live.give_up_fresh("the handshake could not be answered");
         return After::Over;
     }

@@ -26,7 +26,7 @@ use crate::transformers::websockets::server::Connection;
 
 /// A session and what belongs to it.
 ///
-/// Its lock guards the state machine, and who is to be answered; answers are
+/// Its lock guards the state machine, and the requests to answer; answers are
 /// sent under it, without blocking. The spark's outbox calls with its own lock
 /// held, so the spark is called only without this one, and by nothing that the
 /// outbox has called: see [the module](super).

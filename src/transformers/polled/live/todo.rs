@@ -18,7 +18,7 @@ pub(crate) struct Quiet {
     pub(super) unsent: Option<Arc<Stream>>,
 }
 
-/// What is left to do by whoever has nothing locked.
+/// What is left to do by a thread that has nothing locked.
 #[must_use]
 pub(crate) struct Todo<P: Protocol> {
     pub(super) quiet: Quiet,

@@ -55,7 +55,7 @@ fn a_receiver_that_has_left_in_peace_may_be_followed_for_a_time() {
     assert!(!rig.is_open());
 }
 
-/// Nobody has to come at all.
+/// No client has to come at all.
 #[test]
 fn the_time_of_grace_begins_with_the_session() {
     let rig = Rig::new(RULES);

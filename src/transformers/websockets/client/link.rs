@@ -20,11 +20,11 @@ const PONGS_MAX: usize = 64 << 10;
 /// A capacity in bytes up to which buffers are kept for the next message.
 const KEEP: usize = 64 << 10;
 
-/// The way out, shared between the session and those who write.
+/// The way out, shared between the session and the threads that write.
 ///
 /// | lock | guards | never while held |
 /// |---|---|---|
-/// | `socket` | who sends to the socket; a writer may block with it | waiting for it on the client's thread |
+/// | `socket` | the right to send to the socket; a writer may block with it | waiting for it on the client's thread |
 /// | `pending` | bytes to be sent before anything else | a system call that may block |
 ///
 /// Order: `socket`, then `pending`.
@@ -96,7 +96,7 @@ impl Link {
         &self.stream
     }
 
-    /// Ends the connection at once, and frees whoever is blocked in a write.
+    /// Ends the connection at once, and frees the threads that are blocked in a write.
     pub fn cut(&self) {
         self.gone.store(true, Ordering::Release);
         self.stream.shutdown(Shutdown::Both);
@@ -108,8 +108,8 @@ impl Link {
         !lock(&self.pending).left().is_empty()
     }
 
-    /// Sends of what is pending as much as the socket takes. Whoever holds the
-    /// socket does it otherwise.
+    /// Sends as much of what is pending as the socket takes; if another thread
+    /// holds the socket, that does it.
     pub fn flush(&self) -> io::Result<()> {
         while let Ok(_socket) = self.socket.try_lock() {
             let mut pending = lock(&self.pending);
@@ -149,7 +149,7 @@ impl Link {
         }
     }
 
-    /// Lets those have a look who wait; a call to the system, if there are any.
+    /// Wakes the threads that wait; a call to the system, if there are any.
     fn tell(&self, pending: &Pending) {
         if pending.waiters > 0 {
             self.free.notify_all();

@@ -113,7 +113,7 @@ fn lost(text: &str) -> News {
 }
 
 impl Drop for Open {
-    /// Frees whoever is blocked in a write.
+    /// Frees the threads that are blocked in a write.
     fn drop(&mut self) {
         self.link.cut();
     }

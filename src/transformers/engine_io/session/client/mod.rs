@@ -8,7 +8,7 @@
 //!     └──────────────────────────────▶ Over ◀───────────────────────────┘
 //! ```
 //!
-//! What is written does not come by here; whoever sends it asks
+//! What is written does not come by here; the thread that sends it asks
 //! [`is_pausing`](Session::is_pausing).
 
 use std::time::{Duration, Instant};

@@ -235,7 +235,7 @@ fn bytes_are_a_sign_of_life() {
     }
 }
 
-/// Who does not listen cannot tell that there is silence.
+/// A session that does not listen cannot tell that there is silence.
 #[test]
 fn a_server_that_was_not_listened_to_is_not_judged() {
     for settings in [SETTINGS, OLD] {

@@ -1,7 +1,7 @@
 //! The server's side of one session.
 //!
 //! What waits to be sent is not here but in the spark's outbox, which
-//! [offers](Session::takes) it whenever a poll is held; and who is answered
+//! [offers](Session::takes) it whenever a poll is held; and what is answered
 //! is known outside too: the session says *the* poll, *the* POST and *the*
 //! probe, of which it allows one each.
 //!
@@ -235,7 +235,7 @@ impl Session {
             (Phase::Over, Input::Get | Input::Post { .. } | Input::Upgrade) => {
                 out.push(Effect::Refuse(Refusal::UnknownSession));
             }
-            // What crossed with the end of what it belongs to.
+            // It arrived after its session or probe had ended.
             (_, Input::Probe(_)) | (Phase::Over, Input::Packet(_) | Input::Tick { .. }) => {}
         }
     }
@@ -302,8 +302,8 @@ impl Session {
             Ok(Packet::Upgrade) => {
                 (self.probe, self.phase) = (None, WEBSOCKET);
                 out.extend(self.poll.take().map(|_| Effect::Answer(NOOP)));
-                // No client does that. Its messages could come behind those of
-                // the WebSocket, or not at all; this one it can tell.
+                // No client does that. It notices a POST that is cut; messages that
+                // are lost or reordered without a word it would not.
                 out.extend(self.post.take().map(|_| Effect::CutPost));
                 out.push(Effect::Switch);
             }

@@ -418,7 +418,7 @@ fn content(request: &Request) -> Content {
     Content::of_mime(request.content_type.as_deref())
 }
 
-/// Who ended a session, by the text of engine.io.
+/// What ended a session, by the text of engine.io.
 fn by(text: &str) -> Option<Ended> {
     match text {
         "forced close" => None,

@@ -121,7 +121,7 @@ fn pong() -> Packet {
     Packet::Pong(String::new())
 }
 
-/// Who ended it; the effects before that.
+/// What ended it, and the effects before that.
 #[track_caller]
 fn over(mut effects: Vec<Effect>) -> (Vec<Effect>, Option<Ended>) {
     let at = effects.iter().position(|effect| matches!(effect, Over(_))).expect("it is over");

@@ -1,4 +1,4 @@
-//! Recordings, read: who sent which request, answer or frame, and when.
+//! Recordings, read: which side sent which request, answer or frame, and when.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,6 @@
 //! The way out of an open session: many threads write. While the session
-//! polls, what they write goes out in POSTs, one at a time; whoever comes by
-//! when one is answered begins the next: the client's thread if it waits for
+//! polls, what they write goes out in POSTs, one at a time; the thread that comes
+//! by when one is answered begins the next: the client's thread if it waits for
 //! the sockets, else a writer that waits for room. Afterwards they write to the
 //! WebSocket that takes the polls' place, if one does.
 
@@ -23,13 +23,13 @@ use crate::transformers::websockets::client::Link as WebSocket;
 /// Bytes that may wait for the next POST before writers wait too.
 const AHEAD: usize = 256 << 10;
 
-/// The way out, shared between the session and those who write.
+/// The way out, shared between the session and the threads that write.
 ///
 /// `state` is the only lock; it is never held while anything waits, nor while
 /// application code runs.
 pub(in crate::transformers) struct Posts<R: Requests> {
     requests: R,
-    /// Wakes those who wait for room.
+    /// Wakes the writers that wait for room.
     room: Waker,
     state: Lock<State<R::Own>>,
 }
@@ -79,13 +79,13 @@ impl<O> State<O> {
         self.queue.bytes() == 0 || self.queue.bytes().saturating_add(length) <= AHEAD
     }
 
-    /// Whether nobody has reason to wait for a POST any more.
+    /// Whether no writer has a reason to wait for a POST any more.
     fn is_settled(&self) -> bool {
         matches!(self.way, Way::WebSocket(_) | Way::Gone) || self.goodbye != Goodbye::None
     }
 
-    /// Compared before and after, tells whether anything has changed for those
-    /// who wait.
+    /// Compared before and after, tells whether anything has changed for the
+    /// writers that wait.
     fn mark(&self) -> (usize, usize, bool) {
         (self.waiting(), self.queue.len(), matches!(self.way, Way::Polling))
     }
@@ -227,7 +227,7 @@ impl<R: Requests> Posts<R> {
         state.goodbye == Goodbye::Answered || matches!(state.way, Way::Gone)
     }
 
-    /// Nothing is sent any more; frees those who wait.
+    /// Nothing is sent any more; frees the writers that wait.
     pub fn cut(&self) {
         let mut state = self.lock();
         state.way = Way::Gone;
@@ -245,7 +245,7 @@ impl<R: Requests> Posts<R> {
         self.tell(state);
     }
 
-    /// Lets those who wait for room have a look.
+    /// Wakes the writers that wait for room.
     fn tell(&self, state: &State<R::Own>) {
         if state.waiters > 0 {
             self.room.wake();
@@ -354,7 +354,7 @@ impl<R: Requests> Posts<R> {
         state.waiters -= 1;
         self.advance(&mut state, ready?, true);
         if state.is_settled() {
-            // We have taken the signal, which is for all who wait.
+            // We have taken the signal, which is for all that wait.
             self.tell(&state);
         }
         let late = until.is_some_and(|until| until <= Instant::now());

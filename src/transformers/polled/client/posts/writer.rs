@@ -24,7 +24,7 @@ impl<R: Requests> Writer for Posts<R> {
                 Way::Polling | Way::Switching if state.has_room(frame.len()) => {
                     state.queue.push(frame.clone());
                     self.post(&mut state, false);
-                    // There may be room for another one who waits.
+                    // There may be room for another thread that waits.
                     self.tell(&state);
                     return Ok(());
                 }
