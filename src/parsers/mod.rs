@@ -15,12 +15,12 @@ mod ejson;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod pack;
+mod peer;
 pub(crate) mod raw;
 mod scratch;
 mod text;
 mod words;
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
@@ -33,33 +33,12 @@ use crate::error::{BoxError, Error};
 pub use crate::error::{ParserError, Step};
 use crate::frame::Frame;
 use crate::value::{Fault, Value, ValueDeserializer, ValueSerializer};
+pub use peer::{NoPeer, Peer};
+
 use binary::BinaryPack;
 #[cfg(feature = "msgpack")]
 use msgpack::MsgPack;
 use text::Dialect;
-
-/// The connection that a parser works for; a custom parser can look at it, as
-/// in Primus, where the encoder and decoder are called on the spark or client.
-pub trait Peer {
-    /// The id of the spark, if the connection has one.
-    fn id(&self) -> Option<&str>;
-    /// The connection itself: downcast it to a `Spark`, `Client` or (for
-    /// broadcasts, which are encoded once) `Primus`.
-    fn as_any(&self) -> &dyn Any;
-}
-
-/// The peer of a parser that is used on its own, outside any connection.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoPeer;
-
-impl Peer for NoPeer {
-    fn id(&self) -> Option<&str> {
-        None
-    }
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
 
 /// What the browser client needs to know of a parser: sources of two JavaScript
 /// functions, and of a library they use.

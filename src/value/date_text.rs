@@ -1,7 +1,5 @@
 //! Reading the texts of dates.
 
-use super::date::days_from_civil;
-
 pub(super) const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 pub(super) const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -118,4 +116,15 @@ impl Scan<'_> {
         let minute = self.digits(2)?;
         (hour < 24 && minute < 60).then_some(sign * (hour * 3_600_000 + minute * 60_000))
     }
+}
+
+/// The day of a date, counted from the first of 1970.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let shifted_month = (month + 9) % 12;
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
 }

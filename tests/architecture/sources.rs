@@ -27,9 +27,13 @@ pub fn files(root: &str) -> Vec<(String, String)> {
     found
 }
 
+/// Whether a file has nothing but tests.
+pub fn is_of_tests(name: &str) -> bool {
+    name.contains("tests/") || name.ends_with("tests.rs")
+}
+
 pub fn sources() -> Sources {
-    let tests = |name: &str| name.contains("tests/") || name.ends_with("tests.rs");
-    let all = files("src").into_iter().filter(|(name, _)| !tests(name));
+    let all = files("src").into_iter().filter(|(name, _)| !is_of_tests(name));
     all.map(|(name, text)| (name, code(&text))).collect()
 }
 
