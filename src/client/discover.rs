@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::options::ClientBuilder;
+use super::builder::ClientBuilder;
 use crate::error::{Error, Result};
 use crate::http::client::{Answer, Reader, Target};
 use crate::net::Waker;

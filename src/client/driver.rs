@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Client;
 use super::machine::{Effect, Event, Heard, Input};
+use super::outgoing::OutgoingUrl;
 use super::shared::{Core, Shared, lock};
 use crate::error::{Error, Result, caught};
 use crate::frame::Frame;
@@ -111,7 +112,7 @@ impl Driver {
         let mut core = shared.core();
         let due = |at| at <= shared.now();
         if core.todo.is_empty() && core.machine.deadline().is_some_and(due) {
-            let wall_ms = shared.options.clock.wall_ms();
+            let wall_ms = shared.options.given.clock.wall_ms();
             shared.apply(&mut core, Input::Tick { wall_ms, busy: !self.quiet });
         }
         let effect = core.todo.pop_front();
@@ -191,7 +192,7 @@ impl Driver {
     /// Leaves the connection to end in the background.
     fn look_after(&mut self) {
         // At most a day, which no clock overflows.
-        let timeout = self.shared.options.close_timeout.min(Duration::from_secs(86_400));
+        let timeout = self.shared.options.given.close_timeout.min(Duration::from_secs(86_400));
         let until = Instant::now() + timeout;
         self.closing = self.connection.take().map(|connection| (connection, until));
     }
@@ -240,7 +241,7 @@ impl Driver {
             Ok(target) => {
                 self.quiet = true;
                 self.place = target.place();
-                let max_length = self.shared.options.max_length;
+                let max_length = self.shared.options.given.max_length;
                 self.connection = Some(self.shared.options.transport.dial(target, max_length));
             }
             Err(error) => self.failed(error),
@@ -250,7 +251,7 @@ impl Driver {
     /// Where the attempt goes, after the listeners had their say.
     fn target(&mut self) -> Result<Target> {
         let options = &self.shared.options;
-        let mut url = options.outgoing_url(self.yeast.text(options.clock.wall_ms()));
+        let mut url = OutgoingUrl::first(options, self.yeast.text(options.given.clock.wall_ms()));
         let client = self.shared.client().ok_or(Error::Closed)?;
         for listener in self.shared.events.outgoing_url.snapshot().iter() {
             caught(|| listener(&client, &mut url))?.map_err(Error::Listener)?;

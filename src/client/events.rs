@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Client;
 use super::machine::Reconnected;
+use super::outgoing::OutgoingUrl;
 use super::recovery::Attempt;
-use super::{Client, OutgoingUrl};
 use crate::close::CloseReason;
 use crate::error::{BoxError, Error};
 use crate::events::{ListenerId, define_events};

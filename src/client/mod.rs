@@ -16,6 +16,7 @@
 //! A further wire protocol is one more implementation of
 //! [`Dials`](crate::transformers::connect::Dials), in its folder of `transformers`.
 
+mod builder;
 mod discover;
 mod driver;
 mod emit;
@@ -24,6 +25,7 @@ mod inbox;
 mod machine;
 mod options;
 mod outbox;
+mod outgoing;
 mod recovery;
 mod shared;
 mod url;
@@ -35,17 +37,15 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+pub use builder::ClientBuilder;
 pub use machine::Reconnected;
-pub use options::ClientBuilder;
+pub use outgoing::OutgoingUrl;
 pub use recovery::Attempt;
 
 use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::http::client::Target;
 use crate::message::{Message, Written};
-use crate::net::Waker;
-use crate::net::dial::Destination;
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
@@ -119,7 +119,7 @@ impl Drop for Handle {
 impl Client {
     pub(crate) fn new(options: Options) -> Result<Self> {
         let shared = Arc::new(Shared::new(options)?);
-        if let Clock::Manual(clock) = &shared.options.clock {
+        if let Clock::Manual(clock) = &shared.options.given.clock {
             let driven: Arc<dyn Driven> = Arc::clone(&shared) as _;
             clock.attach(Arc::downgrade(&driven));
         }
@@ -134,36 +134,6 @@ impl Client {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
-    }
-
-    /// Connects to a server with the default options, and waits until the
-    /// connection is open: [`builder`](Self::builder) and
-    /// [`ClientBuilder::connect`]. A path in the URL is ignored, as in Primus;
-    /// [`ClientBuilder::pathname`] sets another than `/primus`.
-    ///
-    /// # Errors
-    /// As [`ClientBuilder::connect`].
-    pub fn connect(url: &str) -> Result<Self> {
-        Self::builder(url).connect()
-    }
-
-    /// The options of a client that is to connect to the server at `url`:
-    /// `http` or `ws`, host, port (80 if left out), `user:password@` for Basic
-    /// authentication (RFC 7617), and a query that the server gets to see. The
-    /// path says nothing, and if there is one, a line in the log says so: see
-    /// [`ClientBuilder::pathname`]. `https` and `wss` are refused: they need
-    /// TLS, which this version does not have.
-    pub fn builder(url: &str) -> ClientBuilder {
-        ClientBuilder::new(url)
-    }
-
-    /// The options that the server at `url` asks for in its spec document:
-    /// [`builder`](Self::builder) and [`ClientBuilder::discover`].
-    ///
-    /// # Errors
-    /// As [`ClientBuilder::discover`].
-    pub fn discover(url: &str) -> Result<ClientBuilder> {
-        Self::builder(url).discover()
     }
 
     /// Begins to connect; nothing happens when it is connected or connecting.
@@ -437,7 +407,7 @@ impl Client {
     /// # Errors
     /// [`Error::Io`] when no thread can be made.
     pub fn network(&self, online: bool) -> Result<()> {
-        if !self.shared().options.network {
+        if !self.shared().options.given.network {
             return Ok(());
         }
         self.shared().command(Input::Network(online))
@@ -543,67 +513,5 @@ impl Iterator for ClientMessages<'_> {
 
     fn next(&mut self) -> Option<Message> {
         self.0.recv().ok()
-    }
-}
-
-/// Where the next connection goes and what it carries; listeners of
-/// [`on_outgoing_url`](Client::on_outgoing_url) may change it.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct OutgoingUrl {
-    /// Host name or address, without brackets.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// `user:password` for Basic authentication; without a colon, a user whose
-    /// password is empty.
-    pub auth: Option<String>,
-    /// The path, with its leading slash.
-    pub pathname: String,
-    /// The query, not yet percent-encoded.
-    pub query: Vec<(String, String)>,
-    /// Further headers.
-    pub headers: Vec<(String, String)>,
-}
-
-impl OutgoingUrl {
-    /// What a transport is told, if nothing in it can change the request
-    /// around it.
-    pub(crate) fn target(
-        mut self,
-        options: &Options,
-        until: Option<Instant>,
-        waker: Arc<Waker>,
-    ) -> Result<Target> {
-        options::check_path(&self.pathname)?;
-        url::check_host(&self.host)?;
-        for (name, value) in &self.headers {
-            options::check_header(name, value)?;
-        }
-        let has = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
-        let basic = self.auth.as_deref().map(url::basic).transpose()?.flatten();
-        if let Some(basic) = basic.filter(|_| !has("authorization")) {
-            self.headers.push(("Authorization".into(), basic));
-        }
-        let (host, port, connector) = (self.host, self.port, options.connector.clone());
-        Ok(Target {
-            to: Destination { host, port, connector, until, waker },
-            secure: options.address.secure,
-            pathname: self.pathname,
-            query: url::query_string(&self.query),
-            headers: self.headers,
-        })
-    }
-
-    /// Sets a parameter of the query, in place of any of the same name.
-    pub fn set_query(&mut self, name: &str, value: &str) {
-        self.query.retain(|(n, _)| n != name);
-        self.query.push((name.to_owned(), value.to_owned()));
-    }
-
-    /// Sets a header, in place of any of the same name.
-    pub fn set_header(&mut self, name: &str, value: &str) {
-        self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
-        self.headers.push((name.to_owned(), value.to_owned()));
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `core` | the machine and the effects not yet carried out | application code, anything that waits |
 //! | `outbox`, `inbox` (inside them) | queue and connection; received messages | the same |
-//! | `ids` | the callers that wait for the spark's id | the same |
+//! | `ids` | who waits for the spark's id | the same |
 //!
 //! Order: `core` before the others; those are not held together.
 //!
@@ -34,7 +34,7 @@ use crate::timer::{Clock, Driven, enter_driven_thread};
 /// The stack of a client's thread: listeners and serde run on it.
 const STACK: usize = 2 << 20;
 
-/// A caller that waits for the spark's id.
+/// Who waits for the spark's id.
 pub(crate) type IdWaiter = Box<dyn FnOnce(&str) + Send>;
 
 thread_local! {
@@ -69,8 +69,8 @@ pub(crate) struct Core {
     pub ended: bool,
     /// Nothing is possible any more.
     pub destroyed: bool,
-    /// How often `open` was told. A caller that waits for one looks at this: the
-    /// connection may be lost again before it looks.
+    /// How often `open` was told. Who waits for one looks at this: the
+    /// connection may be lost again before they look.
     pub opens: u64,
     /// What kept the first connection from being made.
     pub failure: Option<Arc<Error>>,
@@ -83,15 +83,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     pub fn new(options: Options) -> Result<Self> {
-        let reconnect = options.reconnect.clone();
-        let recovery = match options.seed {
+        let reconnect = options.given.reconnect.clone();
+        let recovery = match options.given.seed {
             Some(seed) => Recovery::with_seed(reconnect, seed),
             None => Recovery::new(reconnect),
         };
         let settings = Settings {
             strategy: options.strategy,
-            timeout: options.timeout,
-            heartbeat: options.heartbeat,
+            timeout: options.given.timeout,
+            heartbeat: options.given.heartbeat,
             place: options.place(),
         };
         let core = Core {
@@ -104,11 +104,11 @@ impl Shared {
             failure: None,
         };
         Ok(Shared {
-            codec: Codec::new(options.parser.clone(), options.values),
+            codec: Codec::new(options.given.parser.clone(), options.given.values),
             events: ClientEvents::default(),
             waker: Arc::new(Waker::new()?),
-            inbox: Inbox::new(options.inbox),
-            outbox: Outbox::new(options.queue_size),
+            inbox: Inbox::new(options.given.inbox),
+            outbox: Outbox::new(options.given.queue_size),
             ids: Mutex::default(),
             handle: OnceLock::new(),
             told: AtomicBool::new(false),
@@ -122,7 +122,7 @@ impl Shared {
         lock(&self.core)
     }
 
-    /// Wakes the callers that wait for a change of the core.
+    /// Tells those who wait for a change of the core.
     pub fn changed(&self) {
         self.changed.notify_all();
     }
@@ -184,14 +184,14 @@ impl Shared {
         let Core { machine, todo, .. } = core;
         let heard = machine.input(self.now(), input, todo);
         self.outbox.set_over(core.machine.over());
-        if let Clock::Manual(_) = self.options.clock {
-            // The thread that moves the clock waits for deadlines to be seen to.
+        if let Clock::Manual(_) = self.options.given.clock {
+            // Whoever moves it waits for deadlines to be seen to.
             self.changed();
         }
         heard
     }
 
-    /// Sees to it that there is a thread, and that no caller waits for a client
+    /// Sees to it that there is a thread, and that nobody waits for a client
     /// that has ended. If the connection is given up, sends the closing frame
     /// from the caller's thread, so that the process may exit at once; the
     /// client's thread does the rest.
@@ -243,7 +243,7 @@ impl Shared {
         spawned.map(drop).map_err(Error::from)
     }
 
-    /// Wakes the callers that wait for what will never come. Those that wait for
+    /// Lets those know who wait for what will never come. Those who wait for
     /// an id learn it when what is returned is dropped, without the lock.
     #[must_use]
     pub fn over(&self, core: &mut Core) -> Vec<IdWaiter> {
@@ -253,7 +253,7 @@ impl Shared {
         std::mem::take(&mut *lock(&self.ids))
     }
 
-    /// No id will come for them, if the client has ended.
+    /// Nobody will tell them an id, if the client has ended.
     pub fn forget_waiters(&self) {
         let core = self.core();
         let over = core.machine.over();
@@ -276,13 +276,13 @@ impl Shared {
 
     /// The time by the client's clock.
     pub fn now(&self) -> Instant {
-        self.options.clock.now()
+        self.options.given.clock.now()
     }
 
     /// Until when a wait of real time may last that the clock is to end: a
     /// manual one does so by waking the thread.
     pub fn real(&self, until: Option<Instant>) -> Option<Instant> {
-        until.filter(|_| matches!(self.options.clock, Clock::System))
+        until.filter(|_| matches!(self.options.given.clock, Clock::System))
     }
 
     /// True on this client's own thread.

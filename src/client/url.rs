@@ -2,7 +2,7 @@
 
 use crate::base64;
 use crate::error::{Error, Result};
-use crate::http::{decode, encode, pairs};
+use crate::http::{decode, encode, is_text_byte, is_token, pairs};
 
 /// Where a client connects to, taken from the user's URL.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +119,34 @@ pub(crate) fn basic(auth: &str) -> Result<Option<String>> {
     let colon = if auth.contains(':') { "" } else { ":" };
     let auth = format!("{auth}{colon}");
     Ok((auth != ":").then(|| format!("Basic {}", base64::encode(auth.as_bytes()))))
+}
+
+/// Header fields that belong to the handshake.
+const RESERVED: [&str; 6] =
+    ["connection", "content-length", "host", "te", "transfer-encoding", "upgrade"];
+
+/// A header must not be able to change the request around it.
+pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
+    let lower = name.to_ascii_lowercase();
+    let text = if !is_token(name) {
+        format!("header `{}`: not a header name", name.escape_debug())
+    } else if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+        format!("header `{name}` belongs to the handshake")
+    } else if !value.bytes().all(is_text_byte) {
+        format!("header `{name}`: the value has a control character")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Option(text))
+}
+
+/// Nor must the path.
+pub(crate) fn check_path(path: &str) -> Result<()> {
+    if path.starts_with('/') && path.bytes().all(|b| b > b' ' && b < 0x7f && b != b'#' && b != b'?')
+    {
+        return Ok(());
+    }
+    Err(Error::Option(format!("pathname `{}` cannot stand in a URL", path.escape_debug())))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ const LONGEST_FACE: usize = 700;
 /// The faces.
 const FACES: &[&str] = &[
     "src/client/mod.rs",
-    "src/client/options.rs",
+    "src/client/builder.rs",
     "src/server/builder.rs",
     "src/server/primus.rs",
     "src/server/spark/mod.rs",
@@ -186,13 +186,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
 /// folder stands for what it has private children for.
 const CIRCLES: &[&[&str]] = &[
     // A client, and what its listeners are called with.
-    &[
-        "client/driver.rs",
-        "client/events.rs",
-        "client/mod.rs",
-        "client/options.rs",
-        "client/shared.rs",
-    ],
+    &["client/driver.rs", "client/events.rs", "client/mod.rs", "client/shared.rs"],
     // An error may be the cause of an end, an end an error.
     &["close.rs", "error.rs"],
     // A type, and what it does in several files.
