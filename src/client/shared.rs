@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `core` | the machine and the effects not yet carried out | application code, anything that waits |
 //! | `outbox`, `inbox` (inside them) | queue and connection; received messages | the same |
-//! | `ids` | who waits for the spark's id | the same |
+//! | `ids` | the callers that wait for the spark's id | the same |
 //!
 //! Order: `core` before the others; those are not held together.
 //!
@@ -34,7 +34,7 @@ use crate::timer::{Clock, Driven, enter_driven_thread};
 /// The stack of a client's thread: listeners and serde run on it.
 const STACK: usize = 2 << 20;
 
-/// Who waits for the spark's id.
+/// A caller that waits for the spark's id.
 pub(crate) type IdWaiter = Box<dyn FnOnce(&str) + Send>;
 
 thread_local! {
@@ -69,8 +69,8 @@ pub(crate) struct Core {
     pub ended: bool,
     /// Nothing is possible any more.
     pub destroyed: bool,
-    /// How often `open` was told. Who waits for one looks at this: the
-    /// connection may be lost again before they look.
+    /// How often `open` was told. A caller that waits for one looks at this: the
+    /// connection may be lost again before it looks.
     pub opens: u64,
     /// What kept the first connection from being made.
     pub failure: Option<Arc<Error>>,
@@ -122,7 +122,7 @@ impl Shared {
         lock(&self.core)
     }
 
-    /// Tells those who wait for a change of the core.
+    /// Wakes the callers that wait for a change of the core.
     pub fn changed(&self) {
         self.changed.notify_all();
     }
@@ -185,13 +185,13 @@ impl Shared {
         let heard = machine.input(self.now(), input, todo);
         self.outbox.set_over(core.machine.over());
         if let Clock::Manual(_) = self.options.given.clock {
-            // Whoever moves it waits for deadlines to be seen to.
+            // The thread that moves the clock waits for deadlines to be seen to.
             self.changed();
         }
         heard
     }
 
-    /// Sees to it that there is a thread, and that nobody waits for a client
+    /// Sees to it that there is a thread, and that no caller waits for a client
     /// that has ended. If the connection is given up, sends the closing frame
     /// from the caller's thread, so that the process may exit at once; the
     /// client's thread does the rest.
@@ -243,7 +243,7 @@ impl Shared {
         spawned.map(drop).map_err(Error::from)
     }
 
-    /// Lets those know who wait for what will never come. Those who wait for
+    /// Wakes the callers that wait for what will never come. Those that wait for
     /// an id learn it when what is returned is dropped, without the lock.
     #[must_use]
     pub fn over(&self, core: &mut Core) -> Vec<IdWaiter> {
@@ -253,7 +253,7 @@ impl Shared {
         std::mem::take(&mut *lock(&self.ids))
     }
 
-    /// Nobody will tell them an id, if the client has ended.
+    /// No id will come for them, if the client has ended.
     pub fn forget_waiters(&self) {
         let core = self.core();
         let over = core.machine.over();
