@@ -191,6 +191,18 @@ test('the playground speaks every pair of transformer and parser', async context
                 && document.getElementById('latency').textContent.endsWith('ms'));
         }
     }
+    await page.evaluate(() => {
+        document.getElementById('parser').value = 'json';
+        document.getElementById('open').click();
+    });
+    await page.until(() => document.getElementById('state').textContent === 'open');
+    await page.evaluate(markup => {
+        document.getElementById('message').value = JSON.stringify(markup);
+        document.getElementById('send').click();
+    }, MARKUP);
+    // Once as it goes out and once as it comes back.
+    await page.until(markup => document.getElementById('log').textContent.split(markup).length > 2, '<b>bold</b>');
+    assert.deepEqual([await page.evaluate(() => document.querySelectorAll('img, #log b').length), page.all], [0, []]);
     await page.evaluate(() => document.getElementById('cut').click());
     await page.until(() => document.getElementById('reconnects').textContent === '1');
     await page.evaluate(() => document.getElementById('offline').click());

@@ -132,12 +132,15 @@ for (const server of servers) for (const carrier of carriers) {
   });
 
   is('pings are answered, and keep it open', async (t) => {
-    const { url } = await serve(t, ['--ping-interval', '600']);
+    // The server ends who has not answered by its next ping: time enough for a busy machine.
+    const { url } = await serve(t, ['--ping-interval', '1500']);
     const client = dial(t, url, { pingTimeout: 20000 });
-    for (let n = 0; n < 3; n++) {
+    for (let n = 0; n < 2; n++) {
       const [time] = await next(client, 'incoming::ping');
       assert.ok(time > 1e12);
     }
+    client.write('still');
+    assert.deepEqual(await messages(client, 1), ['still']);
     assert.deepEqual(client.told, ['open']);
   });
 
