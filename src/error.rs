@@ -53,13 +53,13 @@ pub enum Error {
     Refused {
         /// What was asked: scheme, host, port and path, without credentials and
         /// query, which may be secret. Empty where it is not known.
-        url: String,
+        url: Box<str>,
         /// The HTTP status.
         status: u16,
         /// The cause in the answer's body, if there was one.
         message: String,
         /// The `WWW-Authenticate` header, if there was one.
-        authenticate: Option<String>,
+        authenticate: Option<Box<str>>,
     },
     /// The peer broke the wire protocol.
     Protocol(String),
@@ -103,7 +103,7 @@ impl Error {
     pub(crate) fn at(self, place: &str) -> Self {
         match self {
             Error::Refused { url, status, message, authenticate } if url.is_empty() => {
-                Error::Refused { url: place.to_owned(), status, message, authenticate }
+                Error::Refused { url: place.into(), status, message, authenticate }
             }
             // One that has a text of its own was told by whoever knew.
             Error::Io(error) if error.get_ref().is_none() => {

@@ -110,7 +110,7 @@ fn discovery_says_where_it_failed() {
     let (port, refused) =
         asked(|mut peer| peer.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
     let url = format!("http://127.0.0.1:{port}/primus/spec");
-    assert!(matches!(&refused, Error::Refused { url: told, .. } if *told == url), "{refused:?}");
+    assert!(matches!(&refused, Error::Refused { url: told, .. } if **told == url), "{refused:?}");
     says_where(port, &refused);
     let (port, hung_up) = asked(drop);
     says_where(port, &hung_up);

@@ -182,7 +182,7 @@ fn every_option_and_method_takes_every_number() {
         PANICS.fetch_add(1, Ordering::Relaxed);
         before(info);
     }));
-    assert_eq!(names(&options()), taking_numbers("src/client/options.rs"));
+    assert_eq!(names(&options()), taking_numbers("src/client/builder.rs"));
     assert_eq!(names(&METHODS), taking_numbers("src/client/mod.rs"));
     let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (transformer, transports) in

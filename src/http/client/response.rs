@@ -46,8 +46,8 @@ impl Answer {
             Some(other) => other.to_string(),
             None => String::from_utf8_lossy(&self.body).trim().chars().take(200).collect(),
         };
-        let authenticate = self.header("www-authenticate").map(str::to_owned);
-        Error::Refused { url: String::new(), status: self.status, message, authenticate }
+        let authenticate = self.header("www-authenticate").map(Into::into);
+        Error::Refused { url: "".into(), status: self.status, message, authenticate }
     }
 }
 

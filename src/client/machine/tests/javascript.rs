@@ -117,7 +117,7 @@ impl Script {
             }
             ReadyState::Opening => {
                 let status = *self.random.choice([401, 403, 404, 503].iter()).expect("some");
-                let (url, message) = (String::new(), "no".into());
+                let (url, message) = ("".into(), "no".into());
                 let error = Error::Refused { url, status, message, authenticate: None };
                 self.take(json!(["failed", status]), Input::Failed(error.into()));
             }

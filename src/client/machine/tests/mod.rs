@@ -82,7 +82,7 @@ impl Bench {
     }
 
     fn refused(&mut self, status: u16) -> String {
-        let (url, message) = (String::new(), "nope".into());
+        let (url, message) = ("".into(), "nope".into());
         let error = Error::Refused { url, status, message, authenticate: None };
         self.input(Input::Failed(error.into()))
     }
