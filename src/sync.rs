@@ -41,6 +41,7 @@ pub(crate) mod rank {
             )*
 
             /// The names, in order.
+            #[cfg(any(debug_assertions, test))]
             pub(super) const NAMES: &[(&str, u32)] = &[$((stringify!($name), $place),)*];
         };
     }

@@ -95,12 +95,19 @@ test('pages that are hidden for minutes stay connected', async context => {
         document.addEventListener('visibilitychange', look);
         look();
     }))));
-    await new Promise(resolve => setTimeout(resolve, 110_000));
+    // When it begins to slow them down is the browser's affair, so the pages are asked.
+    await Promise.all(opened.map(async ({ page }) => {
+        const started = Date.now();
+        let slowest = 0;
+        while (slowest < 40_000) {
+            assert.ok(Date.now() - started < 240_000, `a timer was no later than ${slowest} ms in four minutes`);
+            await new Promise(resolve => setTimeout(resolve, 2000));
+            slowest = await page.evaluate('Math.max(slowest, performance.now() - beat)');
+        }
+    }));
     for (const { page } of opened) {
-        const slowest = await page.evaluate('Math.max(slowest, performance.now() - beat)');
         await page.show();
         await echoes(page, 'awake');
-        assert.ok(slowest > 30_000, `timers were slowed down to one in ${slowest} ms only`);
         const lost = page.all.filter(([event]) => /^(close|end|offline|reconnect)/.test(event));
         assert.deepEqual(lost, []);
     }
