@@ -17,7 +17,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The order of locks. `server` says what each of them guards.
+/// The order of locks. What each of them guards is in
+/// [`docs::architecture`](crate::docs::architecture).
 pub(crate) mod rank {
     /// A place in the order.
     pub(crate) trait Rank {
@@ -308,11 +309,11 @@ mod tests {
         assert_eq!(*late, 2);
     }
 
-    /// The places are in order, and each has its line in the server's table.
+    /// The places are in order, and each has its line in the table of the page.
     #[test]
     fn the_table_is_whole() {
-        let lines = include_str!("server/mod.rs").lines();
-        let named: Vec<_> = lines.filter_map(|line| line.strip_prefix("//! | `")).collect();
+        let lines = include_str!("docs/architecture.md").lines();
+        let named: Vec<_> = lines.filter_map(|line| line.strip_prefix("| `")).collect();
         let named: Vec<_> = named.iter().filter_map(|line| line.split_once("` |")).collect();
         let mut before = None;
         for (name, place) in rank::NAMES {
@@ -322,6 +323,6 @@ mod tests {
         let names: Vec<_> = rank::NAMES.iter().map(|(name, _)| *name).collect();
         let named: Vec<_> =
             named.iter().map(|(name, _)| *name).filter(|name| names.contains(name)).collect();
-        assert_eq!(named, names, "the table of locks in server/mod.rs");
+        assert_eq!(named, names, "the table of locks in docs/architecture.md");
     }
 }

@@ -1,5 +1,8 @@
 //! Longer texts: how things are done, what to expect of browsers, what holds on the
-//! open network, and what has changed.
+//! open network, what has changed, and how the crate is built.
+
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
 
 #[doc = include_str!("browsers.md")]
 pub mod browsers {}

@@ -1,16 +1,7 @@
 //! The server: `Primus`, its sparks, and the threads between them.
 //!
-//! # Threads
-//!
-//! | thread | module | does |
-//! |---|---|---|
-//! | acceptor, one per listener | `http` | accepts |
-//! | connection, one per connection | `connection`, then `life` | HTTP; after an upgrade the spark's listeners |
-//! | watcher, while there is something to watch | `http` | waits with connections whose clients have been silent for half a second, held polls above all; they have no thread meanwhile |
-//! | session, one per session whose client polls | `session`, `life` | the spark's listeners |
-//! | broadcaster | `broadcaster` | writes a message to all sparks |
-//! | flusher | `flusher` | sends on what a full socket did not take |
-//! | timer | `crate::timer` | heartbeats, close time-outs, grace periods |
+//! Its threads, the way of a message through it and the order of its locks are in
+//! [`docs::architecture`](crate::docs::architecture).
 //!
 //! # How a spark ends
 //!
@@ -31,33 +22,6 @@
 //! | `Outbox::shutdown` | `die`, `finish` | ends both directions, behind what the kernel has taken | – |
 //! | `Outbox::cut` | time-outs, [`SlowConsumer::Close`](crate::SlowConsumer::Close) | resets the connection and forgets what waits | – |
 //! | `Outbox::release` | `finish`, `abandon` | lets go of the socket | – |
-//!
-//! # Locks
-//!
-//! Each is held for a few instructions. None is held while application code
-//! runs, or during a system call that may block (sends are non-blocking), and a
-//! thread that falls asleep holds none. They are taken in the order of this
-//! table, each behind all that the thread holds already: debug builds check
-//! that ([`crate::sync`]), with these names.
-//!
-//! | rank | lock | guards | is taken while these are held |
-//! |---|---|---|---|
-//! | `Turn` | `ManualClock`'s turn | nothing: one moves the clock at a time, and waits meanwhile | – |
-//! | `Roster` | `Inner::roster` | acceptors, plugins, threads | – |
-//! | `Heart` | `Spark`'s `heart` | heartbeat and timer keys of one spark | – |
-//! | `Outbox` | `Outbox::state` | backlog, cork, phase of one spark; sends happen under it, which is what orders them | – |
-//! | `Registry` | `Registry::table` | the sparks by id | `Outbox`, while a spark is registered |
-//! | `Session` | `Live::state` of a session whose client polls | its state machine, and the requests to answer; answers are sent under it | `Outbox`, which offers what waits and ends the session |
-//! | `Sessions` | the table of these sessions | sessions by id | `Outbox` |
-//! | `Inlet` | the way in of a session | what was received and waits for the spark's thread | `Outbox`, `Session` |
-//! | `Places` | `http::Connections` | connections and their threads | – |
-//! | `Lot` | `http`'s parking lot | connections without a thread, and the epoll set that watches them | – |
-//! | `Timer` | `Timer`'s wheel | deadlines | `Turn`, `Heart`, `Outbox`, `Session` |
-//! | `Clock` | `ManualClock`'s time | what time it is | any before it |
-//! | `Leaf` | `Spark`'s `waker`, `Inbox::state`, `Listeners`, `Metrics`' tables, the layers of `Middleware`, `Library`, ids, guesses, farewells, what a resting thread is told | each its own; nothing is taken while one is held, nor another of these | any before it |
-//!
-//! A session calls its spark only with its own lock given back: the spark's
-//! outbox comes first.
 
 mod admit;
 mod asked;

@@ -1,7 +1,8 @@
 //! The pages of the documentation say what the code does: every bound that
-//! `security.md` names has the value that stands there, and none is left out.
+//! `security.md` names has the value that stands there, and none is left out; every
+//! file that `architecture.md` names is there, and no folder is left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use primus::Limits;
 
 const SECURITY: &str = include_str!("../../src/docs/security.md");
+const ARCHITECTURE: &str = include_str!("../../src/docs/architecture.md");
 
 /// Constants that sound like bounds and are none: sizes of buffers that are kept,
 /// and steps in which work is done.
@@ -164,4 +166,56 @@ fn fixed_bounds_have_the_values_of_the_table() {
         let known = rows.iter().any(|(row, _)| row == name) || NO_BOUNDS.contains(&name.as_str());
         assert!(known, "{name} is a bound, and not in the table of security.md");
     }
+}
+
+/// The paths that `architecture.md` names, from the top of the repository.
+fn paths() -> BTreeSet<String> {
+    let is_path = |text: &&str| {
+        let ends = [".rs", ".js", ".md", "/"].iter().any(|end| text.ends_with(end));
+        ends && text.len() > 1 && !text.contains(|c: char| c.is_whitespace() || c == ':')
+    };
+    let quoted = ARCHITECTURE.split('`').skip(1).step_by(2).filter(is_path);
+    let is_outside = |path: &str| path.starts_with("tests/") || path.starts_with("examples/");
+    quoted.map(|path| if is_outside(path) { path.into() } else { format!("src/{path}") }).collect()
+}
+
+/// Every folder below this one that has modules, but for those of tests; with a
+/// slash behind it.
+fn folders(below: &str, all: &mut Vec<String>) {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() && name != "tests" {
+            let folder = format!("{below}{name}/");
+            folders(&folder, all);
+            all.push(folder);
+        }
+    }
+}
+
+#[test]
+fn every_path_of_the_architecture_exists() {
+    assert!(ARCHITECTURE.matches('`').count().is_multiple_of(2), "a quote is not closed");
+    let paths = paths();
+    assert!(paths.len() > 100, "only {} paths were found", paths.len());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let missing: Vec<_> = paths.iter().filter(|path| !root.join(path).exists()).collect();
+    assert!(missing.is_empty(), "architecture.md names what is not there: {missing:#?}");
+}
+
+#[test]
+fn every_folder_is_in_the_architecture() {
+    let paths = paths();
+    let named = |folder: &String| {
+        let is_in_it = |path: &String| {
+            path.rsplit_once('/')
+                .is_some_and(|(of, _)| of.len() + 1 == folder.len() && folder.starts_with(of))
+        };
+        paths.iter().any(|path| path == folder || is_in_it(path))
+    };
+    let mut all = Vec::new();
+    folders("src/", &mut all);
+    assert!(all.len() > 30, "only {} folders were found", all.len());
+    let missing: Vec<_> = all.iter().filter(|folder| !named(folder)).collect();
+    assert!(missing.is_empty(), "architecture.md does not name {missing:#?}");
 }
