@@ -23,7 +23,7 @@ impl Primus {
     /// `connection` listener: the one-call convenience.
     ///
     /// # Errors
-    /// Those of [`Builder::build`] and [`listen`](Self::listen).
+    /// Those of [`Builder::build`](crate::Builder::build) and [`listen`](Self::listen).
     pub fn create_server<R: Outcome>(
         address: impl ToSocketAddrs + fmt::Debug,
         connection: impl Fn(&Spark) -> R + Send + Sync + 'static,

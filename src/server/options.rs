@@ -13,7 +13,7 @@ use crate::timer::Clock;
 use crate::transformers::Kind;
 
 /// What happens to a client that does not read what is written to it, once
-/// its backlog reaches the bound (see [`Builder::backlog`]).
+/// its backlog reaches the bound (see [`Builder::backlog`](crate::Builder::backlog)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowConsumer {
@@ -27,8 +27,8 @@ pub enum SlowConsumer {
         /// How long the backlog may stay over half the bound.
         grace: Duration,
     },
-    /// A new message that does not fit is refused with [`Error::Full`];
-    /// broadcasts skip the spark.
+    /// A new message that does not fit is refused with
+    /// [`Error::Full`](crate::Error::Full); broadcasts skip the spark.
     DropNewest,
     /// The oldest whole messages that wait are dropped to make room, so that no
     /// write is refused for it. What cannot be dropped is a message of which the

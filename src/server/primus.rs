@@ -78,7 +78,7 @@ impl Primus {
 
     /// Answers every request outside the pathname, so that the application's
     /// own pages share the port. It gets the request and its body, of which at
-    /// most [`Limits::body`] bytes can be read, runs on the connection's thread
+    /// most [`Limits::body`](crate::Limits::body) bytes can be read, runs on the connection's thread
     /// and may block. Without it they are answered with 404. A second call
     /// replaces the first.
     ///
@@ -126,7 +126,7 @@ impl Primus {
     /// covered.
     ///
     /// Authorization alone does not keep foreign pages out, which browsers let
-    /// in with the user's cookies: set [`Builder::origins`] as well.
+    /// in with the user's cookies: set [`Builder::origins`](crate::Builder::origins) as well.
     ///
     /// ```
     /// use primus::middleware::HttpError;
@@ -205,7 +205,7 @@ impl Primus {
     /// when the options of the server change.
     ///
     /// # Errors
-    /// [`Error::Io`] when a file cannot be written.
+    /// [`Error::Io`](crate::Error::Io) when a file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         Ok(self.0.library.save(path.as_ref())?)
     }
@@ -234,7 +234,7 @@ impl Primus {
         self.0.options.spec()
     }
 
-    /// How messages are encoded: what [`Builder::parser`] set.
+    /// How messages are encoded: what [`Builder::parser`](crate::Builder::parser) set.
     pub fn parser(&self) -> &Parser {
         &self.0.options.parser
     }
