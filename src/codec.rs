@@ -73,11 +73,18 @@ impl<P: Peer> Codec<P> {
     ///
     /// # Errors
     /// [`Error::Parser`] and [`Error::Transform`].
+    #[inline]
     pub fn decode(&self, frame: Frame, peer: &P) -> Result<Option<Message>> {
         let message = Message::checked(frame, &self.parser, peer, self.values)?;
-        if self.incoming.is_empty() {
-            return Ok(Some(message));
+        match self.incoming.is_empty() {
+            true => Ok(Some(message)),
+            false => self.transformed(message, peer),
         }
+    }
+
+    /// Apart, for the stack that it takes.
+    #[inline(never)]
+    fn transformed(&self, message: Message, peer: &P) -> Result<Option<Message>> {
         let value = self.incoming.apply(peer, message.value().clone())?;
         Ok(value.map(|value| message.transformed(value)))
     }

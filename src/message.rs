@@ -88,11 +88,19 @@ impl Message {
         let message =
             Message { frame, parser: parser.clone(), value: OnceLock::new(), changed: false };
         if parser.is_custom() {
-            let _ = message.value.set(parser.decode(&message.frame, peer)?);
+            message.decode_now(peer)?;
         } else {
             parser.check_within(&message.frame, peer, values)?;
         }
         Ok(message)
+    }
+
+    /// Apart, for the stack that it takes.
+    #[cold]
+    #[inline(never)]
+    fn decode_now(&self, peer: &dyn Peer) -> Result<()> {
+        let _ = self.value.set(self.parser.decode(&self.frame, peer)?);
+        Ok(())
     }
 
     /// The same message with the value that the incoming transforms made of it.

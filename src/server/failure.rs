@@ -54,11 +54,19 @@ pub(super) fn refuse(spark: &Spark, error: BoxError) {
 /// Runs what calls application code: its panic ends this spark and nothing
 /// else.
 pub(super) fn guarded(spark: &Spark, run: impl FnOnce()) {
-    let Err(error) = caught(run) else { return };
+    if let Err(error) = caught(run) {
+        panicked(spark, &error);
+    }
+}
+
+/// Apart, for the stack that it takes.
+#[cold]
+#[inline(never)]
+fn panicked(spark: &Spark, error: &Error) {
     spark.0.server.metrics.panics.add(1);
-    log(spark, log::Level::Error, &error);
-    emit_error(spark, &error);
-    end(spark, &error);
+    log(spark, log::Level::Error, error);
+    emit_error(spark, error);
+    end(spark, error);
 }
 
 /// Ends a spark after a failure, which need not come again: the client may.

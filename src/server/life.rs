@@ -108,18 +108,25 @@ pub(super) fn step(spark: &Spark) -> bool {
             spark.alive();
             guarded(spark, || heartbeat(spark));
         }
-        // A session that was cut because its client is too slow is lost too.
-        Some(Inbound::Closed(reason)) if reason.by == Ended::Lost => {
-            spark.lost(&reason.text);
-            return false;
-        }
         Some(Inbound::Closed(reason)) => {
-            spark.0.mark_closed(reason);
+            closed(spark, reason);
             return false;
         }
         None => return wait(spark),
     }
     true
+}
+
+#[cold]
+#[inline(never)]
+fn closed(spark: &Spark, reason: CloseReason) {
+    match reason.by {
+        // A session that was cut because its client is too slow is lost too.
+        Ended::Lost => spark.lost(&reason.text),
+        _ => {
+            spark.0.mark_closed(reason);
+        }
+    }
 }
 
 /// What is received already. While more waits behind it, answers are corked.

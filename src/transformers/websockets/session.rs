@@ -150,7 +150,7 @@ impl Session {
 #[cold]
 #[inline(never)]
 fn waste(read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<usize> {
-    read(&mut [0; 4096])
+    read(&mut [0; 1024])
 }
 
 /// What the close frame says about a connection that ends for this reason.
