@@ -96,7 +96,6 @@ impl Message {
     }
 
     /// Apart, for the stack that it takes.
-    #[cold]
     #[inline(never)]
     fn decode_now(&self, peer: &dyn Peer) -> Result<()> {
         let _ = self.value.set(self.parser.decode(&self.frame, peer)?);

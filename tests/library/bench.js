@@ -161,6 +161,8 @@ async function reconnects(file, url) {
 
 async function main([echo]) {
     if (!echo) throw new Error('usage: node bench.js PATH/OF/examples/echo');
+    // Before anything is started that would outlive a package that is missing.
+    const Primus = require(path.join(PACKAGES, 'primus'));
     const folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
     const server = spawn(echo, ['--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(readline.createInterface({ input: server.stdout }), 'line');
@@ -168,7 +170,6 @@ async function main([echo]) {
     const ours = path.join(folder, 'ours.js');
     writeFileSync(ours, await (await fetch(`${url}/primus/primus.js`)).text());
     const npm = path.join(folder, 'npm.js');
-    const Primus = require(path.join(PACKAGES, 'primus'));
     const made = new Primus(http.createServer(), { transformer: 'websockets' });
     writeFileSync(npm, made.library());
 
