@@ -430,9 +430,11 @@ impl ClientBuilder {
             let path = address.path.escape_debug();
             log::warn!("the URL's path `{path}` is not used, but the pathname `{pathname}`");
         }
+        let kind = Kind::of_name(&self.transformer)?;
+        kind.check_parser(&self.given.parser)?;
         Ok(Options {
             address,
-            transport: Kind::of_name(&self.transformer)?.client(&self.transport)?,
+            transport: kind.client(&self.transport)?,
             strategy: parse_strategy(&self.strategy)?,
             given: Given { pathname, ..self.given },
         })

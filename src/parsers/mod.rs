@@ -316,6 +316,12 @@ impl Parser {
         matches!(self.0, Kind::Custom(_))
     }
 
+    /// True for parsers whose messages are bytes, as far as that is known: of the
+    /// application's own it is not.
+    pub(crate) fn makes_bytes(&self) -> bool {
+        !matches!(self.0, Kind::Json | Kind::Ejson | Kind::Custom(_))
+    }
+
     /// A decoded value as the application's own type.
     pub(crate) fn parse_value<T: DeserializeOwned>(&self, value: &Value) -> Result<T, ParserError> {
         T::deserialize(ValueDeserializer::new(value.clone()))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use self::connect::Dials;
 use self::serve::Transformer;
 use crate::error::{Error, Result};
+use crate::parsers::Parser;
 use crate::spec::Spec;
 
 pub(crate) mod connect;
@@ -13,6 +14,7 @@ pub(crate) mod engine_io;
 pub(crate) mod options;
 pub(crate) mod polled;
 pub(crate) mod serve;
+pub(crate) mod sockjs;
 pub(crate) mod websockets;
 
 /// Options of a transformer, as the application gives them: names and values.
@@ -25,6 +27,8 @@ pub(crate) enum Kind {
     Websockets,
     /// Engine.IO, revisions 3 and 4.
     EngineIo,
+    /// SockJS 0.3.
+    Sockjs,
 }
 
 /// A protocol's part of the browser's client.
@@ -37,7 +41,7 @@ pub(crate) struct Script {
 
 impl Kind {
     /// All of them.
-    const ALL: [Kind; 2] = [Kind::Websockets, Kind::EngineIo];
+    const ALL: [Kind; 3] = [Kind::Websockets, Kind::EngineIo, Kind::Sockjs];
 
     /// The names under which it may be asked for, its own first.
     fn names(self) -> (&'static str, &'static [&'static str]) {
@@ -46,12 +50,33 @@ impl Kind {
             // protocol, and differ in nothing that a client may rely on.
             Kind::Websockets => ("websockets", &["faye", "uws", "lws"]),
             Kind::EngineIo => ("engine.io", &[]),
+            Kind::Sockjs => ("sockjs", &[]),
         }
     }
 
     /// Its own name.
     pub fn name(self) -> &'static str {
         self.names().0
+    }
+
+    /// Whether its messages may be bytes; else they are text.
+    pub fn takes_bytes(self) -> bool {
+        self != Kind::Sockjs
+    }
+
+    /// Refuses a parser whose messages it cannot carry.
+    ///
+    /// # Errors
+    /// [`Error::Option`], which names parsers that will do.
+    pub fn check_parser(self, parser: &Parser) -> Result<()> {
+        if self.takes_bytes() || !parser.makes_bytes() {
+            return Ok(());
+        }
+        let (own, parser) = (self.name(), parser.name());
+        Err(Error::Option(format!(
+            "the transformer `{own}` carries text only, and the parser `{parser}` makes bytes; \
+             use the parser `json` or `ejson`, or another transformer"
+        )))
     }
 
     /// The one with this name; case does not matter.
@@ -86,6 +111,7 @@ impl Kind {
                 let (options, unknown) = engine_io::options::Options::parse(given)?;
                 (Box::new(engine_io::server::EngineIo::new(options)), unknown)
             }
+            Kind::Sockjs => return Err(Error::Option("`sockjs` has no server yet".into())),
         };
         options::warn(self.name(), &unknown);
         Ok(server)
@@ -104,6 +130,7 @@ impl Kind {
                 let (options, unknown) = engine_io::client::Options::parse(given)?;
                 (Arc::new(engine_io::client::EngineIo(options)), unknown)
             }
+            Kind::Sockjs => return Err(Error::Option("`sockjs` has no client yet".into())),
         };
         options::warn(self.name(), &unknown);
         Ok(client)
@@ -113,7 +140,7 @@ impl Kind {
     /// those that were given.
     pub fn options_for(self, server: &Spec, given: &Given) -> Vec<(&'static str, &'static str)> {
         match self {
-            Kind::Websockets => Vec::new(),
+            Kind::Websockets | Kind::Sockjs => Vec::new(),
             Kind::EngineIo => engine_io::client::options_for(server.version(), given),
         }
     }
@@ -125,6 +152,7 @@ impl Kind {
                 Script { text: include_str!("websockets/client.js"), base64: false }
             }
             Kind::EngineIo => Script { text: include_str!("engine_io/client.js"), base64: true },
+            Kind::Sockjs => Script { text: include_str!("sockjs/client.js"), base64: false },
         }
     }
 }
@@ -142,7 +170,7 @@ mod tests {
             }
         }
         let error = Kind::of_name("engine").unwrap_err().to_string();
-        let known = "known transformers: websockets, faye, uws, lws, engine.io";
+        let known = "known transformers: websockets, faye, uws, lws, engine.io, sockjs";
         assert!(error.ends_with(known), "{error}");
     }
 }

@@ -1,0 +1,1 @@
+//! SockJS 0.3, as sockjs-node speaks it.
