@@ -11,7 +11,10 @@
 //                [--max-length BYTES] [--compression] [--transport key=value]...
 //                [--modules FOLDER]
 //
-// `--modules` takes another Primus than that of this folder.
+// `--modules` takes another Primus than that of this folder. Options of a
+// transformer, each with `--transport`: those of engine.io, or of sockjs, as
+// response_limit, heartbeat_delay, disconnect_delay, websocket, jsessionid and
+// sockjs_url. `--transformer` is one of websockets, faye, engine.io, sockjs.
 //
 // Prints `listening on http://HOST:PORT` and echoes every message. These
 // strings are commands: close, reconnect, id, query, headers, address,
