@@ -121,7 +121,7 @@ impl<P> Default for Transforms<P> {
 
 impl<P> Transforms<P> {
     pub fn add(&self, transform: Arc<Transform<P>>) -> ListenerId {
-        let id = self.list.add(transform);
+        let id = self.list.add(transform, false);
         self.any.store(true, Ordering::Release);
         id
     }

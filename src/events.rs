@@ -46,6 +46,26 @@ macro_rules! define_events {
             pub fn clear(&self) {
                 $(self.$list.clear();)*
             }
+
+            $(
+                #[allow(clippy::redundant_closure_call)]
+                fn $list<R: $crate::outcome::Outcome>(
+                    &self,
+                    owner: &$Owner,
+                    listener: impl Fn($($arg),*) -> R + Send + Sync + 'static,
+                    once: bool,
+                ) -> $crate::events::ListenerId {
+                    let listener: std::sync::Arc<
+                        dyn Fn($($arg),*) -> Result<(), $crate::error::BoxError> + Send + Sync,
+                    > = std::sync::Arc::new(move |$($name: $arg),*| {
+                        listener($($name),*).into_result()
+                    });
+                    let id = self.$list.add(listener.clone(), once);
+                    $(($then)(owner, id, &*listener, once);)?
+                    ($always)(owner);
+                    id
+                }
+            )*
         }
 
         $(#[$impl_doc])*
@@ -54,39 +74,21 @@ macro_rules! define_events {
                 $(#[$doc])*
                 ///
                 /// Returns what [`off`](Self::off) takes to remove the listener.
-                #[allow(clippy::redundant_closure_call)]
                 pub fn $on<R: $crate::outcome::Outcome>(
                     &self,
                     listener: impl Fn($($arg),*) -> R + Send + Sync + 'static,
                 ) -> $crate::events::ListenerId {
-                    let listener: std::sync::Arc<
-                        dyn Fn($($arg),*) -> Result<(), $crate::error::BoxError> + Send + Sync,
-                    > = std::sync::Arc::new(move |$($name: $arg),*| {
-                        listener($($name),*).into_result()
-                    });
                     let $this = self;
-                    let id = $lists.$list.add(listener.clone());
-                    $(($then)(self, id, &*listener, false);)?
-                    ($always)(self);
-                    id
+                    $lists.$list(self, listener, false)
                 }
 
                 #[doc = concat!("[`", stringify!($on), "`](Self::", stringify!($on), ") for the next time only.")]
-                #[allow(clippy::redundant_closure_call)]
                 pub fn $once<R: $crate::outcome::Outcome>(
                     &self,
                     listener: impl Fn($($arg),*) -> R + Send + Sync + 'static,
                 ) -> $crate::events::ListenerId {
-                    let listener: std::sync::Arc<
-                        dyn Fn($($arg),*) -> Result<(), $crate::error::BoxError> + Send + Sync,
-                    > = std::sync::Arc::new(move |$($name: $arg),*| {
-                        listener($($name),*).into_result()
-                    });
                     let $this = self;
-                    let id = $lists.$list.once(listener.clone());
-                    $(($then)(self, id, &*listener, true);)?
-                    ($always)(self);
-                    id
+                    $lists.$list(self, listener, true)
                 }
             )*
         }
@@ -135,14 +137,16 @@ impl<F: ?Sized> Default for Listeners<F> {
 }
 
 impl<F: ?Sized> Listeners<F> {
-    /// Adds a listener at the end of the list.
-    pub fn add(&self, call: Arc<F>) -> ListenerId {
-        self.push(call, false)
-    }
-
-    /// Adds a listener that is in one snapshot and then gone.
-    pub fn once(&self, call: Arc<F>) -> ListenerId {
-        self.push(call, true)
+    /// Adds a listener at the end of the list. One that is for `once` is in one
+    /// snapshot and then gone.
+    pub fn add(&self, call: Arc<F>, once: bool) -> ListenerId {
+        let id = ListenerId::next();
+        let mut list = self.lock();
+        let entries = Arc::make_mut(list.get_or_insert_default());
+        // As a rule there is one, for each of thousands of connections.
+        entries.reserve_exact(1);
+        entries.push(Entry { id, once, call });
+        id
     }
 
     /// Removes a listener; false when it is not (or no longer) in this list.
@@ -178,16 +182,6 @@ impl<F: ?Sized> Listeners<F> {
             retain(&mut list, |entry| !entry.once);
         }
         Snapshot(taken)
-    }
-
-    fn push(&self, call: Arc<F>, once: bool) -> ListenerId {
-        let id = ListenerId::next();
-        let mut list = self.lock();
-        let entries = Arc::make_mut(list.get_or_insert_default());
-        // As a rule there is one, for each of thousands of connections.
-        entries.reserve_exact(1);
-        entries.push(Entry { id, once, call });
-        id
     }
 
     fn lock(&self) -> Guard<'_, List<F>> {
@@ -240,9 +234,9 @@ mod tests {
     #[test]
     fn run_in_order_and_are_removed_by_id() {
         let listeners = Listeners::default();
-        let _first = listeners.add(pushes(1));
-        let second = listeners.add(pushes(2));
-        let _third = listeners.add(pushes(3));
+        let _first = listeners.add(pushes(1), false);
+        let second = listeners.add(pushes(2), false);
+        let _third = listeners.add(pushes(3), false);
         assert_eq!(emit(&listeners), [1, 2, 3]);
         assert!(listeners.remove(second));
         assert!(!listeners.remove(second));
@@ -255,9 +249,9 @@ mod tests {
     fn once_is_once_however_many_emit() {
         let listeners = Listeners::default();
         for n in 0..100 {
-            listeners.once(pushes(n));
+            listeners.add(pushes(n), true);
         }
-        listeners.add(pushes(200));
+        listeners.add(pushes(200), false);
         let runs: Vec<Vec<u8>> = std::thread::scope(|scope| {
             let spawned: Vec<_> = (0..4).map(|_| scope.spawn(|| emit(&listeners))).collect();
             spawned.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -270,9 +264,10 @@ mod tests {
     fn a_listener_may_change_the_list_it_is_run_from() {
         let listeners = Arc::new(Listeners::<Calls>::default());
         let inner = Arc::downgrade(&listeners);
-        listeners.once(Arc::new(move |_| {
-            inner.upgrade().unwrap().add(pushes(9));
-        }));
+        let adds = move |_: &_| {
+            inner.upgrade().unwrap().add(pushes(9), false);
+        };
+        listeners.add(Arc::new(adds), true);
         assert!(emit(&listeners).is_empty());
         assert_eq!(emit(&listeners), [9]);
     }
@@ -290,7 +285,7 @@ mod tests {
         let listeners = Arc::new(Listeners::<Calls>::default());
         for _ in 0..2 {
             let late = Late(Arc::downgrade(&listeners));
-            let id = listeners.add(Arc::new(move |_| drop(late.0.upgrade())));
+            let id = listeners.add(Arc::new(move |_| drop(late.0.upgrade())), false);
             assert!(listeners.remove(id));
         }
     }

@@ -11,6 +11,8 @@ use crate::spec::Spec;
 
 pub(crate) mod connect;
 pub(crate) mod engine_io;
+#[cfg(test)]
+pub(crate) mod nobody;
 pub(crate) mod options;
 pub(crate) mod polled;
 pub(crate) mod serve;

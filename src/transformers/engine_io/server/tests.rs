@@ -4,52 +4,23 @@ use std::time::{Duration, Instant};
 
 use super::polling::session;
 use super::*;
-use crate::http::server::{Accepted, HeaderSet, Next, Owner, Refused, Request};
+use crate::http::server::{Accepted, HeaderSet, Next, Owner};
 use crate::limits::Limits;
 use crate::net::Stream;
 use crate::timer::{Clock, ManualClock, Timer};
 use crate::transformers::engine_io::session::server::{Input, Timing};
 use crate::transformers::engine_io::{Carrier, Format, Revision};
+use crate::transformers::nobody::Nobody;
 use crate::transformers::polled::Receiver;
-use crate::transformers::serve::{Backlog, Opening};
 
 const POST: Input = Input::Post { binary: false };
-
-/// A server that serves nothing.
-struct Nobody {
-    limits: Limits,
-    timer: Timer,
-}
-
-impl Host for Nobody {
-    fn refused(&self, _: u16) {}
-    fn max_length(&self) -> usize {
-        1 << 20
-    }
-    fn limits(&self) -> &Limits {
-        &self.limits
-    }
-    fn owner(&self, request: &Request) -> Owner {
-        Owner::of(request.address().ip)
-    }
-    fn is_closing(&self) -> bool {
-        false
-    }
-    fn timer(&self) -> &Timer {
-        &self.timer
-    }
-    fn send_later(&self, _: Arc<dyn Backlog>, _: Arc<Stream>) {}
-    fn open(self: Arc<Self>, _: Box<Opening>) -> Result<(), Refused> {
-        Err(Refused::Closed)
-    }
-}
 
 /// A client that came back after it was found to be the oldest of those who had
 /// not, and before it was dealt with, lost its session.
 #[test]
 fn who_has_come_back_is_not_given_up() {
     let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
-    let host: Arc<dyn Host> = Arc::new(Nobody { limits: Limits::default(), timer });
+    let host: Arc<dyn Host> = Arc::new(Nobody::new(timer));
     let engine = EngineIo::new(Options::default());
     let format = Format { revision: Revision::V4, b64: false, double: false };
     let open = || session(&engine, &host, Carrier::Polling, format, None).unwrap();
@@ -83,7 +54,7 @@ fn a_poll_finds_a_session_dead_whose_time_is_over() {
     // Nothing but the polls looks at the clock.
     timer.stop();
     let limits = Arc::new(Limits::default());
-    let host: Arc<dyn Host> = Arc::new(Nobody { limits: Limits::default(), timer });
+    let host: Arc<dyn Host> = Arc::new(Nobody::new(timer));
     let engine = EngineIo::new(Options::default());
     let format = Format { revision: Revision::V3, b64: false, double: false };
     let live = session(&engine, &host, Carrier::Polling, format, None).unwrap();
@@ -117,7 +88,7 @@ fn request() -> (crate::http::server::Connection, UnixStream) {
 fn late_server() -> Arc<dyn Host> {
     let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
     timer.stop();
-    Arc::new(Nobody { limits: Limits::default(), timer })
+    Arc::new(Nobody::new(timer))
 }
 
 /// Of two polls at a time the second is refused; but where their threads came to

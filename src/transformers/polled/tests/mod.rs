@@ -17,12 +17,13 @@ use super::sessions::Sessions;
 use super::{Live, Receiver, serve};
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
-use crate::http::server::{Accepted, Connection, HeaderSet, Held, Next, Owner, Refused, Request};
+use crate::http::server::{Accepted, Connection, HeaderSet, Held, Next};
 use crate::limits::Limits;
 use crate::net::Stream;
 use crate::sync::{Lock, rank};
 use crate::timer::{Clock, ManualClock, Timer};
-use crate::transformers::serve::{Backlog, Carried, Host, Opening, Polled, Session, Wire};
+use crate::transformers::nobody::Nobody;
+use crate::transformers::serve::{Carried, Host, Polled, Session, Wire};
 
 use self::rig::Rig;
 

@@ -2,53 +2,6 @@
 
 use super::*;
 
-/// What waits for room in a socket.
-type Unsent = (Arc<dyn Backlog>, Arc<Stream>);
-
-/// A server that serves nothing, whose flusher is the test.
-pub(super) struct Nobody {
-    limits: Limits,
-    timer: Timer,
-    pub(super) unsent: Lock<Vec<Unsent>>,
-}
-
-impl Nobody {
-    /// Sends on what waits for room.
-    pub(super) fn flush(&self) {
-        let unsent = std::mem::take(&mut *self.unsent.lock());
-        for (backlog, stream) in unsent {
-            if backlog.flush_backlog(&stream) {
-                self.unsent.lock().push((backlog, stream));
-            }
-        }
-    }
-}
-
-impl Host for Nobody {
-    fn refused(&self, _: u16) {}
-    fn max_length(&self) -> usize {
-        1 << 20
-    }
-    fn limits(&self) -> &Limits {
-        &self.limits
-    }
-    fn owner(&self, request: &Request) -> Owner {
-        Owner::of(request.address().ip)
-    }
-    fn is_closing(&self) -> bool {
-        false
-    }
-    fn timer(&self) -> &Timer {
-        &self.timer
-    }
-    fn send_later(&self, rest: Arc<dyn Backlog>, stream: Arc<Stream>) {
-        self.unsent.lock().push((rest, stream));
-    }
-    fn open(self: Arc<Self>, _: Box<Opening>) -> Result<(), Refused> {
-        Err(Refused::Closed)
-    }
-}
-
 /// A spark: what waits for its client is locked as an outbox is.
 pub(super) struct Spark {
     pub(super) live: OnceLock<Arc<Live<Pretend>>>,
@@ -117,8 +70,7 @@ impl Rig {
     pub(super) fn new(rules: Rules) -> Self {
         let clock = ManualClock::new();
         let timer = Timer::start(Clock::Manual(clock.clone()), "timer", 64 << 10).unwrap();
-        let host = Nobody { limits: Limits::default(), timer, unsent: Lock::default() };
-        let host = Arc::new(host);
+        let host = Arc::new(Nobody::new(timer));
         let any: Arc<dyn Host> = host.clone();
         let sessions = Arc::<Sessions<Live<Pretend>>>::default();
         let machine = || Pretend::new(rules, clock.now());
