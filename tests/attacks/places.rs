@@ -1,11 +1,10 @@
 //! More connections than there are places or descriptors.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
+use std::net::TcpStream;
 
 use primus::Primus;
 
+use crate::common::child::{self, Child};
 use crate::common::*;
 
 #[test]
@@ -39,25 +38,13 @@ fn a_server_with_few_descriptors() {
     let limits = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     assert!(limits.current <= Some(64), "not to be run by hand");
     let server = Server::echo(limited(|l| l.connections = Some(1000)));
-    println!("\nport {}", server.addr.port());
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).unwrap();
-    println!("\nrefused {}", server.primus.metrics().connections_refused);
+    child::serve(&server);
 }
 
 #[test]
 fn descriptors_run_out() {
-    let mut child = Command::new("sh")
-        .args(["-c", "ulimit -n 64; exec \"$0\" --ignored --exact --nocapture \"$1\""])
-        .arg(std::env::current_exe().unwrap())
-        .arg("places::a_server_with_few_descriptors")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let port = lines.find_map(|line| line.strip_prefix("port ").map(str::to_owned)).unwrap();
-    let addr: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    let child = Child::start("-n 64", &[], "places::a_server_with_few_descriptors");
+    let addr = child.addr;
     let echo = |peer: &mut Peer| {
         peer.text("1");
         assert_eq!(peer.expect_text(), "1");
@@ -76,11 +63,8 @@ fn descriptors_run_out() {
         peer.try_send(&upgrade("/primus", "")) && peer.read_frame_or_noise_head().contains(" 101 ")
     });
     echo(&mut served[0]);
-    child.stdin.take().unwrap().write_all(b"\n").unwrap();
     drop(served);
-    let refused = lines.find_map(|line| line.strip_prefix("refused ").map(str::to_owned));
-    assert!(refused.unwrap().parse::<u32>().unwrap() > 0);
-    assert!(child.wait().unwrap().success());
+    assert!(child.finish() > 0);
 }
 
 #[test]
@@ -96,9 +80,7 @@ fn a_server_with_drain_listeners() {
         }
         spark.on_data(|spark, _| spark.write(&"x".repeat(1 << 20)).map(drop));
     });
-    println!("\nport {}", server.addr.port());
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).unwrap();
+    child::serve(&server);
 }
 
 /// Waits for the message of the `drain` listener, and answers pings.
@@ -117,18 +99,10 @@ fn expect_drained(peer: &mut Peer) {
 /// Each took a second descriptor, by which its thread was woken.
 #[test]
 fn as_many_connect_with_a_drain_listener_as_without() {
-    let fit = ["", "DRAIN=1"].map(|env| {
-        let mut child = Command::new("sh")
-            .args(["-c", "ulimit -n 200; exec env $2 \"$0\" --ignored --exact --nocapture \"$1\""])
-            .arg(std::env::current_exe().unwrap())
-            .args(["places::a_server_with_drain_listeners", env])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let port = lines.find_map(|line| line.strip_prefix("port ").map(str::to_owned)).unwrap();
-        let addr: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    let fit = [false, true].map(|listens| {
+        let variables: &[_] = if listens { &[("DRAIN", "1")] } else { &[] };
+        let child = Child::start("-n 200", variables, "places::a_server_with_drain_listeners");
+        let addr = child.addr;
         let mut peers = Vec::new();
         for _ in 0..200 {
             let mut peer = Peer::connect(addr);
@@ -138,15 +112,14 @@ fn as_many_connect_with_a_drain_listener_as_without() {
             }
             peers.push(peer);
         }
-        if !env.is_empty() {
+        if listens {
             // With a waker of its own, and without.
             let last = peers.len() - 1;
             for at in [0, last, 0, last] {
                 expect_drained(&mut peers[at]);
             }
         }
-        child.stdin.take().unwrap().write_all(b"\n").unwrap();
-        assert!(child.wait().unwrap().success());
+        child.finish();
         peers.len()
     });
     assert_eq!(fit[0], fit[1]);

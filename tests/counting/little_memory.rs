@@ -1,11 +1,10 @@
 //! A server that may use little memory.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
+use std::net::TcpStream;
 
 use primus::Primus;
 
+use crate::common::child::{self, Child};
 use crate::common::*;
 use crate::runner::Test;
 
@@ -20,10 +19,7 @@ const NEWCOMERS: usize = 1_500;
 /// The server of the test below, in a process of its own.
 fn a_server_with_little_memory() {
     let server = Server::echo(Primus::builder());
-    println!("\nport {}", server.addr.port());
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).unwrap();
-    println!("\nrefused {}", server.primus.metrics().connections_refused);
+    child::serve(&server);
 }
 
 /// Whether a connection became a WebSocket.
@@ -36,25 +32,13 @@ fn newcomers_are_refused_where_memory_is_short_and_the_others_served() {
     most.current = most.maximum;
     rustix::process::setrlimit(rustix::process::Resource::Nofile, most).unwrap();
     // Whole stacks count for all of these but the second.
-    for (limit, arenas) in
-        [("-d 100000", None), ("-v 150000", Some("1")), ("-v 200000", None), ("-v 400000", None)]
+    let one_arena: &[_] = &[("MALLOC_ARENA_MAX", "1")];
+    for (limit, variables) in
+        [("-d 100000", &[][..]), ("-v 150000", one_arena), ("-v 200000", &[]), ("-v 400000", &[])]
     {
-        let mut child = Command::new("sh");
-        if let Some(arenas) = arenas {
-            child.env("MALLOC_ARENA_MAX", arenas);
-        }
-        let script = format!("ulimit {limit}; exec \"$0\" --ignored --exact --nocapture \"$1\"");
-        let mut child = child
-            .args(["-c", &script])
-            .arg(std::env::current_exe().unwrap())
-            .arg("little_memory::a_server_with_little_memory")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let port = lines.find_map(|line| line.strip_prefix("port ").map(str::to_owned)).unwrap();
-        let addr: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+        let test = "little_memory::a_server_with_little_memory";
+        let child = Child::start(limit, variables, test);
+        let addr = child.addr;
         let mut first = Peer::open(addr);
         // All at once, and each with its handshake sent.
         let mut crowd: Vec<Peer> = (0..NEWCOMERS)
@@ -85,9 +69,6 @@ fn newcomers_are_refused_where_memory_is_short_and_the_others_served() {
         });
         first.text("1");
         assert_eq!(first.expect_text(), "1", "{limit}");
-        child.stdin.take().unwrap().write_all(b"\n").unwrap();
-        let told = lines.find_map(|line| line.strip_prefix("refused ").map(str::to_owned));
-        assert!(told.unwrap().parse::<usize>().unwrap() >= refused, "{limit}");
-        assert!(child.wait().unwrap().success(), "{limit}");
+        assert!(child.finish() >= refused, "{limit}");
     }
 }
