@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossbeam_channel::unbounded;
 use primus::{Destroy, Primus, Spark};
 
-use crate::common::everything::everything;
+use crate::common::everything::{everything, everything_within};
 use crate::common::*;
 
 #[test]
@@ -33,32 +33,7 @@ fn every_call_is_allowed_in_every_listener() {
     for place in ["connection", "data", "end", "error", "heartbeat", "state", "disconnection"] {
         for destroys in [false, true] {
             let server = Server::start(Primus::builder().origins(["*"]));
-            let (done, result) = unbounded();
-            let run = move |spark: &Spark| {
-                everything(spark);
-                if destroys {
-                    let options = Destroy::default().timeout(Duration::from_millis(20));
-                    let destroyed = spark.primus().destroy(options);
-                    assert_eq!(destroyed.stuck, 0);
-                }
-                let _ = done.try_send(());
-            };
-            let disconnected = run.clone();
-            server.primus.on_connection(move |spark| {
-                let run = run.clone();
-                match place {
-                    "connection" => run(spark),
-                    "data" => drop(spark.on_data(move |spark, _| run(spark))),
-                    "end" => drop(spark.on_end(move |spark, _| run(spark))),
-                    "error" => drop(spark.on_error(move |spark, _| run(spark))),
-                    "heartbeat" => drop(spark.on_heartbeat(move |spark| run(spark))),
-                    "state" => drop(spark.on_ready_state_change(move |spark, _| run(spark))),
-                    _ => {}
-                }
-            });
-            if place == "disconnection" {
-                server.primus.on_disconnection(disconnected);
-            }
+            let result = everything_within(&server.primus, place, destroys);
             let mut peer = server.open();
             peer.try_send(&masked(FIN | PING, b""));
             peer.try_send(&masked(FIN | TEXT, b"not json"));

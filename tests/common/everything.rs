@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use primus::Spark;
+use crossbeam_channel::{Receiver, unbounded};
 use primus::middleware::{Flow, On};
+use primus::{Destroy, Primus, Spark};
 
 /// Calls everything that there is.
 pub fn everything(spark: &Spark) {
@@ -30,4 +31,40 @@ pub fn everything(spark: &Spark) {
     spark.end();
     spark.end();
     let _ = spark.write("late");
+}
+
+/// Calls everything in this listener of each spark's, and perhaps destroys the
+/// server there. What it returns tells when that is done.
+pub fn everything_within(primus: &Primus, listener: &'static str, destroys: bool) -> Receiver<()> {
+    let (done, result) = unbounded();
+    let run = move |spark: &Spark| {
+        everything(spark);
+        if destroys {
+            let options = Destroy::default().timeout(Duration::from_millis(20));
+            assert_eq!(spark.primus().destroy(options).stuck, 0);
+        }
+        let _ = done.try_send(());
+    };
+    let disconnected = run.clone();
+    primus.on_connection(move |spark| {
+        let run = run.clone();
+        match listener {
+            "connection" => run(spark),
+            "data" => drop(spark.on_data(move |spark, _| run(spark))),
+            "end" => drop(spark.on_end(move |spark, _| run(spark))),
+            "error" => drop(spark.on_error(move |spark, _| run(spark))),
+            "heartbeat" => drop(spark.on_heartbeat(move |spark| run(spark))),
+            "drain" => {
+                spark.on_drain(run);
+                spark.write("waits").unwrap();
+            }
+            "state" => drop(spark.on_ready_state_change(move |spark, _| run(spark))),
+            "disconnection" => {}
+            other => panic!("no listener {other}"),
+        }
+    });
+    if listener == "disconnection" {
+        primus.on_disconnection(disconnected);
+    }
+    result
 }

@@ -6,7 +6,7 @@ use crossbeam_channel::unbounded;
 use primus::{Destroy, Primus, Spark};
 
 use crate::client::*;
-use crate::common::everything::everything;
+use crate::common::everything::everything_within;
 use crate::common::*;
 
 #[test]
@@ -14,34 +14,7 @@ fn every_call_is_allowed_in_every_listener() {
     for place in ["connection", "data", "end", "error", "drain", "state", "disconnection"] {
         for destroys in [false, true] {
             let server = Server::start(engine(Primus::builder().origins(["*"])));
-            let (done, result) = unbounded();
-            let run = move |spark: &Spark| {
-                everything(spark);
-                if destroys {
-                    let options = Destroy::default().timeout(Duration::from_millis(20));
-                    assert_eq!(spark.primus().destroy(options).stuck, 0);
-                }
-                let _ = done.try_send(());
-            };
-            let disconnected = run.clone();
-            server.primus.on_connection(move |spark| {
-                let run = run.clone();
-                match place {
-                    "connection" => run(spark),
-                    "data" => drop(spark.on_data(move |spark, _| run(spark))),
-                    "end" => drop(spark.on_end(move |spark, _| run(spark))),
-                    "error" => drop(spark.on_error(move |spark, _| run(spark))),
-                    "drain" => {
-                        spark.on_drain(run);
-                        spark.write("waits").unwrap();
-                    }
-                    "state" => drop(spark.on_ready_state_change(move |spark, _| run(spark))),
-                    _ => {}
-                }
-            });
-            if place == "disconnection" {
-                server.primus.on_disconnection(disconnected);
-            }
+            let result = everything_within(&server.primus, place, destroys);
             let (mut poll, mut peer) = (server.connect(), server.connect());
             poll.send(get("EIO=4&transport=polling").as_bytes());
             // Destroyed by its first listener the server may not even answer.
