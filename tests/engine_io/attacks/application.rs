@@ -1,9 +1,6 @@
 //! Listeners that fail, hang, or call back.
 
-use std::time::Duration;
-
-use crossbeam_channel::unbounded;
-use primus::{Destroy, Primus, Spark};
+use primus::Primus;
 
 use crate::client::*;
 use crate::common::everything::everything_within;
