@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::cookies::Cookies;
 use crate::error::Error;
-use crate::http::client::{Answer, Target};
+use crate::http::client::{Answer, Cookies, Target};
 use crate::http::encode;
 use crate::transformers::engine_io::payload::Content;
 use crate::transformers::engine_io::{Carrier, Format};
@@ -92,13 +91,8 @@ impl Requests {
     fn request(&self, carrier: Carrier) -> Target {
         let mut target = self.target.clone();
         self.ask(&mut target.query, carrier);
-        let value = self.cookies.as_ref().map(|cookies| cookies.value()).unwrap_or_default();
-        if !value.is_empty() {
-            let given = target.headers.iter_mut().find(|(n, _)| n.eq_ignore_ascii_case("cookie"));
-            match given {
-                Some((_, given)) => given.extend(["; ", &value]),
-                None => target.headers.push(("Cookie".into(), value)),
-            }
+        if let Some(cookies) = &self.cookies {
+            cookies.join(&mut target.headers);
         }
         target
     }

@@ -1,11 +1,17 @@
-//! The client's half: what a session that polls sends, by whichever thread
-//! writes. What it hears is the protocol's own.
+//! The client's half. What a session that polls sends, by whichever thread
+//! writes ([`Posts`]), is made by the protocol's [`Requests`]; what it is told,
+//! all looked after by the client's thread ([`Polls`]), is understood by what
+//! [`Hears`].
 
+mod polls;
 mod posts;
+mod ways;
 
 use std::collections::VecDeque;
 
+pub(in crate::transformers) use self::polls::{Hears, Polls};
 pub(in crate::transformers) use self::posts::Posts;
+pub(in crate::transformers) use self::ways::{Batch, Ways};
 use crate::close::{CloseReason, Ended};
 use crate::error::Error;
 use crate::frame::Frame;

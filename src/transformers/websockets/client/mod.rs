@@ -3,13 +3,15 @@
 mod handshake;
 mod link;
 mod open;
+mod socket;
 
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(in crate::transformers) use self::handshake::Handshake;
+use self::handshake::Handshake;
 pub(in crate::transformers) use self::link::{Link, mask};
-pub(in crate::transformers) use self::open::Open;
+use self::open::Open;
+pub(in crate::transformers) use self::socket::{Heard, Socket};
 use crate::close::CloseReason;
 use crate::error::Result;
 use crate::http::client::Target;

@@ -1,9 +1,13 @@
-//! The WebSocket of a session, from dialling it on, in steps that never wait.
+//! A WebSocket from dialling it on, in steps that never wait: for a session that
+//! has other connections to look after.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::handshake::Handshake;
+use super::link::Link;
+use super::open::Open;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -12,10 +16,9 @@ use crate::net::Waker;
 use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants};
 use crate::transformers::connect::News;
-use crate::transformers::websockets::client::{Handshake, Link, Open};
 
 /// See the module.
-pub(super) struct Socket {
+pub(in crate::transformers) struct Socket {
     target: Target,
     /// Longest message in bytes.
     longest: usize,
@@ -30,7 +33,7 @@ enum Stage {
 }
 
 /// What a step has led to.
-pub(super) enum Heard {
+pub(in crate::transformers) enum Heard {
     Nothing,
     /// It is open.
     Opened,
@@ -44,7 +47,7 @@ pub(super) enum Heard {
 
 impl Socket {
     /// Begins to connect; to this address if the server was reached before.
-    /// `max_length`: the longest message that is accepted, in bytes.
+    /// `longest`: the longest message that is accepted, in bytes.
     pub fn dial(target: Target, address: Option<SocketAddr>, longest: usize) -> Result<Self> {
         let mut dialler = Dialler::again(&target.to, address)?;
         let stage = match dialler.proceed(Ready::default())? {

@@ -26,7 +26,7 @@ const AGE_MAX: Duration = Duration::from_secs(400 * 86_400);
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Cookies {
+pub(crate) struct Cookies {
     host: String,
     secure: bool,
     /// The path of the requests.
@@ -63,8 +63,20 @@ impl Cookies {
     }
 
     /// The value of a `Cookie` header; empty without cookies.
-    pub fn value(&self) -> String {
+    fn value(&self) -> String {
         self.value_at(SystemTime::now())
+    }
+
+    /// Adds them to the headers of a request, behind those that it has anyway.
+    pub fn join(&self, headers: &mut Vec<(String, String)>) {
+        let value = self.value();
+        if value.is_empty() {
+            return;
+        }
+        match headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("cookie")) {
+            Some((_, given)) => given.extend(["; ", &value]),
+            None => headers.push(("Cookie".into(), value)),
+        }
     }
 
     fn take_at<'a>(&self, lines: impl Iterator<Item = &'a str>, now: SystemTime) {
