@@ -132,7 +132,10 @@ impl Kind {
                 let (options, unknown) = engine_io::client::Options::parse(given)?;
                 (Arc::new(engine_io::client::EngineIo(options)), unknown)
             }
-            Kind::Sockjs => return Err(Error::Option("`sockjs` has no client yet".into())),
+            Kind::Sockjs => {
+                let (options, unknown) = sockjs::client::Options::parse(given)?;
+                (Arc::new(sockjs::client::Sockjs(options)), unknown)
+            }
         };
         options::warn(self.name(), &unknown);
         Ok(client)

@@ -19,7 +19,7 @@ impl Hears for Hearing {
 
     fn begin(&mut self, ways: &mut Ways) {
         match self.first {
-            Carrier::Polling => ways.ask(self.requests.poll()),
+            Carrier::Polling => ways.ask(self.requests.poll(), true),
             Carrier::Websocket => {
                 if let Err(error) = ways.dial(self.requests.upgrade(), self.longest, true) {
                     ways.failed(error);

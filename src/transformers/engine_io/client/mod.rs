@@ -99,7 +99,7 @@ impl Hearing {
                 }
             }
             Effect::Deliver(frame) => ways.deliver(frame),
-            Effect::Poll => ways.ask(self.requests.poll()),
+            Effect::Poll => ways.ask(self.requests.poll(), true),
             Effect::Send(packet) => {
                 if let Some(posts) = ways.posts() {
                     posts.send_own(packet);

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 pub(in crate::transformers) use self::polls::{Hears, Polls};
 pub(in crate::transformers) use self::posts::Posts;
-pub(in crate::transformers) use self::ways::{Batch, Ways};
+pub(in crate::transformers) use self::ways::Ways;
 use crate::close::{CloseReason, Ended};
 use crate::error::Error;
 use crate::frame::Frame;

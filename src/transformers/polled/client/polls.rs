@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::ways::Ways;
 use super::Requests;
+use super::ways::Ways;
 use crate::close::{CloseReason, Ended};
 use crate::error::Error;
 use crate::http::client::{Answer, Progress};

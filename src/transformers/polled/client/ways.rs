@@ -16,8 +16,7 @@ use crate::transformers::websockets::client::{Link, Socket};
 
 /// Messages that are taken out one by one, because together they may need far
 /// more memory than the bytes they came in.
-pub(in crate::transformers) type Batch =
-    Box<dyn Iterator<Item = Result<Frame, CloseReason>> + Send>;
+type Batch = Box<dyn Iterator<Item = Result<Frame, CloseReason>> + Send>;
 
 /// See the module.
 pub(in crate::transformers) struct Ways<R: Requests> {
@@ -62,9 +61,10 @@ impl<R: Requests + 'static> Ways<R> {
     }
 
     /// Sends a request whose answer is to be heard; the one before must be
-    /// answered.
-    pub fn ask(&mut self, request: Vec<u8>) {
-        self.lane.begin(request, true);
+    /// answered. `streamed`: the body of a good answer is told piece by piece, else
+    /// it comes with the answer, as far as that is [kept](Answer::body).
+    pub fn ask(&mut self, request: Vec<u8>, streamed: bool) {
+        self.lane.begin(request, streamed);
     }
 
     /// The head of the answer that is arriving.
@@ -101,13 +101,19 @@ impl<R: Requests + 'static> Ways<R> {
     /// Gives up whatever the session was to be opened by.
     pub fn start_over(&mut self) {
         self.drop_socket();
-        self.lane = self.lane.beside();
+        if self.lane.is_busy() {
+            self.lane = self.lane.beside();
+        }
     }
 
     /// The session is open; these are its requests.
     pub fn open(&mut self, requests: R) -> Result<()> {
         let posts = match self.socket().filter(|_| self.on_socket) {
-            Some(to) => Posts::websocket(requests, Arc::clone(to)),
+            Some(to) => {
+                let posts = Posts::websocket(requests, Arc::clone(to));
+                self.lane = Exchanger::default();
+                posts
+            }
             None => Posts::polling(requests, self.lane.beside()),
         }?;
         let posts = Arc::new(posts);

@@ -1,0 +1,208 @@
+//! The `sockjs` transport of the client: it asks the server of itself, then
+//! tries one way after another until a session is open.
+//!
+//! | file | what |
+//! |---|---|
+//! | `options` | what the application may choose, and the ways |
+//! | `info` | what the server says of itself, and how long a way is given |
+//! | `requests` | the requests' paths and heads |
+//! | `hearing` | what the server says, whichever way it comes |
+//! | `incoming` | that taken apart: lines, frames, messages |
+//! | `posting` | what goes out: POSTs, or frames of the WebSocket |
+//!
+//! What goes out when and by whom, and who waits for what, says
+//! [`polled::client`](crate::transformers::polled::client).
+//!
+//! A session whose server knows nothing of it any more, or is another one behind the
+//! same address, is lost, however it shows: by a status, or by a second open frame.
+
+mod hearing;
+mod incoming;
+mod info;
+mod options;
+mod posting;
+mod requests;
+
+use std::time::{Duration, Instant};
+
+use self::incoming::{Invalid, Lines, Said};
+use self::info::{Info, patience};
+pub(crate) use self::options::Options;
+use self::options::Way;
+use self::posting::Posting;
+use self::requests::Requests;
+use crate::close::CloseReason;
+use crate::error::{Error, Result};
+use crate::http::client::{Answer, Target};
+use crate::transformers::connect::{Dials, Session};
+use crate::transformers::polled::client::{self, Polls};
+
+/// Longest frame in bytes, at least: there is more than that in front of a stream.
+const LONGEST: usize = 4 << 10;
+
+/// SockJS 0.3.
+pub(crate) struct Sockjs(pub Options);
+
+impl Dials for Sockjs {
+    fn dial(&self, target: Target, max_length: usize) -> Box<dyn Session> {
+        let to = target.to.clone();
+        let requests = Requests::new(target, self.0.credentials);
+        let hearing = Hearing::new(requests, max_length, &self.0);
+        Box::new(Polls::new("SockJS", hearing, to, max_length))
+    }
+}
+
+type Ways = client::Ways<Posting>;
+
+/// One session: what is SockJS's own of what the client's thread has of it.
+struct Hearing {
+    requests: Requests,
+    /// The least time for a way.
+    timeout: Duration,
+    /// How long each has.
+    patience: Duration,
+    /// Those that are still to be tried, the next one last.
+    left: Vec<Way>,
+    stage: Stage,
+    /// Until when the present stage may last.
+    until: Option<Instant>,
+    /// Longest frame in bytes.
+    longest: usize,
+    lines: Lines,
+    /// The head of the present answer was looked at.
+    head_heard: bool,
+    /// What became of the ways that were tried.
+    failures: Vec<(Way, Error)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The server was asked of itself, then.
+    Info(Instant),
+    /// This way is tried.
+    Opening(Way),
+    /// This way carries the session.
+    Open(Way),
+}
+
+impl Hearing {
+    fn new(requests: Requests, max_length: usize, options: &Options) -> Self {
+        // No byte of a message is written with more than three, but for the control
+        // characters, of which there are none in JSON.
+        let longest = max_length.saturating_mul(3).max(LONGEST);
+        Hearing {
+            requests,
+            timeout: options.timeout,
+            patience: Duration::ZERO,
+            left: options.ways.iter().rev().copied().collect(),
+            stage: Stage::Info(Instant::now()),
+            until: None,
+            longest,
+            lines: Lines::new(longest),
+            head_heard: false,
+            failures: Vec::new(),
+        }
+    }
+
+    /// The server has told of itself.
+    fn informed(&mut self, asked: Instant, answer: &Answer, ways: &mut Ways) {
+        if answer.status != 200 {
+            let place = self.requests.info().place();
+            return ways.failed(answer.refusal().at(&place));
+        }
+        let info = Info::parse(&answer.body);
+        self.left.retain(|way| info.allows(*way));
+        if self.left.is_empty() {
+            let why = ways.no_session("the server has switched its WebSocket off");
+            return ways.failed(Error::Protocol(why));
+        }
+        self.patience = patience(asked.elapsed()).max(self.timeout);
+        self.try_next(ways);
+    }
+
+    /// Tries the next way that there is.
+    fn try_next(&mut self, ways: &mut Ways) {
+        while let Some(way) = self.left.pop() {
+            self.stage = Stage::Opening(way);
+            self.until = Some(Instant::now() + self.patience);
+            match self.begin(way, ways) {
+                Ok(()) => return,
+                Err(error) => self.failures.push((way, error)),
+            }
+        }
+        self.until = None;
+        let last = self.failures.pop();
+        match last {
+            // One that was refused knows more to tell than those before it.
+            Some((_, error)) if self.failures.is_empty() || is_refusal(&error) => {
+                ways.failed(error);
+            }
+            last => {
+                let all = self.failures.drain(..).chain(last);
+                let all: Vec<_> = all.map(|(way, e)| format!("{}: {e}", way.name())).collect();
+                ways.failed(Error::Protocol(ways.no_session(&all.join("; "))));
+            }
+        }
+    }
+
+    fn begin(&mut self, way: Way, ways: &mut Ways) -> Result<()> {
+        // What has another way of it may still come.
+        self.requests.renew()?;
+        match way {
+            Way::Websocket => ways.dial(self.requests.receiver(way), self.longest, true),
+            Way::XhrStreaming | Way::XhrPolling => {
+                self.receive(way, ways);
+                Ok(())
+            }
+        }
+    }
+
+    fn receive(&mut self, way: Way, ways: &mut Ways) {
+        self.head_heard = false;
+        ways.ask(self.requests.receive(way), true);
+    }
+
+    /// The way that is tried leads nowhere.
+    fn fall_back(&mut self, way: Way, error: Error, ways: &mut Ways) {
+        self.failures.push((way, error));
+        self.lines.finish();
+        ways.start_over();
+        self.try_next(ways);
+    }
+
+    /// What ends an open session, or makes another way be tried.
+    fn broken(&mut self, reason: CloseReason, ways: &mut Ways) {
+        match self.stage {
+            Stage::Opening(way) => self.fall_back(way, Error::Protocol(reason.text), ways),
+            _ => ways.ended(reason),
+        }
+    }
+
+    /// Takes in a frame.
+    fn said(&mut self, said: Result<Said, Invalid>, ways: &mut Ways) {
+        match (said, self.stage) {
+            (Ok(Said::Nothing), _) => {}
+            (Ok(Said::Open), Stage::Opening(way)) => {
+                self.stage = Stage::Open(way);
+                self.until = None;
+                self.failures = Vec::new();
+                if let Err(error) = ways.open(Posting(self.requests.clone())) {
+                    ways.failed(error);
+                }
+            }
+            (Ok(Said::Open), _) => ways.ended(CloseReason::lost("the server has lost the session")),
+            (Ok(Said::Messages(messages)), Stage::Open(_)) => ways.deliver_all(Box::new(messages)),
+            (Ok(Said::Message(message)), Stage::Open(_)) => ways.deliver(message),
+            (Ok(Said::Messages(_) | Said::Message(_)), _) => {
+                self.broken(Invalid("a message before the session is open").into(), ways);
+            }
+            // Another way would be told the same.
+            (Ok(Said::Close(reason)), _) => ways.ended(reason),
+            (Err(invalid), _) => self.broken(invalid.into(), ways),
+        }
+    }
+}
+
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Refused { .. })
+}

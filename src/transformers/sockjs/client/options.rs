@@ -1,0 +1,132 @@
+//! The options of the client's transport, by their names in sockjs-client.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::transformers::options::{Expected, list, read, truth};
+
+/// How a session may go over the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Websocket,
+    XhrStreaming,
+    XhrPolling,
+}
+
+impl Way {
+    /// In the order in which they are tried.
+    const ALL: [Way; 3] = [Way::Websocket, Way::XhrStreaming, Way::XhrPolling];
+
+    /// Its name among the `transports`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Websocket => "websocket",
+            Way::XhrStreaming => "xhr-streaming",
+            Way::XhrPolling => "xhr-polling",
+        }
+    }
+
+    /// The end of its path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Way::Websocket => "websocket",
+            Way::XhrStreaming => "xhr_streaming",
+            Way::XhrPolling => "xhr",
+        }
+    }
+}
+
+/// What the application may choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// `transports`: what is tried, in order.
+    pub ways: Vec<Way>,
+    /// `timeout`: how long one of them has at least.
+    pub timeout: Duration,
+    /// `withCredentials`: requests carry the cookies that answers set.
+    pub credentials: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { ways: Way::ALL.into(), timeout: Duration::ZERO, credentials: true }
+    }
+}
+
+impl Options {
+    /// Reads options; of several with one name the last counts. Case does not
+    /// matter in names. Returned besides are the names that mean nothing here.
+    ///
+    /// # Errors
+    /// [`Error::Option`](crate::Error::Option) for a value that cannot be used.
+    pub fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
+        let mut options = Options::default();
+        let unknown = read(given, |name, value| options.set(name, value))?;
+        Ok((options, unknown))
+    }
+
+    /// `None`: there is no such option.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
+        Some(match name {
+            "transports" => ways(value).map(|ways| self.ways = ways),
+            "timeout" => milliseconds(value).map(|time| self.timeout = time),
+            "withcredentials" => truth(value).map(|on| self.credentials = on),
+            _ => return None,
+        })
+    }
+}
+
+/// Those of the list, each once.
+fn ways(value: &str) -> Result<Vec<Way>, Expected> {
+    const EXPECTED: Expected =
+        Expected("a list of `websocket`, `xhr-streaming` and `xhr-polling`, in order");
+    let mut ways = Vec::new();
+    for name in list(value) {
+        let way = Way::ALL.into_iter().find(|way| way.name() == name).ok_or(EXPECTED)?;
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    if ways.is_empty() { Err(EXPECTED) } else { Ok(ways) }
+}
+
+fn milliseconds(value: &str) -> Result<Duration, Expected> {
+    let number = value.parse::<u32>().map_err(|_| Expected("a number of milliseconds"))?;
+    Ok(Duration::from_millis(number.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<Options> {
+        let owned: Vec<_> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Ok(Options::parse(&owned)?.0)
+    }
+
+    #[test]
+    fn transports_in_order() {
+        let of = |list| parse(&[("transports", list)]).unwrap().ways;
+        assert_eq!(parse(&[]).unwrap().ways, [Way::Websocket, Way::XhrStreaming, Way::XhrPolling]);
+        assert_eq!(of("xhr-polling, websocket"), [Way::XhrPolling, Way::Websocket]);
+        assert_eq!(of("[\"XHR-streaming\"]"), [Way::XhrStreaming]);
+        assert_eq!(of("websocket websocket"), [Way::Websocket]);
+        for list in ["", "[]", "eventsource", "websocket,polling"] {
+            assert!(matches!(parse(&[("transports", list)]), Err(Error::Option(_))), "{list}");
+        }
+    }
+
+    #[test]
+    fn the_others() {
+        assert_eq!(parse(&[("Timeout", "1500")]).unwrap().timeout, Duration::from_millis(1500));
+        assert!(!parse(&[("withCredentials", "false")]).unwrap().credentials);
+        for (name, value) in [("timeout", "soon"), ("timeout", "-1"), ("withCredentials", "a")] {
+            let error = parse(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+        let given = [("server".to_owned(), "1".to_owned())];
+        assert_eq!(Options::parse(&given).unwrap().1, ["server"]);
+    }
+}
