@@ -3,7 +3,7 @@
 //!
 //! A protocol of this kind writes its part without input, output or a clock, as
 //! a state machine ([`Protocol`]), and the routes of its requests. The rest is
-//! here, the server's half, and what goes out of a client's (`client`):
+//! here, the server's half and the client's (`client`):
 //!
 //! | file | what |
 //! |---|---|
@@ -37,6 +37,11 @@
 //!    then [`Live::posted`] for one that sends; and `timed::answer` for what comes
 //!    by the clock alone;
 //! 6. a line in [`Kind`](super::Kind).
+//!
+//! Its client needs the requests by which it sends ([`Requests`](client::Requests)),
+//! what it makes of the server's words ([`Hears`](client::Hears)), a
+//! [`Dials`](super::connect::Dials) that puts both into [`Polls`](client::Polls), and
+//! its line there.
 //!
 //! When another receiver comes the machine chooses: `Refuse`; `Replace`; or `Over`,
 //! then `Refuse`. The tests of this module have a protocol of a hundred lines that
