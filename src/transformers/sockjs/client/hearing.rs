@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::incoming::{Said, TooLong};
+use super::incoming::Said;
+use super::lines::TooLong;
 use super::posting::Posting;
 use super::{Hearing, Stage, Ways, info};
 use crate::close::CloseReason;

@@ -1,5 +1,5 @@
-//! What a server says, taken apart: lines of an answer as they arrive, and frames,
-//! which are the same on a WebSocket.
+//! The frames of a server, taken apart: lines of an answer, or messages of a
+//! WebSocket.
 
 use std::fmt;
 
@@ -208,60 +208,130 @@ impl Visitor<'_> for AnyText {
     }
 }
 
-/// The lines of one answer after the other, as they arrive.
-pub(super) struct Lines {
-    /// Longest line in bytes.
-    longest: usize,
-    /// What has arrived; the first `taken` bytes are behind us.
-    buf: Vec<u8>,
-    taken: usize,
-    /// Where the search for the end of the line goes on.
-    at: usize,
-}
-
-/// A line is longer than it may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
-
-impl Lines {
-    /// For lines of at most so many bytes.
-    pub fn new(longest: usize) -> Self {
-        Lines { longest, buf: Vec::new(), taken: 0, at: 0 }
-    }
-
-    /// Takes in more of an answer.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buf.drain(..self.taken);
-        self.at -= self.taken;
-        self.taken = 0;
-        self.buf.extend_from_slice(bytes);
-    }
-
-    /// The next line that has arrived whole.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
-        let rest = self.buf.get(self.at..).unwrap_or_default();
-        let found = rest.iter().position(|byte| *byte == b'\n');
-        self.at = found.map_or(self.buf.len(), |end| self.at + end);
-        let line = self.buf.get(self.taken..self.at).unwrap_or_default();
-        if line.len() > self.longest {
-            return Err(TooLong);
-        }
-        if found.is_none() {
-            return Ok(None);
-        }
-        let line = line.to_vec();
-        self.at += 1;
-        self.taken = self.at;
-        Ok(Some(line))
-    }
-
-    /// The answer is over; whether that was amid a line.
-    pub fn finish(&mut self) -> bool {
-        let cut = self.buf.len() > self.taken;
-        *self = Lines::new(self.longest);
-        cut
-    }
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    /// The messages of a frame; `Err`: those before the fault.
+    fn messages(text: &str) -> Result<Vec<String>, Vec<String>> {
+        let mut found = Vec::new();
+        let said = match Said::of_line(text.into()) {
+            Ok(Said::Messages(messages)) => messages,
+            Ok(Said::Message(message)) => return Ok(vec![message.as_text().unwrap().to_owned()]),
+            _ => return Err(found),
+        };
+        for message in said {
+            match message {
+                Ok(message) => found.push(message.as_text().unwrap().to_owned()),
+                Err(reason) => {
+                    assert_eq!((reason.by, reason.code), (Ended::Protocol, 1002));
+                    return Err(found);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    #[test]
+    fn messages_in_order() {
+        for (frame, expected) in [
+            ("a[]", &[][..]),
+            ("a[ ]\r", &[]),
+            (r#"a["one"]"#, &["one"]),
+            (r#"a["", "two",	"three"] "#, &["", "two", "three"]),
+            (r#"m"alone""#, &["alone"]),
+            (r#"a["{\"a\":\"\\\"\"}"]"#, &[r#"{"a":"\""}"#]),
+            (
+                r#"a["\u00e9\ud83d\ude00é😀\u2028\b\f\n\r\t\/\\"]"#,
+                &["é😀é😀\u{2028}\u{8}\u{c}\n\r\t/\\"],
+            ),
+            // What text cannot hold.
+            (
+                r#"a["\ud800","\ude00\ud83dx","\ud800\ud800"]"#,
+                &["\u{fffd}", "\u{fffd}\u{fffd}x", "\u{fffd}\u{fffd}"],
+            ),
+            // What is no string goes to the parser as it stands.
+            (
+                r#"a[1,-2.50e3,true,null,"s",{"a": [1, "]"]},[[]]]"#,
+                &["1", "-2.50e3", "true", "null", "s", r#"{"a": [1, "]"]}"#, "[[]]"],
+            ),
+            ("m[1]", &["[1]"]),
+        ] {
+            assert_eq!(messages(frame).unwrap(), expected, "{frame}");
+        }
+    }
+
+    #[test]
+    fn a_fault_shows_where_it_is() {
+        for (frame, before) in [
+            ("a", &[][..]),
+            ("a1", &[]),
+            ("a{}", &[]),
+            ("a[", &[]),
+            ("a[,]", &[]),
+            ("a[\"a\"", &["a"]),
+            ("a[\"a\",", &["a"]),
+            ("a[\"a\",]", &["a"]),
+            ("a[\"a\" \"b\"]", &["a"]),
+            ("a[\"a\"]x", &["a"]),
+            ("a[\"a\"][]", &["a"]),
+            ("a[\"a\",\"b]", &["a"]),
+            ("a[\"\\x\"]", &[]),
+            ("a[\"\\ud8\"]", &[]),
+            ("a[nul]", &[]),
+            ("a[1 2]", &["1"]),
+            ("m", &[]),
+            ("m\"a\"\"b\"", &[]),
+        ] {
+            assert_eq!(messages(frame).unwrap_err(), before, "{frame}");
+        }
+    }
+
+    #[test]
+    fn the_other_frames() {
+        let said = |text: &str| Said::of_line(text.into());
+        assert!(matches!(said("o"), Ok(Said::Open)));
+        assert!(matches!(said("o\r"), Ok(Said::Open)));
+        for nothing in ["", "h", "h\r", &"h".repeat(2048)] {
+            assert!(matches!(said(nothing), Ok(Said::Nothing)), "{nothing}");
+        }
+        let closed = |text| match said(text) {
+            Ok(Said::Close(reason)) => Some((reason.code, reason.text)),
+            Err(invalid) => {
+                assert_eq!(invalid, Invalid("bad close frame"));
+                None
+            }
+            _ => panic!("{text}"),
+        };
+        assert_eq!(closed(r#"c[3000,"Go away!"]"#), Some((3000, "Go away!".into())));
+        assert_eq!(closed(r#"c[1000, ""]"#), Some((1000, String::new())));
+        let long = format!("c[1000,{:?}]", "é".repeat(1000));
+        assert_eq!(closed(&long).unwrap().1.chars().count(), REASON_MAX);
+        for bad in
+            ["c", "c[]", "c[1000]", "c[\"a\",\"b\"]", "c[-1,\"\"]", "c[99999,\"\"]", "c[1,\"\",2]"]
+        {
+            assert_eq!(closed(bad), None, "{bad}");
+        }
+        for bad in ["x", "O", "[1]", " o", "\u{feff}o"] {
+            assert!(matches!(said(bad), Err(Invalid("unknown kind of frame"))), "{bad}");
+        }
+        assert!(matches!(
+            Said::of_line(b"a[\"\xff\"]".to_vec()),
+            Err(Invalid("text is not UTF-8"))
+        ));
+        assert!(Said::of_frame(Frame::binary(*b"o")).is_err());
+    }
+
+    #[test]
+    fn depth_and_number_need_no_room() {
+        let deep = 1_000_000;
+        let frame = format!("a[{}{}]", "[".repeat(deep), "]".repeat(deep));
+        assert_eq!(messages(&frame).unwrap(), [&frame[2..frame.len() - 1]]);
+        assert_eq!(messages(&frame[..deep]).unwrap_err(), [""; 0]);
+        let Ok(Said::Messages(many)) = Said::of_line(format!("a[{}0]", "0,".repeat(deep)).into())
+        else {
+            panic!("no messages");
+        };
+        assert!(many.eq(std::iter::repeat_n(Ok(Frame::text("0")), deep + 1)));
+    }
+}

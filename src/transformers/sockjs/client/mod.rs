@@ -7,7 +7,8 @@
 //! | `info` | what the server says of itself, and how long a way is given |
 //! | `requests` | the requests' paths and heads |
 //! | `hearing` | what the server says, whichever way it comes |
-//! | `incoming` | that taken apart: lines, frames, messages |
+//! | `lines` | the answers to the requests by which it says it |
+//! | `incoming` | its frames, and the messages in them |
 //! | `posting` | what goes out: POSTs, or frames of the WebSocket |
 //!
 //! What goes out when and by whom, and who waits for what, says
@@ -19,14 +20,16 @@
 mod hearing;
 mod incoming;
 mod info;
+mod lines;
 mod options;
 mod posting;
 mod requests;
 
 use std::time::{Duration, Instant};
 
-use self::incoming::{Invalid, Lines, Said};
+use self::incoming::{Invalid, Said};
 use self::info::{Info, patience};
+use self::lines::Lines;
 pub(crate) use self::options::Options;
 use self::options::Way;
 use self::posting::Posting;
