@@ -16,6 +16,7 @@ pub mod peer;
 pub mod process;
 pub mod server;
 pub mod shares;
+pub mod sockjs;
 pub mod wait;
 
 pub use frames::*;

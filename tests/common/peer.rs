@@ -80,22 +80,39 @@ impl Peer {
 
     /// Reads a response head up to and with the empty line.
     pub fn read_head(&mut self) -> String {
+        self.read_up_to(b"\r\n\r\n")
+    }
+
+    /// Reads up to and with these bytes.
+    fn read_up_to(&mut self, end: &[u8]) -> String {
         loop {
-            if let Some(at) = self.buf.windows(4).position(|four| four == b"\r\n\r\n") {
-                let head = self.buf.drain(..at + 4).collect();
-                return String::from_utf8(head).expect("an ASCII head");
+            if let Some(at) = self.buf.windows(end.len()).position(|bytes| bytes == end) {
+                let text = self.buf.drain(..at + end.len()).collect();
+                return String::from_utf8(text).expect("ASCII");
             }
             let more = self.fill().expect("a head");
             assert!(more, "end of stream in a head: {:?}", String::from_utf8_lossy(&self.buf));
         }
     }
 
-    /// Reads a response: its status, its head and its body, whose length must
-    /// be given or end with the connection.
+    /// Reads a response: its status, its head and its body, which comes in chunks, or
+    /// whose length must be given or end with the connection.
     pub fn read_response(&mut self) -> Response {
         let head = self.read_head();
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let length = header_of(&head, "content-length").and_then(|n| n.parse().ok());
+        let body = self.read_body(&head);
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Response { status, head, body: text, bytes: body }
+    }
+
+    /// Reads the body of a response with this head.
+    fn read_body(&mut self, head: &str) -> Vec<u8> {
+        if header_of(head, "transfer-encoding").is_some() {
+            return std::iter::from_fn(|| self.read_chunk()).flatten().collect();
+        }
+        let bodyless = [" 204 ", " 304 "].iter().any(|status| head[8..].starts_with(status));
+        let length = header_of(head, "content-length").and_then(|n| n.parse().ok());
+        let length = length.or(bodyless.then_some(0));
         let mut body = Vec::new();
         while length.is_none_or(|length| body.len() < length) {
             if self.buf.is_empty() && !self.fill().expect("a body") {
@@ -104,8 +121,19 @@ impl Peer {
             let wanted = length.map_or(self.buf.len(), |length| length - body.len());
             body.extend(self.buf.drain(..wanted.min(self.buf.len())));
         }
-        let text = String::from_utf8_lossy(&body).into_owned();
-        Response { status, head, body: text, bytes: body }
+        body
+    }
+
+    /// Reads a chunk of a body; `None` for the last one, which is empty.
+    pub fn read_chunk(&mut self) -> Option<Vec<u8>> {
+        let line = self.read_up_to(b"\r\n");
+        let size = usize::from_str_radix(line.trim_end(), 16).expect("the size of a chunk");
+        while self.buf.len() < size + 2 {
+            assert!(self.fill().expect("a chunk"), "end of stream in a chunk");
+        }
+        let mut chunk: Vec<u8> = self.buf.drain(..size + 2).collect();
+        assert_eq!(chunk.split_off(size), b"\r\n", "the end of a chunk");
+        (size > 0).then_some(chunk)
     }
 
     /// [`read_response`](Self::read_response), if its head comes within `time`.
