@@ -188,6 +188,11 @@ impl std::error::Error for ParserError {
     }
 }
 
+/// An error of the system that says where.
+pub(crate) fn named(place: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{place}: {error}"))
+}
+
 /// The message of a panic, as far as it is text.
 #[cold]
 fn panic_text(panic: &(dyn Any + Send)) -> String {

@@ -109,7 +109,7 @@ pub use frame::{Frame, FrameBytes, FrameText};
 pub use http::{Address, Request};
 pub use limits::Limits;
 pub use message::{Message, Written};
-pub use net::Stream;
+pub use net::{SocketPath, Stream};
 pub use outcome::Outcome;
 pub use parsers::Parser;
 pub use plugins::{ClientPlugin, Plugin};

@@ -290,18 +290,19 @@ impl ClientBuilder {
     }
 
     /// Where connections come from, in place of TCP to the URL's host and port
-    /// (which `connect` is called with): a Unix domain socket, a tunnel, a
-    /// stream of a test. It is asked anew for every connection, reconnects
+    /// (which `connect` is called with) or its Unix socket: a tunnel, a stream of
+    /// a test. It is asked anew for every connection, reconnects
     /// included; its errors are failed attempts.
     ///
     /// It runs on the client's thread. While it blocks, neither time-outs nor
     /// [`Client::end`] can break it off.
     ///
     /// ```no_run
-    /// use std::os::unix::net::UnixStream;
+    /// use std::net::TcpStream;
     ///
-    /// let client = primus::Client::builder("http://localhost")
-    ///     .connector(|_host, _port| UnixStream::connect("/run/app/primus.sock"))
+    /// // What a tunnel forwards from here.
+    /// let client = primus::Client::builder("http://server.internal")
+    ///     .connector(|_host, _port| TcpStream::connect("127.0.0.1:9000"))
     ///     .connect()?;
     /// # client.end();
     /// # Ok::<(), primus::Error>(())
@@ -311,7 +312,7 @@ impl ClientBuilder {
         connect: impl Fn(&str, u16) -> io::Result<S> + Send + Sync + 'static,
     ) -> Self {
         let connect = move |host: &str, port| connect(host, port).map(Into::into);
-        self.given.connector = Some(Connector(Arc::new(connect)));
+        self.given.connector = Some(Connector::Application(Arc::new(connect)));
         self
     }
 
@@ -424,7 +425,10 @@ impl ClientBuilder {
             return Err(Error::Option(text.into()));
         }
         let slash = if self.given.pathname.starts_with('/') { "" } else { "/" };
-        let pathname = format!("{slash}{}", self.given.pathname);
+        let mut pathname = format!("{slash}{}", self.given.pathname);
+        if address.unix.is_some() && !address.path.is_empty() {
+            pathname.clone_from(&address.path);
+        }
         check_path(&pathname)?;
         if !address.path.is_empty() && address.path != pathname {
             let path = address.path.escape_debug();
@@ -460,6 +464,11 @@ impl Client {
     /// path says nothing, and if there is one, a line in the log says so: see
     /// [`ClientBuilder::pathname`]. `https` and `wss` are refused: they need
     /// TLS, which this version does not have.
+    ///
+    /// A server on a Unix socket is `unix:/run/app.sock`, or
+    /// `unix:/run/app.sock:/live` with its pathname, which counts here; one whose
+    /// name is abstract, `unix:@app`. Characters that mean something in a URL are
+    /// percent-encoded: `:` before `/`, `?`, `#`, `%`.
     pub fn builder(url: &str) -> ClientBuilder {
         ClientBuilder::new(url)
     }

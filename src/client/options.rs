@@ -68,7 +68,10 @@ impl Default for Given {
 impl Options {
     /// What is connected to, as errors call it.
     pub fn place(&self) -> String {
-        let Address { secure, host, port, .. } = &self.address;
+        let Address { secure, host, port, unix, .. } = &self.address;
+        if let Some(name) = unix {
+            return format!("{name}:{}", self.given.pathname);
+        }
         place(*secure, host, *port, &self.given.pathname)
     }
 }

@@ -8,7 +8,7 @@ use super::url::{Address, basic, check_header, check_host, check_path, query_str
 use crate::error::Result;
 use crate::http::client::Target;
 use crate::net::Waker;
-use crate::net::dial::Destination;
+use crate::net::dial::{Connector, Destination};
 use crate::protocol::ClientMode;
 
 /// Where the next connection goes and what it carries; listeners of
@@ -67,7 +67,9 @@ impl OutgoingUrl {
         if let Some(auth) = auth.filter(|_| !has("authorization")) {
             self.headers.push(("Authorization".into(), auth));
         }
-        let (host, port, connector) = (self.host, self.port, options.given.connector.clone());
+        let unix = || options.address.unix.clone().map(Arc::new).map(Connector::Unix);
+        let connector = options.given.connector.clone().or_else(unix);
+        let (host, port) = (self.host, self.port);
         Ok(Target {
             to: Destination { host, port, connector, until, waker },
             secure: options.address.secure,

@@ -1,8 +1,12 @@
 //! The URL that a client is given, and the one that each attempt asks for.
 
+use std::io;
+use std::path::Path;
+
 use crate::base64;
 use crate::error::{Error, Result};
 use crate::http::{decode, encode, is_text_byte, is_token, pairs};
+use crate::net::unix::Name;
 
 /// Where a client connects to, taken from the user's URL.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,14 +19,20 @@ pub(crate) struct Address {
     pub auth: Option<String>,
     /// Decoded.
     pub query: Vec<(String, String)>,
-    /// The path, which nothing is asked of; empty for `/`.
+    /// The path, which nothing is asked of, but with a Unix socket; empty for `/`.
     pub path: String,
+    /// The Unix socket in place of host and port.
+    pub unix: Option<Name>,
 }
 
 impl Address {
-    /// Takes an `http`, `https`, `ws` or `wss` URL apart. Its path is not
-    /// looked at: Primus clients ask for the `pathname` option.
+    /// Takes an `http`, `https`, `ws`, `wss` or `unix` URL apart. The path of the
+    /// former is not looked at: Primus clients ask for the `pathname` option.
     pub fn parse(url: &str) -> Result<Self> {
+        if let Some(rest) = strip_unix(url) {
+            let bad = |error| Error::Option(format!("url `{url}`: {error}"));
+            return unix(rest).map_err(bad);
+        }
         let bad = |what: &str| Error::Option(format!("url `{}`: {what}", without_auth(url)));
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let secure = match scheme.to_ascii_lowercase().as_str() {
@@ -44,9 +54,45 @@ impl Address {
             return Err(bad("the host is missing or malformed"));
         }
         let port = port.unwrap_or(if secure { 443 } else { 80 });
-        let query = pairs(query).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-        Ok(Address { secure, host: host.to_owned(), port, auth, query, path })
+        let (host, query) = (host.to_owned(), owned_pairs(query));
+        Ok(Address { secure, host, port, auth, query, path, unix: None })
     }
+}
+
+fn owned_pairs(query: &str) -> Vec<(String, String)> {
+    pairs(query).map(|(k, v)| (k.into_owned(), v.into_owned())).collect()
+}
+
+/// What follows `unix:`, or `ws+unix:` as `ws` has it, with or without two slashes
+/// more.
+fn strip_unix(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once(':')?;
+    let is_unix = ["unix", "ws+unix", "http+unix"].iter().any(|s| s.eq_ignore_ascii_case(scheme));
+    is_unix.then(|| rest.strip_prefix("//").unwrap_or(rest))
+}
+
+/// `/socket`, or `/socket:/pathname`, and a query.
+fn unix(rest: &str) -> io::Result<Address> {
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let at = rest.find(":/").unwrap_or(rest.len());
+    let (socket, path) = rest.split_at(at);
+    let socket = decode(&socket.replace('+', "%2B")).into_owned();
+    if !socket.starts_with(['/', '@']) {
+        let text = "a Unix socket is an absolute path, or a name that begins with `@`";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let name = Name::new(Path::new(&socket));
+    name.check()?;
+    Ok(Address {
+        secure: false,
+        host: "localhost".into(),
+        port: 80,
+        auth: None,
+        query: owned_pairs(query),
+        path: path.strip_prefix(':').unwrap_or(path).to_owned(),
+        unix: Some(name),
+    })
 }
 
 /// `user:password` of the part before the `@`; `None` when both are empty. In
@@ -167,6 +213,33 @@ mod tests {
         assert_eq!(place("http://[::1]:8080"), (false, "::1".into(), 8080));
         assert_eq!(place("http://[::1]"), (false, "::1".into(), 80));
         assert_eq!(place("localhost:8080"), (false, "localhost".into(), 8080));
+    }
+
+    #[test]
+    fn unix_sockets_are_paths_or_names_and_may_have_a_pathname() {
+        let parsed = |url: &str| {
+            let address = Address::parse(url).unwrap();
+            assert_eq!((address.secure, address.host.as_str()), (false, "localhost"));
+            (address.unix.unwrap().to_string(), address.path, address.query.len())
+        };
+        let told = |name: &str, path: &str, query| (name.into(), path.into(), query);
+        assert_eq!(parsed("unix:/run/a.sock"), told("unix:/run/a.sock", "", 0));
+        assert_eq!(parsed("unix:///run/a.sock"), told("unix:/run/a.sock", "", 0));
+        assert_eq!(parsed("UNIX:/run/a:/live?x=1#y"), told("unix:/run/a", "/live", 1));
+        assert_eq!(parsed("ws+unix:/run/a:b:/live"), told("unix:/run/a:b", "/live", 0));
+        assert_eq!(parsed("unix:@app:/live?a=b&c"), told("unix:@app", "/live", 2));
+        assert_eq!(parsed("unix:/a%3A%2Fb%3f+c"), told("unix:/a:/b?+c", "", 0));
+        let long = format!("unix:/{}", "x".repeat(107));
+        for (url, why) in [
+            ("unix:", "an absolute path"),
+            ("unix:run/a", "an absolute path"),
+            ("unix:@", "the name is empty"),
+            ("unix:/a%00b", "zero byte"),
+            (&long, "at most 107 bytes, this one 108"),
+        ] {
+            let error = Address::parse(url).unwrap_err().to_string();
+            assert!(error.contains(url) && error.contains(why), "{error}");
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl TrustedProxies {
             Trust::Listed(networks) if networks.is_empty() => None,
             Trust::Listed(networks) => nearest_untrusted(request, peer, listed(networks)),
         };
-        found.or(peer).unwrap_or_default()
+        found.unwrap_or_else(|| request.peer_address())
     }
 
     /// The address that a client counts by when places are shared out. It must not
@@ -186,7 +186,7 @@ fn node(text: &str) -> Hop {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Some(Address { ip: ip.to_canonical(), port: 0 });
+        return Some(Address { ip: ip.to_canonical(), port: 0, unix: false });
     }
     text.parse().ok().map(|socket: std::net::SocketAddr| Address::from(socket))
 }

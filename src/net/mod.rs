@@ -2,12 +2,16 @@
 //! waiting for them.
 
 pub(crate) mod dial;
+mod inherited;
 mod listener;
 mod stream;
+pub(crate) mod unix;
 pub(crate) mod wait;
 mod waker;
 pub(crate) mod watch;
 
+pub(crate) use inherited::inherited;
 pub(crate) use listener::{Listener, bind};
 pub use stream::Stream;
+pub use unix::SocketPath;
 pub(crate) use waker::Waker;

@@ -108,6 +108,11 @@ impl Stream {
         }
     }
 
+    /// Whether it is a Unix socket.
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self, Stream::Unix(_))
+    }
+
     /// Switches Nagle's algorithm off (TCP only).
     pub(crate) fn set_nodelay(&self) {
         if let Stream::Tcp(tcp) = self {

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
 use crate::http::server::{Accepted, Acceptor};
-use crate::net::{self, Listener, Stream};
+use crate::net::{self, Listener, SocketPath, Stream};
 use crate::outcome::Outcome;
 
 use crate::server::connection;
@@ -64,12 +64,80 @@ impl Primus {
         Ok(address)
     }
 
-    /// Serves the clients that connect to a Unix domain socket.
+    /// Listens on a Unix socket: a path, or a [`SocketPath`] with the mode of the
+    /// file. A path that begins with `@` is a name without a file (abstract).
+    ///
+    /// A socket that a server has left behind there is removed before; nothing else
+    /// ever is. [`destroy`](Self::destroy) removes the file, unless it is another's
+    /// by then. Clients reach it as
+    /// [`unix:/run/app.sock`](crate::Client::builder), and have
+    /// [`Address::unix`](crate::Address::unix) set.
+    ///
+    /// ```
+    /// use primus::{Client, Primus, SocketPath};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("primus-doc-{}.sock", std::process::id()));
+    /// let primus = Primus::builder().build()?;
+    /// primus.listen_path(SocketPath::new(&path).mode(0o660))?;
+    /// let client = Client::connect(&format!("unix:{}", path.display()))?;
+    /// # client.end();
+    /// # primus.destroy(Default::default());
+    /// # assert!(!path.exists());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] names the path, and why: too long (107 bytes), no such folder,
+    /// not allowed, in use by another server, a file or a folder.
+    /// [`Error::Closed`] after `destroy`.
+    pub fn listen_path(&self, path: impl Into<SocketPath>) -> Result<()> {
+        if self.0.is_closing() {
+            return Err(Error::Closed);
+        }
+        self.accept(Listener::at(&path.into())?)
+    }
+
+    /// Serves the clients that connect to a Unix socket that the application made;
+    /// its file stays.
     ///
     /// # Errors
     /// As [`listen`](Self::listen).
     pub fn listen_unix(&self, listener: UnixListener) -> Result<()> {
-        self.accept(Listener::Unix(listener))
+        self.accept(listener.into())
+    }
+
+    /// Listens on the sockets that the process was started with, TCP or Unix: socket
+    /// activation, with systemd's variables `LISTEN_FDS` and `LISTEN_PID`. Returns
+    /// how many there are; 0 when it was started without.
+    ///
+    /// Call it at the beginning of `main`, before there are other threads: as
+    /// systemd wants it, the variables are removed, so that no child process takes
+    /// them for its own.
+    ///
+    /// ```
+    /// let primus = primus::Primus::builder().build()?;
+    /// if primus.listen_inherited()? == 0 {
+    ///     primus.listen("127.0.0.1:0")?;
+    /// }
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] when one of them is no stream socket or does not listen (then
+    /// none is served); [`Error::Closed`] after `destroy`.
+    pub fn listen_inherited(&self) -> Result<usize> {
+        if self.0.is_closing() {
+            return Err(Error::Closed);
+        }
+        let listeners = net::inherited()?;
+        let count = listeners.len();
+        for listener in listeners {
+            let address = listener.tcp_address()?;
+            self.accept(listener)?;
+            self.0.roster.lock().addresses.extend(address);
+        }
+        Ok(count)
     }
 
     fn accept(&self, listener: Listener) -> Result<()> {

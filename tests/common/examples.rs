@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 /// The examples that are tested.
-const EXAMPLES: [&str; 8] =
-    ["auth", "chat", "client", "dashboard", "echo", "hello", "middleware", "subscriber"];
+const EXAMPLES: [&str; 9] =
+    ["auth", "chat", "client", "dashboard", "echo", "hello", "load", "middleware", "subscriber"];
 
 /// The program of an example.
 ///

@@ -4,7 +4,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::examples::example;
@@ -64,6 +68,85 @@ fn hello_greets_echoes_and_has_a_page() {
     let page = Peer::connect(addr).ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html")));
     assert!(page.body.contains("/primus/primus.js"), "{}", page.body);
+}
+
+/// The tools' path of a socket, in a folder for all.
+fn socket(name: &str) -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("primus-{name}-{}", std::process::id()))
+}
+
+#[test]
+fn the_tools_meet_on_a_unix_socket() {
+    let path = socket("tools");
+    let path = path.to_str().unwrap();
+    let mut echo = Running::start("echo", &["--unix", path, "--unix-mode", "600"]);
+    assert_eq!(echo.line(), format!("listening on unix:{path}"));
+    let mode = std::fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    let mut client = Command::new(example("client"))
+        .args(["--unix", path])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    client.stdin.take().unwrap().write_all(b"\"hello\"\n").unwrap();
+    let output = client.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "\"hello\"\n");
+    assert!(output.status.success());
+    let load = Command::new(example("load"))
+        .args(["echo", "--connections", "2", "--messages", "10", "--unix", path])
+        .output()
+        .unwrap();
+    assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
+    let pid = rustix::process::Pid::from_child(&echo.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(echo.status(), Some(0));
+    assert!(!std::path::Path::new(path).exists());
+}
+
+/// Runs the echo server as systemd does: with sockets from descriptor 3 on.
+fn activated(first: impl Into<OwnedFd>, second: impl Into<OwnedFd>, variables: &str) -> Running {
+    let script = format!("{variables} exec \"$0\" --inherited 3<&0 4<&2 0</dev/null 2>/dev/null");
+    let mut child = Command::new("sh")
+        .args(["-c", &script])
+        .arg(example("echo"))
+        .stdin(first.into())
+        .stderr(second.into())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let lines = BufReader::new(child.stdout.take().expect("its output"));
+    Running { child, lines }
+}
+
+#[test]
+fn sockets_that_a_program_is_started_with_are_served() {
+    let path = socket("inherited");
+    let _ = std::fs::remove_file(&path);
+    let tcp = || TcpListener::bind("127.0.0.1:0").unwrap();
+    let unix = UnixListener::bind(&path).unwrap();
+    let listener = tcp();
+    let address = listener.local_addr().unwrap();
+    let mut echo = activated(unix, listener, "LISTEN_PID=$$ LISTEN_FDS=2");
+    assert_eq!(echo.line(), "listening on inherited sockets: 2");
+    for url in [format!("unix:{}", path.display()), format!("http://{address}")] {
+        let client = Client::connect(&url).unwrap();
+        client.write("handed over").unwrap();
+        assert_eq!(client.recv_timeout(PATIENCE).unwrap().as_str(), Some("handed over"));
+        client.end();
+    }
+    drop(echo);
+    // The file is the supervisor's.
+    std::fs::remove_file(&path).unwrap();
+    // For another process, too many, and one that does not listen.
+    for variables in ["LISTEN_PID=1 LISTEN_FDS=2", "LISTEN_PID=$$ LISTEN_FDS=99999999999", ""] {
+        assert_eq!(activated(tcp(), tcp(), variables).status(), Some(1), "{variables}");
+    }
+    let listener = tcp();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    assert_eq!(activated(client, tcp(), "LISTEN_PID=$$ LISTEN_FDS=2").status(), Some(1));
+    let file = std::fs::File::open("/dev/null").unwrap();
+    assert_eq!(activated(file, tcp(), "LISTEN_PID=$$ LISTEN_FDS=2").status(), Some(1));
 }
 
 /// A server that greets with three messages, and then ends the connection if told to.

@@ -1,13 +1,13 @@
 //! A real nginx in front of the server.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use primus::Primus;
+use primus::{Primus, SocketPath};
 
 use crate::common::*;
 
@@ -27,9 +27,9 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// Passes requests below `/primus` to a server; `lines` are put into that
-    /// location.
-    fn start(name: &str, server: SocketAddr, lines: &str) -> Nginx {
+    /// Passes requests below `/primus` to a server, `host:port` or `unix:/path`;
+    /// `lines` are put into that location.
+    fn start(name: &str, server: impl Display, lines: &str) -> Nginx {
         let folder = std::env::temp_dir().join(format!("primus-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).unwrap();
@@ -126,7 +126,41 @@ fn polling_comes_through_nginx() {
         return;
     }
     let server = Server::echo(Primus::builder().transformer("engine.io"));
-    let nginx = Nginx::start("polling", server.addr, "");
+    polls(&Nginx::start("polling", server.addr, ""));
+}
+
+/// As in the recipe.
+#[test]
+fn a_server_on_a_unix_socket_is_reached_through_nginx() {
+    if is_skipped() {
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("primus-upstream-{}", std::process::id()));
+    let lines = "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+                 proxy_set_header Connection $connection_upgrade; \
+                 proxy_set_header Host $host; proxy_set_header X-Forwarded-For 192.0.2.7; \
+                 proxy_read_timeout 1h;";
+    for transformer in ["websockets", "engine.io"] {
+        let server = Server::echo(Primus::builder().transformer(transformer));
+        server.primus.on_connection(|spark| {
+            let address = spark.address();
+            assert!(!address.unix && address.ip.to_string() == "192.0.2.7", "{address}");
+        });
+        server.primus.listen_path(SocketPath::new(&path).mode(0o600)).unwrap();
+        let upstream = format!("unix:{}", path.display());
+        let nginx = Nginx::start(&format!("unix-{transformer}"), upstream, lines);
+        if transformer == "engine.io" {
+            polls(&nginx);
+            continue;
+        }
+        let mut bytes = upgrade("/primus", "");
+        bytes.extend(masked(FIN | TEXT, b"\"through\""));
+        assert!(nginx.ask(&bytes, "\"through\"").starts_with("HTTP/1.1 101 "));
+    }
+}
+
+/// Opens a session, posts a message and polls for it.
+fn polls(nginx: &Nginx) {
     let ask = |method: &str, query: &str, body: &str, last: &str| {
         let target = format!("/primus/?EIO=4&transport=polling{query}");
         let length = body.len();

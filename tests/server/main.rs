@@ -14,6 +14,7 @@ mod plugins;
 mod registry;
 mod sockets;
 mod transforms;
+mod unix;
 mod writing;
 
 use std::sync::{Arc, Mutex};

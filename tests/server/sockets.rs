@@ -42,7 +42,7 @@ fn unix_sockets_are_listened_on() {
     std::fs::remove_file(&path).unwrap();
 }
 
-fn unix_echo(client: &mut UnixStream) {
+pub fn unix_echo(client: &mut UnixStream) {
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.write_all(&upgrade("/primus", "")).unwrap();
     client.write_all(&masked(FIN | TEXT, b"\"unix\"")).unwrap();

@@ -20,6 +20,8 @@ pub struct Args {
 
 pub const HELP: &str = "\
 Usage: client URL [options]
+       client --unix PATH [options]
+  --unix PATH                 the server's Unix socket; @NAME for an abstract one
   --transformer NAME          websockets or engine.io (websockets)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: transports, upgrade, protocol,
@@ -45,6 +47,10 @@ pub fn args() -> Result<Option<Args>, BoxError> {
             }
             Value(value) => {
                 return Err(format!("a second URL: {}", value.to_string_lossy()).into());
+            }
+            Long("unix") if url.is_none() => {
+                let path = parser.value()?.into_string().map_err(|_| "--unix: not UTF-8")?;
+                url = Some(unix_url(&path));
             }
             Long(
                 name @ ("transformer" | "transport" | "parser" | "pathname" | "idle" | "retries"),
@@ -103,8 +109,23 @@ impl Args {
     }
 }
 
+/// The URL of a server on a Unix socket.
+fn unix_url(path: &str) -> String {
+    let mut url = "unix:".to_owned();
+    for letter in path.chars() {
+        match letter {
+            '%' | ':' | '?' | '#' => url += &format!("%{:02X}", u32::from(letter)),
+            _ => url.push(letter),
+        }
+    }
+    url
+}
+
 /// The URL without what is secret in it.
 fn shown(url: &str) -> String {
+    if url.starts_with("unix:") {
+        return url.split(['?', '#']).next().unwrap_or_default().to_owned();
+    }
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let authority = rest.split('/').next().unwrap_or_default();
@@ -114,6 +135,9 @@ fn shown(url: &str) -> String {
 
 /// Says that a path in the URL does not count.
 fn tell_path(url: &str, pathname: &str) {
+    if url.starts_with("unix:") {
+        return;
+    }
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let path = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default();

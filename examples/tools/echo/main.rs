@@ -9,6 +9,7 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::thread;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use primus::middleware::HttpError;
 use primus::{
     BoxError, Builder, Destroy, EndOptions, Error, Limits, Message, Parser, Primus, ReadyState,
-    Spark, Value,
+    SocketPath, Spark, Value,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -34,6 +35,9 @@ const HELP: &str = "\
 Usage: echo [options]
   --host HOST                 address to listen on (127.0.0.1)
   --port PORT                 port, 0 for any (8080)
+  --unix PATH                 a Unix socket instead; @NAME for an abstract one
+  --unix-mode MODE            who may connect to it, as for chmod: 660
+  --inherited                 the sockets it was started with (LISTEN_FDS) instead
   --transformer NAME          wire protocol: websockets or engine.io (websockets)
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
@@ -60,8 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), BoxError> {
-    let mut host = "127.0.0.1".to_owned();
-    let mut port = 8080;
+    let mut place = Place { host: "127.0.0.1".to_owned(), port: 8080, ..Place::default() };
     let mut limits = Limits::default();
     limits.broadcast_queue = PACE;
     let mut builder = Primus::builder().limits(limits);
@@ -69,8 +72,11 @@ fn run() -> Result<(), BoxError> {
     while let Some(argument) = arguments.next()? {
         use lexopt::prelude::*;
         match argument {
-            Long("host") => host = text("host", &mut arguments)?,
-            Long("port") => port = number("port", &text("port", &mut arguments)?, "a port")?,
+            Long("host") => place.host = text("host", &mut arguments)?,
+            Long("port") => place.port = number("port", &text("port", &mut arguments)?, "a port")?,
+            Long("unix") => place.unix = Some(text("unix", &mut arguments)?),
+            Long("unix-mode") => place.mode = Some(mode(&text("unix-mode", &mut arguments)?)?),
+            Long("inherited") => place.inherited = true,
             Short('h') | Long("help") => {
                 // Whoever has read enough of it has what they wanted.
                 let _ = writeln!(io::stdout(), "{HELP}");
@@ -90,15 +96,55 @@ fn run() -> Result<(), BoxError> {
     primus.on_connection(|spark| {
         spark.on_data(echo);
     });
-    let address = primus
-        .listen((host.as_str(), port))
-        .map_err(|error| format!("{error} (try another --host or --port, 0 for any)"))?;
-    playground::serve(&primus, address.ip());
+    let listening = place.listen(&primus)?;
     // It serves whether or not anybody wants to know where.
-    let _ = writeln!(io::stdout(), "listening on http://{address}");
+    let _ = writeln!(io::stdout(), "listening on {listening}");
     signals.forever().next();
     primus.destroy(Destroy::default().timeout(Duration::from_millis(500)));
     Ok(())
+}
+
+/// Where it listens.
+#[derive(Default)]
+struct Place {
+    host: String,
+    port: u16,
+    unix: Option<String>,
+    mode: Option<u32>,
+    inherited: bool,
+}
+
+impl Place {
+    /// Listens there, and tells where.
+    fn listen(&self, primus: &Primus) -> Result<String, BoxError> {
+        let mut ip = Ipv4Addr::LOCALHOST.into();
+        let listening = if self.inherited {
+            match primus.listen_inherited()? {
+                0 => return Err("--inherited: it was started without a socket".into()),
+                count => format!("inherited sockets: {count}"),
+            }
+        } else if let Some(path) = &self.unix {
+            let mut socket = SocketPath::new(path);
+            if let Some(mode) = self.mode {
+                socket = socket.mode(mode);
+            }
+            primus.listen_path(socket)?;
+            format!("unix:{path}")
+        } else {
+            let address = primus
+                .listen((self.host.as_str(), self.port))
+                .map_err(|error| format!("{error} (try another --host or --port, 0 for any)"))?;
+            ip = address.ip();
+            format!("http://{address}")
+        };
+        playground::serve(primus, ip);
+        Ok(listening)
+    }
+}
+
+fn mode(text: &str) -> Result<u32, BoxError> {
+    let wrong = |error| format!("--unix-mode {text}: expected a mode, such as 660 ({error})");
+    Ok(u32::from_str_radix(text, 8).map_err(wrong)?)
 }
 
 fn option(

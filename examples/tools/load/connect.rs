@@ -117,7 +117,7 @@ impl Knocks {
     /// Opens the connection of a slot.
     fn knock(&mut self, slot: usize) -> Result<()> {
         let began = Instant::now();
-        let mut stream = TcpStream::connect_timeout(&self.way.host, Duration::from_secs(5))?;
+        let mut stream = wire::dial(self.way.host, Duration::from_secs(5))?;
         self.way.send_request(&mut stream)?;
         stream.set_nonblocking(true)?;
         let key = epoll::EventData::new_u64(slot as u64);

@@ -37,6 +37,7 @@ MODE
 
 SERVER
   --url URL           a server that runs already, on this machine
+  --unix PATH         one that listens on this Unix socket
   --pid PID           its process, to measure CPU and memory
   --spawn COMMAND     starts it; it must print `listening on http://...`
   --bare              starts the bare server: one thread per connection and
@@ -195,6 +196,9 @@ impl Options {
             "bare" => self.server = Server::Bare,
             "log" => self.log = true,
             "rows" => self.list_rows = true,
+            "unix" => {
+                self.server = Server::Url(format!("unix:{}", parser.value()?.string()?));
+            }
             "url" => self.server = Server::Url(parser.value()?.string()?),
             "spawn" => self.server = Server::Spawn(parser.value()?.string()?),
             "pathname" => self.pathname = Some(parser.value()?.string()?),

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use crate::Result;
 use crate::options::{Options, Server};
+use crate::{Result, wire};
 
 /// A command may have to build the server first.
 const START: Duration = Duration::from_secs(120);
@@ -107,8 +107,13 @@ impl Drop for Target {
     }
 }
 
-/// The address in `http://host:port/...`, which must be on this machine.
+/// The address in `http://host:port/...`, which must be on this machine; or in
+/// `unix:/path`, to which all connections go then.
 fn address(url: &str) -> Result<SocketAddr> {
+    if let Some(path) = url.strip_prefix("unix:") {
+        wire::use_unix(path)?;
+        return Ok(SocketAddr::from(([127, 0, 0, 1], 80)));
+    }
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or(rest);
     let host = authority

@@ -39,6 +39,9 @@ impl Target {
 
     /// What an error calls it.
     pub fn place(&self) -> String {
+        if let Some(name) = self.to.unix() {
+            return format!("{name}:{}", self.pathname);
+        }
         place(self.secure, &self.to.host, self.to.port, &self.pathname)
     }
 

@@ -21,24 +21,30 @@ pub struct Address {
     pub ip: IpAddr,
     /// The port; 0 when it is not known.
     pub port: u16,
+    /// The client is on a Unix socket, and no proxy has said whom it stands for.
+    pub unix: bool,
 }
 
 impl From<SocketAddr> for Address {
     fn from(socket: SocketAddr) -> Self {
-        Address { ip: socket.ip().to_canonical(), port: socket.port() }
+        Address { ip: socket.ip().to_canonical(), port: socket.port(), unix: false }
     }
 }
 
 impl fmt::Display for Address {
-    /// As socket addresses are written: `192.0.2.1:80`, `[2001:db8::1]:80`.
+    /// As socket addresses are written: `192.0.2.1:80`, `[2001:db8::1]:80`; and
+    /// `unix`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.unix {
+            return f.write_str("unix");
+        }
         SocketAddr::new(self.ip, self.port).fmt(f)
     }
 }
 
 impl Default for Address {
     fn default() -> Self {
-        Address { ip: Ipv4Addr::LOCALHOST.into(), port: 0 }
+        Address { ip: Ipv4Addr::LOCALHOST.into(), port: 0, unix: false }
     }
 }
 
@@ -54,6 +60,7 @@ pub struct Request {
     path: Range<u32>,
     query: Range<u32>,
     remote: Option<SocketAddr>,
+    is_unix: bool,
     address: OnceLock<Address>,
 }
 
@@ -61,7 +68,13 @@ impl Request {
     pub(crate) fn new(head: RequestHead, remote: Option<SocketAddr>) -> Self {
         let RequestHead { method, version, fields, body } = head;
         let (path, query) = split_target(fields.lead());
-        Request { method, version, fields, body, path, query, remote, address: OnceLock::new() }
+        let (address, is_unix) = (OnceLock::new(), false);
+        Request { method, version, fields, body, path, query, remote, is_unix, address }
+    }
+
+    /// Says that it came over a Unix socket.
+    pub(crate) fn over_unix(self, is_unix: bool) -> Self {
+        Request { is_unix, ..self }
     }
 
     /// The method.
@@ -159,8 +172,13 @@ impl Request {
     /// The client's address as the `forwarded` middleware worked it out; the
     /// other end of the connection when it did not run or found no proxy.
     pub fn address(&self) -> Address {
-        let connection = || self.remote.map(Address::from).unwrap_or_default();
-        self.address.get().copied().unwrap_or_else(connection)
+        self.address.get().copied().unwrap_or_else(|| self.peer_address())
+    }
+
+    /// The address of the other end of the connection itself.
+    pub(crate) fn peer_address(&self) -> Address {
+        let nowhere = Address { unix: self.is_unix, ..Address::default() };
+        self.remote.map_or(nowhere, Address::from)
     }
 
     /// Settles [`address`](Self::address); what was set first stays.

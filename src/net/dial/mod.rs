@@ -16,7 +16,8 @@ use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
-use crate::error::{Result, caught};
+use crate::error::{Result, caught, named};
+use crate::net::unix::Name;
 use crate::net::wait::{PollFd, PollFlags, Ready, Wants, on, poll, wait};
 use crate::net::watch::{EventFlags, Set};
 use crate::net::{Stream, Waker};
@@ -30,16 +31,27 @@ const LEAST_HEAD_START: Duration = Duration::from_millis(10);
 /// The stack of the thread that resolves a name.
 const RESOLVER_STACK: usize = 512 << 10;
 
-/// Makes the client's connections in place of TCP; see
-/// [`ClientBuilder::connector`](crate::ClientBuilder::connector).
-#[derive(Clone)]
-pub(crate) struct Connector(pub Arc<Connect>);
+/// What a full Unix socket is given before it is tried again.
+const QUEUE_PAUSE: Duration = Duration::from_millis(10);
 
-type Connect = dyn Fn(&str, u16) -> io::Result<Stream> + Send + Sync;
+/// Makes the client's connections in place of TCP.
+#[derive(Clone)]
+pub(crate) enum Connector {
+    /// The application; see
+    /// [`ClientBuilder::connector`](crate::ClientBuilder::connector).
+    Application(Arc<Connect>),
+    /// They are made to this Unix socket.
+    Unix(Arc<Name>),
+}
+
+pub(crate) type Connect = dyn Fn(&str, u16) -> io::Result<Stream> + Send + Sync;
 
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connector")
+        match self {
+            Connector::Application(_) => f.write_str("Application"),
+            Connector::Unix(name) => write!(f, "{name}"),
+        }
     }
 }
 
@@ -56,18 +68,27 @@ pub(crate) struct Destination {
     pub waker: Arc<Waker>,
 }
 
-impl Connector {
-    fn connect(&self, to: &Destination) -> Result<Stream> {
-        let stream = caught(|| (self.0)(&to.host, to.port))??;
-        stream.set_blocking()?;
-        stream.set_nodelay();
-        Ok(stream)
+fn by_application(connect: &Connect, to: &Destination) -> Result<Stream> {
+    let stream = caught(|| connect(&to.host, to.port))??;
+    stream.set_blocking()?;
+    stream.set_nodelay();
+    Ok(stream)
+}
+
+impl Destination {
+    /// The Unix socket that it is, if it is one.
+    pub fn unix(&self) -> Option<&Name> {
+        match &self.connector {
+            Some(Connector::Unix(name)) => Some(name),
+            _ => None,
+        }
     }
 }
 
 /// A connection in the making.
 pub(crate) struct Dialler {
     made: Option<Arc<Stream>>,
+    unix: Option<Arc<Name>>,
     waker: Arc<Waker>,
     names: Option<Receiver<io::Result<Vec<SocketAddr>>>>,
     /// What is to be connected to, as it is told when it fails.
@@ -92,8 +113,10 @@ impl Dialler {
     pub fn new(to: &Destination) -> Result<Self> {
         let Destination { host, port, waker, connector, .. } = to;
         let mut dialler = Self::idle(to);
-        if let Some(connector) = connector {
-            dialler.made = Some(Arc::new(connector.connect(to)?));
+        if let Some(Connector::Unix(name)) = connector {
+            dialler.unix = Some(Arc::clone(name));
+        } else if let Some(Connector::Application(connect)) = connector {
+            dialler.made = Some(Arc::new(by_application(&**connect, to)?));
         } else if let Ok(ip) = host.parse::<IpAddr>() {
             dialler.addresses.push(SocketAddr::new(ip, *port));
         } else {
@@ -114,6 +137,7 @@ impl Dialler {
     fn idle(to: &Destination) -> Self {
         Dialler {
             made: None,
+            unix: None,
             waker: Arc::clone(&to.waker),
             names: None,
             place: format!("{}:{}", to.host, to.port),
@@ -155,6 +179,9 @@ impl Dialler {
         if let Some(made) = self.made.take() {
             return Ok(Some(made));
         }
+        if self.unix.is_some() {
+            return self.proceed_unix();
+        }
         if let Some(names) = &self.names {
             match names.try_recv() {
                 Ok(found) => {
@@ -176,6 +203,18 @@ impl Dialler {
             self.begin(address);
         }
         if self.race.is_empty() { Err(self.failure()) } else { Ok(None) }
+    }
+
+    /// A Unix socket is connected at once, or its queue is full.
+    fn proceed_unix(&mut self) -> io::Result<Option<Arc<Stream>>> {
+        let Some(name) = &self.unix else { return Ok(None) };
+        match name.connect().map_err(|error| named(&name.to_string(), &error))? {
+            Some(stream) => connected(Arc::new(stream)).map(Some),
+            None => {
+                self.due = Some(Instant::now() + QUEUE_PAUSE);
+                Ok(None)
+            }
+        }
     }
 
     /// The name has these addresses.
@@ -240,11 +279,6 @@ impl Dialler {
         }
         io::Error::new(kind, all.join("; "))
     }
-}
-
-/// An error that says where.
-fn named(place: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{place}: {error}"))
 }
 
 fn connected(stream: Arc<Stream>) -> io::Result<Arc<Stream>> {

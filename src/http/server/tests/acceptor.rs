@@ -84,7 +84,7 @@ fn many_may_wait_to_be_accepted() {
     let _ = std::fs::remove_file(&path);
     let unix = UnixListener::bind(&path).unwrap();
     rustix::net::listen(&unix, 5).unwrap();
-    Listener::Unix(unix.try_clone().unwrap()).prepare().unwrap();
+    Listener::from(unix.try_clone().unwrap()).prepare().unwrap();
     let connect = |_| {
         let flags = rustix::net::SocketFlags::NONBLOCK | rustix::net::SocketFlags::CLOEXEC;
         let kind = rustix::net::SocketType::STREAM;
@@ -102,8 +102,7 @@ fn accepts_on_unix_sockets() {
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).unwrap();
     let connections = Connections::new(100, STACK);
-    let acceptor =
-        Acceptor::start(Listener::Unix(listener), Arc::clone(&connections), http).unwrap();
+    let acceptor = Acceptor::start(listener.into(), Arc::clone(&connections), http).unwrap();
     let mut client = UnixStream::connect(&path).unwrap();
     client.write_all(b"GET /a HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
