@@ -44,6 +44,21 @@ pub fn session_id() -> io::Result<String> {
     letters::<SESSION_ID>()
 }
 
+/// A random UUID (RFC 9562, version 4).
+///
+/// # Errors
+///
+/// The operating system has no randomness to give.
+pub fn uuid() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    fill(&mut bytes)?;
+    bytes[6] = bytes[6] & 0x0F | 0x40;
+    bytes[8] = bytes[8] & 0x3F | 0x80;
+    let mut digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    [8, 13, 18, 23].iter().for_each(|at| digits.insert(*at, '-'));
+    Ok(digits)
+}
+
 fn letters<const COUNT: usize>() -> io::Result<String> {
     let mut bytes = [0; COUNT];
     fill(&mut bytes)?;
@@ -85,6 +100,21 @@ mod tests {
             assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
         }
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
+    }
+
+    #[test]
+    fn uuids_are_of_version_4() {
+        let ids: HashSet<String> = (0..1_000).map(|_| uuid().unwrap()).collect();
+        assert_eq!(ids.len(), 1_000);
+        for id in &ids {
+            let parts: Vec<_> = id.split('-').collect();
+            assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
+            assert!(id.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit() && b != b'A'));
+            assert!(
+                parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']),
+                "{id}"
+            );
+        }
     }
 
     #[test]

@@ -408,7 +408,7 @@ impl ClientBuilder {
         url.target(&options, until, waker)
     }
 
-    fn checked(self) -> Result<Options> {
+    fn checked(mut self) -> Result<Options> {
         if let Some(fault) = self.fault {
             return Err(Error::Option(fault));
         }
@@ -435,7 +435,7 @@ impl ClientBuilder {
             log::warn!("the URL's path `{path}` is not used, but the pathname `{pathname}`");
         }
         let kind = Kind::of_name(&self.transformer)?;
-        kind.check_parser(&self.given.parser)?;
+        self.given.parser = kind.check_parser(self.given.parser)?;
         Ok(Options {
             address,
             transport: kind.client(&self.transport)?,

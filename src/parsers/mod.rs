@@ -19,6 +19,7 @@ mod peer;
 pub(crate) mod raw;
 mod scratch;
 mod text;
+mod texts;
 mod words;
 
 use std::borrow::Cow;

@@ -321,7 +321,7 @@ impl Builder {
     pub fn build(mut self) -> Result<Primus> {
         self.options.transformer = Kind::of_name(&self.transformer)?;
         self.options.parser = self.parser?;
-        self.options.transformer.check_parser(&self.options.parser)?;
+        self.options.parser = self.options.transformer.check_parser(self.options.parser)?;
         if let Some(origins) = &self.origins {
             self.options.cors.origins = Origins::parse(origins)?;
         }

@@ -128,7 +128,7 @@ fn answer(
     mut connection: Box<http::Connection>,
 ) -> Answered {
     let ours = request.path().starts_with(&server.options.pathname);
-    if !ours || (server.is_closing() && !server.transformer.carries(&request)) {
+    if !ours || (server.is_closing() && !server.transformer.carries(&**server, &request)) {
         return outside(server, &request, connection);
     }
     let is_upgrade = request.is_upgrade();
@@ -222,6 +222,10 @@ impl Inner {
 }
 
 impl Host for Inner {
+    fn pathname(&self) -> &str {
+        &self.options.pathname
+    }
+
     fn refused(&self, status: u16) {
         self.metrics.refused(status);
     }

@@ -66,13 +66,17 @@ impl Kind {
         self != Kind::Sockjs
     }
 
-    /// Refuses a parser whose messages it cannot carry.
+    /// The parser as it is to be used, if this can carry its messages. Of one of the
+    /// application's own that is known only when it has made one.
     ///
     /// # Errors
     /// [`Error::Option`], which names parsers that will do.
-    pub fn check_parser(self, parser: &Parser) -> Result<()> {
-        if self.takes_bytes() || !parser.makes_bytes() {
-            return Ok(());
+    pub fn check_parser(self, parser: Parser) -> Result<Parser> {
+        if self.takes_bytes() {
+            return Ok(parser);
+        }
+        if !parser.makes_bytes() {
+            return Ok(parser.of_texts(self.name()));
         }
         let (own, parser) = (self.name(), parser.name());
         Err(Error::Option(format!(
@@ -113,7 +117,10 @@ impl Kind {
                 let (options, unknown) = engine_io::options::Options::parse(given)?;
                 (Box::new(engine_io::server::EngineIo::new(options)), unknown)
             }
-            Kind::Sockjs => return Err(Error::Option("`sockjs` has no server yet".into())),
+            Kind::Sockjs => {
+                let (options, unknown) = sockjs::options::Options::parse(given)?;
+                (Box::new(sockjs::server::SockJs::new(options)), unknown)
+            }
         };
         options::warn(self.name(), &unknown);
         Ok(server)

@@ -37,6 +37,10 @@ impl Nobody {
 }
 
 impl Host for Nobody {
+    fn pathname(&self) -> &str {
+        "/primus"
+    }
+
     fn refused(&self, _: u16) {}
     fn max_length(&self) -> usize {
         1 << 20

@@ -35,10 +35,11 @@ pub(crate) trait Transformer: Send + Sync {
         false
     }
 
-    /// Whether the request belongs to a session that is open. Such requests are
-    /// served to the end when the server shuts down.
-    fn carries(&self, request: &Request) -> bool {
-        let _ = request;
+    /// Whether the request belongs to a session that is open, or is one that the
+    /// protocol answers in its own way when the server shuts down. Such requests
+    /// are served to the end then.
+    fn carries(&self, host: &dyn Host, request: &Request) -> bool {
+        let _ = (host, request);
         false
     }
 }
@@ -111,6 +112,9 @@ impl Passed {
 
 /// What the server offers a transformer.
 pub(crate) trait Host: Send + Sync {
+    /// The path below which it serves.
+    fn pathname(&self) -> &str;
+
     /// Counts a refusal.
     fn refused(&self, status: u16);
 

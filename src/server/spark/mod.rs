@@ -170,10 +170,18 @@ impl Spark {
     /// relay does with [`Message::frame`](crate::Message::frame).
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// As [`write`](Self::write); and [`Error::Misuse`] for bytes, if the transformer
+    /// carries text only.
     pub fn write_frame(&self, frame: &Frame) -> Result<Written> {
         if !self.0.is_open() {
             return Err(Error::Closed);
+        }
+        let transformer = self.0.server.options.transformer;
+        if frame.is_binary() && !transformer.takes_bytes() {
+            let name = transformer.name();
+            return Err(Error::Misuse(format!(
+                "bytes to a client of `{name}`: it carries text only"
+            )));
         }
         let broadcaster = &self.0.server.broadcaster;
         if broadcaster.behind() {

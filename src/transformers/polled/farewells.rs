@@ -10,16 +10,18 @@ use std::time::{Duration, Instant};
 
 use crate::sync::Lock;
 
-/// How much later than the end a poll may come.
+/// How much later than the end a poll may come, by default.
 const SPAN: Duration = Duration::from_secs(5);
 
-/// So many are remembered, the latest.
+/// So many are remembered, the latest, by default.
 const MOST: usize = 1_024;
 
 /// The answers that are owed, by session.
 ///
 /// The lock is held for a look at the table; nothing else is taken meanwhile.
 pub(crate) struct Farewells<A> {
+    span: Duration,
+    most: usize,
     table: Lock<Table<A>>,
 }
 
@@ -31,32 +33,47 @@ struct Table<A> {
 
 impl<A> Default for Farewells<A> {
     fn default() -> Self {
-        let table = Table { owed: HashMap::new(), since: VecDeque::new() };
-        Farewells { table: Lock::new(table) }
+        Farewells::new(SPAN, MOST)
     }
 }
 
 impl<A> Farewells<A> {
+    /// Remembers this many, each for so long.
+    pub fn new(span: Duration, most: usize) -> Self {
+        let table = Table { owed: HashMap::new(), since: VecDeque::new() };
+        Farewells { span, most, table: Lock::new(table) }
+    }
+
     /// The first poll of this session that comes soon gets this answer.
     pub fn owe(&self, sid: &str, answer: A, now: Instant) {
         let mut table = self.table.lock();
-        table.forget(MOST - 1, now);
+        table.forget(self.most - 1, self.span, now);
         table.owed.insert(sid.to_owned(), answer);
         table.since.push_back((now, sid.to_owned()));
     }
 
-    /// What the poll of a session that is over gets.
+    /// What every poll of a session that is over gets.
+    pub fn owed(&self, sid: &str, now: Instant) -> Option<A>
+    where
+        A: Clone,
+    {
+        let mut table = self.table.lock();
+        table.forget(self.most, self.span, now);
+        table.owed.get(sid).cloned()
+    }
+
+    /// What the one poll of a session that is over gets.
     pub fn take(&self, sid: &str, now: Instant) -> Option<A> {
         let mut table = self.table.lock();
-        table.forget(MOST, now);
+        table.forget(self.most, self.span, now);
         table.owed.remove(sid)
     }
 }
 
 impl<A> Table<A> {
     /// Forgets those whose time is over, and the oldest beyond so many.
-    fn forget(&mut self, most: usize, now: Instant) {
-        let late = |since: Instant| now.saturating_duration_since(since) >= SPAN;
+    fn forget(&mut self, most: usize, span: Duration, now: Instant) {
+        let late = |since: Instant| now.saturating_duration_since(since) >= span;
         while self.since.len() > most || self.since.front().is_some_and(|(at, _)| late(*at)) {
             let Some((_, sid)) = self.since.pop_front() else { return };
             self.owed.remove(&sid);

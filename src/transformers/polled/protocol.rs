@@ -43,7 +43,7 @@ pub(crate) trait Protocol: Sized + Send + 'static {
 
     /// Asked when something waits to be sent and a receiver could take it. With
     /// true all of it goes there, and counts as sent.
-    fn takes(&mut self) -> bool;
+    fn takes(&mut self, now: Instant) -> bool;
 
     /// A receiver waits, and nothing is there for it.
     fn idle(&mut self, out: &mut Vec<Self::Quiet>);
@@ -62,9 +62,9 @@ pub(crate) trait Protocol: Sized + Send + 'static {
         let _ = now;
     }
 
-    /// A receiver comes while the one before has not read all of its answer.
-    /// How it is refused, with which the session ends; `None` where that one is
-    /// cut and the new one takes its place.
+    /// A receiver comes while the one before has not read all of its answer, to
+    /// which nothing is added any more. How it is refused, with which the session
+    /// ends; `None` where that one is cut and the new one takes its place.
     fn unread(&self) -> Option<Self::Refusal> {
         None
     }
@@ -72,7 +72,7 @@ pub(crate) trait Protocol: Sized + Send + 'static {
     /// How a poll is refused that waited already, because another comes that was
     /// sent before it: its status, content type and body. (A poll that has only
     /// just come is refused by the thread that has its request.)
-    fn refuse(refusal: &Self::Refusal) -> (u16, &'static str, Vec<u8>);
+    fn refuse(refusal: &Self::Refusal, shape: &Self::Shape) -> (u16, &'static str, Vec<u8>);
 
     /// Appends what a receiver of this shape is to get, and says of which content
     /// type it is, should that be the whole of an answer.
@@ -179,7 +179,6 @@ pub(crate) enum QuietEffect<P: Protocol> {
     /// The receiver gets this. A poll is over with it.
     Answer(P::Own),
     /// The receiver's answer ends; that of a poll is empty.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for protocols that stream"))]
     Finish,
     /// The POST that is being read: its connection is cut.
     CutPost,

@@ -23,11 +23,50 @@ enum Way {
     /// An answer in pieces.
     Stream {
         to: Box<Streaming>,
-        /// Bytes that it may still get, before it has to come again.
-        left: usize,
+        /// How much it may still get, before it has to come again.
+        left: Limit,
     },
     /// It has got its answer, or is cut.
     Over,
+}
+
+/// How much a stream may get.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    /// `None`: as much as there is.
+    pub left: Option<usize>,
+    /// What a frame counts.
+    pub measure: fn(&[u8]) -> usize,
+}
+
+impl Limit {
+    /// No limit at all.
+    pub(crate) const NONE: Limit = Limit { left: None, measure: <[u8]>::len };
+
+    /// So many bytes.
+    #[cfg(test)]
+    pub(crate) fn bytes(most: usize) -> Self {
+        Limit { left: Some(most), ..Limit::NONE }
+    }
+
+    /// So many UTF-16 units, as JavaScript counts text.
+    pub(crate) fn units(most: usize) -> Self {
+        Limit { left: Some(most), measure: units }
+    }
+
+    /// This is sent too; false when nothing may follow it.
+    pub(crate) fn take(&mut self, frame: &[u8]) -> bool {
+        let Some(left) = &mut self.left else { return true };
+        *left = left.saturating_sub((self.measure)(frame));
+        *left > 0
+    }
+}
+
+/// The UTF-16 units of a text.
+fn units(text: &[u8]) -> usize {
+    // One for each character, which begins with a byte that continues none, and
+    // another one for those of four bytes.
+    text.iter().map(|byte| usize::from(byte & 0xC0 != 0x80) + usize::from(*byte >= 0xF0)).sum()
 }
 
 /// What became of something for a receiver.
@@ -49,12 +88,10 @@ impl<S> Receiver<S> {
         Receiver { number: 0, shape, way: Way::Poll(held) }
     }
 
-    /// A stream, which ends when it has got so many bytes. What is in it already
-    /// (a prelude) does not count.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for protocols that stream"))]
-    pub(crate) fn stream(to: Streaming, limit: Option<usize>, shape: S) -> Self {
-        let way = Way::Stream { to: Box::new(to), left: limit.unwrap_or(usize::MAX) };
-        Receiver { number: 0, shape, way }
+    /// A stream, which ends when it has got so much. What is in it already (a
+    /// prelude) does not count.
+    pub(crate) fn stream(to: Streaming, left: Limit, shape: S) -> Self {
+        Receiver { number: 0, shape, way: Way::Stream { to: Box::new(to), left } }
     }
 
     /// When it came, if that is known.
@@ -137,11 +174,10 @@ impl<S> Receiver<S> {
     pub(super) fn send(&mut self, content: &str, frame: Vec<u8>, last: bool) -> Sent {
         self.put(last, |way| match way {
             Way::Poll(held) => (Way::Rest(held.answer(content, frame)), false),
-            Way::Stream { mut to, left } => {
+            Way::Stream { mut to, mut left } => {
                 let behind = !to.is_sent();
                 to.chunk(&frame);
-                let left = left.saturating_sub(frame.len());
-                if left == 0 {
+                if !left.take(&frame) {
                     to.finish();
                 }
                 (Way::Stream { to, left }, behind)
@@ -154,10 +190,10 @@ impl<S> Receiver<S> {
     pub(super) fn finish(&mut self, last: bool) -> Sent {
         self.put(last, |way| match way {
             Way::Poll(held) => (Way::Rest(held.answer("text/plain", Vec::new())), false),
-            Way::Stream { mut to, .. } => {
+            Way::Stream { mut to, left } => {
                 let behind = !to.is_sent();
                 to.finish();
-                (Way::Stream { to, left: 0 }, behind)
+                (Way::Stream { to, left }, behind)
             }
             over => (over, false),
         })

@@ -23,23 +23,40 @@ pub(crate) struct Opened {
     pub(crate) connection: Box<Connection>,
 }
 
+impl Opened {
+    /// Answers that there is no room for the session.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse(mut self, host: &dyn Host) -> After {
+        host.refused(503);
+        let answered = self.connection.respond(unavailable(), &self.headers);
+        After::answered(self.connection, answered)
+    }
+}
+
+/// What is known of a spark before it is made: the format of what it writes to a
+/// socket, the client's generation, and its id, if it is that of the session.
+pub(crate) struct Made {
+    pub(crate) wire: &'static dyn Wire,
+    pub(crate) generation: Generation,
+    pub(crate) id: String,
+}
+
 /// Makes the spark of a session that a request opens. If there is no room for it
-/// the request is answered here.
+/// the request is given back, to be refused.
 #[inline(never)]
 pub(crate) fn open<P: Protocol>(
     sessions: &Sessions<Live<P>>,
     live: &Arc<Live<P>>,
     host: &Arc<dyn Host>,
     passed: Box<Passed>,
-    (wire, generation): (&'static dyn Wire, Generation),
-) -> Result<Opened, After> {
+    made: Made,
+) -> Result<Opened, Opened> {
     let owner = host.owner(&passed.request);
-    let (opening, mut opened) = opening(live, passed, wire, generation);
+    let (opening, opened) = opening(live, passed, made);
     if let Err(refused) = host.clone().open(opening) {
         log::debug!("no thread for a session: {refused}");
-        host.refused(503);
-        let answered = opened.connection.respond(unavailable(), &opened.headers);
-        return Err(After::answered(opened.connection, answered));
+        return Err(opened);
     }
     if let Some(oldest) = sessions.count_fresh(live, owner, host.limits()) {
         oldest.give_up_fresh("too many sessions that nobody polls");
@@ -53,9 +70,9 @@ pub(crate) fn open<P: Protocol>(
 fn opening<P: Protocol>(
     live: &Arc<Live<P>>,
     passed: Box<Passed>,
-    wire: &'static dyn Wire,
-    generation: Generation,
+    made: Made,
 ) -> (Box<Opening>, Opened) {
+    let Made { wire, generation, id } = made;
     let Passed { request, extensions, headers, connection } = *passed;
     let opening = Box::new(Opening {
         request,
@@ -65,7 +82,7 @@ fn opening<P: Protocol>(
         wire,
         source: Box::new(Outlet::polls(live.clone())),
         generation,
-        id: Some(live.id().to_owned()),
+        id: Some(id),
         session: Some(live.clone()),
     });
     (opening, Opened { headers, connection })

@@ -1,6 +1,5 @@
 //! Answers that come piece by piece by the clock, and belong to no session: some
 //! protocols have clients find out that way what lies between them and a server.
-#![cfg_attr(not(test), expect(dead_code, reason = "for protocols that have such answers"))]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};

@@ -189,6 +189,32 @@ pub(crate) fn encode_with(
     }
 }
 
+/// Appends one text message as a single frame whose payload is appended by `fill`,
+/// and of which it is known only `about` how long it is.
+pub(crate) fn encode_about(
+    about: usize,
+    mask: Option<[u8; 4]>,
+    out: &mut Vec<u8>,
+    fill: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = out.len();
+    write_header(Opcode::Text, about, mask, out);
+    let body = out.len();
+    fill(out);
+    let end = out.len();
+    if let Some(mask) = mask {
+        apply_mask(&mut out[body..], mask, 0);
+    }
+    write_header(Opcode::Text, end - body, mask, out);
+    if out.len() - end == body - start {
+        out.copy_within(end.., start);
+        out.truncate(end);
+    } else {
+        let header = out.split_off(end);
+        out.splice(start..body, header);
+    }
+}
+
 /// Appends only the header of an unmasked message, for payloads that are better
 /// sent from where they lie, or put together in place.
 pub(crate) fn encode_header(binary: bool, length: usize, out: &mut Vec<u8>) {

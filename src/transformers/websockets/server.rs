@@ -232,6 +232,14 @@ pub(crate) struct Connection {
     session: Session,
 }
 
+impl Connection {
+    /// How many pongs were heard, modulo 2^32.
+    #[inline]
+    pub(crate) fn pongs(&self) -> u32 {
+        self.session.pongs()
+    }
+}
+
 impl Source for Connection {
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {
         Some(match self.session.next(Instant::now)? {

@@ -30,6 +30,8 @@ pub(super) struct Session {
     role: Role,
     decoder: Decoder,
     controls: PerSecond,
+    /// Pongs that were heard.
+    pongs: u32,
     phase: Phase,
 }
 
@@ -62,7 +64,8 @@ impl Session {
     pub fn new(role: Role, max_length: usize, controls: u32, leftover: &[u8]) -> Self {
         let mut decoder = Decoder::new(role, max_length);
         decoder.feed(leftover);
-        Session { role, decoder, controls: PerSecond::new(controls), phase: Phase::Open }
+        let controls = PerSecond::new(controls);
+        Session { role, decoder, controls, pongs: 0, phase: Phase::Open }
     }
 
     /// Has `read` read from the peer, and tells how many bytes it has read.
@@ -91,6 +94,7 @@ impl Session {
                 Ok(Some(Event::Pong(_)))
                     if self.role == Role::Client || self.controls.allow(now()) =>
                 {
+                    self.pongs = self.pongs.wrapping_add(1);
                     continue;
                 }
                 Ok(Some(Event::Ping(_) | Event::Pong(_))) => self.flooded(),
@@ -98,6 +102,12 @@ impl Session {
                 Err(violation) => self.broken(violation),
             });
         }
+    }
+
+    /// How many pongs were heard.
+    #[inline]
+    pub fn pongs(&self) -> u32 {
+        self.pongs
     }
 
     /// Whether [`next`](Self::next) has more, or a part of a message is there.

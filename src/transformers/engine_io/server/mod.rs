@@ -132,7 +132,7 @@ impl Transformer for EngineIo {
         std::iter::from_fn(|| self.sessions.oldest_fresh(of)).any(|live| live.give_up_fresh(why))
     }
 
-    fn carries(&self, request: &Request) -> bool {
+    fn carries(&self, _: &dyn Host, request: &Request) -> bool {
         let query = Query::of(request.query_pairs());
         query.sid().is_some_and(|sid| self.sessions.find(sid).is_some())
     }

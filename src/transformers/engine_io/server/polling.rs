@@ -13,7 +13,7 @@ use crate::transformers::engine_io::payload::{Content, Decoder};
 use crate::transformers::engine_io::session::server::{Input, Session};
 use crate::transformers::engine_io::{Carrier, Format};
 use crate::transformers::polled::Receiver;
-use crate::transformers::polled::serve::{self, Unread};
+use crate::transformers::polled::serve::{self, Made, Unread};
 use crate::transformers::serve::{After, Host, Passed};
 
 /// The `Content-Type` of what a JSONP client posts.
@@ -57,10 +57,11 @@ pub(super) fn open(
     if let Some(cookie) = &options.cookie {
         passed.headers.add("Set-Cookie", cookie.header(live.id()));
     }
-    let spoken = (wire::wire(format) as _, generation(&passed.request, format));
-    let mut opened = match serve::open(&engine.sessions, &live, host, passed, spoken) {
+    let generation = generation(&passed.request, format);
+    let made = Made { wire: wire::wire(format), generation, id: live.id().to_owned() };
+    let mut opened = match serve::open(&engine.sessions, &live, host, passed, made) {
         Ok(opened) => opened,
-        Err(after) => return after,
+        Err(opened) => return opened.refuse(&**host),
     };
     let handshake = options.handshake(live.id().to_owned(), true, host.max_length()).to_json();
     let mut body = Vec::new();

@@ -90,7 +90,7 @@ impl Protocol for Session {
         self.carrier() == Some(Carrier::Polling)
     }
 
-    fn takes(&mut self) -> bool {
+    fn takes(&mut self, _: Instant) -> bool {
         Session::takes(self)
     }
 
@@ -121,7 +121,7 @@ impl Protocol for Session {
         Some(Refusal::Overlap)
     }
 
-    fn refuse(refusal: &Refusal) -> (u16, &'static str, Vec<u8>) {
+    fn refuse(refusal: &Refusal, (): &()) -> (u16, &'static str, Vec<u8>) {
         (400, "application/json", refusal.body().into_bytes())
     }
 

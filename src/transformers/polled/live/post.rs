@@ -4,10 +4,34 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Live;
+use crate::frame::Frame;
 use crate::net::Stream;
 use crate::transformers::polled::protocol::{Input, Protocol};
 
 impl<P: Protocol> Live<P> {
+    /// Hands over the messages of a request that has come whole, of which there may
+    /// be several at a time: in order, and no faster than the spark's thread takes
+    /// them once more than `most` bytes wait for it. False when the session is
+    /// over.
+    pub(crate) fn deliver(
+        &self,
+        frames: impl Iterator<Item = Frame>,
+        came: Option<Instant>,
+        most: usize,
+    ) -> bool {
+        self.knock();
+        self.tick_if_due(came);
+        if self.lock().over_since.is_some() {
+            return false;
+        }
+        for frame in frames {
+            self.inlet.message(frame);
+            self.inlet.show_beyond(most);
+        }
+        self.inlet.show(most);
+        true
+    }
+
     /// A POST begins, on this connection. `came`: when, if that is known.
     pub(crate) fn post(
         &self,

@@ -31,6 +31,11 @@ impl<P: Protocol> State<P> {
         self.receiver.as_ref().is_some_and(Receiver::is_free)
     }
 
+    /// Whether a receiver has not read all of an answer that is complete.
+    fn is_unread(&self) -> bool {
+        self.receiver.as_ref().is_some_and(|receiver| receiver.is_behind() && !receiver.is_open())
+    }
+
     /// Cuts the connection of a receiver that waits, or does not read.
     fn cut_receiver(&mut self) {
         if let Some(receiver) = self.receiver.take() {
@@ -50,7 +55,7 @@ impl<P: Protocol> Live<P> {
         self.tick_if_due(receiver.since());
         P::turn(&self.fixed);
         let mut state = self.lock();
-        if state.is_behind() && state.machine.polls() {
+        if state.is_unread() && state.machine.polls() {
             // It asks again without having read the answer.
             match state.machine.unread() {
                 Some(refusal) => {
@@ -93,7 +98,7 @@ impl<P: Protocol> Live<P> {
     /// Refuses a receiver that had waited.
     #[inline(never)]
     fn refuse(&self, receiver: Receiver<P::Shape>, refusal: &P::Refusal) {
-        let (status, content, body) = P::refuse(refusal);
+        let (status, content, body) = P::refuse(refusal, receiver.shape());
         self.host.refused(status);
         receiver.refuse(status, content, body);
     }
@@ -260,7 +265,7 @@ impl<P: Protocol> Polled for Live<P> {
         let (waiting, closing) = read(pieces);
         if !waiting.is_empty() {
             let free = state.is_free() && self.has_room(&state, pieces);
-            if !(free && state.machine.takes()) {
+            if !(free && state.machine.takes(self.host.timer().now())) {
                 return Ok(false);
             }
         }

@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::protocol::{Dropped, Effect, End, Input, Protocol, QuietEffect, What};
+use super::receiver::Limit;
 use super::records::{Record, Records};
 use super::sessions::Sessions;
 use super::{Live, Receiver, serve};
@@ -153,7 +154,7 @@ impl Protocol for Pretend {
         !self.over
     }
 
-    fn takes(&mut self) -> bool {
+    fn takes(&mut self, _: Instant) -> bool {
         self.waits.is_some()
     }
 
@@ -195,7 +196,7 @@ impl Protocol for Pretend {
         self.away = now.checked_add(self.rules.grace);
     }
 
-    fn refuse(refusal: &&'static str) -> (u16, &'static str, Vec<u8>) {
+    fn refuse(refusal: &&'static str, _: &Self::Shape) -> (u16, &'static str, Vec<u8>) {
         (200, "text/pretend", refusal.as_bytes().to_vec())
     }
 

@@ -125,7 +125,7 @@ impl Rig {
         let stream = |held: Held| {
             let mut to = held.begin(200, &[("Content-Type", "text/stream")]);
             to.chunk(b"prelude;");
-            Receiver::stream(to, limit, ("<", ">"))
+            Receiver::stream(to, limit.map_or(Limit::NONE, Limit::bytes), ("<", ">"))
         };
         self.receive(stream, true)
     }

@@ -1,0 +1,210 @@
+//! Strings of JSON, in the form that SockJS gives them, and in any.
+
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// What is not JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NotJson;
+
+/// Appends a text as a JSON string. Beside what JSON demands all is escaped that
+/// browsers or proxies have been found to spoil: surrogates, so every character
+/// beyond U+FFFF, and U+200C-200F, U+2028-202F, U+2060-206F and U+FFF0-FFFF.
+pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let (mut from, mut at) = (0, 0);
+    loop {
+        at = run::<true>(bytes, at);
+        let Some(&byte) = bytes.get(at) else { break };
+        match byte {
+            b'"' | b'\\' => {
+                out.extend_from_slice(&bytes[from..at]);
+                out.push(b'\\');
+                from = at;
+                at += 1;
+            }
+            0x80.. => {
+                let next = text.get(at..).and_then(|rest| rest.chars().next());
+                let Some(next) = next else { break };
+                if is_spoilt(next) {
+                    out.extend_from_slice(&bytes[from..at]);
+                    next.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape(*unit, out));
+                    from = at + next.len_utf8();
+                }
+                at += next.len_utf8();
+            }
+            _ => {
+                out.extend_from_slice(&bytes[from..at]);
+                control(byte, out);
+                at += 1;
+                from = at;
+            }
+        }
+    }
+    out.extend_from_slice(&bytes[from..]);
+    out.push(b'"');
+}
+
+fn is_spoilt(char: char) -> bool {
+    matches!(char,
+        '\u{200c}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}'
+        | '\u{fff0}'..)
+}
+
+fn control(byte: u8, out: &mut Vec<u8>) {
+    let letter = match byte {
+        0x08 => b'b',
+        0x09 => b't',
+        0x0a => b'n',
+        0x0c => b'f',
+        0x0d => b'r',
+        _ => return escape(byte.into(), out),
+    };
+    out.extend_from_slice(&[b'\\', letter]);
+}
+
+fn escape(unit: u16, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |shift: u16| DIGITS[usize::from(unit >> shift & 0xF)];
+    out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+}
+
+/// The place of the next byte that needs a closer look in a string, or the end: a
+/// quote, a backslash or a control character, and when writing all beyond ASCII.
+#[inline]
+fn run<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let hits = hits::<WRITING>(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let special =
+        |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f) || WRITING && !byte.is_ascii();
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(special).unwrap_or(rest.len())
+}
+
+/// The top bit of each such byte in a word. Bytes above the lowest may be marked
+/// wrongly (borrows run upwards), so only the lowest counts.
+#[inline]
+fn hits<const WRITING: bool>(word: u64) -> u64 {
+    let is = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES);
+    let ascii = is(b'"') | is(b'\\') | word.wrapping_sub(ONES * 0x20);
+    match WRITING {
+        true => (ascii & !word | word) & HIGHS,
+        false => ascii & !word & HIGHS,
+    }
+}
+
+/// A string that begins at `at`, behind its quote, and where what follows it does.
+/// A lone surrogate becomes U+FFFD. One with escapes is put together in `scratch`.
+#[inline]
+pub(super) fn string<'a>(
+    text: &'a str,
+    at: usize,
+    scratch: &'a mut String,
+) -> Result<(&'a str, usize), NotJson> {
+    let end = run::<false>(text.as_bytes(), at);
+    if text.as_bytes().get(end) == Some(&b'"') {
+        return Ok((text.get(at..end).ok_or(NotJson)?, end + 1));
+    }
+    escaped(text, at, end, scratch).map(|behind| (&**scratch, behind))
+}
+
+/// [`string`], whose first escape is at `special`.
+fn escaped(
+    text: &str,
+    mut from: usize,
+    mut special: usize,
+    out: &mut String,
+) -> Result<usize, NotJson> {
+    out.clear();
+    loop {
+        out.push_str(text.get(from..special).ok_or(NotJson)?);
+        match text.as_bytes().get(special) {
+            Some(b'"') => return Ok(special + 1),
+            Some(b'\\') => {}
+            _ => return Err(NotJson),
+        }
+        let (char, behind) = unescaped(text.as_bytes(), special)?;
+        out.push(char);
+        from = behind;
+        special = run::<false>(text.as_bytes(), from);
+    }
+}
+
+/// The character that an escape stands for, and where what follows it begins.
+#[inline]
+fn unescaped(bytes: &[u8], at: usize) -> Result<(char, usize), NotJson> {
+    let char = match bytes.get(at + 1) {
+        Some(b'"') => '"',
+        Some(b'\\') => '\\',
+        Some(b'/') => '/',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        Some(b'n') => '\n',
+        Some(b'r') => '\r',
+        Some(b't') => '\t',
+        Some(b'u') => return of_units(bytes, at),
+        _ => return Err(NotJson),
+    };
+    Ok((char, at + 2))
+}
+
+fn of_units(bytes: &[u8], at: usize) -> Result<(char, usize), NotJson> {
+    let high = unit(bytes, at).ok_or(NotJson)?;
+    let low = unit(bytes, at + 6);
+    let units = [high, low.unwrap_or_default()];
+    match char::decode_utf16(units).next() {
+        Some(Ok(char)) => Ok((char, at + 6 * char.len_utf16())),
+        _ => Ok((char::REPLACEMENT_CHARACTER, at + 6)),
+    }
+}
+
+/// The UTF-16 unit of an escape `\uXXXX`.
+fn unit(bytes: &[u8], at: usize) -> Option<u16> {
+    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let digit = |digit: &u8| char::from(*digit).to_digit(16).map(|value| value as u16);
+    digits.iter().try_fold(0, |unit, next| Some(unit << 4 | digit(next)?))
+}
+
+/// Skips a string, of which the quote is at `at`.
+pub(super) fn skip_string(text: &str, at: usize) -> Result<usize, NotJson> {
+    let bytes = text.as_bytes();
+    let mut at = at + 1;
+    loop {
+        at = run::<false>(bytes, at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => at = unescaped(bytes, at)?.1,
+            _ => return Err(NotJson),
+        }
+    }
+}
+
+/// Skips a value, which begins at `at`; its text is what is skipped.
+pub(super) fn skip_value(text: &str, at: usize) -> Result<usize, NotJson> {
+    if text.as_bytes().get(at) == Some(&b'"') {
+        return skip_string(text, at);
+    }
+    let rest = text.get(at..).ok_or(NotJson)?;
+    // Uses no stack, however deep it is.
+    let values = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
+    let mut values = values;
+    match values.next() {
+        Some(Ok(_)) => Ok(at + values.byte_offset()),
+        _ => Err(NotJson),
+    }
+}
+
+/// Skips white space.
+#[inline]
+pub(super) fn skip_space(text: &str, mut at: usize) -> usize {
+    while matches!(text.as_bytes().get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}

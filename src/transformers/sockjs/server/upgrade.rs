@@ -1,0 +1,68 @@
+//! WebSockets. They have no session that another request could find.
+
+use std::sync::Arc;
+
+use super::pulse::Pulse;
+use super::socket::{Raw, Socket};
+use super::state::SockJs;
+use super::{pages, wire};
+use crate::id;
+use crate::transformers::serve::{Host, Opening, Passed, Session, Sink, Source, Upgraded, Wire};
+use crate::transformers::sockjs::frame::OPEN;
+use crate::transformers::websockets::frame::encode_header;
+use crate::transformers::websockets::server::{Accepted, accept, generation};
+
+/// A WebSocket with the frames of SockJS.
+#[inline(never)]
+pub(super) fn framed(sockjs: &SockJs, host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded {
+    let Some(mut accepted) = accept(&**host, passed, host.max_length()) else {
+        return Upgraded::Over;
+    };
+    // In one piece with the answer, as from sockjs-node: clients have their listeners
+    // before they ask.
+    encode_header(false, OPEN.len(), &mut accepted.answer);
+    accepted.answer.extend_from_slice(OPEN.as_bytes());
+    let pulse = Pulse::new(host.timer(), sockjs.options().heartbeat_delay);
+    let most = host.limits().values;
+    spark(accepted, &wire::Frames, Some(pulse.clone()), |connection| {
+        Box::new(Socket::new(connection, pulse, most))
+    })
+}
+
+/// A WebSocket that carries messages and nothing else. It has no heartbeat but that of
+/// Primus.
+#[inline(never)]
+pub(super) fn raw(host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded {
+    let version = passed.request.header("sec-websocket-version");
+    if !matches!(version, Some("8" | "13")) {
+        let text = "Only supported WebSocket protocol is RFC 6455.";
+        passed.refuse(&**host, pages::text(400, text));
+        return Upgraded::Over;
+    }
+    match accept(&**host, passed, host.max_length()) {
+        Some(accepted) => spark(accepted, &wire::Raw, None, |connection| Box::new(Raw(connection))),
+        None => Upgraded::Over,
+    }
+}
+
+fn spark(
+    accepted: Accepted,
+    wire: &'static dyn Wire,
+    pulse: Option<Arc<Pulse>>,
+    source: impl FnOnce(Box<crate::transformers::websockets::server::Connection>) -> Box<dyn Source>,
+) -> Upgraded {
+    let Accepted { request, extensions, answer, stream, source: connection } = accepted;
+    let generation = generation(&request);
+    Upgraded::Spark(Box::new(Opening {
+        request,
+        extensions,
+        sink: Sink::Socket(stream),
+        answer,
+        wire,
+        source: source(connection),
+        generation,
+        // Without one of SockJS's the spark gets one of Primus's.
+        id: id::uuid().ok(),
+        session: pulse.map(|pulse| pulse as Arc<dyn Session>),
+    }))
+}
