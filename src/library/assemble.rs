@@ -129,8 +129,11 @@ impl Settings {
             include_str!("url.js"),
         ];
         let transport = self.transformer.script();
-        if transport.base64 || self.parser == "ejson" {
+        if transport.requests || self.parser == "ejson" {
             files.push(include_str!("base64.js"));
+        }
+        if transport.requests {
+            files.push(include_str!("requests.js"));
         }
         files.extend(self.parser());
         files.extend([

@@ -50,18 +50,22 @@ export interface TransportOptions {
   WebSocket?: unknown;
   /** The subprotocols of a WebSocket. */
   protocols?: string | string[];
-  /** engine.io: which carriers, the first to begin with. */
-  transports?: string | ('polling' | 'websocket')[];
+  /** engine.io: which carriers, the first to begin with; sockjs: which may be tried. */
+  transports?: string | ('polling' | 'websocket' | 'xhr-streaming' | 'eventsource' | 'xhr-polling')[];
   /** engine.io: false to stay with polling. */
   upgrade?: boolean;
   /** engine.io: the revision; 3 for servers before Primus 8. Default 4. */
   protocol?: 3 | 4;
   /** engine.io, revision 3: for servers before Primus 6.1, whose polls are encoded twice. */
   doubleEncoding?: boolean;
-  /** engine.io: whether polls carry cookies to other origins. */
+  /** Whether requests carry cookies to other origins. */
   withCredentials?: boolean;
-  /** engine.io: header fields of the polls. */
+  /** Header fields of the requests with `fetch`. */
   extraHeaders?: Record<string, string>;
+  /** sockjs: how long each transport has to open at least, in ms. Default: by the time of the first request. */
+  timeout?: number;
+  /** sockjs: what the paths begin with. Default: three digits by chance. */
+  server?: string;
   [option: string]: unknown;
 }
 
@@ -83,7 +87,7 @@ export interface Attempt extends Required<ReconnectOptions> {
 export interface PrimusEvents<In = any> {
   open: [];
   data: [message: In, raw: string | ArrayBuffer];
-  error: [error: Error & { status?: number }];
+  error: [error: Error & { status?: number; code?: number }];
   close: [];
   end: [];
   timeout: [];

@@ -37,8 +37,8 @@ pub(crate) enum Kind {
 pub(crate) struct Script {
     /// The code.
     pub text: &'static str,
-    /// Whether it uses the library's `base64.js`.
-    pub base64: bool,
+    /// Whether it uses the library's `requests.js`.
+    pub requests: bool,
 }
 
 impl Kind {
@@ -161,10 +161,10 @@ impl Kind {
     pub fn script(self) -> Script {
         match self {
             Kind::Websockets => {
-                Script { text: include_str!("websockets/client.js"), base64: false }
+                Script { text: include_str!("websockets/client.js"), requests: false }
             }
-            Kind::EngineIo => Script { text: include_str!("engine_io/client.js"), base64: true },
-            Kind::Sockjs => Script { text: include_str!("sockjs/client.js"), base64: false },
+            Kind::EngineIo => Script { text: include_str!("engine_io/client.js"), requests: true },
+            Kind::Sockjs => Script { text: include_str!("sockjs/client.js"), requests: true },
         }
     }
 }

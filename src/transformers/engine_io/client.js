@@ -7,8 +7,6 @@
 // `extraHeaders`.
 
 const SEPARATOR = '\x1e';
-// No answer is longer, as no message is that `ws` takes. In bytes.
-const LONGEST_ANSWER = 100 * 2 ** 20;
 
 // `url` is that of the polls, with a query; `incoming::open`, `incoming::data` and
 // once `incoming::end` are emitted on `to`. A socket with its `id`, the `transport` and the event
@@ -18,10 +16,9 @@ function createEngine(url, auth, options, to) {
   const self = Object.assign(new EventEmitter(), { id: '', transport: { name: names.split(',')[0] } });
   const old = +(options.protocol || options.EIO) === 3;
   const double = old && options.doubleEncoding;
-  const headers = { ...options.extraHeaders };
-  const aborter = new AbortController();
+  const requests = createRequests(auth, options);
   // Packets: texts with their type in front, or the bytes of a message.
-  let waiting = [];
+  const waiting = [];
   // How much the server takes at a time.
   let most;
   // What carries the session if it is not polled, and what may take over: first
@@ -38,33 +35,12 @@ function createEngine(url, auth, options, to) {
   let ending;
   let over;
 
-  // `fetch` refuses addresses with a name in them, of WebSockets only `ws` heeds it.
-  if (auth) headers.Authorization = 'Basic ' + toBase64(new TextEncoder().encode(auth));
-
   // No two requests are alike: caches and tabs that ask for the same would wait
-  // for one another. A browser repeats a POST by itself when its connection ends
-  // unanswered; by its `t`, the server knows it again.
+  // for one another.
   const at = (transport) => `${url}&EIO=${old ? '3&b64=1' : 4}&transport=${transport}&t=${unique()}`
     + (self.id && `&sid=${encodeURIComponent(self.id)}`);
 
-  // A poll, or a POST if there is a body; the text of the answer. The last one
-  // outlives the page.
-  async function request(body, last) {
-    const answer = await fetch(at('polling'), {
-      method: body === undefined ? 'GET' : 'POST',
-      body,
-      headers,
-      cache: 'no-store',
-      redirect: 'error',
-      credentials: options.withCredentials ? 'include' : 'same-origin',
-      keepalive: last,
-      signal: last ? null : aborter.signal
-    });
-    const { status } = answer;
-    const text = await read(answer.body.getReader());
-    if (status === 200) return text;
-    throw Object.assign(new Error(`The server answered with ${status}: ${text.slice(0, 200)}`), { status });
-  }
+  const request = (body, last) => requests.ask(at('polling'), body, last);
 
   async function poll() {
     polling = true;
@@ -73,11 +49,10 @@ function createEngine(url, auth, options, to) {
       const packets = split(await request());
       idle = now() - begun > 100 || packets.some((packet) => /^[04b]/.test(packet)) ? 0 : idle + 1;
       packets.forEach(receive);
+      await (next || pause(idle));
     } catch (error) {
       return close(error);
     }
-    // A server that says nothing again and again, and at once, is made to wait.
-    if (idle > 5 && !next) await new Promise((go) => setTimeout(go, Math.min(2 ** idle, 1000)));
     polling = false;
     goOn();
   }
@@ -98,24 +73,17 @@ function createEngine(url, auth, options, to) {
   function goOn() {
     if (over || !self.id) return;
     if (socket) return waiting.splice(0).forEach((packet) => socket.send(pack(packet, !old)));
-    if (next) return polling || posting || take();
+    if (next) return polling || posting || upgrade();
     if (!polling) poll();
     if (!posting && waiting.length) post();
   }
 
-  // What waits, as much as the server takes at a time; a character has three
-  // bytes at most.
+  // What waits, as much as the server takes at a time.
   function join() {
-    const packets = [];
-    let size = 0;
-    for (const packet of waiting) {
-      let text = pack(packet);
-      if (double) text = toChars(new TextEncoder().encode(text));
-      size += text.length * 3 + 1;
-      if (packets.length && size > most) break;
-      packets.push(text);
-    }
-    waiting = waiting.slice(packets.length);
+    const packets = take(waiting, most, (packet) => {
+      const text = pack(packet);
+      return double ? toChars(new TextEncoder().encode(text)) : text;
+    });
     return old ? packets.map((packet) => `${packet.length}:${packet}`).join('') : packets.join(SEPARATOR);
   }
 
@@ -125,7 +93,7 @@ function createEngine(url, auth, options, to) {
     for (let from = 0; from < text.length;) {
       const [head, length] = /^(\d{1,9}):/.exec(text.slice(from, from + 10)) || [];
       from += head && head.length;
-      if (!(from + +length <= text.length)) throw new Error('The server answered a poll with no packets');
+      if (!(from + +length <= text.length)) throw new Error('The server does not speak engine.io');
       const packet = text.slice(from, from + +length);
       if (packet) packets.push(double ? new TextDecoder().decode(fromChars(packet)) : packet);
       from += +length;
@@ -151,14 +119,14 @@ function createEngine(url, auth, options, to) {
     else if (type === 'b') deliver(fromBase64(old ? data.slice(1) : data).buffer);
     else if (type === '2' && !old) queue('3' + data);
     else if (type === '1') close();
-    else if (!/[236]/.test(type)) throw new Error('The server sent an unknown packet');
+    else if (!/[236]/.test(type)) throw new Error('The server does not speak engine.io');
   }
 
   const deliver = (data) => guard(() => to.emit('incoming::data', data));
 
   function open({ sid, pingInterval, pingTimeout, upgrades, maxPayload }) {
     if (!sid || typeof sid !== 'string' || !(pingInterval > 0 && pingTimeout > 0)) {
-      throw new Error('The server opened no session');
+      throw new Error('The server does not speak engine.io');
     }
     self.id = sid;
     most = maxPayload;
@@ -185,8 +153,7 @@ function createEngine(url, auth, options, to) {
       goOn();
     };
     try {
-      const login = auth && encodeURIComponent(auth).replace('%3A', ':') + '@';
-      probe = openSocket(at('websocket').replace(/^http(s?:..)/, `ws$1${login}`), options, {
+      probe = openSocket(socketAddress(at('websocket'), auth), options, {
         emit: (event, what) => ({
           'incoming::open': () => self.id && probe.send('2probe'),
           'incoming::data': hear,
@@ -216,7 +183,7 @@ function createEngine(url, auth, options, to) {
   }
 
   // Nothing is on its way any more: goes over to the WebSocket.
-  function take() {
+  function upgrade() {
     socket = next;
     next = null;
     socket.send('5');
@@ -240,7 +207,7 @@ function createEngine(url, auth, options, to) {
     clearInterval(pinger);
     watch?.stop();
     probe?.drop();
-    Promise.resolve(goodbye).then(() => aborter.abort());
+    Promise.resolve(goodbye).then(requests.abort);
     if (!ending) to.emit('incoming::end', error);
   }
 
@@ -263,27 +230,6 @@ function createEngine(url, auth, options, to) {
       else if (!posting) leave();
     }
   });
-}
-
-async function read(body) {
-  const decoder = new TextDecoder();
-  let text = '';
-  for (let left = LONGEST_ANSWER; left >= 0;) {
-    const { done, value } = await body.read();
-    text += decoder.decode(value, { stream: !done });
-    if (done) return text;
-    left -= value.length;
-  }
-  throw new Error('The server answered with too much');
-}
-
-// What the application's listeners throw disturbs nothing else.
-function guard(call) {
-  try {
-    call();
-  } catch (error) {
-    setTimeout(() => { throw error; });
-  }
 }
 
 // Judges by what has come: a timer that fires late, as in a hidden page, gives

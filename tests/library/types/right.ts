@@ -20,6 +20,7 @@ const options: PrimusOptions = {
   transport: { transports: ['polling'], protocol: 3, doubleEncoding: true, withCredentials: true, extraHeaders: { a: 'b' } },
   ofAPlugin: { anything: 1 }
 };
+const sockjs: PrimusOptions = { transport: { transports: ['xhr-streaming', 'eventsource'], timeout: 5000, server: '001' } };
 
 const client = new Client<Down, Up>('http://localhost:8080', options);
 const others: Client<Down, Up>[] = [Primus<Down, Up>(options), Client.connect<Down, Up>({ url: 'x', strategy: 'online, timeout' }), new Primus<Down, Up>(new URL('http://x'))];
@@ -31,7 +32,7 @@ client.on('data', (message, raw) => {
 });
 client.once('reconnect scheduled', (attempt: Attempt) => attempt.scheduled + attempt.attempt);
 client.on('reconnect failed', (error, attempt) => [error.message, attempt.retries]);
-client.on('error', ({ message, status }) => `${message} ${status}`);
+client.on('error', ({ message, status, code }) => `${message} ${status} ${code}`);
 client.on('readyStateChange', (state) => state === 'opening');
 client.on('outgoing::flush', () => client.buffer.length);
 client.on('outgoing::url', (address) => { address.query += '&more=1'; });
@@ -55,4 +56,4 @@ const emitter = new Client.EventEmitter();
 emitter.on('x', (a: string) => a).emit('x', 'y');
 
 declare const process: { write(message: unknown): boolean; end(): void };
-export { sent, url, port, state, merged };
+export { sockjs, sent, url, port, state, merged };

@@ -27,6 +27,8 @@ new Client('x', { timeout: 'long' });
 new Client('x', { strategy: ['always'] });
 // @ts-expect-error: no such revision
 new Client('x', { transport: { protocol: 2 } });
+// @ts-expect-error: no such transport
+new Client('x', { transport: { transports: ['jsonp'] } });
 // @ts-expect-error: no such option of the back-off
 new Client('x', { reconnect: { minimum: 1 } });
 // @ts-expect-error: no address
