@@ -6,6 +6,7 @@
 mod common;
 
 mod engine_io;
+mod sockjs;
 mod tap;
 
 use std::process::Command;

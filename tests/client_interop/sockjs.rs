@@ -1,0 +1,305 @@
+//! The client's `sockjs` against the JavaScript Primus 8, and against sockjs without
+//! Primus.
+
+use std::thread;
+use std::time::Duration;
+
+use primus::{Client, ClientBuilder, Ended, Error, Value};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::common::node::{self, Process};
+use crate::tap::Tap;
+use crate::{Node, SOON, echoed, expect, json, words};
+
+/// A Primus server with sockjs.
+fn start(args: &[&str]) -> Option<Node> {
+    Node::start(&[&["--transformer", "sockjs"], args].concat())
+}
+
+/// A server of sockjs alone.
+fn plain(args: &[&str]) -> Option<Node> {
+    if node::is_skipped() {
+        return None;
+    }
+    let script = node::project("node-server").join("sockjs.js");
+    let args: Vec<_> = ["--port", "0"].iter().chain(args).map(Into::into).collect();
+    let process = Process::start("node", &[vec![script.into_os_string()], args].concat());
+    let line = process.line();
+    let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
+    Some(Node { port: port.expect("it tells where it listens"), process })
+}
+
+/// A client for it that uses these transports, each of which has time.
+fn client(port: u16, transports: &str) -> ClientBuilder {
+    Client::builder(&format!("http://127.0.0.1:{port}"))
+        .reconnect_min(Duration::from_millis(50))
+        .transformer("sockjs")
+        .transport("transports", transports)
+        .transport("timeout", "20000")
+}
+
+const WAYS: [&str; 3] = ["websocket", "xhr-streaming", "xhr-polling"];
+
+#[test]
+fn every_way_and_parser() {
+    for parser in ["json", "ejson"] {
+        let Some(node) = start(&["--parser", parser, "--ping-interval", "200"]) else { return };
+        for way in WAYS {
+            let client = client(node.port, way).parser_name(parser).connect().unwrap();
+            echoed(&client, &json(r#"{"a":["b",1,null],"é":"😀\u2028漢\u0000\"\\"}"#));
+            echoed(&client, &Value::from("a string"));
+            echoed(&client, &Value::from("é😀".repeat(20 << 10)));
+            let id = client.id(SOON).unwrap();
+            client.write("id").unwrap();
+            assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some(id.as_str()));
+            echoed(&client, &Value::from("last"));
+            client.end();
+            assert!(client.wait_end(SOON), "{parser} {way}");
+        }
+    }
+}
+
+#[test]
+fn three_mebibytes_both_ways() {
+    let Some(node) = start(&[]) else { return };
+    for way in WAYS {
+        let client = client(node.port, way).connect().unwrap();
+        echoed(&client, &Value::from("x".repeat(3 << 20)));
+        echoed(&client, &Value::from("€".repeat(1 << 20)));
+        client.end();
+        assert!(client.wait_end(SOON), "{way}");
+    }
+}
+
+/// Many streams end, and many polls: nothing is lost, doubled or overtaken.
+#[test]
+fn order_is_kept() {
+    let Some(node) = start(&[]) else { return };
+    for way in WAYS {
+        let client = client(node.port, way).connect().unwrap();
+        let writer = client.clone();
+        let writing = thread::spawn(move || {
+            for n in 0..2_000 {
+                writer.write(&format!("{n:0100}")).unwrap();
+                if n % 50 == 0 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        for n in 0..2_000 {
+            let message = client.recv_timeout(SOON).unwrap();
+            assert_eq!(message.as_str(), Some(&*format!("{n:0100}")), "{way}");
+        }
+        writing.join().unwrap();
+    }
+}
+
+#[test]
+fn what_goes_over_the_wire() {
+    let Some(node) = start(&[]) else { return };
+    for (way, receivers) in
+        [("websocket", 1..=1), ("xhr-streaming", 1..=1), ("xhr-polling", 20..=60)]
+    {
+        let tap = Tap::to(node.port);
+        let client = client(tap.port, way).connect().unwrap();
+        for n in 0..20 {
+            echoed(&client, &Value::from(n));
+        }
+        client.end();
+        assert!(client.wait_end(SOON));
+        let path = match way {
+            "websocket" => "/websocket?",
+            "xhr-streaming" => "/xhr_streaming?",
+            _ => "/xhr?",
+        };
+        assert_eq!(tap.requests("GET /primus/info?_primuscb="), 1);
+        assert!(receivers.contains(&tap.requests(path)), "{way}: {}", tap.requests(path));
+        let sends = tap.requests("/xhr_send?_primuscb=");
+        assert_eq!(sends > 0, way != "websocket");
+        assert_eq!(tap.connections(), 2, "one for what comes, one for what goes");
+    }
+}
+
+#[test]
+fn without_a_websocket() {
+    let Some(node) = start(&["--transport", "websocket=false"]) else { return };
+    let tap = Tap::to(node.port);
+    let client = client(tap.port, "websocket,xhr-polling").connect().unwrap();
+    echoed(&client, &Value::from("polled"));
+    assert_eq!(tap.requests("/websocket"), 0);
+    let error = self::client(node.port, "websocket").connect().unwrap_err();
+    assert!(matches!(&error, Error::Protocol(text) if text.contains("WebSocket")), "{error}");
+}
+
+#[test]
+fn the_server_ends() {
+    let Some(node) = start(&[]) else { return };
+    for way in WAYS {
+        let client = client(node.port, way).build().unwrap();
+        let told = words(&client);
+        client.write("close").unwrap();
+        match client.recv() {
+            Err(Error::Ended(why)) => {
+                assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 1000, "Normal closure"));
+            }
+            other => panic!("{way}: {other:?}"),
+        }
+        expect(&told, &["open", "close", "end"]);
+        assert!(client.wait_end(SOON));
+    }
+}
+
+#[test]
+fn the_server_ends_and_wants_us_back() {
+    let Some(node) = start(&[]) else { return };
+    for way in WAYS {
+        let client = client(node.port, way).build().unwrap();
+        let told = words(&client);
+        client.write("reconnect").unwrap();
+        expect(&told, &["open", "close", "reconnected", "open"]);
+        echoed(&client, &Value::from("again"));
+    }
+}
+
+#[test]
+fn a_cut_connection_is_made_anew() {
+    let Some(node) = start(&[]) else { return };
+    for way in WAYS {
+        let tap = Tap::to(node.port);
+        let client = client(tap.port, way).build().unwrap();
+        let told = words(&client);
+        echoed(&client, &Value::from("before"));
+        expect(&told, &["open"]);
+        tap.cut();
+        expect(&told, &["close", "reconnected", "open"]);
+        echoed(&client, &Value::from("after"));
+    }
+}
+
+#[test]
+fn the_server_restarts() {
+    for way in WAYS {
+        let Some(mut node) = start(&[]) else { return };
+        let port = node.port.to_string();
+        let client = client(node.port, way)
+            .reconnect_max(Duration::from_millis(100))
+            .reconnect_retries(None)
+            .build()
+            .unwrap();
+        let told = words(&client);
+        expect(&told, &["open"]);
+        node.process.kill();
+        expect(&told, &["close"]);
+        client.write("written meanwhile").unwrap();
+        let _again = start(&["--port", &port]).unwrap();
+        expect(&told, &["reconnected", "open"]);
+        assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("written meanwhile"));
+    }
+}
+
+/// What was written before the end arrives.
+#[test]
+fn the_end_is_prompt_and_loses_nothing() {
+    let Some(node) = start(&[]) else { return };
+    let witness = client(node.port, "websocket").connect().unwrap();
+    for way in WAYS {
+        let client = client(node.port, way).inbox(0).close_timeout(SOON * 2).connect().unwrap();
+        client.write(&"x".repeat(100_000)).unwrap();
+        for _ in 0..20 {
+            client.write("broadcast:1:10").unwrap();
+        }
+        client.end();
+        assert!(client.wait_end(SOON), "{way}");
+        for _ in 0..20 {
+            assert_eq!(witness.recv_timeout(SOON).unwrap().as_str(), Some("xxxxxxxxxx"));
+        }
+    }
+}
+
+#[test]
+fn refusals() {
+    let Some(node) = start(&["--authorization", "me:p@ss"]) else { return };
+    for way in WAYS {
+        match client(node.port, way).connect() {
+            Err(Error::Refused { url, status: 401, message, authenticate }) => {
+                assert!(url.ends_with("/primus/info"), "{url}");
+                assert_eq!(message, "Authentication required");
+                assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
+            }
+            other => panic!("{way}: {other:?}"),
+        }
+        let url = format!("http://me:p%40ss@127.0.0.1:{}", node.port);
+        let client = Client::builder(&url).transformer("SockJS").transport("transports", way);
+        let client =
+            client.transport("timeout", "20000").header("X-Mine", "yes").connect().unwrap();
+        echoed(&client, &Value::from("in"));
+    }
+}
+
+#[test]
+fn discovered() {
+    let args = ["--ping-interval", "300", "--parser", "ejson", "--pathname", "/else"];
+    let Some(node) = start(&args) else { return };
+    let client = Client::builder(&format!("http://127.0.0.1:{}", node.port)).pathname("/else");
+    let client = client.discover().unwrap().connect().unwrap();
+    echoed(&client, &Value::from("found"));
+}
+
+#[test]
+fn heartbeats() {
+    let Some(node) = start(&["--ping-interval", "200"]) else { return };
+    for way in WAYS {
+        let client = client(node.port, way).ping_timeout(Duration::from_secs(5)).build().unwrap();
+        let told = words(&client);
+        expect(&told, &["open"]);
+        assert!(told.recv_timeout(Duration::from_secs(1)).is_err());
+        echoed(&client, &Value::from("alive"));
+    }
+}
+
+#[test]
+fn a_silent_server_is_left() {
+    for way in WAYS {
+        let Some(node) = start(&["--ping-interval", "100"]) else { return };
+        let client =
+            client(node.port, way).ping_timeout(Duration::from_millis(700)).strategy("off");
+        let client = client.build().unwrap();
+        let told = words(&client);
+        expect(&told, &["open"]);
+        let process = Pid::from_raw(node.process.id().try_into().unwrap()).unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        expect(&told, &["offline", "close", "end"]);
+        kill_process(process, Signal::CONT).unwrap();
+    }
+}
+
+#[test]
+fn sockjs_without_primus() {
+    // Each stream ends soon.
+    let Some(node) = plain(&["--response-limit", "1000"]) else { return };
+    for way in WAYS {
+        let client = client(node.port, way).build().unwrap();
+        for n in 0..100 {
+            echoed(&client, &Value::from(format!("{n}😀\"\u{2028}")));
+        }
+        client.write("burst").unwrap();
+        for n in 0..1000 {
+            assert_eq!(client.recv_timeout(SOON).unwrap().parse::<i32>().unwrap(), n, "{way}");
+        }
+        let told = words(&client);
+        client.write("close").unwrap();
+        expect(&told, &["close", "reconnected", "open"]);
+        let why = client.close_reason().unwrap();
+        assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 4001, "as you wish"), "{way}");
+    }
+}
+
+#[test]
+fn what_a_plain_server_may_say_of_itself() {
+    let Some(node) = plain(&["--no-websocket", "--jsessionid"]) else { return };
+    let tap = Tap::to(node.port);
+    let client = client(tap.port, "websocket,xhr-streaming").connect().unwrap();
+    echoed(&client, &Value::from("streamed"));
+    assert_eq!(tap.requests("/websocket"), 0);
+    assert_eq!(tap.requests("/xhr_streaming"), 1);
+}
