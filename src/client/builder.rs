@@ -61,7 +61,7 @@ impl ClientBuilder {
 
     /// The wire protocol, by its name in Primus; the same as the server's;
     /// case does not matter. `websockets` (which also serves `faye`, `uws` and
-    /// `lws`) or `engine.io`. Default `websockets`.
+    /// `lws`), `engine.io` or `sockjs`. Default `websockets`.
     ///
     /// # engine.io
     /// A session polls over HTTP and goes over to a WebSocket if the server
@@ -77,6 +77,14 @@ impl ClientBuilder {
     ///   goodbye takes a request of its own.
     /// - No request is sent twice. One that fails loses the connection, and the
     ///   client reconnects.
+    ///
+    /// # sockjs
+    /// A session is opened by a WebSocket, or where that fails by a stream of HTTP,
+    /// or where that fails too by polling; it stays with what has opened it. Each has
+    /// a few times as long as the server's first answer took, at least 600 ms;
+    /// [`transport`](Self::transport) says otherwise. Without a WebSocket it is as
+    /// above, but for the goodbye: there is none. Only text goes, so the parser is
+    /// `json`, `ejson` or one that makes text.
     pub fn transformer(mut self, name: impl Into<String>) -> Self {
         self.transformer = name.into();
         self
@@ -113,6 +121,14 @@ impl ClientBuilder {
     /// | `doubleEncoding` | `true` for engine.io 1.x (Primus 2.4 to 6.0), which encodes what is not ASCII twice in polling | `false`, or what [`discover`](Self::discover) found |
     /// | `forceBase64` | `false`: the server may send bytes as bytes | `true`, as Primus sets it |
     /// | `withCredentials` | `true`: each session keeps the cookies that the answers to its requests set, and sends them with the next: for load balancers that tell by a cookie which server has the session | `false` |
+    ///
+    /// Those of `sockjs`:
+    ///
+    /// | name | value | default |
+    /// |---|---|---|
+    /// | `transports` | a list of `websocket`, `xhr-streaming` and `xhr-polling`: what is tried, in this order | `websocket,xhr-streaming,xhr-polling` |
+    /// | `timeout` | how long each is given at least, in milliseconds | what the server's first answer allows |
+    /// | `withCredentials` | `false`: cookies are not kept (see above) | `true`, as browsers do |
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.transport.push((name.into(), value.into()));
         self

@@ -287,8 +287,13 @@ impl Client {
     /// Writes a message that is encoded already; no transform sees it.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// As [`write`](Self::write); and [`Error::Misuse`] for bytes, if the
+    /// transformer carries text only.
     pub fn write_frame(&self, frame: &Frame) -> Result<Written> {
+        if frame.is_binary() && !self.shared().options.transport.takes_bytes() {
+            let text = "bytes to a server whose transformer carries text only";
+            return Err(Error::Misuse(text.into()));
+        }
         self.shared().outbox.write(frame, self.shared().is_inside())
     }
 

@@ -14,6 +14,11 @@ pub(crate) trait Dials: Send + Sync {
     /// bytes are accepted. Nothing happens before the first
     /// [`Session::next`].
     fn dial(&self, target: Target, max_length: usize) -> Box<dyn Session>;
+
+    /// Whether messages may be bytes; else no other than text is ever written.
+    fn takes_bytes(&self) -> bool {
+        true
+    }
 }
 
 /// One session, driven by the client's thread alone.

@@ -12,6 +12,8 @@ mod life;
 mod places;
 mod plain;
 mod reconnect;
+mod script;
 mod server;
+mod sockjs;
 mod waits;
 mod wire;

@@ -22,10 +22,11 @@ pub const HELP: &str = "\
 Usage: client URL [options]
        client --unix PATH [options]
   --unix PATH                 the server's Unix socket; @NAME for an abstract one
-  --transformer NAME          websockets or engine.io (websockets)
+  --transformer NAME          websockets, engine.io or sockjs (websockets)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: transports, upgrade, protocol,
-                              doubleEncoding, forceBase64, withCredentials
+                              doubleEncoding, forceBase64, withCredentials;
+                              of sockjs: transports, timeout, withCredentials
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --idle MS                   how long to wait for answers after the input (300)

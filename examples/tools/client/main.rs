@@ -6,8 +6,8 @@
 //!        [--idle MS] [--retries N]
 //! ```
 //!
-//! Transformers are `websockets` (the default) and `engine.io`, whose `--transport`
-//! options are those of `ClientBuilder::transport`.
+//! Transformers are `websockets` (the default), `engine.io` and `sockjs`, whose
+//! `--transport` options are those of `ClientBuilder::transport`.
 //!
 //! Parsers are `json` (the default), `ejson`, `binary`, `msgpack` and `raw`.
 //!

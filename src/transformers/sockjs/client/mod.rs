@@ -53,6 +53,10 @@ impl Dials for Sockjs {
         let hearing = Hearing::new(requests, max_length, &self.0);
         Box::new(Polls::new("SockJS", hearing, to, max_length))
     }
+
+    fn takes_bytes(&self) -> bool {
+        false
+    }
 }
 
 type Ways = client::Ways<Posting>;

@@ -1,0 +1,7 @@
+//! The client's `sockjs` against a scripted server.
+
+mod ending;
+mod hostile;
+mod messages;
+mod opening;
+mod server;
