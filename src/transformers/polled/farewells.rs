@@ -100,6 +100,17 @@ mod tests {
     }
 
     #[test]
+    fn one_that_may_be_taken_often_is_owed_for_its_own_time() {
+        let (farewells, now) = (Farewells::new(2 * SPAN, 2), Instant::now());
+        ["a", "b", "c"].into_iter().for_each(|sid| farewells.owe(sid, sid, now));
+        for _ in 0..3 {
+            let owed = ["a", "b", "c"].map(|sid| farewells.owed(sid, now + SPAN));
+            assert_eq!(owed, [None, Some("b"), Some("c")]);
+        }
+        assert_eq!(farewells.owed("c", now + 2 * SPAN), None);
+    }
+
+    #[test]
     fn no_more_are_remembered_than_the_bound() {
         let farewells = Farewells::default();
         let now = Instant::now();

@@ -312,6 +312,21 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_whose_length_was_guessed_is_the_same() {
+        let guesses = [0, 125, 126, 0xFFFF, 0x1_0000];
+        for length in lengths().filter(|length| *length < 1 << 20) {
+            for (about, mask) in guesses.iter().flat_map(|g| [(*g, None), (*g, Some([1, 2, 3, 4]))])
+            {
+                let text = "x".repeat(length);
+                let (mut guessed, mut known) = (b"before".to_vec(), b"before".to_vec());
+                encode_about(about, mask, &mut guessed, |out| out.extend(text.as_bytes()));
+                encode(&Frame::text(&*text), mask, &mut known);
+                assert!(guessed == known, "{length} {about}");
+            }
+        }
+    }
+
+    #[test]
     fn a_mask_goes_on_where_it_stopped() {
         let mask = [0x37, 0xfa, 0x21, 0x3d];
         let payload: Vec<u8> = (0..100).collect();

@@ -234,12 +234,14 @@ mod tests {
     #[test]
     fn messages_and_pings_are_heard_and_pongs_are_not() {
         for role in BOTH {
-            let heard = line(role).hears(|mask, out| {
+            let mut line = line(role);
+            let heard = line.hears(|mask, out| {
                 encode_pong(b"", mask, out);
                 encode(&Frame::text("a"), mask, out);
                 encode_ping(b"b", mask, out);
             });
             assert_eq!(heard, ["a", "ping b"]);
+            assert_eq!(line.session.pongs(), 1);
         }
     }
 

@@ -122,6 +122,33 @@ fn the_end_is_told_to_a_receiver_that_waits_or_to_the_next() {
     assert!(!rig.is_open());
 }
 
+/// sockjs has it so: no request waits for another one.
+#[test]
+fn messages_of_several_requests_at_a_time_all_arrive() {
+    let rig = Rig::new(RULES);
+    let frames = |name: &'static str| (0..50).map(move |n| Frame::text(format!("{name}{n}")));
+    std::thread::scope(|scope| {
+        for name in ["a", "b", "c"] {
+            let live = &rig.live;
+            scope.spawn(move || assert!(live.deliver(frames(name), None, 1 << 20)));
+        }
+    });
+    let mut got = Vec::new();
+    while let Some(super::super::inlet::Event::Frame(frame)) = rig.live.inlet().take() {
+        got.push(frame);
+    }
+    assert_eq!(got.len(), 150);
+    for name in ["a", "b", "c"] {
+        let own = got.iter().filter(|frame| frame.as_text().unwrap().starts_with(name));
+        assert!(own.cloned().eq(frames(name)), "{name}");
+    }
+    rig.clock.advance(Duration::from_secs(5));
+    assert!(!rig.live.deliver(frames("late"), None, 1 << 20));
+    // It knows that it is over, and of nothing else.
+    let left: Vec<_> = std::iter::from_fn(|| rig.live.inlet().take()).collect();
+    assert!(!left.iter().any(|event| matches!(event, super::super::inlet::Event::Frame(_))));
+}
+
 #[test]
 fn what_is_left_to_do_is_done_without_a_lock() {
     let rig = Rig::new(RULES);

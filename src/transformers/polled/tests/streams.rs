@@ -58,6 +58,37 @@ fn a_stream_whose_client_does_not_read_is_offered_nothing() {
     assert!(rig.host.unsent.lock().is_empty());
 }
 
+/// sockjs counts as JavaScript does.
+#[test]
+fn a_limit_may_be_in_utf_16_units() {
+    let mut limit = Limit::units(7);
+    assert!(limit.take("aé€".as_bytes()) && limit.take("😀".as_bytes()));
+    assert!(!limit.take("ab".as_bytes()) && !limit.take(b""));
+    let mut none = Limit::NONE;
+    assert!(none.take(&[b'x'; 1_000]));
+}
+
+/// The receiver that comes second is refused, or takes the place; what the first has
+/// not read yet is no reason for anything else.
+#[test]
+fn a_stream_whose_client_reads_slowly_is_a_receiver_like_any_other() {
+    let rig = Rig::new(RULES);
+    let mut stream = rig.stream(None).unwrap();
+    stream.body();
+    let long = "x".repeat(1 << 20);
+    rig.spark.write(&long);
+    assert_eq!(rig.stream(None).err(), Some("another"));
+    let mut got = 0;
+    while got < long.len() {
+        got += stream.got().len();
+        rig.host.flush();
+    }
+    stream.got();
+    rig.spark.write("one");
+    assert_eq!(stream.got(), "7\r\n<mone;>\r\n");
+    assert!(rig.is_open());
+}
+
 /// sockjs and browserchannel have clients find out so whether anything between
 /// them and the server holds answers back.
 #[test]
