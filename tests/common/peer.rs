@@ -106,7 +106,7 @@ impl Peer {
     }
 
     /// Reads the body of a response with this head.
-    fn read_body(&mut self, head: &str) -> Vec<u8> {
+    pub fn read_body(&mut self, head: &str) -> Vec<u8> {
         if header_of(head, "transfer-encoding").is_some() {
             return std::iter::from_fn(|| self.read_chunk()).flatten().collect();
         }

@@ -1,0 +1,16 @@
+//! The sockjs server over real sockets, by clients that write every byte themselves.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod closing;
+mod jsonp;
+mod limits;
+mod pages;
+mod polling;
+mod replay;
+mod streams;
+mod trace;
+mod websocket;
+
+use common::sockjs as client;
