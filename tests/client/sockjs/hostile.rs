@@ -20,27 +20,25 @@ fn end(client: &Client) -> CloseReason {
 #[test]
 fn bad_frames_end_the_session() {
     for way in WAYS {
-        for (bad, before) in [
-            ("x", 0),
-            ("a", 0),
-            ("a{}", 0),
-            ("a[\"1\",]", 1),
-            ("a[\"1\",\"2\"", 2),
-            ("a[\"1\"]\"2\"", 1),
-            ("a[\"\\ud8\"]", 0),
-            ("m", 0),
-            ("c", 0),
-            ("c[1]", 0),
-            ("c[\"1000\",\"\"]", 0),
-            ("\u{feff}h", 0),
+        for bad in [
+            "x",
+            "a",
+            "a{}",
+            "a[\"1\",]",
+            "a[\"1\",\"2\"",
+            "a[\"1\"]\"2\"",
+            "a[\"\\ud8\"]",
+            "m",
+            "c",
+            "c[1]",
+            "c[\"1000\",\"\"]",
+            "\u{feff}h",
         ] {
             let server = Server::new();
             let (client, mut line) = server.open(way);
             line.say("a[\"0\"]");
             line.say_last(bad);
-            for n in 0..=before {
-                assert_eq!(client.recv_timeout(SOON).unwrap().parse::<i32>().unwrap(), n, "{bad}");
-            }
+            assert_eq!(client.recv_timeout(SOON).unwrap().parse::<i32>().unwrap(), 0, "{bad}");
             let why = end(&client);
             assert_eq!((why.by, why.code), (Ended::Protocol, 1002), "{way} {bad}: {why}");
             if let Line::Socket(mut peer) = line {

@@ -16,7 +16,7 @@ use crate::transformers::websockets::client::{Link, Socket};
 
 /// Messages that are taken out one by one, because together they may need far
 /// more memory than the bytes they came in.
-type Batch = Box<dyn Iterator<Item = Result<Frame, CloseReason>> + Send>;
+type Batch = Box<dyn Iterator<Item = Frame> + Send>;
 
 /// See the module.
 pub(in crate::transformers) struct Ways<R: Requests> {
@@ -150,7 +150,7 @@ impl<R: Requests + 'static> Ways<R> {
         self.news.push_back(Telling::News(News::Message(frame)));
     }
 
-    /// The same with several, which may end with why there are no more.
+    /// The same with several.
     pub fn deliver_all(&mut self, batch: Batch) {
         self.news.push_back(Telling::Batch(batch));
     }
@@ -167,27 +167,24 @@ impl<R: Requests + 'static> Ways<R> {
                 }
             };
             match batch.next() {
-                Some(Ok(frame)) if frame.len() <= self.max_length => {
+                Some(frame) if frame.len() <= self.max_length => {
                     return Some(News::Message(frame));
                 }
-                Some(Ok(_)) => self.broken(too_long()),
-                Some(Err(reason)) => self.broken(reason),
+                Some(_) => {
+                    // With what comes behind, be it another end.
+                    self.news.clear();
+                    self.over = false;
+                    self.too_long();
+                }
                 None => drop(self.news.pop_front()),
             }
         }
     }
 
-    /// It ends amid what was to be told: with what comes behind, be it another
-    /// end.
-    fn broken(&mut self, reason: CloseReason) {
-        self.news.clear();
-        self.over = false;
-        self.ended(reason);
-    }
-
     /// A message, or what it comes in, is over the limit.
     pub fn too_long(&mut self) {
-        self.ended(too_long());
+        let text = "message over the limit";
+        self.ended(CloseReason::new(Ended::Protocol, 1009, text, true));
     }
 
     /// Something failed.
@@ -233,10 +230,6 @@ impl<R: Requests + 'static> Ways<R> {
             posts.cut();
         }
     }
-}
-
-fn too_long() -> CloseReason {
-    CloseReason::new(Ended::Protocol, 1009, "message over the limit", true)
 }
 
 impl<R: Requests> Drop for Ways<R> {

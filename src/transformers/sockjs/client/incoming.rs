@@ -1,12 +1,9 @@
 //! The frames of a server, taken apart: lines of an answer, or messages of a
 //! WebSocket.
 
-use std::fmt;
-
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, Visitor};
-
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, FrameText};
+use crate::transformers::sockjs::frame::{Messages, one_at};
 
 /// Most letters of a reason that are kept.
 const REASON_MAX: usize = 200;
@@ -19,7 +16,7 @@ pub(super) enum Said {
     /// The session is open.
     Open,
     /// Messages.
-    Messages(Elements),
+    Messages(Messages),
     /// A message.
     Message(Frame),
     /// The session is closed.
@@ -55,12 +52,14 @@ impl Said {
         match text.as_bytes().first() {
             None | Some(b'h') => Ok(Said::Nothing),
             Some(b'o') => Ok(Said::Open),
-            Some(b'a') => Ok(Said::Messages(Elements::new(text))),
+            Some(b'a') => {
+                // However many there are: each is made when its turn comes.
+                let messages = Messages::of_array_at(text, 1, usize::MAX);
+                messages.map(Said::Messages).map_err(|_| Invalid("no array of messages"))
+            }
             Some(b'm') => {
-                let mut cursor = Cursor { text, at: 1 };
-                let message = cursor.value()?;
-                cursor.end()?;
-                Ok(Said::Message(message))
+                let message = one_at(text, 1);
+                message.map(Said::Message).map_err(|_| Invalid("no message"))
             }
             Some(b'c') => {
                 let why = text.get(1..).map(serde_json::from_str::<(u16, String)>);
@@ -73,163 +72,20 @@ impl Said {
     }
 }
 
-/// The messages of one frame, taken out one by one. A fault shows where it is: those
-/// before it are delivered.
-pub(super) struct Elements {
-    cursor: Cursor,
-    stage: Stage,
-}
-
-enum Stage {
-    Begin,
-    Within,
-    Over,
-}
-
-impl Elements {
-    fn new(text: FrameText) -> Self {
-        Elements { cursor: Cursor { text, at: 1 }, stage: Stage::Begin }
-    }
-
-    fn element(&mut self) -> Result<Option<Frame>, Invalid> {
-        let cursor = &mut self.cursor;
-        let first = match self.stage {
-            Stage::Over => return Ok(None),
-            Stage::Begin => {
-                cursor.take(b'[')?;
-                true
-            }
-            Stage::Within => false,
-        };
-        self.stage = Stage::Within;
-        if cursor.next() == Some(b']') {
-            cursor.at += 1;
-            cursor.end()?;
-            self.stage = Stage::Over;
-            return Ok(None);
-        }
-        if !first {
-            cursor.take(b',')?;
-        }
-        cursor.value().map(Some)
-    }
-}
-
-impl Iterator for Elements {
-    type Item = Result<Frame, CloseReason>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let element = self.element();
-        if element.is_err() {
-            self.stage = Stage::Over;
-        }
-        element.map_err(CloseReason::from).transpose()
-    }
-}
-
-/// A place in the JSON of a frame.
-struct Cursor {
-    text: FrameText,
-    at: usize,
-}
-
-impl Cursor {
-    /// The next byte that is no space.
-    fn next(&mut self) -> Option<u8> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        let space = rest.iter().take_while(|byte| b" \t\r\n".contains(byte)).count();
-        self.at += space;
-        rest.get(space).copied()
-    }
-
-    fn take(&mut self, byte: u8) -> Result<(), Invalid> {
-        if self.next() != Some(byte) {
-            return Err(Invalid("no array of messages"));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn end(&mut self) -> Result<(), Invalid> {
-        self.next().map_or(Ok(()), |_| Err(Invalid("text behind a frame")))
-    }
-
-    /// A message: the text of a string, or the JSON of anything else.
-    fn value(&mut self) -> Result<Frame, Invalid> {
-        if self.next() == Some(b'"') {
-            return self.parse::<Text>().map(|text| Frame::text(text.0));
-        }
-        let begin = self.at;
-        self.parse::<IgnoredAny>()?;
-        Ok(Frame::text(self.text.get(begin..self.at).unwrap_or_default()))
-    }
-
-    fn parse<T: DeserializeOwned>(&mut self) -> Result<T, Invalid> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<T>();
-        let value = values.next().and_then(Result::ok).ok_or(Invalid("bad JSON"))?;
-        self.at += values.byte_offset();
-        Ok(value)
-    }
-}
-
-/// A JSON string. A lone surrogate in it, which no text can have, becomes U+FFFD.
-struct Text(String);
-
-impl<'de> serde::Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // As bytes, because lone surrogates are then no error.
-        from.deserialize_bytes(AnyText)
-    }
-}
-
-struct AnyText;
-
-impl Visitor<'_> for AnyText {
-    type Value = Text;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Text, E> {
-        if let Ok(text) = std::str::from_utf8(bytes) {
-            return Ok(Text(text.to_owned()));
-        }
-        let mut text = String::with_capacity(bytes.len());
-        for chunk in bytes.utf8_chunks() {
-            text.push_str(chunk.valid());
-            // The first of the three bytes that stand for a surrogate.
-            if chunk.invalid().first() == Some(&0xed) {
-                text.push(char::REPLACEMENT_CHARACTER);
-            }
-        }
-        Ok(Text(text))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The messages of a frame; `Err`: those before the fault.
-    fn messages(text: &str) -> Result<Vec<String>, Vec<String>> {
-        let mut found = Vec::new();
-        let said = match Said::of_line(text.into()) {
-            Ok(Said::Messages(messages)) => messages,
-            Ok(Said::Message(message)) => return Ok(vec![message.as_text().unwrap().to_owned()]),
-            _ => return Err(found),
+    /// The messages of a frame.
+    fn messages(text: &str) -> Result<Vec<String>, Invalid> {
+        let texts = |messages: &mut dyn Iterator<Item = Frame>| {
+            messages.map(|message| message.as_text().unwrap().to_owned()).collect()
         };
-        for message in said {
-            match message {
-                Ok(message) => found.push(message.as_text().unwrap().to_owned()),
-                Err(reason) => {
-                    assert_eq!((reason.by, reason.code), (Ended::Protocol, 1002));
-                    return Err(found);
-                }
-            }
+        match Said::of_line(text.into())? {
+            Said::Messages(mut messages) => Ok(texts(&mut messages)),
+            Said::Message(message) => Ok(texts(&mut std::iter::once(message))),
+            _ => panic!("{text}"),
         }
-        Ok(found)
     }
 
     #[test]
@@ -261,29 +117,32 @@ mod tests {
         }
     }
 
+    /// Of a frame with a fault nothing is delivered.
     #[test]
-    fn a_fault_shows_where_it_is() {
-        for (frame, before) in [
-            ("a", &[][..]),
-            ("a1", &[]),
-            ("a{}", &[]),
-            ("a[", &[]),
-            ("a[,]", &[]),
-            ("a[\"a\"", &["a"]),
-            ("a[\"a\",", &["a"]),
-            ("a[\"a\",]", &["a"]),
-            ("a[\"a\" \"b\"]", &["a"]),
-            ("a[\"a\"]x", &["a"]),
-            ("a[\"a\"][]", &["a"]),
-            ("a[\"a\",\"b]", &["a"]),
-            ("a[\"\\x\"]", &[]),
-            ("a[\"\\ud8\"]", &[]),
-            ("a[nul]", &[]),
-            ("a[1 2]", &["1"]),
-            ("m", &[]),
-            ("m\"a\"\"b\"", &[]),
+    fn what_is_no_frame_of_messages() {
+        for frame in [
+            "a",
+            "a1",
+            "a{}",
+            "a[",
+            "a[,]",
+            "a[\"a\"",
+            "a[\"a\",",
+            "a[\"a\",]",
+            "a[\"a\" \"b\"]",
+            "a[\"a\"]x",
+            "a[\"a\"][]",
+            "a[\"a\",\"b]",
+            "a[\"a\n\"]",
+            "a[\"\\x\"]",
+            "a[\"\\ud8\"]",
+            "a[nul]",
+            "a[1 2]",
         ] {
-            assert_eq!(messages(frame).unwrap_err(), before, "{frame}");
+            assert_eq!(messages(frame), Err(Invalid("no array of messages")), "{frame}");
+        }
+        for frame in ["m", "m\"a", "m\"a\"\"b\"", "mnul"] {
+            assert_eq!(messages(frame), Err(Invalid("no message")), "{frame}");
         }
     }
 
@@ -327,11 +186,9 @@ mod tests {
         let deep = 1_000_000;
         let frame = format!("a[{}{}]", "[".repeat(deep), "]".repeat(deep));
         assert_eq!(messages(&frame).unwrap(), [&frame[2..frame.len() - 1]]);
-        assert_eq!(messages(&frame[..deep]).unwrap_err(), [""; 0]);
-        let Ok(Said::Messages(many)) = Said::of_line(format!("a[{}0]", "0,".repeat(deep)).into())
-        else {
-            panic!("no messages");
-        };
-        assert!(many.eq(std::iter::repeat_n(Ok(Frame::text("0")), deep + 1)));
+        assert!(messages(&frame[..deep]).is_err());
+        let many = format!("a[{}0]", "0,".repeat(deep));
+        let Ok(Said::Messages(many)) = Said::of_line(many.into()) else { panic!("no messages") };
+        assert!(many.eq(std::iter::repeat_n(Frame::text("0"), deep + 1)));
     }
 }

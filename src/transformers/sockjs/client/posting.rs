@@ -9,8 +9,9 @@ use crate::frame::Frame;
 use crate::http::client::Answer;
 use crate::net::dial::Destination;
 use crate::transformers::polled::client::{self, Queue};
+use crate::transformers::sockjs::frame::quote;
 use crate::transformers::websockets::client::mask;
-use crate::transformers::websockets::frame::encode_with;
+use crate::transformers::websockets::frame::encode_about;
 
 /// Bytes in one POST; a single message may be longer.
 const POST_MAX: usize = 1_000_000;
@@ -31,14 +32,15 @@ impl client::Requests for Posting {
         }
         let mut body = vec![b'['];
         while let Some(next) = waiting.front() {
-            let one = body.len() == 1;
-            if !one && body.len() + quoted_len(next.as_bytes()) + 2 > POST_MAX {
-                break;
-            }
-            if !one {
+            let before = body.len();
+            if before > 1 {
                 body.push(b',');
             }
-            quote(next.as_bytes(), &mut body);
+            quote(text(next), &mut body);
+            if before > 1 && body.len() >= POST_MAX {
+                body.truncate(before);
+                break;
+            }
             waiting.pop();
         }
         body.push(b']');
@@ -65,8 +67,8 @@ impl client::Requests for Posting {
     }
 
     fn frame(&self, message: &Frame, out: &mut Vec<u8>) {
-        let text = message.as_bytes();
-        encode_with(false, quoted_len(text) + 2, mask(), out, |out| {
+        let text = text(message);
+        encode_about(text.len() + text.len() / 8 + 4, mask(), out, |out| {
             out.push(b'[');
             quote(text, out);
             out.push(b']');
@@ -78,66 +80,7 @@ impl client::Requests for Posting {
     }
 }
 
-/// The letter behind the backslash of a byte that cannot stand for itself in a JSON
-/// string; `u` for those that have none of their own.
-fn escape(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'"' | b'\\' => byte,
-        0x08 => b'b',
-        b'\t' => b't',
-        b'\n' => b'n',
-        0x0c => b'f',
-        b'\r' => b'r',
-        0..0x20 => b'u',
-        _ => return None,
-    })
-}
-
-/// Bytes of the text, in UTF-8, as a JSON string.
-fn quoted_len(text: &[u8]) -> usize {
-    let more = |byte: &u8| match escape(*byte) {
-        None => 0,
-        Some(b'u') => 5,
-        Some(_) => 1,
-    };
-    2 + text.len() + text.iter().map(more).sum::<usize>()
-}
-
-/// Appends it. All but what JSON forbids stands for itself: servers take it as it
-/// is, unlike the scripts that sockjs-client escapes for.
-fn quote(text: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|byte| escape(*byte).is_some()) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        let Some((byte, behind)) = special.split_first() else { break };
-        match escape(*byte).unwrap_or(*byte) {
-            b'u' => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            letter => out.extend_from_slice(&[b'\\', letter]),
-        }
-        rest = behind;
-    }
-    out.extend_from_slice(rest);
-    out.push(b'"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_quoted_as_json_has_it() {
-        let all: String = (0..0x300).filter_map(char::from_u32).collect();
-        for text in ["", "plain", r#"{"a":"b\\c"}"#, "é€😀\u{2028}\u{feff}", &all, "\n", "\u{1}x"]
-        {
-            let mut quoted = Vec::new();
-            quote(text.as_bytes(), &mut quoted);
-            assert_eq!(quoted.len(), quoted_len(text.as_bytes()), "{text:?}");
-            assert_eq!(serde_json::from_slice::<String>(&quoted).unwrap(), text);
-        }
-        let mut quoted = Vec::new();
-        quote(b"\"\\\n\x01/", &mut quoted);
-        assert_eq!(quoted, br#""\"\\\n\u0001/""#);
-    }
+fn text(message: &Frame) -> &str {
+    // The client refuses to write any other.
+    message.as_text().unwrap_or_default()
 }

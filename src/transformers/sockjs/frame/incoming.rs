@@ -1,4 +1,5 @@
-//! What a client sends: an array of messages, or one.
+//! What a client sends: an array of messages, or one. A server's have a letter in
+//! front.
 
 use super::json::{self, NotJson};
 use crate::frame::{Frame, FrameText};
@@ -33,7 +34,12 @@ pub(crate) struct Messages {
 impl Messages {
     /// The elements of an array, which is the whole text: `most` of them at the most.
     pub fn of_array(text: FrameText, most: usize) -> Result<Self, Invalid> {
-        let start = json::skip_space(&text, 0);
+        Self::of_array_at(text, 0, most)
+    }
+
+    /// The elements of an array that is the text from `start` on.
+    pub fn of_array_at(text: FrameText, start: usize, most: usize) -> Result<Self, Invalid> {
+        let start = json::skip_space(&text, start);
         if text.as_bytes().get(start) != Some(&b'[') {
             let end = json::skip_space(&text, json::skip_value(&text, start)?);
             return Err(if end == text.len() { Invalid::NotArray } else { Invalid::NotJson });
@@ -41,6 +47,16 @@ impl Messages {
         let first = check(&text, start + 1, most)?;
         Ok(Messages { text, at: first, scratch: String::new() })
     }
+}
+
+/// The message that is the text from `start` on.
+pub(crate) fn one_at(text: FrameText, start: usize) -> Result<Frame, Invalid> {
+    let at = json::skip_space(&text, start);
+    if json::skip_space(&text, json::skip_value(&text, at)?) < text.len() {
+        return Err(Invalid::NotJson);
+    }
+    let mut one = Messages { text, at, scratch: String::new() };
+    one.next().ok_or(Invalid::NotJson)
 }
 
 /// Checks the rest of an array, behind its bracket; where its first element is, or
