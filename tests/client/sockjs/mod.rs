@@ -4,4 +4,5 @@ mod ending;
 mod hostile;
 mod messages;
 mod opening;
+mod own;
 mod server;
