@@ -67,8 +67,14 @@ pub(super) fn receive(
             Err(Refusal::Close(close)) => {
                 return passed.reply(shape.content(), shape.answer(close));
             }
-            // Another one begins.
-            Err(Refusal::Gone) => {}
+            // It has ended and is about to be forgotten: what is owed is known already.
+            Err(Refusal::Gone) => {
+                if let Some(close) = sockjs.farewell(&**host, &session) {
+                    return passed.reply(shape.content(), shape.answer(close));
+                }
+                // Another one begins.
+                std::thread::yield_now();
+            }
         }
     }
     passed.reply(shape.content(), shape.answer(Close::INTERRUPTED))
