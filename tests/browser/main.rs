@@ -36,6 +36,7 @@ fn run(script: &str) {
         Command::new("node")
             .args(["--test", "--test-reporter=spec", script])
             .env("PRIMUS_EXAMPLES", examples::folder())
+            .env("PRIMUS_CLIENTS", node::project("client-v8"))
             .current_dir(folder),
     );
     assert!(node.wait(PATIENCE), "{script} failed");
@@ -54,4 +55,9 @@ fn what_browsers_do_to_connections() {
 #[test]
 fn the_pages_of_the_examples() {
     run("pages.test.js");
+}
+
+#[test]
+fn the_clients_of_sockjs_in_a_page() {
+    run("sockjs.test.js");
 }

@@ -124,3 +124,22 @@ fn two_hundred_polling_clients_lose_nothing() {
     need_node!();
     crowd(Kind::engine("client-v8", "polling"));
 }
+
+#[test]
+fn two_hundred_clients_of_sockjs_lose_nothing() {
+    need_node!();
+    crowd(Kind::sockjs("client-v8", "websocket"));
+}
+
+#[test]
+fn two_hundred_streaming_clients_lose_nothing() {
+    need_node!();
+    crowd(Kind::sockjs("client-v8", "xhr-streaming"));
+}
+
+/// Each message costs a poll, and the way back another.
+#[test]
+fn two_hundred_clients_that_poll_sockjs_lose_nothing() {
+    need_node!();
+    crowd(Kind::sockjs("client-v7", "xhr-polling"));
+}

@@ -6,146 +6,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use primus::{Builder, Primus};
 use serde_json::{Value, json};
 
+pub(crate) use crate::kinds::{HAPPN, Kind, OWN, V6, V6_WS1, V8, for_each_client};
 use crate::libraries;
 use crate::node::{self, Process};
-use crate::server::Example;
-
-/// A client of a certain age, and what it is to use.
-#[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    /// The npm project.
-    pub project: &'static str,
-    /// The transformer of the client.
-    pub transformer: &'static str,
-    /// What carries engine.io: `polling`, `websocket`, or `upgrade`, which is
-    /// the first and then the second; empty elsewhere.
-    pub transport: &'static str,
-}
-
-/// The project of this crate's own browser client.
-const OWN: &str = "client-own";
-/// Primus 8 with ws.
-pub const V8: Kind = Kind::websockets("client-v8");
-/// Primus 6 with ws 5.
-pub const V6: Kind = Kind::websockets("client-v6");
-/// Primus 6 with ws 1, which is known by its key.
-pub const V6_WS1: Kind = Kind::websockets("client-v6-ws1");
-/// happn-primus 6.
-pub const HAPPN: Kind = Kind::websockets("client-happn");
-
-impl Kind {
-    const fn websockets(project: &'static str) -> Kind {
-        Kind { project, transformer: "websockets", transport: "" }
-    }
-
-    /// A client of engine.io.
-    pub const fn engine(project: &'static str, transport: &'static str) -> Kind {
-        Kind { project, transformer: "engine.io", transport }
-    }
-
-    pub fn is_engine(self) -> bool {
-        self.transformer == "engine.io"
-    }
-
-    /// Whether all that it sends and receives goes over a websocket.
-    pub fn is_websocket(self) -> bool {
-        !self.is_engine() || self.transport == "websocket"
-    }
-
-    /// What carries it at first.
-    pub fn first_transport(self) -> &'static str {
-        if self.transport == "upgrade" { "polling" } else { self.transport }
-    }
-
-    /// What carries it in the end.
-    pub fn last_transport(self) -> &'static str {
-        if self.transport == "upgrade" { "websocket" } else { self.transport }
-    }
-
-    /// A server that it can talk to.
-    pub fn builder(self) -> Builder {
-        self.builder_with(&[])
-    }
-
-    /// The same, with options of the transformer.
-    pub fn builder_with(self, options: &[(&str, &str)]) -> Builder {
-        let mut builder = Primus::builder();
-        if self.is_engine() {
-            builder = builder.transformer("engine.io");
-        }
-        let all = self.transport_options().iter().chain(options);
-        all.fold(builder, |builder, (name, value)| builder.transport(*name, *value))
-    }
-
-    /// The echo example, for it to talk to.
-    pub fn example(self, args: &[&str]) -> Example {
-        self.example_with(args, &[])
-    }
-
-    /// The same, with options of the transformer.
-    pub fn example_with(self, args: &[&str], options: &[(&str, &str)]) -> Example {
-        let all = self.transport_options().iter().chain(options);
-        let options: Vec<_> = all.map(|(name, value)| format!("{name}={value}")).collect();
-        let mut args = args.to_vec();
-        if self.is_engine() {
-            args.extend(["--transformer", "engine.io"]);
-        }
-        for option in &options {
-            args.extend(["--transport", option]);
-        }
-        Example::start(&args)
-    }
-
-    /// Nothing in their requests tells clients of engine.io 1 from younger ones.
-    fn transport_options(self) -> &'static [(&'static str, &'static str)] {
-        if self.project == "client-v5" { &[("doubleEncoding", "true")] } else { &[] }
-    }
-}
-
-/// Makes a module of each test with one `#[test]` for each kind of client.
-macro_rules! for_each_client {
-    ($($(#[$attribute:meta])* fn $test:ident($kind:ident) $body:block)*) => {
-        $(mod $test {
-            use super::*;
-
-            $(#[$attribute])*
-            fn run($kind: $crate::driver::Kind) $body
-
-            $crate::driver::for_each_client! { @ own "client-own" "websockets" "" }
-            $crate::driver::for_each_client! { @ own_polling "client-own" "engine.io" "polling" }
-            $crate::driver::for_each_client! { @ own_engine "client-own" "engine.io" "websocket" }
-            $crate::driver::for_each_client! { @ own_upgrade "client-own" "engine.io" "upgrade" }
-            $crate::driver::for_each_client! { @ v8 "client-v8" "websockets" "" }
-            $crate::driver::for_each_client! { @ v8_faye "client-v8" "faye" "" }
-            $crate::driver::for_each_client! { @ v8_polling "client-v8" "engine.io" "polling" }
-            $crate::driver::for_each_client! { @ v8_engine "client-v8" "engine.io" "websocket" }
-            $crate::driver::for_each_client! { @ v8_upgrade "client-v8" "engine.io" "upgrade" }
-            $crate::driver::for_each_client! { @ v7 "client-v7" "websockets" "" }
-            $crate::driver::for_each_client! { @ v7_polling "client-v7" "engine.io" "polling" }
-            $crate::driver::for_each_client! { @ v7_engine "client-v7" "engine.io" "websocket" }
-            $crate::driver::for_each_client! { @ v7_upgrade "client-v7" "engine.io" "upgrade" }
-            $crate::driver::for_each_client! { @ v6 "client-v6" "websockets" "" }
-            $crate::driver::for_each_client! { @ v6_ws1 "client-v6-ws1" "websockets" "" }
-            $crate::driver::for_each_client! { @ v6_upgrade "client-v6" "engine.io" "upgrade" }
-            $crate::driver::for_each_client! { @ v5_polling "client-v5" "engine.io" "polling" }
-            $crate::driver::for_each_client! { @ happn "client-happn" "websockets" "" }
-        })*
-    };
-    (@ $name:ident $project:literal $transformer:literal $transport:literal) => {
-        #[test]
-        fn $name() {
-            run($crate::driver::Kind {
-                project: $project,
-                transformer: $transformer,
-                transport: $transport,
-            });
-        }
-    };
-}
-pub(crate) use for_each_client;
 
 /// Leaves the test when it is to be skipped.
 macro_rules! need_node {
@@ -158,11 +23,11 @@ macro_rules! need_node {
 pub(crate) use need_node;
 
 /// Some events come in between the others and are left out unless asked for:
-/// heartbeats of Primus, those of engine.io, and its upgrade.
+/// heartbeats of Primus, those of the protocol, and the upgrade of engine.io.
 fn sort_of(event: &str) -> u8 {
     match event {
         "incoming::ping" | "incoming::pong" => 1,
-        "pong" => 2,
+        "pong" | "heartbeat" => 2,
         "upgrade" => 3,
         _ => 0,
     }
@@ -244,6 +109,21 @@ impl Driver {
         options["transports"] = if first == last { json!([first]) } else { json!([first, last]) };
         self.command(json!({
             "command": "engine", "client": client, "url": url, "options": options,
+            "writes": writes,
+        }));
+        client
+    }
+
+    /// Creates a bare client of sockjs, which is no Primus client, with the
+    /// transport of its kind. It writes as soon as it is open.
+    pub fn sockjs(&mut self, url: &str, mut options: Value, writes: &[&str]) -> u64 {
+        self.clients += 1;
+        let client = self.clients;
+        if !self.kind.transport.is_empty() {
+            options["transports"] = json!([self.kind.transport]);
+        }
+        self.command(json!({
+            "command": "sockjs", "client": client, "url": url, "options": options,
             "writes": writes,
         }));
         client

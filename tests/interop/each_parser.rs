@@ -89,7 +89,7 @@ fn compare(parser: &str, server: &Server, of_struct: bool) {
     assert!(server.none_ended());
 }
 
-fn compare_at(kind: Kind, parser: &str, url: &str, of_struct: bool) -> Driver {
+pub fn compare_at(kind: Kind, parser: &str, url: &str, of_struct: bool) -> Driver {
     let mut node = driver_of(kind, parser);
     node.quiet = true;
     let client = node.open(url);
@@ -104,7 +104,7 @@ fn compare_at(kind: Kind, parser: &str, url: &str, of_struct: bool) -> Driver {
 }
 
 /// Of a client from its opening to its end.
-fn life(kind: Kind, parser: &str) {
+pub fn life(kind: Kind, parser: &str) {
     let builder = || kind.builder().parser_name(parser);
     let server = Server::start(builder().ping_interval(INTERVAL));
     let mut node = driver_of(kind, parser);

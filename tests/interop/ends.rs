@@ -89,7 +89,7 @@ for_each_client! {
         server.spark();
         // A client that polls may be about to poll again, which it can do only
         // while the server listens.
-        let listens = kind.transport == "polling" || kind.transport == "upgrade";
+        let listens = !kind.is_websocket();
         let destroyed = server.primus.destroy(Destroy::default().close(!listens));
         assert_eq!((destroyed.sparks, destroyed.stuck), (2, 0));
         for client in clients {

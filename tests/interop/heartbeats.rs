@@ -66,6 +66,15 @@ fn a_client_of_engine_io_answers_pings() {
     }
 }
 
+/// So do those of sockjs.
+#[test]
+fn a_client_of_sockjs_answers_pings() {
+    need_node!();
+    for transport in ["websocket", "xhr-streaming", "eventsource", "xhr-polling"] {
+        answer_pings(["client-v8", "client-v7"].map(|of| Kind::sockjs(of, transport)));
+    }
+}
+
 /// The whole of it by hand: each ping is answered before the clock goes on.
 #[test]
 fn a_client_lives_for_many_intervals() {
@@ -170,6 +179,12 @@ fn clients_of_engine_io_that_ping_are_answered() {
         Kind::engine("client-v6", "upgrade"),
         Kind::engine("client-v5", "polling"),
     ]);
+}
+
+#[test]
+fn clients_of_sockjs_that_ping_are_answered() {
+    need_node!();
+    pings_are_answered(["xhr-streaming", "xhr-polling"].map(|by| Kind::sockjs("client-v6", by)));
 }
 
 /// Its key tells what it is, so that no ping is ever sent.

@@ -14,9 +14,11 @@ mod engine;
 mod example;
 mod heartbeats;
 mod http;
+mod kinds;
 mod messages;
 mod reconnects;
 mod server;
+mod sockjs;
 mod terminal;
 
 use common::{examples, libraries, node};

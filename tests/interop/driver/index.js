@@ -18,6 +18,7 @@ const choose = require('./transport');
 const crowd = require('./crowd');
 const engine = require('./engine');
 const rich = require('./rich');
+const sockjs = require('./sockjs');
 const upgrades = require('./upgrades');
 const values = require('./values');
 
@@ -61,11 +62,11 @@ const events = {
 // `transport` is one of `choose`, or nothing where there is no choice.
 // `inspects`: messages are told as Node.js shows them, types and all.
 function open({ client: name, url, socket, transport, options, writes, quiet, inspects }) {
-  const chosen = choose(load, transport);
+  const chosen = choose(load, socket.transformer, transport);
   const Socket = Primus.createSocket(socket);
   const client = new Socket(url, { ...options, ...chosen });
   clients.set(name, client);
-  if (transport) client.on('open', () => client.socket.on('upgrade', ({ name: to }) => say(name, 'upgrade', to)));
+  if ('upgrade' === transport) client.on('open', () => client.socket.on('upgrade', ({ name: to }) => say(name, 'upgrade', to)));
 
   for (const [event, tell] of Object.entries(events)) {
     if ('data' === event && quiet) continue;
@@ -86,6 +87,12 @@ const commands = {
   engine(wishes) {
     const { Socket } = load('engine.io-client');
     clients.set(wishes.client, engine(Socket, wishes, (event, value) => say(wishes.client, event, value)));
+  },
+
+  // A bare client of sockjs.
+  sockjs(wishes) {
+    const Socket = load('sockjs-client');
+    clients.set(wishes.client, sockjs(Socket, wishes, (event, value) => say(wishes.client, event, value)));
   },
 
   exchange: ({ client }) => clients.get(client).exchange(),
@@ -120,7 +127,7 @@ const commands = {
   },
 
   crowd(wishes) {
-    const options = choose(load, wishes.transport);
+    const options = choose(load, wishes.socket.transformer, wishes.transport);
     crowd(Primus.createSocket(wishes.socket), { ...wishes, options }, (event, value) => say(0, event, value));
   },
 

@@ -1,11 +1,14 @@
 'use strict';
 
 //
-// Has Primus's clients use the transports of engine.io that a test wants:
-// `polling`, `websocket`, or `upgrade` from the first to the second. Returns the
-// options of the client that this takes.
+// Has Primus's clients use the transports that a test wants: of engine.io
+// `polling`, `websocket`, or `upgrade` from the first to the second; of sockjs one
+// of its names. Returns the options of the client that this takes.
 //
-module.exports = function choose(load, transport) {
+module.exports = function choose(load, transformer, transport) {
+  if (!transport) return {};
+  if ('sockjs' === transformer) return { transport: { transports: [transport] } };
+
   // They always begin with polling, but take whatever makes sockets from here
   // if it is there, as it is where a page has loaded engine.io by itself.
   if ('websocket' === transport) {
