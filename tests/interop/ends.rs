@@ -77,7 +77,7 @@ for_each_client! {
         node.expect_all(client, &["close", "end"]);
         let (ended, reason) = server.ended();
         assert_eq!(ended.id(), spark.id());
-        assert_eq!(reason.by, Ended::Remote);
+        assert_eq!(reason.by, kind.end_of_the_client());
     }
 
     fn a_destroyed_server_ends_its_clients(kind) {

@@ -1,6 +1,6 @@
 //! The clients there are: of each age, by each way.
 
-use primus::{Builder, Primus};
+use primus::{Builder, Ended, Primus};
 
 use crate::server::Example;
 
@@ -49,6 +49,12 @@ impl Kind {
 
     pub fn is_sockjs(self) -> bool {
         self.transformer == "sockjs"
+    }
+
+    /// What its end looks like to a server: those of sockjs that use HTTP do not say
+    /// that they go.
+    pub fn end_of_the_client(self) -> Ended {
+        if self.is_sockjs() && !self.is_websocket() { Ended::Lost } else { Ended::Remote }
     }
 
     /// Whether it does not notice that its connection was cut: the clients of sockjs

@@ -71,10 +71,47 @@ impl<S: Listed> Sessions<S> {
         self.lock().fresh.oldest(of)
     }
 
-    /// Removes a session.
-    pub fn remove(&self, id: &str) {
-        let removed = self.lock().by_id.remove(id);
+    /// Removes a session, and not another one that has its id by now.
+    pub fn remove(&self, session: &S) {
+        let mut table = self.lock();
+        let removed = match table.by_id.entry(session.id().to_owned()) {
+            Entry::Occupied(found) if std::ptr::eq(&**found.get(), session) => Some(found.remove()),
+            _ => None,
+        };
+        drop(table);
         // Dropped without the lock.
         drop(removed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Named(&'static str);
+
+    impl Listed for Named {
+        fn id(&self) -> &str {
+            self.0
+        }
+
+        fn is_fresh(&self) -> bool {
+            false
+        }
+    }
+
+    /// Clients may choose an id again while its last session is being removed.
+    #[test]
+    fn a_session_is_not_removed_in_the_place_of_another() {
+        let sessions = Sessions::default();
+        let [first, second] = ["a", "a"].map(|id| Arc::new(Named(id)));
+        assert!(sessions.insert(&first).is_none());
+        assert!(sessions.insert(&second).is_some_and(|other| Arc::ptr_eq(&other, &first)));
+        sessions.remove(&first);
+        assert!(sessions.insert(&second).is_none());
+        sessions.remove(&first);
+        assert!(sessions.find("a").is_some_and(|found| Arc::ptr_eq(&found, &second)));
+        sessions.remove(&second);
+        assert!(sessions.find("a").is_none());
     }
 }

@@ -92,6 +92,7 @@ const commands = {
   // A bare client of sockjs.
   sockjs(wishes) {
     const Socket = load('sockjs-client');
+    choose.patient(Socket);
     clients.set(wishes.client, sockjs(Socket, wishes, (event, value) => say(wishes.client, event, value)));
   },
 

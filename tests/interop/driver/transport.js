@@ -7,7 +7,11 @@
 //
 module.exports = function choose(load, transformer, transport) {
   if (!transport) return {};
-  if ('sockjs' === transformer) return { transport: { transports: [transport] } };
+
+  if ('sockjs' === transformer) {
+    module.exports.patient(load('sockjs-client'));
+    return { transport: { transports: [transport] } };
+  }
 
   // They always begin with polling, but take whatever makes sockets from here
   // if it is there, as it is where a page has loaded engine.io by itself.
@@ -17,4 +21,10 @@ module.exports = function choose(load, transformer, transport) {
   }
 
   return 'polling' === transport ? { websockets: false } : {};
+};
+
+// A client of sockjs gives a transport a few times as long to begin as its first
+// request took, which a busy machine may not need for that and then for this.
+module.exports.patient = function patient(SockJS) {
+  SockJS.prototype.countRTO = () => 10000;
 };

@@ -237,7 +237,7 @@ impl<P: Protocol> Live<P> {
             self.host.send_later(me, stream);
         }
         if let Some(end) = &quiet.over {
-            self.sessions.remove(&self.id);
+            self.sessions.remove(self);
             if let End::Because(reason) = end {
                 self.inlet.closed(reason.clone());
             }
@@ -256,7 +256,7 @@ impl<P: Protocol> Live<P> {
             }
         }
         if let Some(reason) = die {
-            self.sessions.remove(&self.id);
+            self.sessions.remove(self);
             match spark {
                 Some(spark) => spark.die(reason),
                 None => self.inlet.closed(reason),
