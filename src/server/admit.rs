@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::close::CloseReason;
 use crate::error::catch;
+use crate::http::server::PlaceId;
 use crate::server::carried;
 use crate::server::inner::Inner as Server;
 use crate::server::spark::Spark;
@@ -23,7 +24,7 @@ pub(super) struct Admitted {
 pub(super) fn admit(
     server: &Arc<Server>,
     mut opening: Box<Opening>,
-    place: Option<u64>,
+    place: Option<PlaceId>,
 ) -> Admitted {
     let (id, fault) = name(server, &mut opening);
     let carrier = opening.session.take();

@@ -4,20 +4,21 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use crate::close::{CloseReason, Ended};
+use crate::http::server::PlaceId;
 use crate::net::Stream;
 use crate::server::spark::{self, Spark};
 use crate::transformers::serve::{Carried, Session};
 
 /// Tells a session of its spark. `place` is that of its thread, if the session
 /// may go over to a socket.
-pub(super) fn introduce(session: &dyn Session, spark: &Spark, place: Option<u64>) {
+pub(super) fn introduce(session: &dyn Session, spark: &Spark, place: Option<PlaceId>) {
     session.opened(Arc::new(Handle { spark: Arc::downgrade(&spark.0), place }));
 }
 
 /// What a session holds of its spark.
 struct Handle {
     spark: Weak<spark::Inner>,
-    place: Option<u64>,
+    place: Option<PlaceId>,
 }
 
 impl Carried for Handle {

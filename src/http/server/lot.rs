@@ -91,7 +91,7 @@ impl Lot {
             },
         };
         let flags = EventFlags::IN | EventFlags::RDHUP;
-        if watcher.add(&parked.stream, place.id(), flags).is_err() {
+        if watcher.add(&parked.stream, place.id().0, flags).is_err() {
             return Some((place, parked));
         }
         state.insert(place, parked);
@@ -181,7 +181,7 @@ impl Lot {
 
 impl State {
     fn insert(&mut self, place: Place, parked: Parked) {
-        let (id, until) = (place.id(), parked.until);
+        let (id, until) = (place.id().0, parked.until);
         self.due.insert((until, id));
         self.parked.insert(id, (place, parked));
         if self.asleep_until.is_some_and(|at| until < at) {

@@ -41,7 +41,7 @@ pub(crate) use acceptor::Acceptor;
 pub(crate) use answer::{Held, Holder, Unsent};
 pub(crate) use capacity::default_connection_bound;
 pub(crate) use connection::{Connection, Next, drain};
-pub(crate) use connections::{Accepted, Connections, Refused, Rules};
+pub(crate) use connections::{Accepted, Connections, PlaceId, Refused, Rules};
 pub(crate) use lot::Parked;
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};

@@ -10,7 +10,7 @@ use super::pile::Pile;
 use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::sync::{Guard, Lock, rank};
-use crate::transformers::websockets::server::Connection;
+use crate::transformers::websockets::server::Reader;
 
 /// Bytes that a message counts besides its own: an empty one takes room too.
 const COST: usize = 128;
@@ -36,7 +36,7 @@ pub(crate) enum Event {
     /// Somebody wants the thread to look up.
     Wake,
     /// The client goes over to this WebSocket.
-    Switch(Box<Connection>),
+    Switch(Box<Reader>),
     /// The session is over.
     End,
 }
@@ -195,7 +195,7 @@ impl Inlet {
     }
 
     /// The rest comes over a WebSocket.
-    pub fn switch(&self, socket: Box<Connection>) {
+    pub fn switch(&self, socket: Box<Reader>) {
         self.put(self.queue(), Event::Switch(socket));
     }
 

@@ -14,7 +14,7 @@ use super::live::{Live, Received};
 use super::protocol::Protocol;
 use crate::net::Waker;
 use crate::transformers::serve::{Inbound, Replies, Source};
-use crate::transformers::websockets::server::Connection;
+use crate::transformers::websockets::server::Reader;
 
 /// The incoming half of a session's spark.
 pub(crate) struct Outlet<P: Protocol> {
@@ -24,7 +24,7 @@ pub(crate) struct Outlet<P: Protocol> {
 
 enum Way {
     Polls { over: bool },
-    Socket(Box<Connection>),
+    Socket(Box<Reader>),
 }
 
 impl<P: Protocol> Outlet<P> {
@@ -34,7 +34,7 @@ impl<P: Protocol> Outlet<P> {
     }
 
     /// That of a session on a WebSocket.
-    pub(crate) fn socket(session: Arc<Live<P>>, socket: Box<Connection>) -> Self {
+    pub(crate) fn socket(session: Arc<Live<P>>, socket: Box<Reader>) -> Self {
         Outlet { session, way: Way::Socket(socket) }
     }
 }

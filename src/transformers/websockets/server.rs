@@ -66,7 +66,7 @@ pub(crate) struct Accepted {
     /// The answer to the handshake, unless it is sent.
     pub(crate) answer: Vec<u8>,
     pub(crate) stream: Arc<Stream>,
-    pub(crate) source: Box<Connection>,
+    pub(crate) source: Box<Reader>,
 }
 
 /// Time for a client to take the answer to its handshake before the first message
@@ -126,7 +126,7 @@ fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, answer: Vec<u8
     let Passed { request, extensions, connection, .. } = *passed;
     let (stream, leftover) = connection.into_parts();
     let session = Session::new(Role::Server, max_length, host.limits().control_frames, &leftover);
-    let source = Box::new(Connection { stream: stream.clone(), session });
+    let source = Box::new(Reader { stream: stream.clone(), session });
     Accepted { request, extensions, answer, stream, source }
 }
 
@@ -227,12 +227,12 @@ impl Wire for Rfc6455 {
 }
 
 /// The incoming half of a WebSocket.
-pub(crate) struct Connection {
+pub(crate) struct Reader {
     stream: Arc<Stream>,
     session: Session,
 }
 
-impl Connection {
+impl Reader {
     /// How many pongs were heard, modulo 2^32.
     #[inline]
     pub(crate) fn pongs(&self) -> u32 {
@@ -240,7 +240,7 @@ impl Connection {
     }
 }
 
-impl Source for Connection {
+impl Source for Reader {
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {
         Some(match self.session.next(Instant::now)? {
             Heard::Message(frame) => Inbound::Frame(frame),

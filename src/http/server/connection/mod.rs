@@ -12,7 +12,7 @@ use tiny_http::{HTTPVersion, Method, ResponseBox};
 
 use self::idle::{Idle, PATIENCE, Waited, Watched};
 use super::answer::{Held, Holder};
-use super::connections::Accepted;
+use super::connections::{Accepted, PlaceId};
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
@@ -121,7 +121,7 @@ impl Connection {
     }
 
     /// The number of its place among the connections.
-    pub(crate) fn place(&self) -> Option<u64> {
+    pub(crate) fn place(&self) -> Option<PlaceId> {
         self.accepted.place
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{Connections, Place, Refused, Table};
+use super::{Connections, Place, PlaceId, Refused, Table};
 use crate::http::server::shares::{Bounds, Owner, Use};
 use crate::net::Stream;
 
@@ -88,7 +88,7 @@ impl Connections {
         stream: Option<Arc<Stream>>,
         owner: Option<Owner>,
         usage: Use,
-    ) -> Result<u64, Refused> {
+    ) -> Result<PlaceId, Refused> {
         let mut table = self.lock();
         if table.closed {
             return Err(Refused::Closed);
@@ -102,7 +102,7 @@ impl Connections {
         }
         table.next += 1;
         table.live.insert(id, stream);
-        Ok(id)
+        Ok(PlaceId(id))
     }
 
     fn claim(
@@ -119,7 +119,7 @@ impl Connections {
 
     /// The connection in this place turns out to be that of another owner, behind
     /// a proxy.
-    pub(crate) fn assign(&self, id: u64, owner: Owner) -> Result<(), Refused> {
+    pub(crate) fn assign(&self, PlaceId(id): PlaceId, owner: Owner) -> Result<(), Refused> {
         let assigned = self.with_room(Some(owner), || {
             let mut table = self.lock();
             if table.shares.owner(id) == Some(owner) {
@@ -137,7 +137,7 @@ impl Connections {
     /// The session in this place has been told to leave it: it may be taken before
     /// that has happened. Not many may be, for a listener that does not return
     /// keeps its thread.
-    pub(crate) fn give_way(&self, id: u64) {
+    pub(crate) fn give_way(&self, PlaceId(id): PlaceId) {
         let mut table = self.lock();
         if table.live.contains_key(&id) && table.shares.leaving() < LEAVING.max(self.bound / 16) {
             table.shares.leaves(id);

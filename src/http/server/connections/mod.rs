@@ -28,8 +28,8 @@ pub(crate) struct Accepted {
     pub(crate) remote: Option<SocketAddr>,
     /// When.
     pub(crate) at: Instant,
-    /// The number of its place, once it has one.
-    pub(crate) place: Option<u64>,
+    /// Its place, once it has one.
+    pub(crate) place: Option<PlaceId>,
 }
 
 impl Accepted {
@@ -106,15 +106,19 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Names a place among the connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlaceId(pub(super) u64);
+
 /// A place among the connections, given back when dropped.
 pub(crate) struct Place {
     connections: Arc<Connections>,
-    id: u64,
+    id: PlaceId,
 }
 
 impl Place {
-    /// Its number, for [`Connections::settle`].
-    pub(crate) fn id(&self) -> u64 {
+    /// Its name, for [`Connections::settle`] and the like.
+    pub(crate) fn id(&self) -> PlaceId {
         self.id
     }
 
@@ -162,7 +166,7 @@ impl Connections {
     }
 
     /// A session goes on over this stream, in whatever place it has.
-    pub(crate) fn settle(&self, id: u64, stream: Arc<Stream>) {
+    pub(crate) fn settle(&self, PlaceId(id): PlaceId, stream: Arc<Stream>) {
         let mut table = self.lock();
         table.shares.connected(id);
         if let Some(place) = table.live.get_mut(&id) {
@@ -267,7 +271,7 @@ impl Connections {
         self.lock().live.values().flatten().map(Arc::clone).collect()
     }
 
-    fn leave(&self, id: u64) {
+    fn leave(&self, PlaceId(id): PlaceId) {
         let mut table = self.lock();
         let stream = table.live.remove(&id);
         table.shares.left(id);

@@ -20,9 +20,7 @@ use crate::transformers::serve::{
     Host, Inbound, Opening, Passed, Replies, Sink, Source, Upgraded, Wire,
 };
 use crate::transformers::websockets::frame::encode_close;
-use crate::transformers::websockets::server::{
-    Accepted, Connection as WebSocket, Rfc6455, answer, turn_away,
-};
+use crate::transformers::websockets::server::{Accepted, Reader, Rfc6455, answer, turn_away};
 
 /// Opens a session on a WebSocket.
 #[inline(never)]
@@ -102,7 +100,7 @@ enum Over {
 }
 
 /// Handles what comes on a WebSocket that probes.
-fn converse(live: &Live, stream: &Arc<Stream>, source: &mut WebSocket) -> Over {
+fn converse(live: &Live, stream: &Arc<Stream>, source: &mut Reader) -> Over {
     let replies = Direct(stream);
     loop {
         match source.buffered(&replies) {

@@ -22,7 +22,7 @@ use crate::net::Stream;
 use crate::sync::{Guard, Lock, rank};
 use crate::timer::Key;
 use crate::transformers::serve::{Carried, Host, Session};
-use crate::transformers::websockets::server::Connection;
+use crate::transformers::websockets::server::Reader;
 
 /// A session and what belongs to it.
 ///
@@ -272,7 +272,7 @@ impl<P: Protocol> Live<P> {
     }
 
     /// The session goes on over this WebSocket.
-    pub(crate) fn switch(&self, stream: Arc<Stream>, socket: Box<Connection>) {
+    pub(crate) fn switch(&self, stream: Arc<Stream>, socket: Box<Reader>) {
         // The spark writes there before its thread reads from there: what comes
         // may have to be answered at once.
         if let Some(spark) = self.spark.get() {

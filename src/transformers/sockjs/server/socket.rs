@@ -9,14 +9,14 @@ use crate::frame::{Frame, FrameText};
 use crate::net::Waker;
 use crate::transformers::serve::{Inbound, Replies, Source};
 use crate::transformers::sockjs::frame::{Close, Invalid, Messages, Received, received};
-use crate::transformers::websockets::server::Connection;
+use crate::transformers::websockets::server::Reader;
 
 /// Room for a message that is put together may stay when it is not needed.
 const KEEP: usize = 64 << 10;
 
 /// The incoming half of a WebSocket with the frames of SockJS.
 pub(super) struct Socket {
-    connection: Box<Connection>,
+    connection: Box<Reader>,
     pulse: Arc<Pulse>,
     pongs: u32,
     /// What has come with messages that were taken.
@@ -29,7 +29,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(connection: Box<Connection>, pulse: Arc<Pulse>, most: usize) -> Self {
+    pub(super) fn new(connection: Box<Reader>, pulse: Arc<Pulse>, most: usize) -> Self {
         let scratch = String::new();
         Socket { connection, pulse, pongs: 0, waiting: None, scratch, most, broken: false }
     }
@@ -117,7 +117,7 @@ impl Drop for Socket {
 }
 
 /// The incoming half of a WebSocket without them.
-pub(super) struct Raw(pub(super) Box<Connection>);
+pub(super) struct Raw(pub(super) Box<Reader>);
 
 impl Source for Raw {
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {

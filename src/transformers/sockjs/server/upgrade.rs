@@ -10,7 +10,7 @@ use crate::id;
 use crate::transformers::serve::{Host, Opening, Passed, Session, Sink, Source, Upgraded, Wire};
 use crate::transformers::sockjs::frame::OPEN;
 use crate::transformers::websockets::frame::encode_header;
-use crate::transformers::websockets::server::{Accepted, accept, generation};
+use crate::transformers::websockets::server::{Accepted, Reader, accept, generation};
 
 /// A WebSocket with the frames of SockJS.
 #[inline(never)]
@@ -49,7 +49,7 @@ fn spark(
     accepted: Accepted,
     wire: &'static dyn Wire,
     pulse: Option<Arc<Pulse>>,
-    source: impl FnOnce(Box<crate::transformers::websockets::server::Connection>) -> Box<dyn Source>,
+    source: impl FnOnce(Box<Reader>) -> Box<dyn Source>,
 ) -> Upgraded {
     let Accepted { request, extensions, answer, stream, source: connection } = accepted;
     let generation = generation(&request);
