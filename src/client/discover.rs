@@ -1,5 +1,6 @@
 //! Asking a server how it wants to be talked to: `GET <pathname>/spec`.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::http::client::{Answer, Reader, Target};
 use crate::net::Waker;
 use crate::net::dial::Dialler;
-use crate::net::wait::{Ready, wait};
+use crate::net::wait::{Ready, wait, write_all};
 use crate::protocol::ClientMode;
 use crate::spec::Spec;
 use crate::transformers::Kind;
@@ -105,7 +106,11 @@ fn fetch(target: &Target, waker: &Arc<Waker>, until: Option<Instant>) -> Result<
         }
         in_time()?;
     };
-    stream.write_all(target.head("GET", "Connection: close\r\n").as_bytes())?;
+    let request = target.head("GET", "Connection: close\r\n");
+    match write_all(&stream, request.as_bytes(), until) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => in_time()?,
+        sent => sent?,
+    }
     let mut reader = Reader::default();
     loop {
         let want = Ready { read: true, write: false };

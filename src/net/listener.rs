@@ -51,9 +51,9 @@ impl Listener {
     /// The next connection, and where it comes from, unless that is a Unix socket.
     pub fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
         match self {
-            Listener::Tcp(tcp) => tcp.accept().map(|(tcp, from)| (Stream::Tcp(tcp), Some(from))),
+            Listener::Tcp(tcp) => tcp.accept().map(|(tcp, from)| (Stream::from(tcp), Some(from))),
             Listener::Unix { socket, .. } => {
-                socket.accept().map(|(unix, _)| (Stream::Unix(unix), None))
+                socket.accept().map(|(unix, _)| (Stream::from(unix), None))
             }
         }
     }

@@ -4,9 +4,11 @@
 pub(crate) mod dial;
 mod inherited;
 mod listener;
+mod socket;
 mod stream;
 pub(crate) mod unix;
 pub(crate) mod wait;
+mod waitable;
 mod waker;
 pub(crate) mod watch;
 
@@ -14,4 +16,5 @@ pub(crate) use inherited::inherited;
 pub(crate) use listener::{Listener, bind};
 pub use stream::Stream;
 pub use unix::SocketPath;
+pub(crate) use waitable::Waitable;
 pub(crate) use waker::Waker;

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -241,7 +241,7 @@ impl Name {
     pub fn connect(&self) -> io::Result<Option<Stream>> {
         let socket = stream_socket()?;
         match connect(&socket, &self.address()?) {
-            Ok(()) => Ok(Some(Stream::Unix(socket.into()))),
+            Ok(()) => Ok(Some(UnixStream::from(socket).into())),
             Err(Errno::AGAIN | Errno::INTR) => Ok(None),
             Err(error) => Err(error.into()),
         }

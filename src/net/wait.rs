@@ -14,7 +14,7 @@ use rustix::event::Timespec;
 pub(crate) use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
-use super::{Stream, Waker};
+use super::{Stream, Waitable, Waker};
 use crate::deadline::after;
 
 /// What a wait is for, and what it found.
@@ -42,14 +42,14 @@ impl Ready {
 }
 
 /// A socket, and what it is waited for.
-pub(crate) type On<'a> = Option<(&'a dyn AsFd, Ready)>;
+pub(crate) type On<'a> = Option<(&'a dyn Waitable, Ready)>;
 
 /// The same for one that may be taken away meanwhile.
-pub(crate) type Wants = Option<(Arc<dyn AsFd + Send + Sync>, Ready)>;
+pub(crate) type Wants = Option<(Arc<dyn Waitable + Send + Sync>, Ready)>;
 
 /// What to wait on for that.
 pub(crate) fn on(wants: &Wants) -> On<'_> {
-    wants.as_ref().map(|(socket, want)| (&**socket as &dyn AsFd, *want))
+    wants.as_ref().map(|(socket, want)| (&**socket as &dyn Waitable, *want))
 }
 
 /// Waits until the stream is ready for what is wanted, the waker is woken, or
@@ -66,6 +66,8 @@ pub(crate) fn wait_any<const N: usize>(
     until: Option<Instant>,
 ) -> io::Result<[Ready; N]> {
     let on = on.map(|on| on.filter(|(_, want)| *want != Ready::default()));
+    let held = on.map(|on| on.is_some_and(|(stream, want)| want.read && stream.holds()));
+    let until = if held.contains(&true) { Some(Instant::now()) } else { until };
     let streams = on.iter().flatten();
     let fds = streams.map(|(stream, want)| PollFd::from_borrowed_fd(stream.as_fd(), want.flags()));
     let mut fds: Vec<_> = std::iter::once(PollFd::new(waker, PollFlags::IN)).chain(fds).collect();
@@ -74,7 +76,12 @@ pub(crate) fn wait_any<const N: usize>(
     if found.next().is_some_and(|woken| !woken.is_empty()) {
         waker.clear();
     }
-    Ok(on.map(|on| on.and_then(|_| found.next()).map_or(Ready::default(), Ready::found)))
+    let mut held = held.into_iter();
+    Ok(on.map(|on| {
+        let held = held.next().unwrap_or(false);
+        let found = on.and_then(|_| found.next()).map_or(Ready::default(), Ready::found);
+        Ready { read: found.read || held, ..found }
+    }))
 }
 
 /// Waits until the stream takes more bytes or fails; false when the time was
@@ -83,10 +90,26 @@ pub(crate) fn writable(stream: &Stream, until: Option<Instant>) -> io::Result<bo
     poll_until(&mut [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::OUT)], until)
 }
 
+/// Writes everything, waiting while the socket is full; `TimedOut` when the time was
+/// up first.
+pub(crate) fn write_all(
+    stream: &Stream,
+    mut bytes: &[u8],
+    until: Option<Instant>,
+) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.offer(bytes)? {
+            0 if !writable(stream, until)? => return Err(io::ErrorKind::TimedOut.into()),
+            sent => bytes = bytes.get(sent..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
 /// Reads what is there, waiting for something until the deadline; 0 at the end
 /// of the stream. `TimedOut` when the deadline passed.
 ///
-/// With `at_once` the socket is tried before it is waited for, which saves a
+/// With `at_once` the stream is tried before it is waited for, which saves a
 /// call when data is probably there.
 pub(crate) fn read_until(
     stream: &Stream,
@@ -106,28 +129,33 @@ pub(crate) fn read_until(
     }
 }
 
-/// Waits until the descriptor is ready (or broken); `TimedOut` when the
-/// deadline has passed, even if it is ready: a peer that always has one more
-/// byte does not push the deadline.
-pub(crate) fn wait_until(fd: impl AsFd, flags: PollFlags, deadline: Instant) -> io::Result<()> {
+/// Waits until the stream is ready (or broken); `TimedOut` when the deadline has
+/// passed, even if it is ready: a peer that always has one more byte does not push
+/// the deadline.
+pub(crate) fn wait_until(stream: &Stream, flags: PollFlags, deadline: Instant) -> io::Result<()> {
+    let holds = flags.contains(PollFlags::IN) && stream.holds();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        if poll(&mut [PollFd::new(&fd, flags)], Some(left))? > 0 {
+        if holds || poll(&mut [PollFd::new(stream, flags)], Some(left))? > 0 {
             return Ok(());
         }
     }
 }
 
-/// Whether the descriptor is ready (or broken) now.
-pub(crate) fn is_ready(fd: impl AsFd, flags: PollFlags) -> bool {
-    poll(&mut [PollFd::new(&fd, flags)], Some(Duration::ZERO)).is_ok_and(|n| n > 0)
+/// Whether the stream is ready (or broken) now.
+pub(crate) fn is_ready(stream: &Stream, flags: PollFlags) -> bool {
+    flags.contains(PollFlags::IN) && stream.holds()
+        || poll(&mut [PollFd::new(stream, flags)], Some(Duration::ZERO)).is_ok_and(|n| n > 0)
 }
 
 /// Waits until the stream can be read (true) or the waker was woken (false).
 pub(crate) fn readable_or_woken(stream: &Stream, waker: &Waker) -> io::Result<bool> {
+    if stream.holds() {
+        return Ok(true);
+    }
     let mut fds = [PollFd::new(stream, PollFlags::IN), PollFd::new(waker, PollFlags::IN)];
     poll(&mut fds, None)?;
     let readable = !fds[0].revents().is_empty();
@@ -139,6 +167,9 @@ pub(crate) fn readable_or_woken(stream: &Stream, waker: &Waker) -> io::Result<bo
 
 /// Waits until the stream can be read.
 pub(crate) fn readable(stream: &Stream) -> io::Result<()> {
+    if stream.holds() {
+        return Ok(());
+    }
     poll(&mut [PollFd::new(stream, PollFlags::IN)], None).map(drop)
 }
 
@@ -167,4 +198,40 @@ pub(crate) fn poll(fds: &mut [PollFd<'_>], time: Option<Duration>) -> io::Result
 /// `None`, which is for ever, for what no clock will reach.
 pub(super) fn timespec(time: Duration) -> Option<Timespec> {
     Timespec::try_from(time).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::BorrowedFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    struct Holding(UnixStream);
+
+    impl AsFd for Holding {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+    }
+
+    impl Waitable for Holding {
+        fn holds(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn what_a_stream_holds_is_not_waited_for() {
+        let waker = Waker::new().unwrap();
+        let (near, _far) = UnixStream::pair().unwrap();
+        let (idle, _other) = UnixStream::pair().unwrap();
+        let (near, idle) = (Holding(near), Stream::from(idle));
+        let want = Ready { read: true, write: false };
+        let found = wait_any(&waker, [Some((&idle, want)), None, Some((&near, want))], None);
+        assert_eq!(found.unwrap(), [Ready::default(), Ready::default(), want]);
+        // It is asked for nothing but to be read.
+        let want = Ready { read: false, write: true };
+        assert_eq!(wait(&waker, Some((&near, want)), None).unwrap(), want);
+    }
 }

@@ -10,8 +10,8 @@ use rustix::event::epoll;
 pub(crate) use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 
-use super::Waker;
 use super::wait::timespec;
+use super::{Waitable, Waker};
 
 /// Those that are told at a time. The kernel puts them behind the others then, so
 /// all have their turn.
@@ -40,6 +40,8 @@ impl Set {
         let _ = epoll::delete(&self.0, one);
     }
 }
+
+impl Waitable for Set {}
 
 impl AsFd for Set {
     fn as_fd(&self) -> BorrowedFd<'_> {

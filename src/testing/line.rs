@@ -65,7 +65,7 @@ pub(super) fn start(link: &Arc<Inner>, ends: [UnixStream; 2]) -> io::Result<Arc<
         let driven: Arc<dyn Driven> = line.clone();
         clock.attach(Arc::downgrade(&driven));
     }
-    let ends = ends.map(Stream::Unix);
+    let ends = ends.map(Stream::from);
     let pump = Pump {
         link: link.clone(),
         line: line.clone(),
@@ -223,15 +223,14 @@ impl Pump {
         let flow = &mut self.flows[way];
         let mut piece = [0; 16 << 10];
         while !flow.ended && flow.bytes < WINDOW {
-            match self.ends[way].read(&mut piece) {
-                Ok(0) => flow.ended = true,
-                Ok(_) if dead || flow.done => {}
-                Ok(length) => {
+            match self.ends[way].read_now(&mut piece) {
+                Ok(Some(0)) | Err(_) => flow.ended = true,
+                Ok(Some(_)) if dead || flow.done => {}
+                Ok(Some(length)) => {
                     flow.queue.push_back((now, piece[..length].to_vec()));
                     flow.bytes += length;
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => flow.ended = true,
+                Ok(None) => return,
             }
         }
     }
@@ -304,7 +303,7 @@ impl Pump {
         let mut waste = [0; 16 << 10];
         for end in &self.ends {
             end.shutdown(Shutdown::Both);
-            while end.read(&mut waste).is_ok_and(|read| read > 0) {}
+            while matches!(end.read_now(&mut waste), Ok(Some(1..))) {}
         }
     }
 

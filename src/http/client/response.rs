@@ -59,13 +59,13 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Reads from a stream once; `Some` when the response is whole.
+    /// Reads what there is, without waiting; `Some` when the response is whole.
     ///
     /// # Errors
     /// As [`push`](Self::push) and [`finish`](Self::finish), or the stream's.
     pub fn read(&mut self, stream: &Stream) -> Result<Option<Answer>> {
         let mut piece = [0; 4096];
-        let length = stream.read(&mut piece)?;
+        let Some(length) = stream.read_now(&mut piece)? else { return Ok(None) };
         if length == 0 {
             return self.finish().map(Some);
         }

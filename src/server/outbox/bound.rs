@@ -57,7 +57,8 @@ impl Outbox {
     /// until `length` more bytes fit.
     fn make_room(&self, state: &mut State, length: usize) {
         while self.held(state).saturating_add(length) > self.bound {
-            let Some(dropped) = state.backlog.drop_oldest() else { return };
+            let begun = state.sink.has_begun();
+            let Some(dropped) = state.backlog.drop_oldest(begun) else { return };
             self.waiting.fetch_sub(dropped, Ordering::Relaxed);
             self.metrics.backlog.sub(dropped);
             self.metrics.dropped.add(1);

@@ -21,12 +21,19 @@ impl Sink {
         }
     }
 
-    /// Bytes that were handed over and are kept until they are acknowledged.
+    /// Bytes that were handed over and are kept until they are acknowledged, or
+    /// until the kernel takes them.
     pub fn kept(&self) -> usize {
         match self {
             Sink::Poll(session) => session.kept(),
-            _ => 0,
+            Sink::Socket(stream) => stream.owed(),
+            Sink::Nowhere => 0,
         }
+    }
+
+    /// Whether the first byte of what was not taken is handed over nevertheless.
+    pub fn has_begun(&self) -> bool {
+        matches!(self, Sink::Socket(stream) if stream.owed() > 0)
     }
 
     /// Hands over as much as is taken at once: 0 when there is no room.

@@ -267,6 +267,9 @@ impl Source for Reader {
             return Ok(true);
         }
         let stream = &self.stream;
-        Ok(self.session.read(|room| stream.read(room))? > 0)
+        match self.session.read(|room| stream.read(room)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            read => Ok(read? > 0),
+        }
     }
 }

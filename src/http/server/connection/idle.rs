@@ -65,11 +65,12 @@ impl Connection {
                 continue;
             }
             match self.wait(WATCH) {
-                Waited::Readable => {
-                    if !self.fill(Instant::now(), true).is_ok_and(|read| read > 0) {
-                        return Watched::Gone;
-                    }
-                }
+                Waited::Readable => match self.fill(Instant::now(), true) {
+                    Ok(1..) => {}
+                    // What has come was no part of a request.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Ok(0) | Err(_) => return Watched::Gone,
+                },
                 Waited::Late if self.holder.as_ref().is_some_and(|holder| holder.holds()) => {}
                 Waited::Leave(until) => return Watched::Leave(until),
                 Waited::Late | Waited::Broken => return Watched::Gone,

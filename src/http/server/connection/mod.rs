@@ -171,6 +171,8 @@ impl Connection {
             match self.fill(deadline, !timed) {
                 Ok(0) => break,
                 Ok(_) => {}
+                // What has come was no part of a request.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && !idle => {
                     return self.refuse(Bad { status: 408, text: "request head too slow" });
                 }
@@ -348,8 +350,8 @@ impl Connection {
         io::copy(&mut body, &mut io::sink()).map(drop)
     }
 
-    /// Reads from the socket to the end of the buffer.
-    /// With `at_once` something is there.
+    /// Reads from the socket to the end of the buffer. With `at_once` something is
+    /// there, and is not waited for: `WouldBlock` if it holds nothing to be read.
     fn fill(&mut self, deadline: Instant, at_once: bool) -> io::Result<usize> {
         if self.used == self.buf.len() {
             self.buf.clear();
@@ -363,8 +365,13 @@ impl Connection {
         let more = if self.exchange.body.announced() > READ as u64 { READ * 8 } else { READ };
         self.buf.resize(end + more, 0);
         let space = self.buf.get_mut(end..).unwrap_or_default();
-        let at_once = at_once || self.requests == 0 && end == 0;
-        let read = read_until(&self.accepted.stream, space, deadline, at_once);
+        let read = if at_once {
+            let nothing = || io::ErrorKind::WouldBlock.into();
+            self.accepted.stream.read_now(space).and_then(|read| read.ok_or_else(nothing))
+        } else {
+            let probably = self.requests == 0 && end == 0;
+            read_until(&self.accepted.stream, space, deadline, probably)
+        };
         self.buf.truncate(end + *read.as_ref().unwrap_or(&0));
         read
     }

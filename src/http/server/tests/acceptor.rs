@@ -225,7 +225,7 @@ impl Incoming for Flaky {
         if let Some(fault) = self.faults.lock().unwrap().pop_front() {
             return Err(fault.into());
         }
-        self.listener.accept().map(|(tcp, from)| (Stream::Tcp(tcp), Some(from)))
+        self.listener.accept().map(|(tcp, from)| (Stream::from(tcp), Some(from)))
     }
 }
 
@@ -314,7 +314,7 @@ impl Incoming for Panicky {
         if self.1.fetch_add(1, SeqCst).is_multiple_of(2) {
             panic!("on the thread of a listener");
         }
-        Ok((Stream::Tcp(tcp), Some(from)))
+        Ok((Stream::from(tcp), Some(from)))
     }
 }
 

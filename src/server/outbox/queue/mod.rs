@@ -172,9 +172,10 @@ impl Queue {
         self.0.shrink_to(0);
     }
 
-    /// Drops the oldest message that has not begun to be sent; its length.
-    pub fn drop_oldest(&mut self) -> Option<usize> {
-        let mut at = usize::from(self.set_begun_apart());
+    /// Drops the oldest message that has not begun to be sent; its length. The
+    /// first has `begun` though nothing of it may be reported as sent.
+    pub fn drop_oldest(&mut self, begun: bool) -> Option<usize> {
+        let mut at = usize::from(self.set_begun_apart(begun));
         loop {
             let chunk = self.0.get_mut(at)?;
             let end = chunk.first_end().filter(|end| *end <= chunk.from + chunk.bytes().len());
@@ -193,11 +194,11 @@ impl Queue {
         }
     }
 
-    /// Sees to it that a message that is sent in part is alone in the first
-    /// chunk; whether there is one.
-    fn set_begun_apart(&mut self) -> bool {
+    /// Sees to it that a message that is sent in part, or has `begun` to be, is
+    /// alone in the first chunk; whether there is one.
+    fn set_begun_apart(&mut self, begun: bool) -> bool {
         let Some(first) = self.0.front_mut() else { return false };
-        let begun = first.from > first.first_start();
+        let begun = begun || first.from > first.first_start();
         if begun && let Some(apart) = first.split_begun() {
             self.0.push_front(apart);
         }

@@ -100,7 +100,7 @@ fn whatever_is_pushed_sent_and_dropped_messages_stay_whole_and_in_order() {
                     queue.advance(sent);
                     model.advance(sent);
                 }
-                _ => assert_eq!(queue.drop_oldest(), model.drop_oldest()),
+                _ => assert_eq!(queue.drop_oldest(false), model.drop_oldest()),
             }
             let bytes: Vec<u8> = queue.pieces().flatten().copied().collect();
             assert!(bytes == model.bytes(), "seed {seed}");
@@ -122,8 +122,21 @@ fn a_few_bytes_that_wait_keep_no_large_segment() {
     queue.end_shared();
     assert_eq!(Arc::strong_count(&segment), 2);
     for _ in 0..900 {
-        assert_eq!(queue.drop_oldest(), Some(100));
+        assert_eq!(queue.drop_oldest(false), Some(100));
     }
     assert_eq!(Arc::strong_count(&segment), 1);
     assert_eq!(queue.pieces().map(<[u8]>::len).sum::<usize>(), 50 + 9_900);
+}
+
+/// As when a stream has taken its first byte into a record that is not sent.
+#[test]
+fn a_message_that_has_begun_unseen_is_not_dropped() {
+    let mut queue = Queue::default();
+    queue.begin(b"sentheldnext".to_vec(), 4, vec![4, 8, 12]);
+    queue.push(b"last".to_vec(), true, 8);
+    assert_eq!(queue.drop_oldest(true), Some(4));
+    let left: Vec<u8> = queue.pieces().flatten().copied().collect();
+    assert_eq!(left, b"heldlast");
+    assert_eq!((queue.drop_oldest(true), queue.drop_oldest(true)), (Some(4), None));
+    assert_eq!((queue.drop_oldest(false), queue.is_empty()), (Some(4), true));
 }

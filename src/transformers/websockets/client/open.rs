@@ -1,5 +1,6 @@
 //! An open WebSocket, driven by the thread that reads it.
 
+use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
@@ -78,9 +79,11 @@ impl Open {
     /// Reads once; tells the end of the stream.
     fn read(&mut self) -> Option<News> {
         let stream = self.link.stream();
-        match self.session.read(|room| stream.read(room)) {
+        let nothing = || io::ErrorKind::WouldBlock.into();
+        match self.session.read(|room| stream.read_now(room)?.ok_or_else(nothing)) {
             Ok(1..) => None,
             Ok(0) => Some(lost("end of stream")),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
             Err(error) => Some(lost(&error.to_string())),
         }
     }
