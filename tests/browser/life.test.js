@@ -7,13 +7,19 @@ const { after, before, test } = require('node:test');
 const { Chromium, within } = require('./chromium.js');
 const { client, example, pages, wire } = require('./servers.js');
 
-const TRANSFORMERS = ['websockets', 'engine.io'];
-// Both ways of engine.io: it stays with polling where it is told to.
+const by = (transformer, transport) => ({
+    name: `${transformer} by ${transport}`, transformer, options: { transport: { transports: [transport], timeout: 20_000 } }
+});
+const POLLED = by('engine.io', 'polling');
 const WAYS = [
     { name: 'websockets', transformer: 'websockets', options: {} },
     { name: 'engine.io', transformer: 'engine.io', options: {} },
-    { name: 'engine.io by polling', transformer: 'engine.io', options: { transport: { transports: ['polling'] } } }
+    POLLED,
+    ...['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'].map(transport => by('sockjs', transport))
 ];
+
+// Those that send by requests.
+const SENT = [POLLED, by('sockjs', 'xhr-streaming')];
 
 let browser;
 before(async () => {
@@ -60,7 +66,7 @@ for (const way of WAYS) {
     test(`a page that is put away ends its connection, and is connected soon after it comes back: ${way.name}`, async context => {
         const { page, between, site } = await open(context, way);
         await echoes(page, 'before');
-        const told = way.name === 'engine.io by polling' ? 'request' : 'end';
+        const told = way === POLLED ? 'request' : 'end';
         const ended = within(once(between, told), 'the end');
         await page.goto(`${site.url}/away`);
         await ended;
@@ -76,10 +82,26 @@ for (const way of WAYS) {
 
     test(`a page that is closed ends its connection at once: ${way.name}`, async context => {
         const { page, between } = await open(context, way);
-        const told = way.name === 'engine.io by polling' ? 'request' : 'end';
+        const told = way === POLLED ? 'request' : 'end';
         const ended = within(once(between, told), 'the end', 5_000);
         await page.goto('about:blank');
         await ended;
+    });
+}
+
+for (const way of SENT) {
+    test(`what was written last arrives, however long it is: ${way.name}`, async context => {
+        const { page, site } = await open(context, way);
+        const other = await browser.page();
+        context.after(() => other.close());
+        await other.goto(`${site.url}/`);
+        await other.told('open');
+        // More than the 64 KiB that a browser lets a page leave behind.
+        await page.evaluate(() => {
+            primus.write('x'.repeat(200_000));
+            primus.end('broadcast:1:7');
+        });
+        assert.deepEqual(await other.told('data'), ['data', 'x'.repeat(7)]);
     });
 }
 
@@ -114,9 +136,8 @@ test('pages that are hidden for minutes stay connected', async context => {
     await front.close();
 });
 
-for (const transformer of TRANSFORMERS) {
-    test(`two tabs do not wait for each other: ${transformer}`, async context => {
-        const way = WAYS.filter(way => way.transformer === transformer).at(-1);
+for (const way of WAYS) {
+    test(`two tabs do not wait for each other: ${way.name}`, async context => {
         const { page, site } = await open(context, way);
         const other = await browser.page();
         context.after(() => other.close());
@@ -131,23 +152,23 @@ for (const transformer of TRANSFORMERS) {
     });
 }
 
-test('a message is delivered once, also when its connection had been idle until the server closed it', async context => {
+for (const way of SENT) test(`a message is delivered once, also when its connection had been idle until the server closed it: ${way.name}`, async context => {
     // The browser repeats a POST that goes out on a connection which is closed at
     // the same time; a kept one is closed after six seconds.
-    const { page, echo } = await open(context, WAYS.at(-1));
+    const { page, echo } = await open(context, way);
     // No more than six connections are made to one port.
     const ways = await Promise.all(Array.from({ length: 24 }, () => wire(echo.url)));
     context.after(() => ways.forEach(way => way.stop()));
-    await page.evaluate(urls => {
+    await page.evaluate((urls, options) => {
         window.counts = {};
         window.others = urls.map((url, at) => {
-            const other = new Primus(url, { transport: { transports: ['polling'] } });
+            const other = new Primus(url, options);
             other.on('data', () => { counts[at] = (counts[at] ?? 0) + 1; });
             // The first POST opens the connection that is kept.
             other.on('open', () => other.write('first'));
             return other;
         });
-    }, ways.map(way => way.url));
+    }, ways.map(way => way.url), way.options);
     await page.evaluate(() => Promise.all(others.map((other, at) => new Promise(resolve => {
         other.once('data', () => setTimeout(() => { other.write('second'); }, 5_800 + at * 15));
         other.on('data', () => { if (counts[at] === 2) resolve(); });

@@ -48,6 +48,11 @@ fn the_library_in_a_page() {
 }
 
 #[test]
+fn the_transports_of_sockjs_and_proxies_in_their_way() {
+    run("transports.test.js");
+}
+
+#[test]
 fn what_browsers_do_to_connections() {
     run("life.test.js");
 }

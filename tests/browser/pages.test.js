@@ -177,8 +177,9 @@ test('a dashboard shows readings as they come', async context => {
 test('the playground speaks every pair of transformer and parser', async context => {
     const { url } = await start(context, 'echo', '--port', '0');
     const page = await open(context, url);
-    for (const transformer of ['websockets', 'engine.io']) {
-        for (const parser of ['json', 'ejson', 'binary', 'msgpack']) {
+    for (const transformer of ['websockets', 'engine.io', 'sockjs']) {
+        // Only text goes over sockjs.
+        for (const parser of ['json', 'ejson', 'binary', 'msgpack'].slice(0, transformer === 'sockjs' ? 2 : 4)) {
             await page.evaluate((transformer, parser) => {
                 document.getElementById('transformer').value = transformer;
                 document.getElementById('parser').value = parser;
@@ -191,6 +192,11 @@ test('the playground speaks every pair of transformer and parser', async context
                 && document.getElementById('latency').textContent.endsWith('ms'));
         }
     }
+    await page.evaluate(() => {
+        document.getElementById('parser').value = 'msgpack';
+        document.getElementById('open').click();
+    });
+    await page.until(() => document.getElementById('connect-error').textContent.includes('text only'));
     await page.evaluate(() => {
         document.getElementById('parser').value = 'json';
         document.getElementById('open').click();

@@ -81,12 +81,63 @@ async function wire(url) {
     });
 }
 
+/** A proxy of the kind that knows no WebSockets: it gives the socket of each to
+ * `upgrade`, keeps answers to paths that match `holds` until they are whole, and
+ * has `answers` of its own for the last words of paths. */
+async function proxy(url, { upgrade = socket => socket.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n'), holds = /^$/, answers = {} } = {}) {
+    const server = http.createServer((request, response) => {
+        const { method, headers } = request;
+        const own = answers[new URL(request.url, url).pathname.split('/').pop()];
+        if (own) {
+            response.setHeader('Access-Control-Allow-Origin', '*');
+            return own(response);
+        }
+        const far = http.request(new URL(request.url, url), { method, headers }, async answer => {
+            response.writeHead(answer.statusCode, answer.headers);
+            if (!holds.test(request.url)) return answer.pipe(response);
+            const whole = [];
+            answer.on('data', bytes => whole.push(bytes)).on('end', () => response.end(Buffer.concat(whole)));
+        });
+        far.on('error', () => response.destroy());
+        response.on('close', () => far.destroy());
+        request.pipe(far);
+    });
+    server.on('upgrade', (request, socket) => upgrade(socket.on('error', () => {}), request));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return {
+        url: `http://127.0.0.1:${server.address().port}`,
+        stop() {
+            server.closeAllConnections();
+            server.close();
+        }
+    };
+}
+
+/** A server of sockjs with nothing but an event source, which `answer` answers;
+ * counts how often. */
+async function fake(context, answer) {
+    const library = await example('echo', '--port', '0', '--transformer', 'sockjs');
+    const { stop, ...server } = await proxy(library.url, {
+        answers: { 'info': response => response.end('{}'), 'eventsource': response => {
+            server.count += 1;
+            response.setHeader('Content-Type', 'text/event-stream');
+            answer(response);
+        } }
+    });
+    context.after(async () => {
+        stop();
+        await library.stop();
+    });
+    return Object.assign(server, { count: 0 });
+}
+
 /** A page with a client that tells its events. */
 function client(url, { options = {}, head = '', before = '' } = {}) {
     return `<!doctype html><html><head><title>client</title>
 <script src="${url}/primus/primus.js"></script>${head}</head><body><script>
     const events = ['open', 'close', 'end', 'reconnect', 'reconnected', 'reconnect scheduled',
-        'offline', 'online', 'error', 'timeout', 'reconnect timeout'];
+        'offline', 'online', 'error', 'timeout', 'reconnect timeout', 'reconnect failed'];
     ${before}
     const primus = new Primus(${JSON.stringify(url)}, ${JSON.stringify(options)});
     for (const name of events) {
@@ -96,4 +147,4 @@ function client(url, { options = {}, head = '', before = '' } = {}) {
 </script></body></html>`;
 }
 
-module.exports = { client, example, pages, wire };
+module.exports = { client, example, fake, pages, proxy, wire };

@@ -6,7 +6,7 @@ use std::process;
 
 use primus::{Builder, Destroy, Parser, Primus};
 
-const TRANSFORMERS: [&str; 2] = ["websockets", "engine.io"];
+const TRANSFORMERS: [&str; 3] = ["websockets", "engine.io", "sockjs"];
 
 fn parsers() -> Vec<Parser> {
     vec![
@@ -24,7 +24,11 @@ pub fn save_all() -> PathBuf {
     let name = format!("library-{}", process::id());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     for transformer in TRANSFORMERS {
+        let text_only = transformer == "sockjs";
         for parser in parsers() {
+            if text_only && !["json", "ejson"].contains(&parser.name()) {
+                continue;
+            }
             let name = format!("{transformer}-{}", parser.name());
             save(Primus::builder().transformer(transformer).parser(parser), &folder.join(name));
         }

@@ -57,10 +57,12 @@ impl Kind {
         if self.is_sockjs() && !self.is_websocket() { Ended::Lost } else { Ended::Remote }
     }
 
-    /// Whether it does not notice that its connection was cut: the clients of sockjs
+    /// Whether it does not notice that its connection was cut: npm's clients of sockjs
     /// that read a stream under Node.js wait on.
     pub fn misses_cuts(self) -> bool {
-        self.is_sockjs() && ["xhr-streaming", "eventsource"].contains(&self.transport)
+        self.is_sockjs()
+            && self.project != OWN
+            && ["xhr-streaming", "eventsource"].contains(&self.transport)
     }
 
     /// The transformer of a server for it: those over websockets are one.
@@ -136,6 +138,9 @@ macro_rules! for_each_client {
             $crate::kinds::for_each_client! { @ own_polling "client-own" "engine.io" "polling" }
             $crate::kinds::for_each_client! { @ own_engine "client-own" "engine.io" "websocket" }
             $crate::kinds::for_each_client! { @ own_upgrade "client-own" "engine.io" "upgrade" }
+            $crate::kinds::for_each_client! { @ own_sockjs "client-own" "sockjs" "websocket" }
+            $crate::kinds::for_each_client! { @ own_xhr_streaming "client-own" "sockjs" "xhr-streaming" }
+            $crate::kinds::for_each_client! { @ own_xhr_polling "client-own" "sockjs" "xhr-polling" }
             $crate::kinds::for_each_client! { @ v8 "client-v8" "websockets" "" }
             $crate::kinds::for_each_client! { @ v8_faye "client-v8" "faye" "" }
             $crate::kinds::for_each_client! { @ v8_polling "client-v8" "engine.io" "polling" }

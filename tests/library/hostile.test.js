@@ -12,7 +12,7 @@ const { connect, load, next, raw, wait, web } = require('./support');
 
 const WebSockets = load('websockets');
 const Engine = load('engine.io');
-const both = { websockets: WebSockets, 'engine.io': Engine };
+const all = { websockets: WebSockets, 'engine.io': Engine, sockjs: load('sockjs') };
 
 // A few attempts, then the end.
 const BRIEF = { reconnect: { min: 10, max: 40, retries: 4 } };
@@ -46,7 +46,7 @@ const answers = {
   'another protocol': (request, response) => response.end('1:::')
 };
 
-for (const [name, Primus] of Object.entries(both)) for (const [what, answer] of Object.entries(answers)) {
+for (const [name, Primus] of Object.entries(all)) for (const [what, answer] of Object.entries(answers)) {
   test(`${name}: a server that answers with ${what} is given up after the retries`, async (t) => {
     const server = await web(t, answer);
     const client = connect(t, Primus, server.url, BRIEF);
@@ -54,11 +54,13 @@ for (const [name, Primus] of Object.entries(both)) for (const [what, answer] of 
     assert.ok(error instanceof Error && error.message, error);
     await next(client, 'end');
     assert.deepEqual(client.told.slice(-2), ['reconnect failed', 'end']);
-    assert.equal(server.count, 5);
+    // Three transports may be tried after the server told what it has.
+    const most = 'sockjs' === name ? 20 : 5;
+    assert.ok(server.count >= 5 && server.count <= most, `${server.count} requests`);
   });
 }
 
-for (const [name, Primus] of Object.entries(both)) {
+for (const [name, Primus] of Object.entries(all)) {
   test(`${name}: a server that never answers is given up in time`, async (t) => {
     const server = await raw(t, () => {});
     const client = connect(t, Primus, server.url, { ...BRIEF, timeout: 500, reconnect: { ...BRIEF.reconnect, 'reconnect timeout': 500 } });

@@ -7,9 +7,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod custom;
 mod http;
 mod saved;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,8 +20,13 @@ use std::process::Command;
 use common::{examples, libraries, node};
 use serde_json::json;
 
-/// Runs a file of tests.
+/// Runs a file of tests, with flags for Node.js.
 fn run(file: &str, flags: &[&str]) {
+    run_with(file, flags, "");
+}
+
+/// The same; `custom`: the servers with a parser of the application's own.
+fn run_with(file: &str, flags: &[&str], custom: &str) {
     if node::is_skipped() {
         return;
     }
@@ -31,6 +38,7 @@ fn run(file: &str, flags: &[&str]) {
         .arg(folder.join(file))
         .env("PRIMUS_LIBRARY", saved::libraries())
         .env("PRIMUS_SERVERS", servers())
+        .env("PRIMUS_CUSTOM", custom)
         .env("PRIMUS_MODULES", older())
         .env("PRIMUS_VECTORS", folder.with_file_name("vectors"))
         .env("NODE_PATH", joined(&modules))
@@ -79,7 +87,14 @@ fn a_client_does_the_same_over_every_carrier_and_against_every_server() {
 
 /// Where the older versions of the JavaScript server are, by their numbers.
 fn older() -> String {
-    json!({ "6": node::project("client-v6"), "6-ws": node::project("client-v6-ws1"), "7": node::project("node-server-v7") }).to_string()
+    let versions = [
+        ("6", "client-v6"),
+        ("6-websockets", "client-v6-ws1"),
+        ("7", "node-server-v7"),
+        ("7-sockjs", "client-v7"),
+    ];
+    let folders = versions.map(|(version, name)| (version, node::project(name)));
+    json!(BTreeMap::from(folders)).to_string()
 }
 
 #[test]
@@ -90,6 +105,16 @@ fn servers_of_older_versions_are_served_as_they_want_it() {
 #[test]
 fn servers_that_do_what_none_should_do_no_harm() {
     run("hostile.test.js", &[]);
+}
+
+#[test]
+fn sockjs_has_the_transport_that_works() {
+    run("sockjs.test.js", &[]);
+}
+
+#[test]
+fn sockjs_takes_what_is_right_and_takes_no_harm() {
+    run("sockjs-frames.test.js", &[]);
 }
 
 #[test]
@@ -105,6 +130,12 @@ fn a_page_that_goes_and_comes_and_sleeps_has_its_connection() {
 #[test]
 fn every_parser_has_the_bytes_of_the_rust_one() {
     run("parsers.test.js", &[]);
+}
+
+#[test]
+fn a_parser_of_the_applications_own_runs_in_javascript() {
+    let servers = custom::Servers::start();
+    run_with("custom.test.js", &[], &servers.urls());
 }
 
 #[test]

@@ -15,7 +15,7 @@ globalThis.removeEventListener = page.removeEventListener.bind(page);
 
 const happens = (name, more) => page.dispatchEvent(Object.assign(new Event(name), more));
 
-for (const carrier of carriers.slice(0, 4)) {
+for (const carrier of carriers.filter(({ name }) => !/engine.io 3/.test(name))) {
   const { transformer, transport } = carrier;
   const Primus = load(transformer);
 
@@ -125,7 +125,7 @@ test('a destroyed client hears no more of the page', async (t) => {
   assert.deepEqual(heard, ['network', 'hide', 'destroy']);
 });
 
-test('engine.io: the last request of a page outlives it', async (t) => {
+test('the last request of a page outlives it', async (t) => {
   const seen = [];
   const { fetch } = globalThis;
   globalThis.fetch = (url, options) => {
@@ -133,11 +133,26 @@ test('engine.io: the last request of a page outlives it', async (t) => {
     return fetch(url, options);
   };
   t.after(() => { globalThis.fetch = fetch; });
-  const { url } = await start(t, servers[0], { transformer: 'engine.io' });
-  const client = connect(t, load('engine.io'), url, { transport: { transports: 'polling' } });
+  for (const [transformer, transports, message, body] of [
+    ['engine.io', 'polling', undefined, '1'],
+    ['engine.io', 'polling', 7, '47\x1e1'],
+    ['sockjs', 'xhr-streaming', 7, '["7"]']
+  ]) {
+    const { url } = await start(t, servers[0], { transformer });
+    const client = connect(t, load(transformer), url, { transport: { transports } });
+    await next(client, 'open');
+    client.write(message);
+    happens('pagehide');
+    assert.deepEqual(seen.at(-1), ['POST', body, true]);
+    client.destroy();
+  }
+  // Longer ones no browser would let it leave behind.
+  const { url } = await start(t, servers[0], { transformer: 'sockjs' });
+  const client = connect(t, load('sockjs'), url, { transport: { transports: 'xhr-streaming' } });
   await next(client, 'open');
+  client.write('x'.repeat(30000));
   happens('pagehide');
-  assert.deepEqual(seen.at(-1), ['POST', '1', true]);
+  assert.equal(seen.at(-1)[2], false);
 });
 
 test('engine.io: no two requests are alike', async (t) => {

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use primus::{BoxError, Builder, ClientPlugin, Plugin, Primus};
 use serde::Deserialize;
 
+use crate::custom;
 use crate::libraries::{self, save};
 use crate::node;
 
@@ -18,6 +19,7 @@ pub fn libraries() -> &'static Path {
     FOLDER.get_or_init(|| {
         let folder = libraries::save_all();
         save(Primus::builder().global("Live"), &folder.join("global"));
+        custom::save_all(&folder);
         for (set, halves) in plugins() {
             let builder = halves.into_iter().fold(Primus::builder(), Builder::plugin);
             save(builder, &folder.join(format!("plugins-{set}")));

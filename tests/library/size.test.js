@@ -14,7 +14,7 @@ const { minify } = require('terser');
 const Server = require('primus');
 const { connect, file, messages, servers, start } = require('./support');
 
-const MOST = { websockets: [12000, 5000], 'engine.io': [18000, 7000] };
+const MOST = { websockets: [12000, 5000], 'engine.io': [18000, 7000], sockjs: [17000, 7000] };
 
 const options = {
   ecma: 2021,

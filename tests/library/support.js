@@ -28,7 +28,11 @@ exports.carriers = [
   { name: 'engine.io, upgrade', transformer: 'engine.io', transport: {}, upgrades: true },
   { name: 'engine.io 3, polling', transformer: 'engine.io', transport: { protocol: 3, transports: 'polling' } },
   { name: 'engine.io 3, websocket', transformer: 'engine.io', transport: { protocol: 3, transports: 'websocket' } },
-  { name: 'engine.io 3, upgrade', transformer: 'engine.io', transport: { protocol: 3 }, upgrades: true }
+  { name: 'engine.io 3, upgrade', transformer: 'engine.io', transport: { protocol: 3 }, upgrades: true },
+  // With time enough for a busy machine.
+  { name: 'sockjs', transformer: 'sockjs', transport: { timeout: 8000 } },
+  { name: 'sockjs, xhr-streaming', transformer: 'sockjs', transport: { transports: 'xhr-streaming', timeout: 8000 } },
+  { name: 'sockjs, xhr-polling', transformer: 'sockjs', transport: { transports: ['xhr-polling'], timeout: 8000 } }
 ];
 
 exports.file = (folder, name = 'primus.js') => path.join(process.env.PRIMUS_LIBRARY, folder, name);

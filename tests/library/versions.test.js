@@ -14,13 +14,16 @@ const modules = JSON.parse(process.env.PRIMUS_MODULES);
 const ways = [
   { name: 'websockets', transformer: 'websockets' },
   { name: 'engine.io', transformer: 'engine.io', transport: { protocol: 3, doubleEncoding: true } },
-  { name: 'engine.io by polling', transformer: 'engine.io', transport: { protocol: 3, doubleEncoding: true, transports: 'polling' } }
+  { name: 'engine.io by polling', transformer: 'engine.io', transport: { protocol: 3, doubleEncoding: true, transports: 'polling' } },
+  { name: 'sockjs', transformer: 'sockjs' },
+  { name: 'sockjs by streaming', transformer: 'sockjs', transport: { transports: 'xhr-streaming', timeout: 8000 } },
+  { name: 'sockjs by polling', transformer: 'sockjs', transport: { transports: 'xhr-polling', timeout: 8000 } }
 ];
 
 for (const { name, transformer, transport } of ways) {
   const serve = (t, version, args) => {
-    // That of Primus 6 takes no `ws` after 2, its engine.io another.
-    const folder = modules[6 === version && 'websockets' === transformer ? '6-ws' : version];
+    // That of Primus 6 takes no `ws` after 2, its engine.io another; not all have sockjs.
+    const folder = modules[`${version}-${transformer}`] || modules[version];
     return start(t, 'node', { transformer, args: ['--modules', folder, ...args] });
   };
   const Primus = load(transformer);

@@ -38,7 +38,8 @@ Usage: echo [options]
   --unix PATH                 a Unix socket instead; @NAME for an abstract one
   --unix-mode MODE            who may connect to it, as for chmod: 660
   --inherited                 the sockets it was started with (LISTEN_FDS) instead
-  --transformer NAME          wire protocol: websockets or engine.io (websockets)
+  --transformer NAME          wire protocol: websockets, engine.io or sockjs
+                              (websockets)
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --authorization USER:PASS   ask for basic authentication
@@ -50,7 +51,10 @@ Usage: echo [options]
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: pingInterval, pingTimeout,
                               upgradeTimeout, maxHttpBufferSize, transports,
-                              allowUpgrades, allowEIO3, cookie, doubleEncoding";
+                              allowUpgrades, allowEIO3, cookie, doubleEncoding;
+                              those of sockjs: websocket, response_limit,
+                              disconnect_delay, heartbeat_delay, jsessionid,
+                              sockjs_url";
 
 fn main() -> ExitCode {
     match run() {

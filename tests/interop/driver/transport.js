@@ -9,8 +9,10 @@ module.exports = function choose(load, transformer, transport) {
   if (!transport) return {};
 
   if ('sockjs' === transformer) {
-    module.exports.patient(load('sockjs-client'));
-    return { transport: { transports: [transport] } };
+    // This crate's own client is not made of it, and takes an option instead.
+    const { name } = load('./package.json');
+    if (!/client-own$/.test(name)) module.exports.patient(load('sockjs-client'));
+    return { transport: { transports: [transport], timeout: 10000 } };
   }
 
   // They always begin with polling, but take whatever makes sockets from here
