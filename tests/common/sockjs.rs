@@ -205,26 +205,39 @@ impl Stream {
         true
     }
 
-    /// The next frame; `None` at the end of the answer.
-    pub fn next(&mut self) -> Option<String> {
-        let (before, behind) = match self.receiver {
+    /// The next frame, as it stands in the answer.
+    pub fn raw(&mut self) -> String {
+        self.next_raw().expect("the answer ended")
+    }
+
+    fn marks(&self) -> (&'static str, &'static str) {
+        match self.receiver {
             "eventsource" => ("data: ", "\r\n\r\n"),
             "htmlfile" => ("<script>\np(", ");\n</script>\r\n"),
             _ => ("", "\n"),
-        };
-        let end = loop {
+        }
+    }
+
+    fn next_raw(&mut self) -> Option<String> {
+        let (_, behind) = self.marks();
+        loop {
             match self.rest.find(behind) {
-                Some(at) => break at + behind.len(),
+                Some(at) => return Some(self.rest.drain(..at + behind.len()).collect()),
                 None if self.more() => {}
                 None => {
                     assert_eq!(self.rest, "", "half a frame");
                     return None;
                 }
             }
-        };
-        let frame: String = self.rest.drain(..end).collect();
-        let inner = &frame[before.len()..frame.len() - behind.len()];
-        assert!(frame.starts_with(before), "{frame:?}");
+        }
+    }
+
+    /// The next frame; `None` at the end of the answer.
+    pub fn next(&mut self) -> Option<String> {
+        let (before, behind) = self.marks();
+        let frame = self.next_raw()?;
+        let inner = frame.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+        let inner = inner.unwrap_or_else(|| panic!("no frame: {frame:?}"));
         Some(match self.receiver {
             "eventsource" => inner.replace("%25", "%"),
             "htmlfile" => serde_json::from_str(inner).expect("a string"),

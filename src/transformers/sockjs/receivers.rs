@@ -12,7 +12,8 @@ pub(super) const SCRIPT: &str = "application/javascript; charset=UTF-8";
 /// it is as long as this.
 const PRELUDE: usize = 2048;
 
-/// The longest name of a function that a JSONP client may have.
+/// The longest name of a function that a client may have. (sockjs-node takes longer ones
+/// for pages, which no client asks for.)
 const CALLBACK_MAX: usize = 32;
 
 /// What a request waits with.
@@ -68,8 +69,7 @@ impl Shape {
             _ => "",
         };
         let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let is_long = kind == Kind::Jsonp && callback.len() > CALLBACK_MAX;
-        if is_long || !callback.bytes().all(is_known) {
+        if callback.len() > CALLBACK_MAX || !callback.bytes().all(is_known) {
             return Err(BadCallback::Invalid);
         }
         Ok(Shape { kind, callback: callback.to_owned() })
