@@ -5,6 +5,7 @@ mod common;
 
 mod attacks;
 mod closing;
+mod hopping;
 mod jsonp;
 mod limits;
 mod pages;
