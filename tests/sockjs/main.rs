@@ -4,6 +4,7 @@
 mod common;
 
 mod attacks;
+mod behaviours;
 mod closing;
 mod hopping;
 mod jsonp;
