@@ -68,6 +68,12 @@ impl Script {
         }
     }
 
+    /// The next request of any kind, if one comes in this time.
+    pub fn try_next(&self, time: Duration) -> Option<Request> {
+        let stashed = self.stash.borrow_mut().pop_front();
+        stashed.or_else(|| self.requests.recv_timeout(time).ok())
+    }
+
     /// The next GET that is no upgrade.
     #[track_caller]
     pub fn get(&self) -> Request {

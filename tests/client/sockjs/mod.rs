@@ -5,4 +5,5 @@ mod hostile;
 mod messages;
 mod opening;
 mod own;
+mod recorded;
 mod server;
