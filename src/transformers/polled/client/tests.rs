@@ -4,13 +4,13 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
 use crate::net::Waker;
 use crate::net::wait::{on, wait};
-use crate::transformers::connect::Writer as _;
+use crate::transformers::connect::{News, Writer as _};
 
 struct Pretend {
     to: Destination,
@@ -83,13 +83,17 @@ impl Server {
     }
 }
 
+fn destination(port: u16) -> Destination {
+    let waker = Arc::new(Waker::new().unwrap());
+    Destination { host: "127.0.0.1".to_owned(), port, connector: None, until: None, waker }
+}
+
 /// Runs a test beside a client's thread, until the way out is done or has failed.
 fn run(says_goodbye: bool, test: impl FnOnce(&Posts<Pretend>, &dyn Fn() -> Server)) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let waker = Arc::new(Waker::new().unwrap());
-    let host = "127.0.0.1".to_owned();
-    let to = Destination { host, port, connector: None, until: None, waker: waker.clone() };
+    let to = destination(port);
+    let waker = to.waker.clone();
     let posts = Posts::polling(Pretend { to, says_goodbye }, <_>::default()).unwrap();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -168,4 +172,56 @@ fn a_post_that_is_refused_is_the_end() {
         assert_eq!(posts.failure(true).unwrap().text, "500");
         assert!(posts.write(&Frame::text("two")).is_err());
     });
+}
+
+/// An open session, with messages of at most this many bytes.
+fn opened(max_length: usize) -> Ways<Pretend> {
+    let to = destination(1);
+    let mut ways = Ways::new("pretend", to.clone(), max_length);
+    ways.open(Pretend { to, says_goodbye: false }).unwrap();
+    assert!(matches!(ways.told(true), Some(News::Open(_))));
+    ways
+}
+
+/// What is told next, as a word.
+fn told(ways: &mut Ways<Pretend>, paused: bool) -> Option<String> {
+    Some(match ways.told(paused)? {
+        News::Message(message) => message.as_text().unwrap().to_owned(),
+        News::Closed(reason) => format!("closed {}", reason.code),
+        _ => panic!("something else"),
+    })
+}
+
+#[test]
+fn messages_that_come_together_are_made_when_their_turn_comes() {
+    let mut ways = opened(10);
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    ways.deliver_all(Box::new(std::iter::empty()));
+    ways.deliver_all(Box::new((0..1_000_000).map(move |n: u32| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Frame::text(n.to_string())
+    })));
+    ways.deliver(Frame::text("last"));
+    ways.ended(CloseReason::new(Ended::Remote, 1000, "", true));
+    for n in 0..100 {
+        assert_eq!(told(&mut ways, true), None, "no message while the client is paused");
+        assert_eq!(told(&mut ways, false), Some(n.to_string()));
+        assert_eq!(made.load(Ordering::Relaxed), n + 1);
+    }
+    let rest = std::iter::from_fn(|| told(&mut ways, false));
+    let behind: Vec<_> = rest.skip(1_000_000 - 100).collect();
+    assert_eq!(behind, ["last", "closed 1000"]);
+}
+
+#[test]
+fn a_message_that_is_too_long_ends_the_session_in_its_place() {
+    let mut ways = opened(10);
+    ways.deliver(Frame::text("before"));
+    let batch = ["0123456789", "01234567890", "behind"];
+    ways.deliver_all(Box::new(batch.into_iter().map(Frame::text)));
+    ways.ended(CloseReason::new(Ended::Remote, 1000, "", true));
+    let all: Vec<_> = std::iter::from_fn(|| told(&mut ways, false)).collect();
+    assert_eq!(all, ["before", "0123456789", "closed 1009"]);
+    assert!(ways.is_over());
 }
