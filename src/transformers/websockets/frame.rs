@@ -205,14 +205,14 @@ pub(crate) fn encode_about(
     if let Some(mask) = mask {
         apply_mask(&mut out[body..], mask, 0);
     }
-    write_header(Opcode::Text, end - body, mask, out);
-    if out.len() - end == body - start {
-        out.copy_within(end.., start);
-        out.truncate(end);
-    } else {
-        let header = out.split_off(end);
-        out.splice(start..body, header);
+    let length = end - body;
+    if mask.is_none() && length <= 125 && body - start == 2 {
+        out[start + 1] = length as u8;
+        return;
     }
+    write_header(Opcode::Text, length, mask, out);
+    let header = out.split_off(end);
+    out.splice(start..body, header);
 }
 
 /// Appends only the header of an unmasked message, for payloads that are better

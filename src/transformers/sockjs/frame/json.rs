@@ -2,6 +2,7 @@
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+const SPACES: u64 = ONES * 0x20;
 
 /// What is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,29 +74,39 @@ fn escape(unit: u16, out: &mut Vec<u8>) {
 /// The place of the next byte that needs a closer look in a string, or the end: a
 /// quote, a backslash or a control character, and when writing all beyond ASCII.
 #[inline]
-fn run<const WRITING: bool>(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
+    let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
+    let mut at = from;
+    for word in words {
         let hits = hits::<WRITING>(u64::from_le_bytes(*word));
         if hits != 0 {
             return at + hits.trailing_zeros() as usize / 8;
         }
         at += 8;
     }
-    let special =
-        |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f) || WRITING && !byte.is_ascii();
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(special).unwrap_or(rest.len())
+    if rest.is_empty() {
+        return at;
+    }
+    // The last word of all, less what was looked at, and harmless bytes behind it.
+    let last = match bytes.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
+    let hits = hits::<WRITING>(last | SPACES << (8 * rest.len()));
+    at + (hits.trailing_zeros() as usize / 8).min(rest.len())
 }
 
 /// The top bit of each such byte in a word. Bytes above the lowest may be marked
 /// wrongly (borrows run upwards), so only the lowest counts.
 #[inline]
 fn hits<const WRITING: bool>(word: u64) -> u64 {
-    let is = |byte: u8| (word ^ (ONES * u64::from(byte))).wrapping_sub(ONES);
-    let ascii = is(b'"') | is(b'\\') | word.wrapping_sub(ONES * 0x20);
+    let below = |word: u64, bound: u8| word.wrapping_sub(ONES * u64::from(bound));
+    // With this bit turned over the quote follows the control characters.
+    let control_or_quote = below(word ^ (ONES * 2), 0x21);
+    let backslash = below(word ^ (ONES * u64::from(b'\\')), 1);
     match WRITING {
-        true => (ascii & !word | word) & HIGHS,
-        false => ascii & !word & HIGHS,
+        true => (control_or_quote | backslash | word) & HIGHS,
+        false => (control_or_quote | backslash) & !word & HIGHS,
     }
 }
 
