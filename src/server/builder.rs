@@ -75,9 +75,9 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The wire protocol, by name; case does not matter: `websockets` or
-    /// `engine.io`. `faye`, `uws` and `lws` are other names of `websockets`, which
-    /// is the default.
+    /// The wire protocol, by name; case does not matter: `websockets`, `engine.io` or
+    /// `sockjs`. `faye`, `uws` and `lws` are other names of `websockets`, which is the
+    /// default. `sockjs` carries text only, so not the parsers `binary` and `msgpack`.
     pub fn transformer(mut self, name: impl Into<String>) -> Self {
         self.transformer = name.into();
         self
@@ -246,6 +246,18 @@ impl Builder {
     /// | `allowEIO3` | whether clients of revision 3 are served (Primus 2 to 7) | `true` |
     /// | `cookie` | a cookie with the session's id: `true`, a name, or an object as for engine.io | `false` |
     /// | `doubleEncoding` | clients of revision 3 are engine.io 1.x (Primus 2.4 to 6.0) | `false` |
+    ///
+    /// Those of `sockjs`:
+    ///
+    /// | name | value | default |
+    /// |---|---|---|
+    /// | `response_limit` | length of a stream after which the client must come again; 0: none | 131072 |
+    /// | `heartbeat_delay` | ms without a frame after which a heartbeat is sent | 25000 |
+    /// | `disconnect_delay` | ms that a client which polls may be away | 5000 |
+    /// | `websocket` | whether WebSockets are offered | `true` |
+    /// | `jsessionid` | whether a cookie `JSESSIONID` is set, for load balancers | `false` |
+    /// | `sockjs_url` | where pages in iframes get sockjs-client from | its version 1 on jsDelivr |
+    /// | `base_url` | where clients are told to go on after their first request | where they are |
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.transport.push((name.into(), value.into()));
         self

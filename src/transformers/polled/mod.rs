@@ -34,8 +34,9 @@
 //! 5. a [`Transformer`](super::serve::Transformer) with its [`sessions`] and
 //!    [`guesses`], whose requests go through [`serve`]: `open` for one that opens a
 //!    session, `receive` with a poll or a stream for one that waits, `read` and
-//!    then [`Live::posted`] for one that sends; and `timed::answer` for what comes
-//!    by the clock alone;
+//!    then [`Live::posted`] for one that sends, or [`Live::deliver`] where any
+//!    number may send at a time; and `timed::answer` for what comes by the clock
+//!    alone;
 //! 6. a line in [`Kind`](super::Kind).
 //!
 //! Its client needs the requests by which it sends ([`Requests`](client::Requests)),

@@ -20,7 +20,7 @@ fn put(about: usize, fill: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
 
 impl Wire for Frames {
     fn format(&self) -> &'static str {
-        "sockjs"
+        "sockjs frames"
     }
 
     /// A frame of bytes is refused when it is written.
