@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tiny_http::{Header, Response, ResponseBox};
 
 use super::Forms;
+use crate::http::Request;
 
 /// One form of the client, to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +50,11 @@ impl Form {
         with(Response::empty(405), &[("Allow", "GET, HEAD")]).boxed()
     }
 
-    /// The answer to a request that has these in `If-None-Match`.
-    pub fn answer<'a>(self, forms: &Forms, known: impl Iterator<Item = &'a str>) -> ResponseBox {
+    /// The answer to a request that wants to read it, unless the client has it.
+    pub fn answer(self, forms: &Forms, request: &Request) -> ResponseBox {
         let text = self.text(forms);
         let etag = etag(text);
-        if knows(known, &etag) {
+        if request.knows(&etag) {
             return with(Response::empty(304), &[("ETag", &etag), CACHE]).boxed();
         }
         let headers = [("Content-Type", self.content_type()), ("ETag", &etag), CACHE];
@@ -79,9 +80,4 @@ fn etag(text: &str) -> String {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     format!("\"{:016x}\"", hasher.finish())
-}
-
-/// Whether one of the tags is ours; weak ones too, as RFC 9110 has it.
-fn knows<'a>(mut known: impl Iterator<Item = &'a str>, etag: &str) -> bool {
-    known.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }

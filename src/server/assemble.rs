@@ -107,8 +107,7 @@ pub(super) fn default_middleware(options: &Options, library: Arc<Library>) -> Mi
             if !matches!(request.method(), Method::Get | Method::Head) {
                 return Some(Form::refusal());
             }
-            let known = request.header_list("if-none-match");
-            Some(form.answer(&library.forms(), known))
+            Some(form.answer(&library.forms(), request))
         }),
     };
     defaults.middleware()

@@ -75,9 +75,11 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The wire protocol, by name; case does not matter: `websockets`, `engine.io` or
-    /// `sockjs`. `faye`, `uws` and `lws` are other names of `websockets`, which is the
-    /// default. `sockjs` carries text only, so not the parsers `binary` and `msgpack`.
+    /// The wire protocol, by name; case does not matter: `websockets`, `engine.io`
+    /// or `sockjs`. `faye`, `uws` and `lws` are other names of `websockets`, which
+    /// is the default. `sockjs` carries text, so it does not go with a parser that
+    /// makes bytes: [`build`](Self::build) refuses `binary` and `msgpack`, and with
+    /// one of the application's own such a write is an error.
     pub fn transformer(mut self, name: impl Into<String>) -> Self {
         self.transformer = name.into();
         self
@@ -251,13 +253,13 @@ impl Builder {
     ///
     /// | name | value | default |
     /// |---|---|---|
-    /// | `response_limit` | length of a stream after which the client must come again; 0: none | 131072 |
-    /// | `heartbeat_delay` | ms without a frame after which a heartbeat is sent | 25000 |
-    /// | `disconnect_delay` | ms that a client which polls may be away | 5000 |
-    /// | `websocket` | whether WebSockets are offered | `true` |
+    /// | `response_limit` | UTF-16 units of a stream after which its client must come again; `0`: none | 131072 |
+    /// | `heartbeat_delay` | ms without a frame after which a client that waits gets a heartbeat | 25000 |
+    /// | `disconnect_delay` | ms that a client may be away between two requests | 5000 |
+    /// | `websocket` | whether clients may use a WebSocket | `true` |
     /// | `jsessionid` | whether a cookie `JSESSIONID` is set, for load balancers | `false` |
-    /// | `sockjs_url` | where pages in iframes get sockjs-client from | its version 1 on jsDelivr |
-    /// | `base_url` | where clients are told to go on after their first request | where they are |
+    /// | `sockjs_url` | where the pages of iframes get `sockjs-client` from | its version 1 on jsDelivr |
+    /// | `base_url` | where `/info` sends clients for all else | where they are |
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.transport.push((name.into(), value.into()));
         self

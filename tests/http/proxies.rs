@@ -69,9 +69,19 @@ impl Nginx {
 
     /// Sends this, and returns what comes back up to the end of `last`.
     fn ask(&self, request: &[u8], last: &str) -> String {
-        let mut stream = UnixStream::connect(self.folder.join("socket")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut stream = self.connect();
         stream.write_all(request).unwrap();
+        Self::read_to(&mut stream, last)
+    }
+
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.folder.join("socket")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// What comes up to the end of `last`.
+    fn read_to(stream: &mut UnixStream, last: &str) -> String {
         let mut got = Vec::new();
         let mut byte = [0];
         while !got.ends_with(last.as_bytes()) {
@@ -127,6 +137,41 @@ fn polling_comes_through_nginx() {
     }
     let server = Server::echo(Primus::builder().transformer("engine.io"));
     polls(&Nginx::start("polling", server.addr, ""));
+}
+
+/// nginx holds answers back until they are whole, unless it is told otherwise. It
+/// asks in HTTP/1.0 by default, in which an answer has no chunks.
+#[test]
+fn streams_come_through_nginx_piece_by_piece() {
+    if is_skipped() {
+        return;
+    }
+    let server = Server::echo(Primus::builder().transformer("sockjs"));
+    for (name, lines) in [("by-default", ""), ("current", "proxy_http_version 1.1;")] {
+        let nginx = Nginx::start(name, server.addr, lines);
+        for (method, stream, open, echo) in [
+            ("POST", "xhr_streaming", "hh\no", "\na[\"1\"]"),
+            ("GET", "eventsource", "data: o", "data: a[\"1\"]"),
+            ("GET", "htmlfile?c=f", "p(\"o\")", "p(\"a[\\\"1\\\"]\")"),
+        ] {
+            let session = format!("/primus/000/{name}-{}", &stream[..3]);
+            let request = |method: &str, end: &str, body: &str| {
+                let length = body.len();
+                format!(
+                    "{method} {session}/{end} HTTP/1.1\r\nHost: x\r\n\
+                     Content-Length: {length}\r\n\r\n{body}"
+                )
+            };
+            let mut answer = nginx.connect();
+            answer.write_all(request(method, stream, "").as_bytes()).unwrap();
+            let got = Nginx::read_to(&mut answer, open);
+            assert!(got.starts_with("HTTP/1.1 200 "), "{name}: {got}");
+            // While the answer goes on.
+            let sent = nginx.ask(request("POST", "xhr_send", "[\"1\"]").as_bytes(), "\r\n\r\n");
+            assert!(sent.starts_with("HTTP/1.1 204 "), "{name}: {sent}");
+            Nginx::read_to(&mut answer, echo);
+        }
+    }
 }
 
 /// As in the recipe.

@@ -52,9 +52,9 @@ Usage: echo [options]
                               engine.io: pingInterval, pingTimeout,
                               upgradeTimeout, maxHttpBufferSize, transports,
                               allowUpgrades, allowEIO3, cookie, doubleEncoding;
-                              those of sockjs: websocket, response_limit,
-                              disconnect_delay, heartbeat_delay, jsessionid,
-                              sockjs_url";
+                              of sockjs: response_limit, heartbeat_delay,
+                              disconnect_delay, websocket, jsessionid, sockjs_url,
+                              base_url";
 
 fn main() -> ExitCode {
     match run() {

@@ -163,6 +163,13 @@ impl Request {
         self.fields.list(name)
     }
 
+    /// Whether the client has what has this tag (`If-None-Match`): weak tags count
+    /// too, as RFC 9110 has it.
+    pub(crate) fn knows(&self, etag: &str) -> bool {
+        let mut known = self.header_list("if-none-match");
+        known.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    }
+
     /// The address of the other end of the connection itself, which may be a
     /// proxy; `None` for a Unix socket.
     pub fn remote_addr(&self) -> Option<SocketAddr> {

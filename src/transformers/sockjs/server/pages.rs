@@ -131,8 +131,8 @@ impl Iframe {
     }
 
     /// The page, unless the client has it.
-    pub(super) fn answer(&self, known: Option<&str>) -> ResponseBox {
-        if known == Some(&*self.tag) {
+    pub(super) fn answer(&self, request: &Request) -> ResponseBox {
+        if request.knows(&self.tag) {
             return Response::empty(304).with_header(expires()).boxed();
         }
         typed(200, "text/html; charset=UTF-8", &self.page)

@@ -60,7 +60,7 @@ impl SockJs {
     pub(super) fn page(&self, ask: Ask, request: &Request) -> Option<ResponseBox> {
         Some(match ask {
             Ask::Greeting => pages::greeting(),
-            Ask::Iframe => self.iframe.answer(request.header("if-none-match")),
+            Ask::Iframe => self.iframe.answer(request),
             Ask::Info => pages::info(self.options()),
             Ask::Options => return None,
             Ask::Websocket | Ask::RawWebsocket if !self.options().websocket => pages::disabled(),
