@@ -7,6 +7,7 @@ use primus::Primus;
 
 use super::routes::ROUTES;
 use crate::client::*;
+use crate::common::engine_io::patient;
 use crate::common::*;
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -51,7 +52,7 @@ fn slow_body() {
 
 #[test]
 fn header_bombs() {
-    let server = echo(Primus::builder());
+    let server = echo(patient());
     let mut client = Client::open(server.addr);
     let line = |size| format!("A: {}\r\n", "a".repeat(size));
     for (route, _) in ROUTES {
