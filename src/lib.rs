@@ -70,7 +70,10 @@ mod base64;
 mod client;
 mod close;
 mod codec;
+mod compression;
 mod deadline;
+#[cfg(feature = "compression")]
+mod deflate;
 mod error;
 mod events;
 mod excuse;
@@ -102,6 +105,7 @@ pub mod testing;
 
 pub use client::{Attempt, Client, ClientBuilder, ClientMessages, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};
+pub use compression::Compression;
 pub use error::{BoxError, Error, Result};
 pub use events::ListenerId;
 pub use extensions::Extensions;

@@ -9,6 +9,7 @@ use super::machine::Strategy;
 use super::options::{Given, Options};
 use super::outgoing::OutgoingUrl;
 use super::url::{Address, check_header, check_path};
+use crate::compression::Compression;
 use crate::error::{Error, Result};
 use crate::http::client::Target;
 use crate::net::dial::Connector;
@@ -278,6 +279,14 @@ impl ClientBuilder {
         self
     }
 
+    /// permessage-deflate (RFC 7692): messages on WebSockets are compressed if the
+    /// server has it on as well. `true`, or a [`Compression`]. Needs the feature
+    /// `compression` of the crate. Default false.
+    pub fn compression(mut self, compression: impl Into<Compression>) -> Self {
+        self.given.compression = compression.into();
+        self
+    }
+
     /// Bytes of received messages that wait for [`Client::recv`] while there
     /// is no `data` listener; beyond it the socket is not read, which in time
     /// also keeps the heartbeat from being answered. With 0, messages that
@@ -436,6 +445,7 @@ impl ClientBuilder {
         for (name, value) in &self.given.headers {
             check_header(name, value)?;
         }
+        self.given.compression.check()?;
         if self.given.max_length == 0 {
             let text = "max_length 0 lets no message in; `usize::MAX` is no bound";
             return Err(Error::Option(text.into()));

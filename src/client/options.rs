@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::machine::Strategy;
 use super::recovery::Reconnect;
 use super::url::Address;
+use crate::compression::Compression;
 use crate::http::client::place;
 use crate::net::dial::Connector;
 use crate::parsers::Parser;
@@ -35,6 +36,7 @@ pub(crate) struct Given {
     pub network: bool,
     pub queue_size: usize,
     pub max_length: usize,
+    pub compression: Compression,
     pub inbox: usize,
     pub values: usize,
     pub close_timeout: Duration,
@@ -56,6 +58,7 @@ impl Default for Given {
             network: true,
             queue_size: 10_000,
             max_length: 10 << 20,
+            compression: false.into(),
             inbox: 1 << 20,
             values: 1_000_000,
             close_timeout: Duration::from_secs(5),

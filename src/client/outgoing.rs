@@ -76,6 +76,7 @@ impl OutgoingUrl {
             pathname: self.pathname,
             query: query_string(&self.query),
             headers: self.headers,
+            compression: options.given.compression.clone(),
         })
     }
 

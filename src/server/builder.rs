@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compression::Compression;
 use crate::error::{Error, Result};
 use crate::http::server::Request;
 use crate::library;
@@ -39,7 +40,6 @@ pub struct Builder {
     transformer: String,
     parser: Result<Parser>,
     origins: Option<String>,
-    compression: bool,
 }
 
 impl Default for Builder {
@@ -52,6 +52,7 @@ impl Default for Builder {
                 authorization: Authorization::default(),
                 heartbeat: HeartbeatOptions::default(),
                 max_length: 10 << 20,
+                compression: false.into(),
                 cors: Cors::default(),
                 global: "Primus".into(),
                 id_generator: None,
@@ -69,7 +70,6 @@ impl Default for Builder {
             transformer: Kind::Websockets.name().into(),
             parser: Ok(Parser::JSON),
             origins: None,
-            compression: false,
         }
     }
 }
@@ -206,10 +206,12 @@ impl Builder {
         self
     }
 
-    /// permessage-deflate. Not there yet: `true` is an error from
-    /// [`build`](Self::build). Default false.
-    pub fn compression(mut self, on: bool) -> Self {
-        self.compression = on;
+    /// permessage-deflate (RFC 7692): messages on WebSockets are compressed for
+    /// clients that offer it. `true`, or a [`Compression`]. Without the feature
+    /// `compression` of the crate it is an error from [`build`](Self::build).
+    /// Default false.
+    pub fn compression(mut self, compression: impl Into<Compression>) -> Self {
+        self.options.compression = compression.into();
         self
     }
 
@@ -340,8 +342,13 @@ impl Builder {
             self.options.cors.origins = Origins::parse(origins)?;
         }
         self.options.cors.check()?;
-        if self.compression {
-            return Err(Error::Option("`compression` is not available yet".into()));
+        let Options { compression, slow_consumer, .. } = &self.options;
+        compression.check()?;
+        let drops = !matches!(slow_consumer, SlowConsumer::Close { .. });
+        if compression.on && compression.server_takeover && drops {
+            let text = "`compression`: `server_context_takeover` needs `SlowConsumer::Close`, \
+                        for no message may be dropped that others refer to";
+            return Err(Error::Option(text.into()));
         }
         if !library::is_identifier(&self.options.global) {
             let global = &self.options.global;

@@ -7,7 +7,7 @@ use crate::close::{CloseReason, Ended};
 use crate::http::server::PlaceId;
 use crate::net::Stream;
 use crate::server::spark::{self, Spark};
-use crate::transformers::serve::{Carried, Session};
+use crate::transformers::serve::{Carried, Session, Wire};
 
 /// Tells a session of its spark. `place` is that of its thread, if the session
 /// may go over to a socket.
@@ -34,12 +34,12 @@ impl Carried for Handle {
         }
     }
 
-    fn switch(&self, stream: Arc<Stream>) {
+    fn switch(&self, stream: Arc<Stream>, wire: &'static dyn Wire) {
         let Some(spark) = self.spark.upgrade() else { return };
         if let Some(place) = self.place {
             spark.server.connections.settle(place, stream.clone());
         }
-        spark.outbox.switch(stream);
+        spark.outbox.switch(stream, wire);
     }
 
     fn give_way(&self) {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tiny_http::ResponseBox;
 
+use crate::compression::Compression;
 use crate::error::catch;
 use crate::http::server::{
     self as http, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request,
@@ -236,6 +237,10 @@ impl Host for Inner {
 
     fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    fn compression(&self) -> Option<&Compression> {
+        Some(&self.options.compression).filter(|compression| compression.on)
     }
 
     fn owner(&self, request: &Request) -> Owner {

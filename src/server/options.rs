@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::compression::Compression;
 use crate::http::server::Request;
 use crate::limits::Limits;
 use crate::middleware::{Authorization, Cors, TrustedProxies};
@@ -70,6 +71,7 @@ pub(crate) struct Options {
     pub authorization: Authorization,
     pub heartbeat: HeartbeatOptions,
     pub max_length: usize,
+    pub compression: Compression,
     pub cors: Cors,
     pub global: String,
     pub id_generator: Option<Arc<IdGenerator>>,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use tiny_http::ResponseBox;
 
 use crate::close::CloseReason;
+use crate::compression::Compression;
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::http::server::{Connection, HeaderSet, Owner, Refused, Request};
@@ -124,6 +125,11 @@ pub(crate) trait Host: Send + Sync {
     /// The bounds on what one peer may use.
     fn limits(&self) -> &Limits;
 
+    /// How messages on WebSockets are compressed, if they are.
+    fn compression(&self) -> Option<&Compression> {
+        None
+    }
+
     /// The client that a request counts for when places are shared out.
     fn owner(&self, request: &Request) -> Owner;
 
@@ -229,8 +235,8 @@ pub(crate) trait Carried: Send + Sync {
     /// waits, so that a client that does not read cannot make us keep many.
     fn packet(&self, packet: &str, asked: bool);
 
-    /// From now on messages are written to this socket.
-    fn switch(&self, stream: Arc<Stream>);
+    /// From now on messages are written to this socket, by this wire.
+    fn switch(&self, stream: Arc<Stream>, wire: &'static dyn Wire);
 
     /// It is about to end, and its place is free for others.
     fn give_way(&self);
@@ -302,4 +308,22 @@ pub(crate) trait Wire: Send + Sync {
     /// Appends something that the peer must answer, to wake the thread that
     /// reads from it.
     fn nudge(&self, out: &mut Vec<u8>);
+
+    /// Whether to encode this message takes so long that it is better done before
+    /// locks are taken.
+    fn is_costly(&self, frame: &Frame) -> bool {
+        let _ = frame;
+        false
+    }
+
+    /// A wire for one connection alone, which takes the place of this one if what is
+    /// sent depends on what was sent before.
+    fn own(&self) -> Option<Box<dyn Wire>> {
+        None
+    }
+
+    /// Whether other connections of the same format can have the same bytes.
+    fn is_shared(&self) -> bool {
+        true
+    }
 }

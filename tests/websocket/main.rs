@@ -6,6 +6,8 @@
 mod common;
 
 mod closing;
+#[cfg(feature = "compression")]
+mod deflate;
 mod frames;
 mod handshakes;
 

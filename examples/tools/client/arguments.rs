@@ -29,6 +29,7 @@ Usage: client URL [options]
                               of sockjs: transports, timeout, withCredentials
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
+  --compression               permessage-deflate (needs the feature `compression`)
   --idle MS                   how long to wait for answers after the input (300)
   --retries N                 attempts in a row to connect again (10); if it is
                               given, the first connection is tried again as well
@@ -39,6 +40,7 @@ input was lost, 4 messages could not be printed";
 pub fn args() -> Result<Option<Args>, BoxError> {
     let mut url = None;
     let mut options = Vec::new();
+    let mut compression = false;
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -49,6 +51,7 @@ pub fn args() -> Result<Option<Args>, BoxError> {
             Value(value) => {
                 return Err(format!("a second URL: {}", value.to_string_lossy()).into());
             }
+            Long("compression") => compression = true,
             Long("unix") if url.is_none() => {
                 let path = parser.value()?.into_string().map_err(|_| "--unix: not UTF-8")?;
                 url = Some(unix_url(&path));
@@ -64,7 +67,7 @@ pub fn args() -> Result<Option<Args>, BoxError> {
         }
     }
     let url = url.ok_or("no URL; see --help")?;
-    let client = Client::builder(&url);
+    let client = Client::builder(&url).compression(compression);
     let mut args = Args { client, url: shown(&url), raw: false, idle: Duration::from_millis(300) };
     // A first connection that fails is told at once, by the status.
     if !options.iter().any(|(_, name)| name == "retries") {

@@ -47,7 +47,7 @@ Usage: echo [options]
   --send-buffer BYTES         cap of the kernel's buffer for what is sent (the
                               kernel's own choice)
   --max-length BYTES          longest message accepted (10485760)
-  --compression               permessage-deflate (not available yet)
+  --compression               permessage-deflate (needs the feature `compression`)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: pingInterval, pingTimeout,
                               upgradeTimeout, maxHttpBufferSize, transports,

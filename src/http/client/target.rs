@@ -1,5 +1,6 @@
 //! Where the requests of a client go, and what their heads have in common.
 
+use crate::compression::Compression;
 use crate::net::dial::Destination;
 
 /// Where requests go.
@@ -14,6 +15,8 @@ pub(crate) struct Target {
     pub query: String,
     /// What the application adds to each request; checked.
     pub headers: Vec<(String, String)>,
+    /// How messages on a WebSocket are compressed.
+    pub compression: Compression,
 }
 
 /// What an error calls a place: without credentials, and without a query, which

@@ -45,8 +45,8 @@ impl Outbox {
 
     pub(super) fn send_large(&self, state: &mut State, frame: &Frame) -> Result<Written> {
         let newest = state.cork.len();
-        if !self.wire.prefix(frame, &mut state.cork) {
-            self.wire.encode(frame, &mut state.cork);
+        if !self.wire().prefix(frame, &mut state.cork) {
+            self.wire().encode(frame, &mut state.cork);
             self.mark_end(state);
             return self.send_cork(state, newest);
         }

@@ -6,12 +6,12 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Outbox, Phase, State};
+use super::{Outbox, Phase, Spoken, State};
 use crate::close::{CloseReason, Ended};
 use crate::error::Result;
 use crate::net::Stream;
 use crate::transformers::polled::records::{Record, records};
-use crate::transformers::serve::{Backlog, Sink};
+use crate::transformers::serve::{Backlog, Sink, Wire};
 
 /// Pieces of a backlog that one system call, or the answer to one poll, sends.
 const PIECES_MAX: usize = 64;
@@ -33,12 +33,14 @@ impl Outbox {
         }
     }
 
-    /// From now on messages go to this socket, what waits included.
-    pub fn switch(&self, stream: Arc<Stream>) {
+    /// From now on messages go to this socket by this wire, what waits included.
+    pub fn switch(&self, stream: Arc<Stream>, wire: &'static dyn Wire) {
         let mut state = self.lock();
         if !state.sink.is_poll() {
             return;
         }
+        // The wire of a socket is asked for once there is one: no other was set.
+        let _ = self.switched.set(Spoken::new(wire));
         let waiting = std::mem::take(&mut state.backlog);
         let unsent = std::mem::take(&mut state.cork);
         state.sink = Sink::Socket(stream);
@@ -62,7 +64,7 @@ impl Outbox {
             // The session has taken the end for its next poll, which will not
             // come.
             let mut packet = Vec::new();
-            self.wire.close(&CloseReason::new(Ended::Local, 1000, "", true), &mut packet);
+            self.wire().close(&CloseReason::new(Ended::Local, 1000, "", true), &mut packet);
             self.append(&mut state, &packet);
         }
         if state.fin && state.backlog.is_empty() {
@@ -73,9 +75,9 @@ impl Outbox {
     /// Encodes a record for the socket; tells whether it is the end.
     fn encode_again(&self, record: Record<'_>, out: &mut Vec<u8>) -> bool {
         match (record.frame(), record) {
-            (Some(frame), _) => self.wire.encode(&frame, out),
-            (None, Record::Packet(packet)) => self.wire.packet(packet, out),
-            (None, _) => self.wire.close(&CloseReason::new(Ended::Local, 1000, "", true), out),
+            (Some(frame), _) => self.wire().encode(&frame, out),
+            (None, Record::Packet(packet)) => self.wire().packet(packet, out),
+            (None, _) => self.wire().close(&CloseReason::new(Ended::Local, 1000, "", true), out),
         }
         matches!(record, Record::Close { .. })
     }

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Weak};
+use std::sync::{Arc, Condvar, OnceLock, Weak};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -19,19 +19,21 @@ use crate::server::metrics::{Metrics, Traffic};
 use crate::server::options::SlowConsumer;
 use crate::sync::{Guard, Lock, rank};
 use crate::timer::Timer;
-use crate::transformers::polled::records::Records;
 use crate::transformers::serve::{Replies, Sink, Wire};
 
 mod bound;
 mod cork;
+mod early;
 mod end;
 mod flush;
 mod queue;
 mod segment;
 mod sink;
+mod spoken;
 
 use queue::Queue;
 pub(crate) use segment::{Batch, Segment};
+use spoken::Spoken;
 
 /// Messages from this size on are sent from where they lie, without a copy.
 const COPY_MAX: usize = 16 << 10;
@@ -44,7 +46,9 @@ const KEEP_MAX: usize = 4 << 10;
 pub(crate) struct Outbox {
     /// What the spark sent and received.
     pub traffic: Traffic,
-    wire: &'static dyn Wire,
+    wire: Spoken,
+    /// The wire of the socket that has taken the place of polls.
+    switched: OnceLock<Spoken>,
     bound: usize,
     policy: SlowConsumer,
     metrics: Arc<Metrics>,
@@ -118,7 +122,8 @@ impl Outbox {
         let Parts { bound, policy, metrics, flusher, timer } = parts;
         Arc::new_cyclic(|me| Outbox {
             traffic: Traffic::default(),
-            wire,
+            wire: Spoken::new(wire),
+            switched: OnceLock::new(),
             bound,
             policy,
             metrics,
@@ -142,11 +147,6 @@ impl Outbox {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// How messages are encoded at present.
-    fn format(&self, state: &State) -> &'static dyn Wire {
-        if state.sink.is_poll() { &Records } else { self.wire }
-    }
-
     fn lock(&self) -> Guard<'_, State> {
         self.state.lock()
     }
@@ -154,8 +154,9 @@ impl Outbox {
     /// Writes one message. `own` says that the caller is the spark's own
     /// thread, whose writes may be corked.
     pub fn offer(&self, frame: &Frame, own: bool) -> Result<Written> {
+        let early = self.early(frame);
         let mut state = self.lock();
-        let written = self.accept(&mut state, frame, own)?;
+        let written = self.accept(&mut state, frame, early, own)?;
         self.count(1, frame.len());
         Ok(written)
     }
@@ -163,7 +164,7 @@ impl Outbox {
     /// [`offer`](Self::offer) for Primus's own messages, which do not count.
     pub fn offer_control(&self, frame: &Frame, own: bool) {
         // Where it fails the connection is over, or about to be cut.
-        let _ = self.accept(&mut self.lock(), frame, own);
+        let _ = self.accept(&mut self.lock(), frame, None, own);
     }
 
     /// Writes one of Primus's own messages that no peer can ask for (a ping): it
@@ -183,12 +184,20 @@ impl Outbox {
         self.traffic.bytes_out.bump(bytes);
     }
 
-    fn accept(&self, state: &mut State, frame: &Frame, own: bool) -> Result<Written> {
+    /// Takes a message, which may have been encoded `early` for the socket.
+    fn accept(
+        &self,
+        state: &mut State,
+        frame: &Frame,
+        early: Option<Vec<u8>>,
+        own: bool,
+    ) -> Result<Written> {
         if state.phase != Phase::Open {
             return Err(Error::Closed);
         }
+        let early = early.filter(|_| !state.sink.is_poll());
         if state.backlog.is_empty() {
-            let large = frame.len() >= COPY_MAX && !state.sink.is_poll();
+            let large = frame.len() >= COPY_MAX && !state.sink.is_poll() && early.is_none();
             let newest = state.cork.len();
             let most = CORK_MAX.min(self.bound);
             let corked = own && state.corked;
@@ -198,17 +207,22 @@ impl Outbox {
             if corked {
                 state.widen_cork(frame.len());
             }
-            let format = self.format(state);
-            format.encode(frame, &mut state.cork);
+            match early {
+                Some(bytes) => state.cork.extend_from_slice(&bytes),
+                None => self.format(state).encode(frame, &mut state.cork),
+            }
             self.mark_end(state);
             if corked && state.cork.len() < most {
                 return Ok(Written::Sent);
             }
             return self.send_cork(state, newest);
         }
-        let mut bytes = Vec::new();
-        room::reserve(&mut bytes, frame.len() + 16);
-        self.format(state).encode(frame, &mut bytes);
+        let bytes = early.unwrap_or_else(|| {
+            let mut bytes = Vec::new();
+            room::reserve(&mut bytes, frame.len() + 16);
+            self.format(state).encode(frame, &mut bytes);
+            bytes
+        });
         self.admit(state, bytes.len())?;
         self.push_own(state, bytes, true);
         Ok(Written::Queued(self.waiting()))
@@ -217,8 +231,22 @@ impl Outbox {
     /// Writes a batch of broadcasts, whose bytes every spark of the same wire
     /// format shares.
     pub fn offer_shared(&self, batch: &Batch) {
+        let wire = self.wire();
+        let is_shared = wire.is_shared();
+        let costs = || batch.frames().iter().any(|frame| wire.is_costly(frame));
+        if is_shared && costs() && !self.is_poll() {
+            batch.segment(wire);
+        }
         let mut state = self.lock();
         if state.phase != Phase::Open {
+            return;
+        }
+        if !is_shared && !state.sink.is_poll() {
+            for frame in batch.frames() {
+                if self.accept(&mut state, frame, None, false).is_ok() {
+                    self.count(1, frame.len());
+                }
+            }
             return;
         }
         if state.backlog.is_empty() && self.send_whole_cork(&mut state).is_err() {
@@ -268,7 +296,7 @@ impl Outbox {
             return session.wake();
         }
         let mut packet = Vec::new();
-        self.wire.nudge(&mut packet);
+        self.wire().nudge(&mut packet);
         // Sent even when a control frame waits already: that may be an answer,
         // which is not answered.
         if state.phase == Phase::Open {

@@ -5,6 +5,8 @@ use crate::frame::{Frame, room};
 
 /// The longest payload of a control frame (section 5.5).
 pub(super) const CONTROL_MAX: usize = 125;
+/// The first reserved bit of a frame.
+const COMPRESSED: u8 = 0x40;
 /// The longest frame header: two bytes, a 64-bit length and a mask.
 pub(super) const HEADER_MAX: usize = 14;
 
@@ -59,7 +61,9 @@ impl Opcode {
 pub(super) struct Header {
     pub opcode: Opcode,
     pub fin: bool,
-    /// One of the three reserved bits is set.
+    /// The first reserved bit: the message is compressed, where that was agreed on.
+    pub compressed: bool,
+    /// One of the other two is set.
     pub reserved: bool,
     pub mask: Option<[u8; 4]>,
     /// Bytes of payload.
@@ -98,7 +102,8 @@ impl Header {
         Some(Header {
             opcode: Opcode::of(first & 0x0F),
             fin: first & 0x80 != 0,
-            reserved: first & 0x70 != 0,
+            compressed: first & COMPRESSED != 0,
+            reserved: first & 0x30 != 0,
             mask,
             length,
             shortest,
@@ -115,7 +120,22 @@ pub(super) fn write_header(
     mask: Option<[u8; 4]>,
     out: &mut Vec<u8>,
 ) {
-    let first = 0x80 | opcode.bits();
+    write_first(0x80 | opcode.bits(), length, mask, out);
+}
+
+/// Appends the header of a whole message that is compressed.
+#[cfg(feature = "compression")]
+pub(super) fn write_compressed(
+    opcode: Opcode,
+    length: usize,
+    mask: Option<[u8; 4]>,
+    out: &mut Vec<u8>,
+) {
+    write_first(0x80 | COMPRESSED | opcode.bits(), length, mask, out);
+}
+
+#[inline]
+fn write_first(first: u8, length: usize, mask: Option<[u8; 4]>, out: &mut Vec<u8>) {
     let masked = if mask.is_some() { 0x80 } else { 0 };
     match length {
         0..=125 => out.extend_from_slice(&[first, masked | length as u8]),
@@ -277,7 +297,7 @@ mod tests {
                 let read = Header::parse(&ours).unwrap();
                 assert_eq!((read.opcode, read.fin, read.mask), (opcode, true, mask));
                 assert_eq!((read.length, read.size), (length as u64, ours.len()));
-                assert!(read.shortest && !read.reserved);
+                assert!(read.shortest && !read.reserved && !read.compressed);
                 (0..ours.len()).for_each(|cut| assert_eq!(Header::parse(&ours[..cut]), None));
             }
         }
@@ -301,7 +321,8 @@ mod tests {
                 (Some(ours), Ok(Some((theirs, length)))) => {
                     assert_eq!(ours.length, length);
                     assert_eq!((ours.fin, ours.mask), (theirs.is_final, theirs.mask));
-                    assert_eq!(ours.reserved, theirs.rsv1 || theirs.rsv2 || theirs.rsv3);
+                    assert_eq!(ours.compressed, theirs.rsv1);
+                    assert_eq!(ours.reserved, theirs.rsv2 || theirs.rsv3);
                     assert_eq!(ours.size, cursor.position() as usize);
                     assert_eq!(ours.shortest, theirs.len(length) == ours.size);
                     assert_eq!(ours.opcode.bits(), u8::from(theirs.opcode));

@@ -2,6 +2,8 @@
 
 pub(crate) mod client;
 pub(crate) mod decoder;
+#[cfg_attr(not(feature = "compression"), path = "deflate/off.rs")]
+mod deflate;
 pub(crate) mod frame;
 mod old_key;
 pub(crate) mod server;

@@ -21,6 +21,7 @@ use std::io;
 use std::time::Instant;
 
 use super::decoder::{Decoder, Event, Role, Violation};
+use super::deflate::Agreed;
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
 use crate::rate::PerSecond;
@@ -58,11 +59,17 @@ pub(super) enum Heard {
 }
 
 impl Session {
-    /// A WebSocket on which `leftover` came behind the handshake. Messages may
-    /// have `max_length` bytes, and so many control frames may come in a second:
-    /// to a client, pings.
-    pub fn new(role: Role, max_length: usize, controls: u32, leftover: &[u8]) -> Self {
-        let mut decoder = Decoder::new(role, max_length);
+    /// A WebSocket on which `leftover` came behind the handshake, in which this
+    /// compression was `agreed` on. Messages may have `max_length` bytes, and so many
+    /// control frames may come in a second: to a client, pings.
+    pub fn new(
+        role: Role,
+        max_length: usize,
+        controls: u32,
+        agreed: Option<&Agreed>,
+        leftover: &[u8],
+    ) -> Self {
+        let mut decoder = Decoder::new(role, max_length, agreed);
         decoder.feed(leftover);
         let controls = PerSecond::new(controls);
         Session { role, decoder, controls, pongs: 0, phase: Phase::Open }
@@ -193,7 +200,7 @@ mod tests {
 
     fn line(role: Role) -> Line {
         let mask = (role == Role::Server).then_some([1, 2, 3, 4]);
-        Line { session: Session::new(role, 100, CONTROLS, b""), mask }
+        Line { session: Session::new(role, 100, CONTROLS, None, b""), mask }
     }
 
     impl Line {

@@ -40,18 +40,20 @@ pub(super) fn open(
         live.over();
         return Upgraded::Over;
     };
+    let plain = wire::wire(format);
+    let spoken = accepted.wire(plain);
     let Accepted { request, extensions, stream, source, .. } = accepted;
     // Nothing may come before the first packet, which tells the client of `open`.
     let mut first = Vec::new();
     let handshake = options.handshake(live.id().to_owned(), false, host.max_length()).to_json();
-    wire::wire(format).put(PacketRef::Open(&handshake), &mut first);
+    plain.put(PacketRef::Open(&handshake), &mut first);
     let generation = generation(&request, format);
     Upgraded::Spark(Box::new(Opening {
         request,
         extensions,
         sink: Sink::Socket(stream),
         answer: first,
-        wire: wire::wire(format),
+        wire: spoken,
         source: Box::new(Outlet::socket(live.clone(), source)),
         generation,
         id: Some(live.id().to_owned()),
@@ -72,11 +74,12 @@ pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
     let Some(accepted) = answer(host, passed, longest, false) else {
         return probing::lost(live, &stream);
     };
+    let wire = accepted.wire(wire::wire(fixed.format));
     let mut source = accepted.source;
     let probed = converse(live, &stream, &mut source);
     fixed.probing.set_behind(&stream, false);
     let reason = match probed {
-        Over::Switch => return live.switch(stream, source),
+        Over::Switch => return live.switch(stream, wire, source),
         Over::Closed(reason) => reason,
     };
     probing::lost(live, &stream);

@@ -21,7 +21,7 @@ use crate::frame::Frame;
 use crate::net::Stream;
 use crate::sync::{Guard, Lock, rank};
 use crate::timer::Key;
-use crate::transformers::serve::{Carried, Host, Session};
+use crate::transformers::serve::{Carried, Host, Session, Wire};
 use crate::transformers::websockets::server::Reader;
 
 /// A session and what belongs to it.
@@ -272,11 +272,16 @@ impl<P: Protocol> Live<P> {
     }
 
     /// The session goes on over this WebSocket.
-    pub(crate) fn switch(&self, stream: Arc<Stream>, socket: Box<Reader>) {
+    pub(crate) fn switch(
+        &self,
+        stream: Arc<Stream>,
+        wire: &'static dyn Wire,
+        socket: Box<Reader>,
+    ) {
         // The spark writes there before its thread reads from there: what comes
         // may have to be answered at once.
         if let Some(spark) = self.spark.get() {
-            spark.switch(stream);
+            spark.switch(stream, wire);
         }
         self.inlet.switch(socket);
     }

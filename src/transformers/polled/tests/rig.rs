@@ -43,7 +43,7 @@ impl Carried for Spark {
     fn packet(&self, packet: &str, _: bool) {
         self.put(|waiting| Records.packet(packet, waiting));
     }
-    fn switch(&self, _: Arc<Stream>) {}
+    fn switch(&self, _: Arc<Stream>, _: &'static dyn Wire) {}
     fn give_way(&self) {}
     fn bound(&self) -> usize {
         BOUND

@@ -116,7 +116,10 @@ mod tests {
         let to = Destination { host, port: 80, connector: None, until: None, waker };
         let (pathname, query) = (pathname.to_owned(), "a=b&_primuscb=x".to_owned());
         let headers = vec![("content-type".to_owned(), "a/b".to_owned())];
-        Requests::new(Target { to, secure: false, pathname, query, headers }, true)
+        Requests::new(
+            Target { to, secure: false, pathname, query, headers, compression: false.into() },
+            true,
+        )
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::link::Link;
 use super::open::Open;
 use crate::base64;
+use crate::compression::Compression;
 use crate::error::{Error, Result};
 use crate::http::client::{Answer, Reader, Target};
 use crate::net::Stream;
 use crate::net::wait::{Ready, Wants};
 use crate::transformers::websockets::decoder::accept_key;
+use crate::transformers::websockets::deflate::{Agreed, accepted, offer};
 
 /// A connection that asks to be upgraded.
 pub(in crate::transformers) struct Handshake {
@@ -56,27 +58,33 @@ impl Handshake {
     /// # Errors
     /// It was not.
     pub fn finish(self, answer: &Answer, target: &Target, max_length: usize) -> Result<Open> {
-        check(answer, &self.key)?;
-        let link = Link::new(self.stream, Arc::clone(&target.to.waker));
-        Ok(Open::new(link, max_length, &answer.body))
+        let agreed = check(answer, &self.key, &target.compression)?;
+        let link = Link::new(self.stream, Arc::clone(&target.to.waker), agreed.clone());
+        Ok(Open::new(link, max_length, agreed.as_ref(), &answer.body))
     }
 }
 
-/// The request of RFC 6455 section 4.1. No extension is offered.
+/// The request of RFC 6455 section 4.1.
 fn request(target: &Target, key: &str) -> String {
-    let lines = format!(
+    let mut lines = format!(
         "Upgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
     );
+    if target.compression.on {
+        lines += &format!("Sec-WebSocket-Extensions: {}\r\n", offer(&target.compression));
+    }
     target.head("GET", &lines)
 }
 
-/// The answer must be the one of RFC 6455 section 4.1 to this key.
-fn check(answer: &Answer, key: &str) -> Result<()> {
+/// The answer must be the one of RFC 6455 section 4.1 to this key, and what it says of
+/// compression one to our offer.
+fn check(answer: &Answer, key: &str, compression: &Compression) -> Result<Option<Agreed>> {
     if answer.status != 101 {
         return Err(answer.refusal());
     }
-    let bad = |what: &str| Err(Error::Protocol(format!("bad WebSocket handshake: {what}")));
+    let bad = |what: &'static str| -> Result<Option<Agreed>> {
+        Err(Error::Protocol(format!("bad WebSocket handshake: {what}")))
+    };
     let fields = &answer.fields;
     if !fields.lists("upgrade", "websocket") || !fields.lists("connection", "upgrade") {
         return bad("no upgrade to websocket");
@@ -84,11 +92,12 @@ fn check(answer: &Answer, key: &str) -> Result<()> {
     if answer.header("sec-websocket-accept") != Some(&accept_key(key)) {
         return bad("wrong Sec-WebSocket-Accept");
     }
-    if answer.header("sec-websocket-extensions").is_some_and(|e| !e.trim().is_empty()) {
-        return bad("an extension that was not offered");
-    }
     if answer.header("sec-websocket-protocol").is_some() {
         return bad("a subprotocol that was not offered");
     }
-    Ok(())
+    match answer.header("sec-websocket-extensions").filter(|said| !said.trim().is_empty()) {
+        None => Ok(None),
+        Some(_) if !compression.on => bad("an extension that was not offered"),
+        Some(said) => accepted(said, compression).map_or_else(bad, |agreed| Ok(Some(agreed))),
+    }
 }

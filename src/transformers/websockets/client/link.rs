@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::packing::Packing;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::net::wait::writable;
 use crate::net::{Stream, Waker};
 use crate::transformers::connect::Writer;
+use crate::transformers::websockets::deflate::Agreed;
 use crate::transformers::websockets::frame;
 
 /// Pongs are not worth more memory than this, in bytes, to a peer that does
@@ -37,6 +39,7 @@ pub(in crate::transformers) struct Link {
     free: Condvar,
     gone: AtomicBool,
     patience: Mutex<Option<Instant>>,
+    packing: Packing,
 }
 
 #[derive(Default)]
@@ -79,7 +82,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Link {
     /// The way out through this socket.
-    pub fn new(stream: Arc<Stream>, waker: Arc<Waker>) -> Self {
+    pub fn new(stream: Arc<Stream>, waker: Arc<Waker>, agreed: Option<Agreed>) -> Self {
         Link {
             stream,
             waker,
@@ -88,6 +91,7 @@ impl Link {
             free: Condvar::new(),
             gone: AtomicBool::new(false),
             patience: Mutex::default(),
+            packing: Packing::new(agreed),
         }
     }
 
@@ -229,6 +233,10 @@ impl Link {
 impl Link {
     /// Sends what `encode` appends, a whole message; see [`Writer::write`].
     pub fn write_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        if self.packing.keeps_order() {
+            return self.write_in_order(encode);
+        }
+        let encode = self.packing.pack(encode);
         let mut scratch = lock(&self.socket);
         if self.is_closed() {
             return Err(Error::Closed);
@@ -245,8 +253,22 @@ impl Link {
         Ok(())
     }
 
+    /// The same where each message refers to those before: they are compressed in the
+    /// order in which they are sent.
+    fn write_in_order(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        let _socket = lock(&self.socket);
+        let mut pending = lock(&self.pending);
+        if pending.closed || self.gone.load(Ordering::Acquire) {
+            return Err(Error::Closed);
+        }
+        self.packing.pack(encode)(&mut pending.bytes);
+        drop(pending);
+        self.drain()
+    }
+
     /// Queues what `encode` appends, a whole message; see [`Writer::queue`].
     pub fn queue_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<usize> {
+        let encode = self.packing.pack(encode);
         self.queue_behind(lock(&self.pending), encode)
     }
 
@@ -256,6 +278,7 @@ impl Link {
         until: Option<Instant>,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<usize> {
+        let encode = self.packing.pack(encode);
         let mut pending = lock(&self.pending);
         while !pending.left().is_empty() && !pending.closed && !self.gone.load(Ordering::Acquire) {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));

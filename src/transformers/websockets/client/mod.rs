@@ -3,6 +3,7 @@
 mod handshake;
 mod link;
 mod open;
+mod packing;
 mod socket;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use crate::net::Waker;
 use crate::net::wait::{Ready, Wants, on, wait};
 use crate::transformers::connect::News;
 use crate::transformers::websockets::decoder::Role;
+use crate::transformers::websockets::deflate::Agreed;
 use crate::transformers::websockets::session::{Heard, Session, farewell};
 
 /// A peer that pings more often than this in a second is left.
@@ -23,10 +24,15 @@ pub(in crate::transformers) struct Open {
 }
 
 impl Open {
-    /// A connection that was upgraded, with the longest message in bytes and what
-    /// came behind the handshake.
-    pub(super) fn new(link: Link, max_length: usize, leftover: &[u8]) -> Self {
-        let session = Session::new(Role::Client, max_length, PINGS_MAX, leftover);
+    /// A connection that was upgraded, with the longest message in bytes, the
+    /// compression that was `agreed` on, and what came behind the handshake.
+    pub(super) fn new(
+        link: Link,
+        max_length: usize,
+        agreed: Option<&Agreed>,
+        leftover: &[u8],
+    ) -> Self {
+        let session = Session::new(Role::Client, max_length, PINGS_MAX, agreed, leftover);
         Open { link: Arc::new(link), session }
     }
 

@@ -9,11 +9,15 @@ use std::io;
 
 use tungstenite::protocol::frame::coding::CloseCode;
 
+use super::deflate::{Agreed, Unpacking};
 use super::frame::{CONTROL_MAX, HEADER_MAX, Header, Opcode, apply_mask};
-use crate::frame::{Frame, room};
+use crate::frame::Frame;
 
+mod breach;
 mod partial;
 
+pub(crate) use breach::Violation;
+use breach::{breach, unpacked, utf8};
 use partial::Partial;
 
 /// The size a fresh read buffer has; most peers send small messages.
@@ -55,19 +59,6 @@ pub(crate) enum Event {
     Close(Option<(u16, String)>),
 }
 
-/// A breach of the protocol by the peer, with the close code that names it.
-#[derive(Debug, PartialEq, Eq, Clone, Copy)]
-pub(crate) struct Violation {
-    /// The close code: 1002, 1007, 1008 or 1009.
-    pub code: u16,
-    /// What was wrong.
-    pub text: &'static str,
-}
-
-const fn breach(code: u16, text: &'static str) -> Violation {
-    Violation { code, text }
-}
-
 /// Bytes in, events out.
 ///
 /// ```text
@@ -85,6 +76,8 @@ pub(crate) struct Decoder {
     current: Option<Current>,
     /// The data message being put together.
     message: Option<Partial>,
+    /// Messages may be compressed.
+    unpacking: Option<Unpacking>,
     closed: bool,
 }
 
@@ -92,6 +85,7 @@ pub(crate) struct Decoder {
 struct Current {
     opcode: Opcode,
     fin: bool,
+    compressed: bool,
     mask: Option<[u8; 4]>,
     /// Payload bytes of this frame.
     length: usize,
@@ -101,8 +95,9 @@ struct Current {
 
 impl Decoder {
     /// A decoder that refuses messages over `max_length` bytes with 1009, on
-    /// the declared length, before it keeps any of them.
-    pub fn new(role: Role, max_length: usize) -> Self {
+    /// the declared length, before it keeps any of them. Messages may be compressed
+    /// if that was agreed on.
+    pub fn new(role: Role, max_length: usize, agreed: Option<&Agreed>) -> Self {
         Decoder {
             role,
             max_length,
@@ -112,6 +107,7 @@ impl Decoder {
             busy: 0,
             current: None,
             message: None,
+            unpacking: agreed.map(Unpacking::new),
             closed: false,
         }
     }
@@ -240,8 +236,8 @@ impl Decoder {
             let Some(header) = Header::parse(bytes) else { return Ok(None) };
             let length = self.judge(&header)?;
             self.start += header.size;
-            let Header { opcode, fin, mask, .. } = header;
-            self.current = Some(Current { opcode, fin, mask, length, taken: 0 });
+            let Header { opcode, fin, compressed, mask, .. } = header;
+            self.current = Some(Current { opcode, fin, compressed, mask, length, taken: 0 });
         }
         Ok(self.current)
     }
@@ -251,7 +247,8 @@ impl Decoder {
         if header.opcode == Opcode::Reserved {
             return Err(breach(1002, "reserved opcode"));
         }
-        if header.reserved {
+        let begins = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        if header.reserved || header.compressed && !(begins && self.unpacking.is_some()) {
             return Err(breach(1002, "reserved bits are set"));
         }
         if header.mask.is_some() != (self.role == Role::Server) {
@@ -270,11 +267,17 @@ impl Decoder {
         }
         let before = match (&self.message, header.opcode) {
             (None, Opcode::Continuation) => return Err(breach(1002, "continuation of nothing")),
-            (Some(message), Opcode::Continuation) => message.bytes.len(),
+            (Some(message), Opcode::Continuation) => message.came(),
             (None, _) => 0,
             (Some(_), _) => return Err(breach(1002, "new message inside a fragmented one")),
         };
-        match before.saturating_add(length) > self.max_length {
+        let compressed = match &self.message {
+            Some(message) => message.packed.is_some(),
+            None => header.compressed,
+        };
+        // What cannot be made shorter becomes a little longer.
+        let spare = if compressed { self.max_length / 8 + 1024 } else { 0 };
+        match before.saturating_add(length) > self.max_length.saturating_add(spare) {
             true => Err(breach(1009, "message over the limit")),
             false => Ok(length),
         }
@@ -298,11 +301,11 @@ impl Decoder {
         let available = self.end - self.start;
         let rest = frame.length - frame.taken;
         if self.message.is_none() && frame.fin && frame.taken == 0 {
-            if available >= rest {
+            if available >= rest && !frame.compressed {
                 self.current = None;
                 return whole(frame.opcode == Opcode::Binary, self.take(frame, rest));
             }
-            if rest <= BUFFER_MAX - HEADER_MAX {
+            if available < rest && rest <= BUFFER_MAX - HEADER_MAX {
                 return Ok(Step::More);
             }
         }
@@ -314,10 +317,12 @@ impl Decoder {
         let mut message = self.message.take().unwrap_or_else(|| Partial {
             binary: frame.opcode == Opcode::Binary,
             bytes: Vec::new(),
+            packed: self.unpacking.as_mut().filter(|_| frame.compressed).map(Unpacking::begin),
             checked: 0,
             fragments: 0,
         });
-        room::append(&mut message.bytes, self.take(frame, take));
+        let most = self.max_length;
+        message.push(self.take(frame, take), most)?;
         frame.taken += take;
         let done = frame.taken == frame.length;
         if done {
@@ -327,6 +332,9 @@ impl Decoder {
             self.current = Some(frame);
         }
         if done && frame.fin {
+            if let (Some(packed), Some(unpacking)) = (message.packed.take(), &mut self.unpacking) {
+                unpacking.end(packed, most, &mut message.bytes).map_err(unpacked)?;
+            }
             return Ok(Step::Event(Event::Message(message.finish()?)));
         }
         if message.fragments > FRAGMENTS_MAX {
@@ -359,10 +367,6 @@ enum Step {
 fn whole(binary: bool, payload: &[u8]) -> Result<Step, Violation> {
     let frame = if binary { Frame::binary(payload) } else { Frame::text(utf8(payload)?) };
     Ok(Step::Event(Event::Message(frame)))
-}
-
-fn utf8(bytes: &[u8]) -> Result<&str, Violation> {
-    std::str::from_utf8(bytes).map_err(|_| breach(1007, "text is not UTF-8"))
 }
 
 fn close_payload(payload: &[u8]) -> Result<Option<(u16, String)>, Violation> {

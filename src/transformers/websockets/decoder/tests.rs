@@ -6,7 +6,7 @@ use crate::transformers::websockets::frame::{
 const MASK: Option<[u8; 4]> = Some([0x37, 0xfa, 0x21, 0x3d]);
 
 fn server() -> Decoder {
-    Decoder::new(Role::Server, 1 << 20)
+    Decoder::new(Role::Server, 1 << 20, None)
 }
 
 /// Has up to `step` of the bytes read.
@@ -48,7 +48,7 @@ fn code_of(bytes: &[u8]) -> Option<u16> {
 
 #[test]
 fn rfc_6455_section_5_7_examples() {
-    let client = || Decoder::new(Role::Client, 1 << 20);
+    let client = || Decoder::new(Role::Client, 1 << 20, None);
     let hello = [Event::Message(Frame::text("Hello"))];
     let unmasked = [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f];
     assert_eq!(decode(client(), &unmasked, 99).0, hello);
@@ -160,7 +160,7 @@ fn close_codes_as_the_registry_has_them() {
 
 #[test]
 fn the_limit_counts_all_fragments_and_is_inclusive() {
-    let decoder = || Decoder::new(Role::Server, 10);
+    let decoder = || Decoder::new(Role::Server, 10, None);
     let fits = [raw(0x01, b"12345"), raw(0x80, b"67890")].concat();
     assert_eq!(decode(decoder(), &fits, 99).0, [Event::Message(Frame::text("1234567890"))]);
     let over = [raw(0x01, b"12345"), raw(0x80, b"678901")].concat();

@@ -1,5 +1,8 @@
 //! The server side: the handshake and the connection behind it.
 
+#[cfg_attr(not(feature = "compression"), path = "plain.rs")]
+mod deflated;
+
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +10,7 @@ use std::time::{Duration, Instant};
 use tiny_http::{Method, ResponseBox};
 
 use super::decoder::{Role, accept_key};
+use super::deflate::{self, Agreed};
 use super::frame::{encode, encode_close, encode_header, encode_ping, encode_pong};
 use super::old_key::is_old_key;
 use super::session::{Heard, Session, farewell};
@@ -35,14 +39,15 @@ impl Transformer for Websockets {
         let Some(accepted) = accept(&**host, passed, host.max_length()) else {
             return Upgraded::Over;
         };
-        let Accepted { request, extensions, answer, stream, source } = accepted;
+        let wire = accepted.wire(&Rfc6455);
+        let Accepted { request, extensions, answer, stream, source, .. } = accepted;
         let generation = generation(&request);
         Upgraded::Spark(Box::new(Opening {
             request,
             extensions,
             sink: Sink::Socket(stream),
             answer,
-            wire: &Rfc6455,
+            wire,
             source,
             generation,
             id: None,
@@ -67,6 +72,18 @@ pub(crate) struct Accepted {
     pub(crate) answer: Vec<u8>,
     pub(crate) stream: Arc<Stream>,
     pub(crate) source: Box<Reader>,
+    /// How messages are compressed.
+    agreed: Option<Agreed>,
+}
+
+impl Accepted {
+    /// How messages are written on it that `wire` writes where none is compressed.
+    pub(crate) fn wire(&self, wire: &'static dyn Wire) -> &'static dyn Wire {
+        match &self.agreed {
+            Some(agreed) => deflated::wire(wire, agreed),
+            None => wire,
+        }
+    }
 }
 
 /// Time for a client to take the answer to its handshake before the first message
@@ -80,8 +97,8 @@ const TAKEN: Duration = Duration::from_millis(20);
 /// Takes a handshake and leaves the answer to the caller. The longest message is
 /// `max_length` bytes. `None`: it was refused.
 pub(crate) fn accept(host: &dyn Host, passed: Box<Passed>, max_length: usize) -> Option<Accepted> {
-    let (passed, answer) = look_at(host, passed)?;
-    Some(taken(host, passed, max_length, answer))
+    let (passed, shaken) = look_at(host, passed)?;
+    Some(taken(host, passed, max_length, shaken))
 }
 
 /// [`accept`], answered at once, and with a moment for the client when a message
@@ -92,25 +109,39 @@ pub(crate) fn answer(
     max_length: usize,
     follows: bool,
 ) -> Option<Accepted> {
-    let (mut passed, answer) = look_at(host, passed)?;
-    passed.connection.send(&answer).ok()?;
+    let (mut passed, mut shaken) = look_at(host, passed)?;
+    passed.connection.send(&std::mem::take(&mut shaken.answer)).ok()?;
     if follows {
         passed.connection.await_peer(TAKEN);
     }
-    Some(taken(host, passed, max_length, Vec::new()))
+    Some(taken(host, passed, max_length, shaken))
 }
 
 // The two are apart because each takes much of the stack, of which what was ever
 // touched stays with the connection.
 
+/// What comes of a handshake: how to answer it, unless that is done, and what is
+/// agreed on.
+struct Shaken {
+    answer: Vec<u8>,
+    agreed: Option<Agreed>,
+}
+
 /// Checks a handshake, and says how to answer it.
 #[inline(never)]
-fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Vec<u8>)> {
+fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Shaken)> {
     match check(&passed.request) {
         Ok(key) => {
             let protocols = passed.request.header("sec-websocket-protocol");
-            let answer = switching(&accept_key(key), protocols).into_bytes();
-            Some((passed, answer))
+            let mut answer = switching(&accept_key(key), protocols);
+            let agreed = host.compression().and_then(|compression| {
+                let offers = passed.request.header("sec-websocket-extensions")?;
+                let (agreed, said) = deflate::answer(offers, compression)?;
+                answer += &format!("Sec-WebSocket-Extensions: {said}\r\n");
+                Some(agreed)
+            });
+            let answer = (answer + "\r\n").into_bytes();
+            Some((passed, Shaken { answer, agreed }))
         }
         Err(refusal) => {
             passed.refuse(host, refusal);
@@ -122,12 +153,14 @@ fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Vec<u8>
 /// Makes a WebSocket of an HTTP connection.
 #[inline(never)]
 #[allow(clippy::boxed_local)] // from its box it would be copied to the stack
-fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, answer: Vec<u8>) -> Accepted {
+fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, shaken: Shaken) -> Accepted {
     let Passed { request, extensions, connection, .. } = *passed;
+    let Shaken { answer, agreed } = shaken;
     let (stream, leftover) = connection.into_parts();
-    let session = Session::new(Role::Server, max_length, host.limits().control_frames, &leftover);
+    let controls = host.limits().control_frames;
+    let session = Session::new(Role::Server, max_length, controls, agreed.as_ref(), &leftover);
     let source = Box::new(Reader { stream: stream.clone(), session });
-    Accepted { request, extensions, answer, stream, source }
+    Accepted { request, extensions, answer, stream, source, agreed }
 }
 
 /// Answers the handshake and closes at once, with this close frame.
@@ -135,7 +168,7 @@ pub(crate) fn turn_away(host: &dyn Host, mut passed: Box<Passed>, close: &[u8]) 
     match check(&passed.request) {
         Ok(key) => {
             let protocols = passed.request.header("sec-websocket-protocol");
-            let answer = switching(&accept_key(key), protocols);
+            let answer = switching(&accept_key(key), protocols) + "\r\n";
             passed.connection.finish(&[answer.as_bytes(), close].concat());
         }
         Err(refusal) => passed.refuse(host, refusal),
@@ -175,8 +208,8 @@ fn is_key(key: &str) -> bool {
     })
 }
 
-/// The 101 answer. As `ws`, the first subprotocol that the client offers is
-/// selected.
+/// The 101 answer without the empty line at its end. As `ws`, the first subprotocol
+/// that the client offers is selected.
 fn switching(accept: &str, protocols: Option<&str>) -> String {
     let mut answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -186,7 +219,7 @@ fn switching(accept: &str, protocols: Option<&str>) -> String {
     if let Some(protocol) = first.filter(|name| is_token(name)) {
         answer += &format!("Sec-WebSocket-Protocol: {protocol}\r\n");
     }
-    answer + "\r\n"
+    answer
 }
 
 fn header(name: &str, value: &str) -> tiny_http::Header {

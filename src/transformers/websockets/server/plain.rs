@@ -1,0 +1,8 @@
+//! In place of `deflated` where the crate is built without compression.
+
+use crate::transformers::serve::Wire;
+use crate::transformers::websockets::deflate::Agreed;
+
+pub(super) fn wire(_: &'static dyn Wire, agreed: &Agreed) -> &'static dyn Wire {
+    match *agreed {}
+}
