@@ -262,7 +262,7 @@ fn every_pair_of_ends_understands_each_other() {
         base.server_max_window_bits(10).threshold(100),
         Compression::from(false),
     ];
-    for transformer in ["websockets", "engine.io"] {
+    for transformer in ["websockets", "engine.io", "sockjs"] {
         for ours in &all {
             let builder = Primus::builder().transformer(transformer).compression(ours.clone());
             let server = Server::echo(builder);

@@ -272,12 +272,7 @@ impl<P: Protocol> Live<P> {
     }
 
     /// The session goes on over this WebSocket.
-    pub(crate) fn switch(
-        &self,
-        stream: Arc<Stream>,
-        wire: &'static dyn Wire,
-        socket: Box<Reader>,
-    ) {
+    pub(crate) fn switch(&self, stream: Arc<Stream>, wire: &'static dyn Wire, socket: Box<Reader>) {
         // The spark writes there before its thread reads from there: what comes
         // may have to be answered at once.
         if let Some(spark) = self.spark.get() {

@@ -24,7 +24,8 @@ pub(super) fn framed(sockjs: &SockJs, host: &Arc<dyn Host>, passed: Box<Passed>)
     accepted.answer.extend_from_slice(OPEN.as_bytes());
     let pulse = Pulse::new(host.timer(), sockjs.options().heartbeat_delay);
     let most = host.limits().values;
-    spark(accepted, &wire::Frames, Some(pulse.clone()), |connection| {
+    let wire = accepted.wire(&wire::Frames);
+    spark(accepted, wire, Some(pulse.clone()), |connection| {
         Box::new(Socket::new(connection, pulse, most))
     })
 }
@@ -40,7 +41,10 @@ pub(super) fn raw(host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded {
         return Upgraded::Over;
     }
     match accept(&**host, passed, host.max_length()) {
-        Some(accepted) => spark(accepted, &wire::Raw, None, |connection| Box::new(Raw(connection))),
+        Some(accepted) => {
+            let wire = accepted.wire(&wire::Raw);
+            spark(accepted, wire, None, |connection| Box::new(Raw(connection)))
+        }
         None => Upgraded::Over,
     }
 }
@@ -51,7 +55,7 @@ fn spark(
     pulse: Option<Arc<Pulse>>,
     source: impl FnOnce(Box<Reader>) -> Box<dyn Source>,
 ) -> Upgraded {
-    let Accepted { request, extensions, answer, stream, source: connection } = accepted;
+    let Accepted { request, extensions, answer, stream, source: connection, .. } = accepted;
     let generation = generation(&request);
     Upgraded::Spark(Box::new(Opening {
         request,

@@ -1,5 +1,6 @@
 //! Messages of any wire that makes WebSocket frames, compressed.
 
+use std::any::TypeId;
 use std::sync::{Mutex, PoisonError};
 
 use crate::close::CloseReason;
@@ -12,6 +13,8 @@ use crate::transformers::websockets::deflate::{Agreed, Packer, pack};
 struct Deflated {
     format: &'static str,
     wire: &'static dyn Wire,
+    /// The type of that: two may have one format, and close in different ways.
+    kind: TypeId,
     agreed: Agreed,
 }
 
@@ -20,11 +23,14 @@ struct Deflated {
 static ALL: Mutex<Vec<&Deflated>> = Mutex::new(Vec::new());
 
 /// The wire, with this compression.
-pub(super) fn wire(wire: &'static dyn Wire, agreed: &Agreed) -> &'static dyn Wire {
+pub(super) fn wire<W: Wire + 'static>(wire: &'static W, agreed: &Agreed) -> &'static dyn Wire {
+    let (wire, kind): (&dyn Wire, _) = (wire, TypeId::of::<W>());
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
     // Whether the client keeps a context is of no matter here.
     let agreed = Agreed { receive_takeover: false, ..agreed.clone() };
-    let same = |one: &&&Deflated| one.wire.format() == wire.format() && one.agreed == agreed;
+    let same = |one: &&&Deflated| {
+        one.kind == kind && one.wire.format() == wire.format() && one.agreed == agreed
+    };
     if let Some(one) = all.iter().find(same) {
         return *one;
     }
@@ -33,7 +39,7 @@ pub(super) fn wire(wire: &'static dyn Wire, agreed: &Agreed) -> &'static dyn Wir
         15 => format!("{} deflate", wire.format()),
         bits => format!("{} deflate {bits}", wire.format()),
     };
-    let one = Box::leak(Box::new(Deflated { format: format.leak(), wire, agreed }));
+    let one = Box::leak(Box::new(Deflated { format: format.leak(), wire, kind, agreed }));
     all.push(one);
     one
 }
@@ -88,8 +94,8 @@ impl Wire for Deflated {
 
     fn own(&self) -> Option<Box<dyn Wire>> {
         let packer = Packer::new(&self.agreed)?;
-        let Deflated { format, wire, agreed } = self;
-        let plain = Deflated { format, wire: *wire, agreed: agreed.clone() };
+        let Deflated { format, wire, kind, agreed } = self;
+        let plain = Deflated { format, wire: *wire, kind: *kind, agreed: agreed.clone() };
         Some(Box::new(Own { plain, packer: Lock::new(packer) }))
     }
 }

@@ -78,7 +78,7 @@ pub(crate) struct Accepted {
 
 impl Accepted {
     /// How messages are written on it that `wire` writes where none is compressed.
-    pub(crate) fn wire(&self, wire: &'static dyn Wire) -> &'static dyn Wire {
+    pub(crate) fn wire<W: Wire + 'static>(&self, wire: &'static W) -> &'static dyn Wire {
         match &self.agreed {
             Some(agreed) => deflated::wire(wire, agreed),
             None => wire,

@@ -3,6 +3,6 @@
 use crate::transformers::serve::Wire;
 use crate::transformers::websockets::deflate::Agreed;
 
-pub(super) fn wire(_: &'static dyn Wire, agreed: &Agreed) -> &'static dyn Wire {
+pub(super) fn wire<W: Wire>(_: &'static W, agreed: &Agreed) -> &'static dyn Wire {
     match *agreed {}
 }
