@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use primus::{Error, Frame, ReadyState};
+use primus::{Client, Error, Frame, ReadyState};
 
 use super::server::{INFO, Server, WAYS};
 use crate::server::{Log, SOON};
@@ -302,6 +302,33 @@ fn cookies_go_with_what_follows() {
     assert_eq!(socket.header("cookie"), None);
     socket.text("o");
     client.wait_open(SOON).unwrap();
+}
+
+/// Behind a load balancer that sends each request to another server.
+#[test]
+fn a_session_that_is_unknown_at_once_gives_a_hint() {
+    let text = |client: &Client| client.recv_timeout(SOON).unwrap_err().to_string();
+    for by_post in [false, true] {
+        let server = Server::new();
+        let (client, mut line) = server.open("xhr-polling");
+        if by_post {
+            client.write(&1).unwrap();
+            server.to("xhr_send").refuse("404 Not Found", "404 Error: Page not found");
+        } else {
+            line.say_last("o");
+        }
+        let text = text(&client);
+        assert!(text.contains("several servers") && text.contains("`transports`"), "{text}");
+    }
+    // One that has worked is another matter.
+    let server = Server::new();
+    let (client, mut line) = server.open("xhr-polling");
+    for _ in 0..5 {
+        line.say("h");
+    }
+    line.say_last("o");
+    let text = text(&client);
+    assert!(text.contains("lost the session") && !text.contains("servers"), "{text}");
 }
 
 #[test]

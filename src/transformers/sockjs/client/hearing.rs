@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::incoming::Said;
 use super::lines::TooLong;
-use super::posting::Posting;
+use super::posting::{Posting, refused};
 use super::{Hearing, Stage, Ways, info};
 use crate::close::CloseReason;
 use crate::error::Error;
@@ -60,9 +60,12 @@ impl Hears for Hearing {
             }
             // Also while the application leaves: without a receiver the server would
             // not wait long for what is still to be sent.
-            Stage::Open(way) if good => self.receive(way, ways),
+            Stage::Open(way) if good => {
+                self.requests.good();
+                self.receive(way, ways);
+            }
             Stage::Open(_) if ways.is_leaving() => {}
-            Stage::Open(_) => ways.ended(CloseReason::lost(answer.refusal().to_string())),
+            Stage::Open(_) => ways.ended(refused(&answer, &self.requests)),
         }
     }
 

@@ -197,7 +197,12 @@ impl Hearing {
                     ways.failed(error);
                 }
             }
-            (Ok(Said::Open), _) => ways.ended(CloseReason::lost("the server has lost the session")),
+            (Ok(Said::Open), stage) => {
+                let alone = stage == Stage::Open(Way::Websocket);
+                let hint = if alone { "" } else { self.requests.hint() };
+                let text = format!("the server has lost the session{hint}");
+                ways.ended(CloseReason::lost(text));
+            }
             (Ok(Said::Messages(messages)), Stage::Open(_)) => ways.deliver_all(Box::new(messages)),
             (Ok(Said::Message(message)), Stage::Open(_)) => ways.deliver(message),
             (Ok(Said::Messages(_) | Said::Message(_)), _) => {

@@ -56,13 +56,14 @@ impl client::Requests for Posting {
         match answer.status {
             200 | 204 => {
                 self.0.heard(answer);
+                self.0.good();
                 Ok(())
             }
             413 => {
                 let text = "message over the server's limit";
                 Err(CloseReason::new(Ended::Remote, 1009, text, true))
             }
-            _ => Err(CloseReason::lost(answer.refusal().to_string())),
+            _ => Err(refused(answer, &self.0)),
         }
     }
 
@@ -78,6 +79,12 @@ impl client::Requests for Posting {
     fn own_frame(&self, own: &Infallible, _: &mut Vec<u8>) {
         match *own {}
     }
+}
+
+/// What became of a session of which a request was refused.
+pub(super) fn refused(answer: &Answer, requests: &Requests) -> CloseReason {
+    let hint = if answer.status == 404 { requests.hint() } else { "" };
+    CloseReason::lost(format!("{}{hint}", answer.refusal()))
 }
 
 fn text(message: &Frame) -> &str {

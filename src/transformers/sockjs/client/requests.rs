@@ -1,6 +1,7 @@
 //! The requests of a session.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::options::Way;
 use crate::error::Result;
@@ -16,6 +17,8 @@ pub(super) struct Requests {
     session: String,
     /// `withCredentials`: the cookies that go with them.
     cookies: Option<Arc<Cookies>>,
+    /// Requests of the session that were answered well.
+    good: Arc<AtomicU32>,
 }
 
 /// One of 1000: so that a load balancer may tell by it which server has the
@@ -41,7 +44,7 @@ impl Requests {
         let path = format!("{}/", base.pathname);
         let jar = || Arc::new(Cookies::new(&base.to.host, base.secure, &path));
         let cookies = credentials.then(jar);
-        Requests { base, session: String::new(), cookies }
+        Requests { base, session: String::new(), cookies, good: Arc::default() }
     }
 
     /// Where they go.
@@ -61,6 +64,23 @@ impl Requests {
         if let Some(cookies) = &self.cookies {
             cookies.take(&answer.fields);
         }
+    }
+
+    /// A request of the session was answered well.
+    pub fn good(&self) {
+        self.good.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What may have caused that the server does not know the session, if it can be
+    /// guessed.
+    pub fn hint(&self) -> &'static str {
+        // Servers forget sessions that have been silent; but not at once.
+        if self.good.load(Ordering::Relaxed) > 3 {
+            return "";
+        }
+        "; it was opened just before, so there seem to be several servers behind this address, \
+         which are told apart neither by a cookie nor by the path: set the transport option \
+         `transports` to `websocket`"
     }
 
     /// The target of a request, which has this behind the pathname.
