@@ -112,6 +112,25 @@ fn a_stream_ends_at_its_limit_and_the_client_goes_on_with_another() {
     }
 }
 
+/// More than is offered at a time: a stream that got the first part of it waited for
+/// the rest for ever, and for all that came after.
+#[test]
+fn however_much_has_waited_a_stream_gets_all_of_it() {
+    let server = echo(Primus::builder().transport("response_limit", "0"));
+    let client = Client::open(server.addr);
+    let spark = server.spark();
+    let long = "x".repeat(5_000);
+    for n in 0..300 {
+        spark.write(&(n, &long)).unwrap();
+    }
+    let mut stream = Stream::open(server.addr, &client.session, "xhr_streaming");
+    for (n, message) in stream.messages(300).iter().enumerate() {
+        assert!(message.starts_with(&format!("[{n},\"x")), "{n}");
+    }
+    spark.write("more").unwrap();
+    assert_eq!(stream.messages(1), ["\"more\""]);
+}
+
 #[test]
 fn a_heartbeat_comes_25_seconds_after_the_last_frame() {
     let clock = ManualClock::new();

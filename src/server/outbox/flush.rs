@@ -25,7 +25,12 @@ impl Outbox {
         if state.backlog.is_empty() || !state.sink.is_poll() {
             return;
         }
-        self.send_backlog(&mut state);
+        // A stream takes one part after the other; nobody would offer it the rest.
+        let mut before = usize::MAX;
+        while !state.backlog.is_empty() && self.waiting() < before {
+            before = self.waiting();
+            self.send_backlog(&mut state);
+        }
         let emptied = state.backlog.is_empty() && state.phase != Phase::Lost;
         drop(state);
         if emptied {

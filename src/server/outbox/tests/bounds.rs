@@ -19,6 +19,8 @@ const BOUNDS: [usize; 7] = [0, 1, 100, 1_000, 4 << 10, 10_000, usize::MAX];
 #[derive(Default)]
 struct Poller {
     polls: Lock<bool>,
+    /// It goes on taking, as a stream.
+    streams: Lock<bool>,
     got: Lock<Vec<u8>>,
     /// What it has not acknowledged.
     kept: Lock<usize>,
@@ -26,7 +28,7 @@ struct Poller {
 
 impl Polled for Poller {
     fn offer(&self, pieces: &[IoSlice<'_>]) -> io::Result<bool> {
-        let polls = std::mem::take(&mut *self.polls.lock());
+        let polls = std::mem::take(&mut *self.polls.lock()) || *self.streams.lock();
         if polls {
             let frames = pieces.iter().flat_map(|piece| records(piece)).filter_map(|r| r.frame());
             frames.for_each(|frame| self.got.lock().extend_from_slice(frame.as_bytes()));
@@ -246,6 +248,21 @@ fn a_message_that_is_larger_than_the_bound_waits_alone() {
     pair.outbox.offer(&large("a"), false).unwrap();
     pair.outbox.offer(&large("b"), false).unwrap_err();
     assert!(pair.outbox.was_slow());
+}
+
+/// It got as many pieces as are offered at a time, and the rest only with the next
+/// stream.
+#[test]
+fn a_stream_that_comes_gets_all_that_has_waited() {
+    let pair = Pair::poll(usize::MAX, SlowConsumer::default());
+    let Peer::Poll(poller) = &pair.peer else { unreachable!() };
+    let large = "x".repeat(5_000);
+    for _ in 0..200 {
+        pair.outbox.offer(&Frame::text(&*large), false).unwrap();
+    }
+    *poller.streams.lock() = true;
+    pair.outbox.writable();
+    assert_eq!((pair.outbox.waiting(), poller.got.lock().len()), (0, 200 * large.len()));
 }
 
 /// Else a client that acknowledges nothing could make us keep without end.
