@@ -5,6 +5,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(feature = "compression")]
+mod deflate;
 mod engine_io;
 mod sockjs;
 mod tap;

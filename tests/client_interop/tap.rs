@@ -63,7 +63,14 @@ impl Tap {
             let end = n.sent.iter().position(|b| *b == b'\r').unwrap_or(0);
             String::from_utf8_lossy(&n.sent[..end]).contains("transport=websocket")
         });
-        upgraded.map(|n| frames(&n.sent)).sum()
+        upgraded.map(|n| heads(&n.sent).len()).sum()
+    }
+
+    /// How many compressed frames it has sent.
+    #[cfg(feature = "compression")]
+    pub fn compressed(&self) -> usize {
+        let notes = self.notes.lock().unwrap();
+        notes.iter().flat_map(|note| heads(&note.sent)).filter(|head| head & 0x40 != 0).count()
     }
 
     /// Cuts every connection.
@@ -76,13 +83,17 @@ impl Tap {
     }
 }
 
-fn frames(sent: &[u8]) -> usize {
-    let Some(head) = sent.windows(4).position(|four| four == b"\r\n\r\n") else { return 0 };
-    let (mut rest, mut count) = (&sent[head + 4..], 0);
-    while let Some((_, _, end)) = parse(rest) {
-        (rest, count) = (&rest[end..], count + 1);
+/// The first bytes of the frames behind a handshake.
+fn heads(sent: &[u8]) -> Vec<u8> {
+    let Some(head) = sent.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return Vec::new();
+    };
+    let (mut rest, mut heads) = (&sent[head + 4..], Vec::new());
+    while let Some((frame, _, end)) = parse(rest) {
+        heads.push(frame.head);
+        rest = &rest[end..];
     }
-    count
+    heads
 }
 
 fn relay(client: TcpStream, server: TcpStream, notes: &Arc<Mutex<Vec<Note>>>) {

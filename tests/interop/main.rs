@@ -7,6 +7,8 @@
 mod common;
 
 mod crowd;
+#[cfg(feature = "compression")]
+mod deflate;
 mod driver;
 mod each_parser;
 mod ends;
