@@ -89,8 +89,8 @@ for (const [name, answers] of Object.entries(saying)) {
     }
   });
 
-  test(`${name}: what listeners throw is theirs: the rest of the frame comes`, async (t) => {
-    const server = await serve(t, answers('a["1","2","3"]'));
+  test(`${name}: what listeners throw is theirs: the rest of the frame comes, and the end`, async (t) => {
+    const server = await serve(t, answers('a["1","2","3"]', 'c[3000,"Go away!"]'));
     const thrown = [];
     const before = process.listeners('uncaughtException');
     process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error.message));
@@ -98,11 +98,13 @@ for (const [name, answers] of Object.entries(saying)) {
       process.removeAllListeners('uncaughtException');
       before.forEach((listener) => process.on('uncaughtException', listener));
     });
-    const client = dial(t, server);
+    const client = dial(t, server, { strategy: false });
     client.on('data', (data) => { throw new Error(`in ${data}`); });
-    while (thrown.length < 3) await wait(5);
-    assert.deepEqual(thrown.sort(), ['in 1', 'in 2', 'in 3']);
-    assert.deepEqual(client.told, ['open']);
+    client.on('error', () => { throw new Error('in error'); });
+    client.on('close', () => { throw new Error('in close'); });
+    while (thrown.length < 5 || 'end' !== client.told.at(-1)) await wait(5);
+    assert.deepEqual(thrown.sort(), ['in 1', 'in 2', 'in 3', 'in close', 'in error']);
+    assert.deepEqual(client.told, ['open', 'error', 'close', 'end']);
   });
 
   test(`${name}: who ends in the midst of a frame gets no more of it`, async (t) => {

@@ -94,11 +94,15 @@ test('a transport has at least the time that it is given', async (t) => {
   assert.deepEqual(server.asked, ['info', 'xhr_streaming']);
 });
 
-test('a server that takes too long to say what it has is given up', async (t) => {
+// Makes timers of so many milliseconds run out soon.
+function shorten(t, long) {
   const { setTimeout } = globalThis;
-  // Eight seconds, shortened.
-  globalThis.setTimeout = (fn, span, ...more) => setTimeout(fn, 8000 === span ? 50 : span, ...more);
+  globalThis.setTimeout = (fn, span, ...more) => setTimeout(fn, long === span ? 50 : span, ...more);
   t.after(() => { globalThis.setTimeout = setTimeout; });
+}
+
+test('a server that takes too long to say what it has is given up', async (t) => {
+  shorten(t, 8000);
   const server = await raw(t, () => {});
   const client = connect(t, Sockjs, server.url, { strategy: false, timeout: false });
   const [error] = await next(client, 'error');
@@ -227,6 +231,21 @@ test('what was written goes out before the end, after what is on its way', async
   client.end(3);
   await gone;
   assert.deepEqual(order, [1, 2, 3, 'gone']);
+});
+
+test('a server that never takes what was written last does not keep the rest', async (t) => {
+  shorten(t, 30000);
+  let stream;
+  const server = await serve(t, {
+    xhr_streaming: (response) => { stream = response; response.write('o\n'); },
+    xhr_send: () => {}
+  });
+  const client = connect(t, Sockjs, server.url, forced('xhr-streaming'));
+  await next(client, 'open');
+  const gone = once(stream, 'close');
+  client.end('last');
+  await gone;
+  assert.deepEqual(client.told, ['open', 'close', 'end']);
 });
 
 test('a WebSocket that ends with a code of its own is an error with that code; a usual end is none', async (t) => {

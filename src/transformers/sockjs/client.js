@@ -9,6 +9,8 @@
 const ROUTES = { websocket: 'websocket', 'xhr-streaming': 'xhr_streaming', eventsource: 'eventsource', 'xhr-polling': 'xhr' };
 // How long the server may think about what it has, in ms.
 const INFO_TIMEOUT = 8000;
+// How long it may take what was written last, in ms.
+const LAST_TIMEOUT = 30000;
 // How much goes into one request, in bytes.
 const MOST = 2 ** 20;
 
@@ -73,15 +75,14 @@ function createSession(base, query, auth, options, to) {
   }
 
   function hear(frame) {
-    if (over || ending || frame === '') return;
-    const type = typeof frame === 'string' && frame[0];
-    if (type === 'h') return;
+    if (over || ending || /^(h|$)/.test(frame)) return;
+    if (!(self.transport ? /^[oamc]/ : /^[oc]/).test(frame)) throw new Error('The server does not speak sockjs');
+    const type = frame[0];
     const data = type !== 'o' && JSON.parse(frame.slice(1));
-    if (type === 'c') close(ended(...data));
-    else if (type === 'o') open();
-    else if (type === 'a' && self.transport) data.forEach(deliver);
-    else if (type === 'm' && self.transport) deliver(data);
-    else throw new Error('The server does not speak sockjs');
+    if (type === 'a') data.forEach(deliver);
+    else if (type === 'm') deliver(data);
+    else if (type === 'c') close(ended(...data));
+    else open();
   }
 
   function open() {
@@ -98,7 +99,7 @@ function createSession(base, query, auth, options, to) {
     over = true;
     clearTimeout(timer);
     carrier.stop();
-    if (!ending) to.emit('incoming::end', error);
+    if (!ending) guard(() => to.emit('incoming::end', error));
   }
 
   const self = {
@@ -115,8 +116,9 @@ function createSession(base, query, auth, options, to) {
     drop(polite) {
       if (ending) return;
       ending = true;
-      if (polite && self.transport && !over) carrier.leave(close);
-      else close();
+      if (!polite || !self.transport || over) return close();
+      timer = setTimeout(close, LAST_TIMEOUT);
+      carrier.leave(close);
     }
   };
   begin();
