@@ -62,7 +62,8 @@
 //!
 //! # Features
 //!
-//! `msgpack` (on by default) is the parser of that name.
+//! `msgpack` (on by default) is the parser of that name. `tls` is `https` and `wss`, for
+//! server and client; it needs a C compiler (for `ring`), and is off by default.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -113,6 +114,8 @@ pub use frame::{Frame, FrameBytes, FrameText};
 pub use http::{Address, Request};
 pub use limits::Limits;
 pub use message::{Message, Written};
+#[cfg(feature = "tls")]
+pub use net::tls::{ClientTls, PeerCertificate, Tls, TlsError, TlsProblem};
 pub use net::{SocketPath, Stream};
 pub use outcome::Outcome;
 pub use parsers::Parser;

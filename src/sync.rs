@@ -33,6 +33,8 @@ pub(crate) mod rank {
             $(
                 #[doc = concat!("Number ", $place, ".")]
                 #[derive(Clone, Copy, Debug)]
+                // Not every build has all of them.
+                #[cfg_attr(not(feature = "tls"), allow(dead_code))]
                 pub(crate) enum $name {}
 
                 impl Rank for $name {
@@ -61,6 +63,7 @@ pub(crate) mod rank {
         Timer 10,
         Clock 11,
         Leaf 12,
+        Stream 13,
     }
 }
 

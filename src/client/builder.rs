@@ -13,6 +13,9 @@ use crate::compression::Compression;
 use crate::error::{Error, Result};
 use crate::http::client::Target;
 use crate::net::dial::Connector;
+#[cfg(feature = "tls")]
+use crate::net::tls::ClientTls;
+use crate::net::tls::Secure;
 use crate::net::{Stream, Waker};
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
@@ -355,6 +358,15 @@ impl ClientBuilder {
         self
     }
 
+    /// How TLS is spoken with an `https` or `wss` server: whom to trust, and the
+    /// client's own certificate. Default: as [`ClientTls::new`]. With a
+    /// [`connector`](Self::connector), TLS goes over the stream that it makes.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: ClientTls) -> Self {
+        self.given.tls = tls;
+        self
+    }
+
     /// Connects and waits until the connection is open. The first failure is
     /// final here; later losses follow the [`strategy`](Self::strategy):
     /// [`Client::recv`] waits through the reconnects. A program that asks and
@@ -433,15 +445,25 @@ impl ClientBuilder {
         url.target(&options, until, waker)
     }
 
+    /// How `https` is spoken.
+    #[cfg(feature = "tls")]
+    fn secure(&self) -> Result<Secure> {
+        self.given.tls.secure()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[allow(clippy::unused_self)]
+    fn secure(&self) -> Result<Secure> {
+        let text = "https and wss need TLS: the feature `tls` of the crate `primus`";
+        Err(Error::Option(text.into()))
+    }
+
     fn checked(mut self) -> Result<Options> {
         if let Some(fault) = self.fault {
             return Err(Error::Option(fault));
         }
         let address = Address::parse(&self.url)?;
-        if address.secure {
-            let text = "https and wss need TLS, which this version does not have";
-            return Err(Error::Option(text.into()));
-        }
+        let secure = if address.secure { Some(self.secure()?) } else { None };
         for (name, value) in &self.given.headers {
             check_header(name, value)?;
         }
@@ -465,6 +487,7 @@ impl ClientBuilder {
         Ok(Options {
             address,
             transport: kind.client(&self.transport)?,
+            secure,
             strategy: parse_strategy(&self.strategy)?,
             given: Given { pathname, ..self.given },
         })
@@ -485,11 +508,10 @@ impl Client {
     }
 
     /// The options of a client that is to connect to the server at `url`:
-    /// `http` or `ws`, host, port (80 if left out), `user:password@` for Basic
+    /// `http`, `https`, `ws` or `wss`, host, port (80 or 443 if left out), `user:password@` for Basic
     /// authentication (RFC 7617), and a query that the server gets to see. The
     /// path says nothing, and if there is one, a line in the log says so: see
-    /// [`ClientBuilder::pathname`]. `https` and `wss` are refused: they need
-    /// TLS, which this version does not have.
+    /// [`ClientBuilder::pathname`]. `https` and `wss` need the feature `tls`.
     ///
     /// A server on a Unix socket is `unix:/run/app.sock`, or
     /// `unix:/run/app.sock:/live` with its pathname, which counts here; one whose

@@ -9,6 +9,9 @@ use super::url::Address;
 use crate::compression::Compression;
 use crate::http::client::place;
 use crate::net::dial::Connector;
+#[cfg(feature = "tls")]
+use crate::net::tls::ClientTls;
+use crate::net::tls::Secure;
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::timer::Clock;
@@ -18,6 +21,8 @@ use crate::transformers::connect::Dials;
 pub(crate) struct Options {
     pub address: Address,
     pub transport: Arc<dyn Dials>,
+    /// For `https`.
+    pub secure: Option<Secure>,
     pub strategy: Strategy,
     pub given: Given,
 }
@@ -42,6 +47,8 @@ pub(crate) struct Given {
     pub close_timeout: Duration,
     pub connector: Option<Connector>,
     pub clock: Clock,
+    #[cfg(feature = "tls")]
+    pub tls: ClientTls,
 }
 
 impl Default for Given {
@@ -64,6 +71,8 @@ impl Default for Given {
             close_timeout: Duration::from_secs(5),
             connector: None,
             clock: Clock::System,
+            #[cfg(feature = "tls")]
+            tls: ClientTls::default(),
         }
     }
 }

@@ -71,7 +71,7 @@ impl OutgoingUrl {
         let connector = options.given.connector.clone().or_else(unix);
         let (host, port) = (self.host, self.port);
         Ok(Target {
-            to: Destination { host, port, connector, until, waker },
+            to: Destination { host, port, connector, until, secure: options.secure.clone(), waker },
             secure: options.address.secure,
             pathname: self.pathname,
             query: query_string(&self.query),

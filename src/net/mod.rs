@@ -6,6 +6,16 @@ mod inherited;
 mod listener;
 mod socket;
 mod stream;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg(not(feature = "tls"))]
+pub(crate) mod tls {
+    //! Not here: what would speak TLS.
+
+    /// How TLS is spoken.
+    #[derive(Clone, Debug)]
+    pub(crate) enum Secure {}
+}
 pub(crate) mod unix;
 pub(crate) mod wait;
 mod waitable;

@@ -5,9 +5,13 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+#[cfg(feature = "tls")]
+use std::sync::{Arc, OnceLock};
 
 use super::Waitable;
 use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::tls::{Layer, PeerCertificate};
 
 /// A connected socket: made from a [`TcpStream`] or a [`UnixStream`].
 ///
@@ -16,17 +20,29 @@ use super::socket::Socket;
 #[derive(Debug)]
 pub struct Stream {
     socket: Socket,
+    /// Put on once, when the handshake is over.
+    #[cfg(feature = "tls")]
+    layer: OnceLock<Box<Layer>>,
 }
 
 impl Stream {
     /// Reads, blocking until something has come; 0 at the end of the stream.
     /// `WouldBlock`: what came holds nothing for the reader, who may wait for more.
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            let nothing = || io::ErrorKind::WouldBlock.into();
+            return layer.read(&self.socket, buf, true)?.ok_or_else(nothing);
+        }
         self.socket.read(buf)
     }
 
     /// [`read`](Self::read) that never blocks: `None` when there is nothing.
     pub(crate) fn read_now(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            return layer.read(&self.socket, buf, false);
+        }
         self.socket.read_now(buf)
     }
 
@@ -42,29 +58,49 @@ impl Stream {
     /// What was not taken is to be offered again, unchanged and before anything
     /// else: the stream may hold the first byte of it [already](Self::owed).
     pub(crate) fn offer(&self, bytes: &[u8]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            return layer.offer(&self.socket, &[IoSlice::new(bytes)]);
+        }
         self.socket.offer(bytes)
     }
 
     /// [`offer`](Self::offer) of several pieces in one call.
     pub(crate) fn offer_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            return layer.offer(&self.socket, pieces);
+        }
         self.socket.offer_vectored(pieces)
     }
 
     /// Bytes that were offered, and that the kernel has not taken. While there are
     /// some, one byte of what was offered last was reported as not taken.
     pub(crate) fn owed(&self) -> usize {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            return layer.owed();
+        }
         0
     }
 
     /// Ends one or both directions; wakes a thread blocked in
     /// [`read`](Self::read). Errors are of no use to anybody here.
     pub(crate) fn shutdown(&self, how: Shutdown) {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            layer.shutdown(&self.socket, how);
+        }
         self.socket.shutdown(how);
     }
 
     /// Cuts the connection: what the kernel still holds for a peer that does
     /// not read is thrown away, and a blocked reader wakes up.
     pub(crate) fn abort(&self) {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            layer.end_reading();
+        }
         self.socket.forget_unsent();
         self.socket.shutdown(Shutdown::Both);
     }
@@ -96,8 +132,46 @@ impl Stream {
     }
 }
 
+#[cfg(feature = "tls")]
+impl Stream {
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// From now on all goes through this layer, whose handshake is over.
+    pub(super) fn set_layer(&self, layer: Box<Layer>) {
+        let before = self.layer.set(layer);
+        debug_assert!(before.is_ok());
+    }
+
+    /// Whether it speaks TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.layer.get().is_some()
+    }
+
+    /// What the peer has shown of itself.
+    pub(crate) fn peer(&self) -> Option<&Arc<PeerCertificate>> {
+        self.layer.get()?.peer()
+    }
+}
+
+impl From<Socket> for Stream {
+    fn from(socket: Socket) -> Self {
+        Stream {
+            socket,
+            #[cfg(feature = "tls")]
+            layer: OnceLock::new(),
+        }
+    }
+}
+
 impl Waitable for Stream {
+    #[inline]
     fn holds(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            return layer.holds();
+        }
         false
     }
 }
@@ -110,12 +184,12 @@ impl AsFd for Stream {
 
 impl From<TcpStream> for Stream {
     fn from(tcp: TcpStream) -> Self {
-        Stream { socket: Socket::Tcp(tcp) }
+        Socket::Tcp(tcp).into()
     }
 }
 
 impl From<UnixStream> for Stream {
     fn from(unix: UnixStream) -> Self {
-        Stream { socket: Socket::Unix(unix) }
+        Socket::Unix(unix).into()
     }
 }

@@ -20,6 +20,8 @@ use crate::server::metrics::Metrics;
 use crate::server::options::Options;
 use crate::server::primus::Primus;
 use crate::server::registry::Registry;
+#[cfg(feature = "tls")]
+use crate::server::secure::Current;
 use crate::server::wakers::Wakers;
 use crate::sync::Lock;
 use crate::timer::Timer;
@@ -34,6 +36,8 @@ impl Primus {
         transformer: Box<dyn Transformer>,
         plugins: Vec<Arc<dyn Plugin>>,
     ) -> Result<Primus> {
+        #[cfg(feature = "tls")]
+        let tls = Current::new(options.tls.as_ref())?;
         let registry = Arc::new(Registry::default());
         let limits = Arc::new(options.limits.clone());
         let bound = limits
@@ -77,6 +81,8 @@ impl Primus {
             reconnect_at_end: AtomicBool::new(false),
             destroyed: Latch::default(),
             warned: AtomicBool::new(false),
+            #[cfg(feature = "tls")]
+            tls,
             options,
         }));
         primus.0.share_out(bound);

@@ -35,7 +35,7 @@ use crate::unheard;
 /// ```
 #[must_use = "nothing happens before `build`"]
 pub struct Builder {
-    options: Options,
+    pub(super) options: Options,
     plugins: Vec<Arc<dyn Plugin>>,
     transformer: String,
     parser: Result<Parser>,
@@ -65,6 +65,8 @@ impl Default for Builder {
                 send_buffer: None,
                 trusted_proxies: TrustedProxies::default(),
                 clock: Clock::System,
+                #[cfg(feature = "tls")]
+                tls: None,
             },
             plugins: Vec::new(),
             transformer: Kind::Websockets.name().into(),

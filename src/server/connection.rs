@@ -29,6 +29,10 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Option<Parked> {
     if let Some(bytes) = server.options.send_buffer {
         accepted.stream.set_send_buffer(bytes);
     }
+    #[cfg(feature = "tls")]
+    if !server.tls.shake_hands(&accepted, &server.limits, &server.metrics) {
+        return None;
+    }
     go_on(server, Box::new(http::Connection::new(accepted, server.limits.clone())))
 }
 

@@ -24,6 +24,8 @@ use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
 use crate::server::options::Options;
 use crate::server::registry::Registry;
+#[cfg(feature = "tls")]
+use crate::server::secure::Current;
 use crate::server::spark::Spark;
 use crate::server::wakers::Wakers;
 use crate::sync::{Lock, rank};
@@ -57,6 +59,8 @@ pub(crate) struct Inner {
     pub reconnect_at_end: AtomicBool,
     pub destroyed: Latch,
     pub warned: AtomicBool,
+    #[cfg(feature = "tls")]
+    pub tls: Current,
 }
 
 /// What is stopped, or called off, at the end.

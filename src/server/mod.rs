@@ -37,6 +37,8 @@ mod events;
 mod failure;
 mod flusher;
 mod guard;
+#[cfg(feature = "tls")]
+mod https;
 mod inbox;
 mod inner;
 mod life;
@@ -48,6 +50,8 @@ mod outbox;
 mod plugins;
 pub(crate) mod primus;
 mod registry;
+#[cfg(feature = "tls")]
+mod secure;
 mod session;
 mod spark;
 mod thread;

@@ -7,6 +7,8 @@ use crate::compression::Compression;
 use crate::http::server::Request;
 use crate::limits::Limits;
 use crate::middleware::{Authorization, Cors, TrustedProxies};
+#[cfg(feature = "tls")]
+use crate::net::tls::Tls;
 use crate::parsers::Parser;
 use crate::protocol::{Generation, HeartbeatOptions};
 use crate::spec::{Heartbeat, PRIMUS_VERSION, Spec};
@@ -84,6 +86,8 @@ pub(crate) struct Options {
     pub send_buffer: Option<usize>,
     pub trusted_proxies: TrustedProxies,
     pub clock: Clock,
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
 }
 
 impl Options {

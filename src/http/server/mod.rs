@@ -45,6 +45,8 @@ pub(crate) use connections::{Accepted, Connections, PlaceId, Refused, Rules};
 pub(crate) use lot::Parked;
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};
+#[cfg(feature = "tls")]
+pub(crate) use response::refusal;
 #[cfg(test)]
 pub(crate) use response::refusal_of;
 pub(crate) use response::{HeaderSet, is_sound, text, typed};

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::Range;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::sync::OnceLock;
 
 use tiny_http::{HTTPVersion, Method};
@@ -12,6 +14,9 @@ use crate::base64;
 use crate::http::fields::Fields;
 use crate::http::head::{BodyLength, RequestHead};
 use crate::http::query;
+use crate::net::Stream;
+#[cfg(feature = "tls")]
+use crate::net::tls::PeerCertificate;
 
 /// Where a client is, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +67,16 @@ pub struct Request {
     remote: Option<SocketAddr>,
     is_unix: bool,
     address: OnceLock<Address>,
+    #[cfg(feature = "tls")]
+    secure: Secure,
+}
+
+/// What is known by TLS.
+#[cfg(feature = "tls")]
+#[derive(Default)]
+struct Secure {
+    is: bool,
+    certificate: Option<Arc<PeerCertificate>>,
 }
 
 impl Request {
@@ -69,12 +84,43 @@ impl Request {
         let RequestHead { method, version, fields, body } = head;
         let (path, query) = split_target(fields.lead());
         let (address, is_unix) = (OnceLock::new(), false);
-        Request { method, version, fields, body, path, query, remote, is_unix, address }
+        Request {
+            method,
+            version,
+            fields,
+            body,
+            path,
+            query,
+            remote,
+            is_unix,
+            address,
+            #[cfg(feature = "tls")]
+            secure: Secure::default(),
+        }
     }
 
-    /// Says that it came over a Unix socket.
-    pub(crate) fn over_unix(self, is_unix: bool) -> Self {
-        Request { is_unix, ..self }
+    /// Says what it came over.
+    pub(crate) fn over(mut self, stream: &Stream) -> Self {
+        self.is_unix = stream.is_unix();
+        #[cfg(feature = "tls")]
+        if stream.is_secure() {
+            self.secure = Secure { is: true, certificate: stream.peer().cloned() };
+        }
+        self
+    }
+
+    /// Whether the connection itself is one of TLS (`https`); behind a proxy that
+    /// speaks TLS in the server's stead it is not.
+    #[cfg(feature = "tls")]
+    pub fn is_secure(&self) -> bool {
+        self.secure.is
+    }
+
+    /// The certificate that the client has shown, and the server has verified; see
+    /// [`Tls::client_roots`](crate::Tls::client_roots).
+    #[cfg(feature = "tls")]
+    pub fn certificate(&self) -> Option<&PeerCertificate> {
+        self.secure.certificate.as_deref()
     }
 
     /// The method.

@@ -17,6 +17,9 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, ipproto, socket_with, sockopt};
 
 use crate::error::{Result, caught, named};
+#[cfg(feature = "tls")]
+use crate::net::tls::Dialled;
+use crate::net::tls::Secure;
 use crate::net::unix::Name;
 use crate::net::wait::{PollFd, PollFlags, Ready, Wants, on, poll, wait};
 use crate::net::watch::{EventFlags, Set};
@@ -64,6 +67,9 @@ pub(crate) struct Destination {
     pub connector: Option<Connector>,
     /// Until when the attempt must be open, if there is such a time.
     pub until: Option<Instant>,
+    /// How TLS is spoken there, if it is.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code))]
+    pub secure: Option<Secure>,
     /// Wakes the client's thread.
     pub waker: Arc<Waker>,
 }
@@ -105,6 +111,17 @@ pub(crate) struct Dialler {
     /// the race has something to tell.
     any: Option<Arc<Set>>,
     failures: Vec<io::Error>,
+    #[cfg(feature = "tls")]
+    tls: Option<Box<Tls>>,
+}
+
+/// The last part of the way.
+#[cfg(feature = "tls")]
+struct Tls {
+    host: String,
+    secure: Secure,
+    /// On the connection that counts.
+    handshake: Option<Box<Dialled>>,
 }
 
 impl Dialler {
@@ -148,6 +165,11 @@ impl Dialler {
             race: Vec::new(),
             any: None,
             failures: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: to
+                .secure
+                .clone()
+                .map(|secure| Box::new(Tls { host: to.host.clone(), secure, handshake: None })),
         }
     }
 
@@ -164,6 +186,11 @@ impl Dialler {
 
     /// What it waits for, beside the waker, and until when.
     pub fn wants(&self) -> (Wants, Option<Instant>) {
+        #[cfg(feature = "tls")]
+        if let Some(handshake) = self.tls.as_ref().and_then(|tls| tls.handshake.as_ref()) {
+            let (stream, write) = handshake.wants();
+            return (Some((Arc::clone(stream) as _, Ready { read: true, write })), None);
+        }
         let wants: Wants = match (&self.any, self.race.first()) {
             (Some(any), _) => Some((Arc::clone(any) as _, Ready { read: true, write: false })),
             (None, Some((_, stream))) => {
@@ -176,6 +203,38 @@ impl Dialler {
 
     /// Goes on without waiting.
     pub fn proceed(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            return self.proceed_secure(ready);
+        }
+        self.connect(ready)
+    }
+
+    /// The handshake follows on the connection.
+    #[cfg(feature = "tls")]
+    fn proceed_secure(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
+        if self.tls.as_ref().is_some_and(|tls| tls.handshake.is_none()) {
+            let Some(stream) = self.connect(ready)? else { return Ok(None) };
+            // The others in the race have lost.
+            (self.race, self.any, self.due) = (Vec::new(), None, None);
+            if let Some(tls) = &mut self.tls {
+                let begun = Dialled::new(stream, &tls.secure, &tls.host, &self.place);
+                let begun = begun.map_err(|error| io::Error::other(error.to_string()))?;
+                tls.handshake = Some(Box::new(begun));
+            }
+        }
+        let Some(handshake) = self.tls.as_mut().and_then(|tls| tls.handshake.as_mut()) else {
+            return Ok(None);
+        };
+        if !handshake.proceed()? {
+            return Ok(None);
+        }
+        let done = self.tls.as_mut().and_then(|tls| tls.handshake.take());
+        Ok(done.map(|handshake| handshake.finish()))
+    }
+
+    /// The connection.
+    fn connect(&mut self, ready: Ready) -> io::Result<Option<Arc<Stream>>> {
         if let Some(made) = self.made.take() {
             return Ok(Some(made));
         }

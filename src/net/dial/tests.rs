@@ -5,6 +5,7 @@ use super::*;
 /// A dialler that was told these addresses.
 fn race(addresses: Vec<SocketAddr>, time: Option<Duration>) -> Dialler {
     let to = Destination {
+        secure: None,
         host: "name.test".into(),
         port: 1,
         connector: None,

@@ -186,8 +186,7 @@ impl Connection {
     fn began(&mut self, head: RequestHead) -> Next {
         self.requests += 1;
         self.idle = None;
-        let is_unix = self.accepted.stream.is_unix();
-        let request = Request::new(head, self.accepted.remote).over_unix(is_unix);
+        let request = Request::new(head, self.accepted.remote).over(&self.accepted.stream);
         let expect = request.header("expect").filter(|_| request.version() >= (1, 1));
         self.exchange = Exchange {
             version: request.version(),

@@ -85,7 +85,8 @@ impl Server {
 
 fn destination(port: u16) -> Destination {
     let waker = Arc::new(Waker::new().unwrap());
-    Destination { host: "127.0.0.1".to_owned(), port, connector: None, until: None, waker }
+    let host = "127.0.0.1".to_owned();
+    Destination { host, port, connector: None, until: None, secure: None, waker }
 }
 
 /// Runs a test beside a client's thread, until the way out is done or has failed.

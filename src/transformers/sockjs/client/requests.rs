@@ -133,7 +133,7 @@ mod tests {
     fn requests(pathname: &str) -> Requests {
         let waker = Arc::new(Waker::new().unwrap());
         let host = "h".to_owned();
-        let to = Destination { host, port: 80, connector: None, until: None, waker };
+        let to = Destination { host, port: 80, connector: None, until: None, secure: None, waker };
         let (pathname, query) = (pathname.to_owned(), "a=b&_primuscb=x".to_owned());
         let headers = vec![("content-type".to_owned(), "a/b".to_owned())];
         Requests::new(
