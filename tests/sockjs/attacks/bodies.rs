@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use primus::Primus;
+use primus::{Destroy, Primus};
 
 use crate::client::*;
 use crate::common::engine_io::patient;
@@ -277,7 +277,7 @@ fn bodies_of_receivers() {
 
 #[test]
 fn deep_and_wide_arrays() {
-    let away = PATIENCE.as_millis().to_string();
+    let away = (10 * PATIENCE).as_millis().to_string();
     let builder = limited(|limits| limits.values = 1000);
     let server = echo(builder.transport("disconnect_delay", away));
     let mut client = Client::open(server.addr);
@@ -347,4 +347,5 @@ fn content_length_lies_and_smuggling() {
     }
     assert!(!is_known(server.addr, "/s/smuggled"));
     still_serves(&server);
+    server.primus.destroy(Destroy::default().timeout(PATIENCE));
 }

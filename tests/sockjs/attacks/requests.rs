@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use primus::Primus;
+use primus::{Destroy, Primus};
 
 use super::routes::ROUTES;
 use crate::client::*;
@@ -138,6 +138,7 @@ fn resets_on_every_route() {
     server.wait_empty();
     still_serves(&server);
     assert_eq!(server.primus.metrics().panics_caught, 0);
+    server.primus.destroy(Destroy::default().timeout(PATIENCE));
 }
 
 /// The order of requests on one connection is that of their answers, and a request
