@@ -6,6 +6,7 @@ mod common;
 
 mod certificates;
 mod hostile;
+mod outside;
 mod raw;
 mod talking;
 

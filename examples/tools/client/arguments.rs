@@ -6,7 +6,7 @@ use lexopt::Arg::{Long, Short, Value};
 use primus::{BoxError, Client, ClientBuilder, Parser};
 
 use crate::raw::Raw;
-use crate::say;
+use crate::{say, tls};
 
 /// What was asked for.
 pub struct Args {
@@ -29,6 +29,8 @@ Usage: client URL [options]
                               of sockjs: transports, timeout, withCredentials
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
+  --ca FILE                   for https: trust these authorities (PEM; needs the
+                              feature `tls`), not those that are built in
   --compression               permessage-deflate (needs the feature `compression`)
   --idle MS                   how long to wait for answers after the input (300)
   --retries N                 attempts in a row to connect again (10); if it is
@@ -57,7 +59,8 @@ pub fn args() -> Result<Option<Args>, BoxError> {
                 url = Some(unix_url(&path));
             }
             Long(
-                name @ ("transformer" | "transport" | "parser" | "pathname" | "idle" | "retries"),
+                name @ ("transformer" | "transport" | "parser" | "pathname" | "idle" | "retries"
+                | "ca"),
             ) => {
                 let name = name.to_owned();
                 let value = parser.value()?.into_string();
@@ -97,6 +100,7 @@ impl Args {
                 let retries = u32::try_from(retries).unwrap_or(u32::MAX);
                 self.client = self.client.reconnect_retries(retries);
             }
+            "ca" => self.client = tls::client(self.client, value)?,
             "transformer" => self.client = self.client.transformer(value),
             "transport" => {
                 let (name, value) = value.split_once('=').ok_or("expected KEY=VALUE")?;

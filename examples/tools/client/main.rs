@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! client <url> [--transformer X] [--transport KEY=VALUE]... [--parser Y] [--pathname P]
-//!        [--idle MS] [--retries N]
+//!        [--idle MS] [--retries N] [--ca FILE]
 //! ```
 //!
 //! Transformers are `websockets` (the default), `engine.io` and `sockjs`, whose
@@ -50,6 +50,8 @@ mod arguments;
 mod input;
 #[path = "../../shared/raw.rs"]
 mod raw;
+#[path = "../../shared/tls.rs"]
+mod tls;
 
 /// How long the server has at the end to read what was written.
 const LAST: Duration = Duration::from_secs(30);

@@ -30,6 +30,8 @@ mod page;
 mod playground;
 #[path = "../../shared/raw.rs"]
 mod raw;
+#[path = "../../shared/tls.rs"]
+mod tls;
 
 const HELP: &str = "\
 Usage: echo [options]
@@ -38,6 +40,9 @@ Usage: echo [options]
   --unix PATH                 a Unix socket instead; @NAME for an abstract one
   --unix-mode MODE            who may connect to it, as for chmod: 660
   --inherited                 the sockets it was started with (LISTEN_FDS) instead
+  --tls-cert FILE             speak https, with this certificate (PEM; needs the
+  --tls-key FILE              feature `tls`) and its key
+  --tls-ca FILE               let in clients with a certificate from these alone
   --transformer NAME          wire protocol: websockets, engine.io or sockjs
                               (websockets)
   --parser NAME               json, ejson, binary, msgpack or raw (json)
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), BoxError> {
     let mut place = Place { host: "127.0.0.1".to_owned(), port: 8080, ..Place::default() };
+    let mut files = tls::Files::default();
     let mut limits = Limits::default();
     limits.broadcast_queue = PACE;
     let mut builder = Primus::builder().limits(limits);
@@ -81,6 +87,9 @@ fn run() -> Result<(), BoxError> {
             Long("unix") => place.unix = Some(text("unix", &mut arguments)?),
             Long("unix-mode") => place.mode = Some(mode(&text("unix-mode", &mut arguments)?)?),
             Long("inherited") => place.inherited = true,
+            Long("tls-cert") => files.cert = Some(text("tls-cert", &mut arguments)?),
+            Long("tls-key") => files.key = Some(text("tls-key", &mut arguments)?),
+            Long("tls-ca") => files.ca = Some(text("tls-ca", &mut arguments)?),
             Short('h') | Long("help") => {
                 // Whoever has read enough of it has what they wanted.
                 let _ = writeln!(io::stdout(), "{HELP}");
@@ -96,6 +105,8 @@ fn run() -> Result<(), BoxError> {
     // Signals are taken before the port is announced: whoever has read it may
     // send one at once.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let (builder, scheme) = tls::server(builder, files)?;
+    place.scheme = scheme;
     let primus = builder.build()?;
     primus.on_connection(|spark| {
         spark.on_data(echo);
@@ -111,6 +122,7 @@ fn run() -> Result<(), BoxError> {
 /// Where it listens.
 #[derive(Default)]
 struct Place {
+    scheme: &'static str,
     host: String,
     port: u16,
     unix: Option<String>,
@@ -139,7 +151,7 @@ impl Place {
                 .listen((self.host.as_str(), self.port))
                 .map_err(|error| format!("{error} (try another --host or --port, 0 for any)"))?;
             ip = address.ip();
-            format!("http://{address}")
+            format!("{}://{address}", self.scheme)
         };
         playground::serve(primus, ip);
         Ok(listening)
