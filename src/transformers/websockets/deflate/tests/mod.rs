@@ -289,3 +289,32 @@ fn what_is_short_or_does_not_become_shorter_is_sent_as_it_is() {
     frames.truncate(0);
     pack(&agreed, &mut frames, &mut out);
 }
+
+#[test]
+fn mutated_messages_never_panic_and_never_outgrow_the_bound() {
+    let mut random = fastrand::Rng::with_seed(11);
+    let (mut plain, mut packed) = (Vec::new(), Vec::new());
+    encode(&Frame::text(text(3000)), None, &mut plain);
+    pack(&agreed(false), &mut plain, &mut packed);
+    let (header, mut refused) = (4, 0);
+    for round in 0..3000 {
+        let mut payload = packed[header..].to_vec();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..payload.len());
+            payload[at] ^= 1 << random.u8(..8);
+        }
+        payload.truncate(random.usize(1..=payload.len()));
+        let mut decoder = decoder(round % 2 == 0, 5000);
+        // In fragments of any length.
+        let cut = random.usize(..payload.len());
+        let bytes = [frame(0x42, &payload[..cut]), frame(0x80, &payload[cut..])].concat();
+        match received(&mut decoder, &bytes) {
+            Ok(messages) => assert!(messages.iter().all(|message| message.len() <= 5000)),
+            Err(violation) => {
+                assert!([1007, 1009].contains(&violation.code), "{violation:?}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 1500, "{refused}");
+}
