@@ -26,8 +26,8 @@ pub(super) struct State {
     /// Encrypted; of it the kernel has taken so much.
     unsent: Vec<u8>,
     sent: usize,
-    /// The first byte that is offered next is in a record already.
-    confirms: bool,
+    /// The byte that is offered next is in a record already.
+    confirms: Option<u8>,
     pub said_bye: bool,
 }
 
@@ -41,7 +41,7 @@ impl State {
             failure: None,
             unsent: Vec::new(),
             sent: 0,
-            confirms: false,
+            confirms: None,
             said_bye: false,
         }
     }
@@ -128,12 +128,16 @@ impl State {
         if self.said_bye {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        let mut done = usize::from(std::mem::take(&mut self.confirms));
+        let mut done = 0;
+        if let Some(byte) = self.confirms.take() {
+            debug_assert_eq!(byte_at(pieces, 0), Some(byte), "not offered again");
+            done = 1;
+        }
         while done < whole {
             done += self.encrypt(pieces, done)?;
             self.flush(socket)?;
             if self.owed() > 0 {
-                self.confirms = true;
+                self.confirms = byte_at(pieces, done - 1);
                 return Ok(done - 1);
             }
         }
@@ -183,6 +187,16 @@ impl State {
         }
         Ok(())
     }
+}
+
+fn byte_at(pieces: &[IoSlice<'_>], mut at: usize) -> Option<u8> {
+    for piece in pieces {
+        if let Some(byte) = piece.get(at) {
+            return Some(*byte);
+        }
+        at -= piece.len();
+    }
+    None
 }
 
 /// The pieces of one record.
