@@ -104,6 +104,32 @@ fn the_tools_meet_on_a_unix_socket() {
     assert!(!std::path::Path::new(path).exists());
 }
 
+/// Nothing is lost by any transport, nor by streams that end.
+#[test]
+fn the_load_generator_speaks_sockjs() {
+    let limit = ["--transport", "response_limit=500"];
+    let arguments = ["--port", "0", "--transformer", "sockjs"];
+    let mut echo = Running::start("echo", &[&arguments[..], &limit[..]].concat());
+    let line = echo.line();
+    let url = line.strip_prefix("listening on ").expect("where it listens");
+    for transport in ["websocket", "xhr-streaming", "xhr-polling"] {
+        for mode in [
+            &["echo", "--messages", "300", "--in-flight", "3"][..],
+            &["broadcast", "--broadcasts", "60", "--burst", "20"],
+        ] {
+            let load = Command::new(example("load"))
+                .args(mode)
+                .args(["--connections", "3", "--transformer", "sockjs", "--url", url])
+                .args(["--transport", transport])
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&load.stdout);
+            assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
+            assert!(told.contains("\"lost\":0") && told.contains("\"closed\":0"), "{told}");
+        }
+    }
+}
+
 /// Runs the echo server as systemd does: with sockets from descriptor 3 on.
 fn activated(first: impl Into<OwnedFd>, second: impl Into<OwnedFd>, variables: &str) -> Running {
     let script = format!("{variables} exec \"$0\" --inherited 3<&0 4<&2 0</dev/null 2>/dev/null");

@@ -54,7 +54,10 @@ const BURSTS: [(&str, Burst); 5] = [
 impl Burst {
     /// Whether its clients speak to a server with this transport.
     fn suits(self, transport: Transport) -> bool {
-        matches!(self, Burst::Posts | Burst::Polls) != (transport == Transport::Websockets)
+        match self {
+            Burst::Posts | Burst::Polls => transport.transformer() == "engine.io",
+            _ => transport == Transport::Websockets,
+        }
     }
 
     /// How many clients there are, and how many bytes each sends.

@@ -4,8 +4,8 @@
 //! itself a server comes out within a few per cent on a quiet machine; where
 //! others keep the processors busy, 10 to 15, and more runs are needed.
 //!
-//! In the rows of engine.io the first two servers are told to speak that, and the
-//! place of the bare server is taken by our own transformer `websockets`.
+//! In the rows of engine.io and sockjs the first two servers are told to speak that,
+//! and the place of the bare server is taken by our own transformer `websockets`.
 
 use serde_json::{Map, Value, json};
 

@@ -74,8 +74,11 @@ struct Knocks {
 
 impl Knocks {
     fn new(host: SocketAddr, options: &Options, slots: usize) -> Result<Knocks> {
-        if options.transport == Transport::Upgrade {
-            return Err("mode connect knows the transports websocket and polling".into());
+        let known = [Transport::Websockets, Transport::Websocket, Transport::Polling];
+        if !known.contains(&options.transport) {
+            return Err(
+                "mode connect knows websockets, and websocket and polling of engine.io".into()
+            );
         }
         Ok(Knocks {
             way: Way { host, path: options.path().to_owned(), transport: options.transport },

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::echo;
-use crate::options::{Options, Transport};
+use crate::options::Options;
 use crate::pool::{Pool, Quiet};
 use crate::process::{self, Machine};
 use crate::report::Report;
@@ -52,8 +52,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     for _ in 0..options.messages.unwrap_or(0) {
         echo::greet(&mut pool)?;
     }
-    let polls = options.transport == Transport::Polling;
-    let settle = if polls { SETTLE_HTTP } else { SETTLE };
+    let settle = if options.transport.is_http() { SETTLE_HTTP } else { SETTLE };
     pool.run(&mut Quiet, Instant::now() + settle, |_| false)?;
     let after = Memory::now(target);
     let threads = target.pid().and_then(process::threads);

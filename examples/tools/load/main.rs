@@ -1,6 +1,6 @@
 //! A load generator for Primus servers, in a process of its own: it speaks
-//! WebSocket, engine.io and Primus's JSON messages by itself and takes nothing from the
-//! crate, so that it measures any server alike. `--help` tells how to use it.
+//! WebSocket, engine.io, SockJS and Primus's JSON messages by itself and takes nothing
+//! from the crate, so that it measures any server alike. `--help` tells how to use it.
 //!
 //! ```text
 //! cargo run --release --example load -- echo --bare --in-flight 16
@@ -12,8 +12,9 @@
 //!   [`report::Report`].
 //! - [`compare`]: runs them by turns against three servers, as a table of [`rows`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] with the frames of
-//!   [`wire`], or a [`poller`] with the requests of [`http`]; [`engine`] has the
-//!   packets of engine.io, and its handshakes.
+//!   [`wire`], or a [`poller`] or [`xhr`] with the requests of [`http`] and the
+//!   answers of [`pieces`]; [`engine`] has the packets of engine.io and its
+//!   handshakes, [`sockjs`] the frames of SockJS.
 //! - [`bare`]: the least that a server with a thread per connection can do.
 
 #![forbid(unsafe_code)]
@@ -29,15 +30,18 @@ mod http;
 mod idle;
 mod line;
 mod options;
+mod pieces;
 mod poller;
 mod pool;
 mod process;
 mod report;
 mod rows;
 mod slow;
+mod sockjs;
 mod target;
 mod trickle;
 mod wire;
+mod xhr;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
@@ -10,8 +9,8 @@ use crate::Result;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-Load generator for Primus servers with the JSON parser, over WebSocket or
-engine.io.
+Load generator for Primus servers with the JSON parser, over WebSocket, engine.io
+or SockJS.
 
 load MODE SERVER [options]          measures, and prints one line of JSON
 load compare --ours CMD --node CMD  prints the table of ours, Node and bare
@@ -46,10 +45,13 @@ SERVER
 
 OPTIONS (defaults in parentheses)
   --pathname PATH     (/primus)
-  --transformer NAME  of the server: websockets or engine.io (websockets)
+  --transformer NAME  of the server: websockets, engine.io or sockjs
+                      (websockets)
   --transport NAME    of engine.io: websocket; upgrade, which is polling until
                       all is ready and then a websocket; polling, with two
                       connections for each client, one polls and one posts
+                      (websocket); of sockjs: websocket; xhr-streaming or
+                      xhr-polling, with two connections for each client, too
                       (websocket)
   --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50,
                       bursts 100, 30 that post, 50 that poll)
@@ -111,25 +113,48 @@ pub enum Transport {
     Upgrade,
     /// engine.io by polling.
     Polling,
-}
-
-impl FromStr for Transport {
-    type Err = String;
-
-    fn from_str(name: &str) -> std::result::Result<Transport, String> {
-        match name {
-            "websocket" => Ok(Transport::Websocket),
-            "upgrade" => Ok(Transport::Upgrade),
-            "polling" => Ok(Transport::Polling),
-            _ => Err(format!("no transport {name} of engine.io; see --help")),
-        }
-    }
+    /// sockjs on a websocket.
+    SockWebsocket,
+    /// sockjs with an answer that goes on.
+    Streaming,
+    /// sockjs by polling.
+    SockPolling,
 }
 
 impl Transport {
+    /// The one of this name that a transformer has; the first of them if none is
+    /// named.
+    fn of(transformer: Option<&str>, name: Option<&str>) -> Result<Transport> {
+        Ok(match (transformer, name) {
+            (None | Some("websockets"), None) => Transport::Websockets,
+            (Some("sockjs"), None | Some("websocket")) => Transport::SockWebsocket,
+            (Some("sockjs"), Some("xhr-streaming")) => Transport::Streaming,
+            (Some("sockjs"), Some("xhr-polling")) => Transport::SockPolling,
+            // Without a transformer it is engine.io's.
+            (None | Some("engine.io"), Some("websocket")) | (Some("engine.io"), None) => {
+                Transport::Websocket
+            }
+            (None | Some("engine.io"), Some("upgrade")) => Transport::Upgrade,
+            (None | Some("engine.io"), Some("polling")) => Transport::Polling,
+            (Some("websockets" | "engine.io" | "sockjs") | None, Some(name)) => {
+                return Err(format!("no transport {name}; see --help").into());
+            }
+            (Some(name), _) => return Err(format!("no transformer {name}; see --help").into()),
+        })
+    }
+
     /// The transformer of the server.
     pub fn transformer(self) -> &'static str {
-        if self == Transport::Websockets { "websockets" } else { "engine.io" }
+        match self {
+            Transport::Websockets => "websockets",
+            Transport::Websocket | Transport::Upgrade | Transport::Polling => "engine.io",
+            Transport::SockWebsocket | Transport::Streaming | Transport::SockPolling => "sockjs",
+        }
+    }
+
+    /// Whether its connections are those of HTTP to the end.
+    pub fn is_http(self) -> bool {
+        matches!(self, Transport::Polling | Transport::Streaming | Transport::SockPolling)
     }
 }
 
@@ -142,6 +167,8 @@ pub struct Options {
     pub server: Server,
     pub pid: Option<u32>,
     pub pathname: Option<String>,
+    transformer: Option<String>,
+    transport_name: Option<String>,
     pub transport: Transport,
     pub connections: Option<usize>,
     pub in_flight: Option<usize>,
@@ -187,6 +214,9 @@ impl Options {
                 other => return Err(other.unexpected().into()),
             }
         }
+        let (transformer, name) =
+            (options.transformer.as_deref(), options.transport_name.as_deref());
+        options.transport = Transport::of(transformer, name)?;
         options.check()?;
         Ok((!options.mode.is_empty()).then_some(options))
     }
@@ -202,23 +232,12 @@ impl Options {
             "url" => self.server = Server::Url(parser.value()?.string()?),
             "spawn" => self.server = Server::Spawn(parser.value()?.string()?),
             "pathname" => self.pathname = Some(parser.value()?.string()?),
-            "transformer" => self.set_transformer(&parser.value()?.string()?)?,
-            "transport" => self.transport = parser.value()?.parse()?,
+            "transformer" => self.transformer = Some(parser.value()?.string()?),
+            "transport" => self.transport_name = Some(parser.value()?.string()?),
             "ours" => self.ours = Some(parser.value()?.string()?),
             "node" => self.node = Some(parser.value()?.string()?),
             "row" => self.rows.push(parser.value()?.string()?),
             _ => return self.take_number(name, parser),
-        }
-        Ok(())
-    }
-
-    fn set_transformer(&mut self, name: &str) -> Result<()> {
-        match (name, self.transport) {
-            ("websockets", Transport::Websockets) => {}
-            ("engine.io", Transport::Websockets) => self.transport = Transport::Websocket,
-            // Which of its transports, was said before.
-            ("engine.io", _) => {}
-            _ => return Err(format!("no transformer {name}; see --help").into()),
         }
         Ok(())
     }

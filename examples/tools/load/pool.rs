@@ -14,7 +14,9 @@ use crate::engine::{self, Packet};
 use crate::line::{Came, Line};
 use crate::options::Transport;
 use crate::poller::{self, Lane, Over, Poller};
+use crate::sockjs::{self, Frame};
 use crate::wire;
+use crate::xhr::Xhr;
 
 /// How long one step of opening a connection may take.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,14 +60,28 @@ impl Out {
     /// Appends a message.
     #[inline]
     pub fn text(&mut self, message: &[u8]) {
-        if self.transport == Transport::Websockets {
-            return wire::put_masked(&mut self.bytes, wire::TEXT, message);
-        }
         let mut packet = std::mem::take(&mut self.packet);
         packet.clear();
-        packet.push(b'4');
-        packet.extend_from_slice(message);
-        self.packet(&packet);
+        match self.transport {
+            Transport::Websockets => wire::put_masked(&mut self.bytes, wire::TEXT, message),
+            Transport::SockWebsocket => {
+                packet.push(b'[');
+                sockjs::put_quoted(&mut packet, message);
+                packet.push(b']');
+                wire::put_masked(&mut self.bytes, wire::TEXT, &packet);
+            }
+            Transport::Streaming | Transport::SockPolling => {
+                if !self.bytes.is_empty() {
+                    self.bytes.push(b',');
+                }
+                sockjs::put_quoted(&mut self.bytes, message);
+            }
+            Transport::Websocket | Transport::Upgrade | Transport::Polling => {
+                packet.push(b'4');
+                packet.extend_from_slice(message);
+                self.packet(&packet);
+            }
+        }
         self.packet = packet;
     }
 
@@ -95,6 +111,7 @@ impl Out {
 enum Link {
     Socket(Line),
     Poller(Box<Poller>),
+    Xhr(Box<Xhr>),
 }
 
 #[derive(Debug)]
@@ -110,6 +127,8 @@ pub struct Pool {
     connections: Vec<Connection>,
     events: Vec<epoll::Event>,
     scratch: Vec<u8>,
+    /// A message of sockjs, in the making.
+    text: Vec<u8>,
     out: Out,
     closed: usize,
 }
@@ -123,6 +142,7 @@ impl Pool {
             connections: Vec::new(),
             events: Vec::with_capacity(1024),
             scratch: vec![0; 2 * longest + 256 * 1024],
+            text: Vec::new(),
             out: Out::new(transport),
             closed: 0,
         })
@@ -133,7 +153,16 @@ impl Pool {
         match self.transport {
             Transport::Websockets => self.add_socket(wire::open(host, path, PATIENCE)?),
             Transport::Websocket => self.add_socket(engine::open_websocket(host, path, PATIENCE)?),
+            Transport::SockWebsocket => {
+                self.add_socket(sockjs::open_websocket(host, path, PATIENCE)?)
+            }
             Transport::Upgrade => self.upgrade(1, host, path),
+            Transport::Streaming | Transport::SockPolling => {
+                let streams = self.transport == Transport::Streaming;
+                let xhr = Xhr::open(&self.epoll, self.connections.len(), host, path, streams)?;
+                self.add(Link::Xhr(Box::new(xhr)));
+                Ok(())
+            }
             Transport::Polling => {
                 let poller = Poller::open(&self.epoll, self.connections.len(), host, path)?;
                 self.add(Link::Poller(Box::new(poller)));
@@ -184,6 +213,7 @@ impl Pool {
             Link::Socket(line) => line.send(&self.epoll, self.out.bytes()),
             // If it fails, the messages are missed soon enough.
             Link::Poller(poller) => drop(poller.write(&self.epoll, self.out.bytes())),
+            Link::Xhr(xhr) => drop(xhr.write(&self.epoll, self.out.bytes())),
         }
     }
 
@@ -204,6 +234,7 @@ impl Pool {
                 match &mut self.connections[connection].link {
                     Link::Socket(line) => line.flush(&self.epoll),
                     Link::Poller(poller) => poller.flush(&self.epoll, lane),
+                    Link::Xhr(xhr) => xhr.flush(&self.epoll, lane),
                 }
             }
             if self.read(connection, lane, traffic).is_err() {
@@ -244,6 +275,10 @@ impl Pool {
                 let (scratch, out) = (&mut self.scratch, &mut self.out);
                 return poller.read(&self.epoll, lane, scratch, traffic, out);
             }
+            Link::Xhr(xhr) => {
+                let (scratch, out) = (&mut self.scratch, &mut self.out);
+                return xhr.read(&self.epoll, lane, scratch, traffic, out);
+            }
         };
         let bytes = match line.read(&mut self.scratch) {
             Came::Bytes(count) => &self.scratch[..count],
@@ -251,7 +286,7 @@ impl Pool {
             Came::End => return Err(Over),
         };
         self.out.clear();
-        let used = handle_frames(index, bytes, traffic, &mut self.out);
+        let used = handle_frames(index, bytes, &mut self.text, traffic, &mut self.out);
         line.keep(&bytes[used..]);
         if !self.out.bytes.is_empty() {
             line.send(&self.epoll, &self.out.bytes);
@@ -264,6 +299,7 @@ impl Pool {
         match &connection.link {
             Link::Socket(line) => line.forget(&self.epoll),
             Link::Poller(poller) => poller.forget(&self.epoll),
+            Link::Xhr(xhr) => xhr.forget(&self.epoll),
         }
         if std::mem::replace(&mut connection.open, false) {
             self.closed += 1;
@@ -274,7 +310,13 @@ impl Pool {
 
 /// Handles all complete frames and returns how many bytes they took. Control
 /// frames and heartbeats are answered here and are no traffic.
-fn handle_frames(index: usize, bytes: &[u8], traffic: &mut impl Traffic, out: &mut Out) -> usize {
+fn handle_frames(
+    index: usize,
+    bytes: &[u8],
+    text: &mut Vec<u8>,
+    traffic: &mut impl Traffic,
+    out: &mut Out,
+) -> usize {
     let now = Instant::now();
     let mut used = 0;
     while let Some(frame) = wire::frame(&bytes[used..]) {
@@ -286,6 +328,14 @@ fn handle_frames(index: usize, bytes: &[u8], traffic: &mut impl Traffic, out: &m
             wire::CLOSE => wire::put_masked(&mut out.bytes, wire::CLOSE, &[]),
             _ if out.transport == Transport::Websockets => {
                 handle_message(index, now, payload, traffic, out);
+            }
+            _ if out.transport == Transport::SockWebsocket => {
+                if let Frame::Messages(array) = sockjs::frame(payload) {
+                    // What is no array is missed soon enough.
+                    sockjs::each(array, text, |message| {
+                        handle_message(index, now, message, traffic, out);
+                    });
+                }
             }
             _ => match engine::packet(payload) {
                 Packet::Message(message) => handle_message(index, now, message, traffic, out),

@@ -287,4 +287,87 @@ pub const ROWS: &[Row] = &[
         fresh: true,
         third: Third::Nothing,
     },
+    Row {
+        name: "sock-64x1",
+        what: "sockjs on websockets: echo, 64 connections, 1 in flight, 64 B",
+        wanted: "<= 0.4 node, 1.15 ours on websockets",
+        mode: echo::run,
+        set: |options| options.transport = Transport::SockWebsocket,
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Own,
+    },
+    Row {
+        name: "sock-64x16",
+        what: "sockjs on websockets: echo, 64 connections, 16 in flight, 64 B",
+        wanted: "<= 0.1 node, 1.15 ours on websockets",
+        mode: echo::run,
+        set: |options| {
+            options.transport = Transport::SockWebsocket;
+            options.in_flight = Some(16);
+        },
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Own,
+    },
+    Row {
+        name: "xhr-64x1",
+        what: "sockjs by xhr-polling: echo, 64 clients, 1 in flight, 64 B",
+        wanted: "<= 0.35 node",
+        mode: echo::run,
+        set: |options| options.transport = Transport::SockPolling,
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Nothing,
+    },
+    Row {
+        name: "stream-64x1",
+        what: "sockjs by xhr-streaming: echo, 64 clients, 1 in flight, 64 B",
+        wanted: "< node",
+        mode: echo::run,
+        set: |options| options.transport = Transport::Streaming,
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Nothing,
+    },
+    Row {
+        name: "stream-cast",
+        what: "sockjs by xhr-streaming: one broadcast at a time to 500 sparks, 128 B",
+        wanted: "<= 0.3 node",
+        mode: broadcast::run,
+        set: |options| {
+            options.transport = Transport::Streaming;
+            options.connections = Some(500);
+        },
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Own,
+    },
+    Row {
+        name: "stream-burst",
+        what: "sockjs by xhr-streaming: burst of 200 broadcasts to 500 sparks, 128 B",
+        wanted: "<= 0.02 node",
+        mode: broadcast::run,
+        set: |options| {
+            options.transport = Transport::Streaming;
+            options.connections = Some(500);
+            options.burst = Some(200);
+        },
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Own,
+    },
+    Row {
+        name: "stream-idle",
+        what: "sockjs by xhr-streaming: 1,000 idle sessions",
+        wanted: "<= 0.7 node; no wake-ups",
+        mode: idle::run,
+        set: |options| {
+            options.transport = Transport::Streaming;
+            options.connections = Some(1000);
+        },
+        metrics: IDLE,
+        fresh: true,
+        third: Third::Nothing,
+    },
 ];
