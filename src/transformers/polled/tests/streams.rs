@@ -64,6 +64,16 @@ fn a_limit_may_be_in_utf_16_units() {
     let mut limit = Limit::units(7);
     assert!(limit.take("aé€".as_bytes()) && limit.take("😀".as_bytes()));
     assert!(!limit.take("ab".as_bytes()) && !limit.take(b""));
+    // However long the text is, and wherever it is cut to be counted.
+    for text in ["x", "é", "€", "😀", "😀x", "x€😀é"] {
+        for times in [1, 63, 127, 128, 1_000] {
+            let text = text.repeat(times);
+            let units = text.encode_utf16().count();
+            let mut limit = Limit::units(units + 1);
+            assert!(limit.take(text.as_bytes()));
+            assert_eq!(limit.left, Some(1), "{units}");
+        }
+    }
     let mut none = Limit::NONE;
     assert!(none.take(&[b'x'; 1_000]));
 }
