@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use self::connect::Dials;
+use self::options::OptionSet;
 use self::serve::Transformer;
 use crate::error::{Error, Result};
 use crate::parsers::Parser;

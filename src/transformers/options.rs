@@ -1,12 +1,35 @@
 //! How the options of a transformer are read: pairs of a name and a value, as
 //! the application gives them.
 
+use std::time::Duration;
+
 use crate::error::{Error, Result};
 use crate::unheard;
 
 /// What a value should have been.
 #[derive(Debug)]
 pub(crate) struct Expected(pub &'static str);
+
+/// Longer times are no use, and JavaScript clients cannot count them.
+const LONGEST_MS: u64 = 1_000_000_000;
+
+/// The options of one side of a protocol, which begin as those that count when
+/// nothing is said.
+pub(crate) trait OptionSet: Default {
+    /// Takes in one; its name is in lower case. `None`: there is no such option.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>>;
+
+    /// Reads options; of several with one name the last counts. Case does not
+    /// matter in names. Returned besides are the names that mean nothing here.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a value that cannot be used.
+    fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
+        let mut options = Self::default();
+        let unknown = read(given, |name, value| options.set(name, value))?;
+        Ok((options, unknown))
+    }
+}
 
 /// Gives each option to `set`: its name in lower case, its value without space
 /// around it. `set` returns `None` for a name that means nothing to it; these
@@ -50,6 +73,12 @@ pub(crate) fn truth(value: &str) -> Result<bool, Expected> {
     }
 }
 
+/// A time of at least a millisecond.
+pub(crate) fn millis(value: &str) -> Result<Duration, Expected> {
+    let ms = value.parse().ok().filter(|ms| (1..=LONGEST_MS).contains(ms));
+    ms.map(Duration::from_millis).ok_or(Expected("whole milliseconds, from 1 to 1000000000"))
+}
+
 /// The names of a list in lower case, with commas or spaces between them; a
 /// JavaScript array will do.
 pub(crate) fn list(value: &str) -> impl Iterator<Item = String> {
@@ -77,6 +106,16 @@ mod tests {
         let wrong = pairs(&[("Known", "perhaps")]);
         let error = read(&wrong, |_, value| Some(truth(value).map(drop))).unwrap_err();
         assert!(error.to_string().ends_with("`Known` is `perhaps`; expected `true` or `false`"));
+    }
+
+    #[test]
+    fn times() {
+        for (value, expected) in [("1", 1), ("1000000000", LONGEST_MS)] {
+            assert_eq!(millis(value).unwrap(), Duration::from_millis(expected));
+        }
+        for value in ["", "0", "-1", "1.5", "1s", "1000000001", "99999999999999999999"] {
+            assert!(millis(value).is_err(), "{value}");
+        }
     }
 
     #[test]

@@ -21,10 +21,7 @@ use super::request::Allowed;
 use super::session::server::Timing;
 use crate::error::Result;
 use crate::http::is_token;
-use crate::transformers::options::{Expected, list, read, truth};
-
-/// Longer times are no use, and JavaScript clients cannot count them.
-const LONGEST_MS: u64 = 1_000_000_000;
+use crate::transformers::options::{Expected, OptionSet, list, millis, truth};
 
 /// The options of the server's side.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,19 +63,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// Reads options; of several with one name the last counts. Case does not
-    /// matter in names. Returned besides are the names that mean nothing here.
-    ///
-    /// # Errors
-    /// [`Error::Option`](crate::Error::Option) for a value that cannot be used.
-    pub fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
-        let mut options = Options::default();
-        let unknown = read(given, |name, value| options.set(name, value))?;
-        Ok((options, unknown))
-    }
-
-    /// `None`: there is no such option.
+impl OptionSet for Options {
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
         let allowed = &mut self.allowed;
         Some(match name {
@@ -95,7 +80,9 @@ impl Options {
             _ => return None,
         })
     }
+}
 
+impl Options {
     /// The handshake of a new session. `max_length` is the server's.
     pub fn handshake(&self, sid: String, polls: bool, max_length: usize) -> Handshake {
         Handshake {
@@ -111,11 +98,6 @@ impl Options {
     pub fn max_body(&self, max_length: usize) -> usize {
         self.max_http_buffer_size.unwrap_or(max_length)
     }
-}
-
-fn millis(value: &str) -> Result<Duration, Expected> {
-    let ms = value.parse().ok().filter(|ms| (1..=LONGEST_MS).contains(ms));
-    ms.map(Duration::from_millis).ok_or(Expected("whole milliseconds, from 1 to 1000000000"))
 }
 
 fn bytes(value: &str) -> Result<usize, Expected> {

@@ -13,10 +13,7 @@
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::transformers::options::{Expected, read, truth};
-
-/// Longer times are no use, and JavaScript clients cannot count them.
-const LONGEST_MS: u64 = 1_000_000_000;
+use crate::transformers::options::{Expected, OptionSet, millis, truth};
 
 /// The options of the server's side.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,19 +48,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// Reads options; of several with one name the last counts. Case does not
-    /// matter in names. Returned besides are the names that mean nothing here.
-    ///
-    /// # Errors
-    /// [`Error::Option`](crate::Error::Option) for a value that cannot be used.
-    pub fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
-        let mut options = Options::default();
-        let unknown = read(given, |name, value| options.set(name, value))?;
-        Ok((options, unknown))
-    }
-
-    /// `None`: there is no such option.
+impl OptionSet for Options {
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
         Some(match name {
             "response_limit" => limit(value).map(|limit| self.response_limit = limit),
@@ -81,11 +66,6 @@ impl Options {
 fn limit(value: &str) -> Result<Option<usize>, Expected> {
     let limit: usize = value.parse().map_err(|_| Expected("a whole number"))?;
     Ok(Some(limit).filter(|limit| *limit > 0))
-}
-
-fn millis(value: &str) -> Result<Duration, Expected> {
-    let ms = value.parse().ok().filter(|ms| (1..=LONGEST_MS).contains(ms));
-    ms.map(Duration::from_millis).ok_or(Expected("whole milliseconds, from 1 to 1000000000"))
 }
 
 /// A URL, whole or relative: what can stand in an attribute and in a JSON string as

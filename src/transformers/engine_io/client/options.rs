@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::transformers::engine_io::session::client::Settings;
 use crate::transformers::engine_io::{Carrier, Format, Revision};
-use crate::transformers::options::{Expected, list, read, truth};
+use crate::transformers::options::{Expected, OptionSet, list, truth};
 
 /// What the application may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,19 +38,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// Reads options; of several with one name the last counts. Case does not
-    /// matter in names. Returned besides are the names that mean nothing here.
-    ///
-    /// # Errors
-    /// [`Error::Option`](crate::Error::Option) for a value that cannot be used.
-    pub fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
-        let mut options = Options::default();
-        let unknown = read(given, |name, value| options.set(name, value))?;
-        Ok((options, unknown))
-    }
-
-    /// `None`: there is no such option.
+impl OptionSet for Options {
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
         Some(match name {
             "transports" => {
@@ -64,7 +52,9 @@ impl Options {
             _ => return None,
         })
     }
+}
 
+impl Options {
     /// What a session must know of them.
     pub fn settings(&self) -> Settings {
         let upgrade = self.upgrade && self.second == Some(Carrier::Websocket);

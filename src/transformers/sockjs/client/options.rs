@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::transformers::options::{Expected, list, read, truth};
+use crate::transformers::options::{Expected, OptionSet, list, truth};
 
 /// How a session may go over the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,19 +53,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// Reads options; of several with one name the last counts. Case does not
-    /// matter in names. Returned besides are the names that mean nothing here.
-    ///
-    /// # Errors
-    /// [`Error::Option`](crate::Error::Option) for a value that cannot be used.
-    pub fn parse(given: &[(String, String)]) -> Result<(Self, Vec<&str>)> {
-        let mut options = Options::default();
-        let unknown = read(given, |name, value| options.set(name, value))?;
-        Ok((options, unknown))
-    }
-
-    /// `None`: there is no such option.
+impl OptionSet for Options {
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
         Some(match name {
             "transports" => ways(value).map(|ways| self.ways = ways),

@@ -203,8 +203,7 @@ pub(super) fn skip_value(text: &str, at: usize) -> Result<usize, NotJson> {
     }
     let rest = text.get(at..).ok_or(NotJson)?;
     // Uses no stack, however deep it is.
-    let values = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
-    let mut values = values;
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde::de::IgnoredAny>();
     match values.next() {
         Some(Ok(_)) => Ok(at + values.byte_offset()),
         _ => Err(NotJson),

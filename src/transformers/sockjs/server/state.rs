@@ -62,7 +62,6 @@ impl SockJs {
             Ask::Greeting => pages::greeting(),
             Ask::Iframe => self.iframe.answer(request),
             Ask::Info => pages::info(self.options()),
-            Ask::Options => return None,
             Ask::Websocket | Ask::RawWebsocket if !self.options().websocket => pages::disabled(),
             Ask::Websocket | Ask::RawWebsocket => pages::text(400, pages::NO_WEBSOCKET),
             _ => return None,
