@@ -368,7 +368,7 @@ fn clients_give_up_a_server_that_stands_still() {
     }
 }
 
-/// Nobody waits for a quiet second to come over.
+/// What is written goes out at once, not when the line has been quiet for a while.
 #[test]
 fn an_answer_does_not_wait_for_a_heartbeat() {
     need_node!();

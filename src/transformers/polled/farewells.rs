@@ -1,9 +1,10 @@
-//! What is still owed to clients that have closed their session.
+//! What is still owed to the clients of sessions that are over.
 //!
-//! A client that polls closes with a POST, and its poll is answered with a noop
-//! then. The two come over different connections and may cross: a poll that the
-//! network or the machine has kept back comes when the session is over. It gets
-//! what it would have got if it had come first.
+//! A poll that the network or the machine has kept back, or that is the client's
+//! next one, comes when its session has ended. It gets what it would have got if it
+//! had come before: in one protocol the answer that ended the one poll of a client
+//! which has closed its session by a POST, in another the word of the end, which
+//! every receiver gets that comes.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -44,7 +45,8 @@ impl<A> Farewells<A> {
         Farewells { span, most, table: Lock::new(table) }
     }
 
-    /// The first poll of this session that comes soon gets this answer.
+    /// Whoever comes soon for this session gets this answer: the first of them, or
+    /// each, as [`take`](Self::take) or [`owed`](Self::owed) is asked.
     pub fn owe(&self, sid: &str, answer: A, now: Instant) {
         let mut table = self.table.lock();
         table.forget(self.most - 1, self.span, now);

@@ -102,7 +102,7 @@ fn a_way_that_says_nothing_is_left_in_time() {
     server.inform();
     let mut socket = server.accept();
     let stream = server.to("xhr_streaming");
-    // 600 ms and four times what the answer took.
+    // 600 ms and twice what the answer took.
     assert!(begun.elapsed() >= Duration::from_millis(600), "{:?}", begun.elapsed());
     assert_eq!(socket.read_close(), None);
     // On a busy machine it may be gone already.
