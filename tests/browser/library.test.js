@@ -4,7 +4,7 @@
 const assert = require('node:assert/strict');
 const { after, before, test } = require('node:test');
 const { Chromium } = require('./chromium.js');
-const { client, example, pages } = require('./servers.js');
+const { client, echoing, visit } = require('./servers.js');
 
 const TRANSFORMERS = ['websockets', 'engine.io', 'sockjs'];
 const PARSERS = ['json', 'ejson', 'binary', 'msgpack'];
@@ -13,30 +13,14 @@ let browser;
 before(async () => { browser = await Chromium.launch(); });
 after(() => browser.close());
 
-/** Opens a page with a client of a server, and cleans up after the test. */
-async function open(context, url, content, headers) {
-    const site = await pages(typeof content === 'string' ? { '/': content } : content, headers);
-    const page = await browser.page();
-    context.after(async () => {
-        await page.close();
-        site.stop();
-    });
-    await page.goto(`${site.url}/`);
-    return page;
-}
-
-async function server(context, ...options) {
-    const echo = await example('echo', '--port', '0', ...options);
-    context.after(() => echo.stop().catch(() => {}));
-    return echo;
-}
+const open = (context, content, headers) => visit(browser, context, content, headers);
 
 for (const transformer of TRANSFORMERS) {
     // Only text goes over sockjs.
     for (const parser of transformer === 'sockjs' ? PARSERS.slice(0, 2) : PARSERS) {
         test(`a script tag gives a client that echoes: ${transformer}, ${parser}`, async context => {
-            const { url } = await server(context, '--transformer', transformer, '--parser', parser);
-            const page = await open(context, url, client(url));
+            const { url } = await echoing(context, '--transformer', transformer, '--parser', parser);
+            const page = await open(context, client(url));
             await page.told('open');
             // A long message comes in frames that are cut inside characters.
             const values = [{ hello: ['world', 1.5, null, true] }, 'Zürich 🎉 \u2028', 0, 'é🎉'.repeat(60_000)];
@@ -49,8 +33,8 @@ for (const transformer of TRANSFORMERS) {
     }
 
     test(`a module gives a client that echoes: ${transformer}`, async context => {
-        const { url } = await server(context, '--transformer', transformer);
-        const page = await open(context, url, `<script type="module">
+        const { url } = await echoing(context, '--transformer', transformer);
+        const page = await open(context, `<script type="module">
             import Primus, { Primus as named } from '${url}/primus/primus.mjs';
             const primus = new Primus('${url}');
             primus.on('data', data => tell(JSON.stringify(['data', data, named === Primus])));
@@ -61,10 +45,10 @@ for (const transformer of TRANSFORMERS) {
     });
 
     test(`a strict policy of contents is kept: ${transformer}`, async context => {
-        const { url } = await server(context, '--transformer', transformer);
+        const { url } = await echoing(context, '--transformer', transformer);
         const socket = url.replace('http', 'ws');
         const policy = `default-src 'none'; script-src 'self' ${url}; connect-src ${url} ${socket}`;
-        const page = await open(context, url, {
+        const page = await open(context, {
             '/': `<script src="${url}/primus/primus.js"></script><script src="/page.js"></script>`,
             '/page.js': `const primus = new Primus('${url}');
                 primus.on('data', data => tell(JSON.stringify(['data', data])));
@@ -75,22 +59,22 @@ for (const transformer of TRANSFORMERS) {
     });
 
     test(`what is written while the server is away arrives when it is back: ${transformer}`, async context => {
-        const first = await server(context, '--transformer', transformer);
+        const first = await echoing(context, '--transformer', transformer);
         const options = { reconnect: { min: 50, max: 200, retries: 100 } };
-        const page = await open(context, first.url, client(first.url, { options }));
+        const page = await open(context, client(first.url, { options }));
         await page.told('open');
         // An end of the server's own would keep clients from coming back.
         await first.kill();
         await page.told('reconnect scheduled');
         await page.evaluate(() => primus.write('meanwhile'));
-        await server(context, '--transformer', transformer, '--port', first.port);
+        await echoing(context, '--transformer', transformer, '--port', first.port);
         await page.told('reconnected');
         assert.deepEqual(await page.told('data'), ['data', 'meanwhile']);
     });
 
     test(`a browser that goes offline and online again: ${transformer}`, async context => {
-        const { url } = await server(context, '--transformer', transformer);
-        const page = await open(context, url, client(url, { options: { reconnect: { min: 50, max: 200 } } }));
+        const { url } = await echoing(context, '--transformer', transformer);
+        const page = await open(context, client(url, { options: { reconnect: { min: 50, max: 200 } } }));
         await page.told('open');
         const network = offline => page.send('Network.emulateNetworkConditions', {
             offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1
@@ -106,8 +90,8 @@ for (const transformer of TRANSFORMERS) {
 
 for (const transformer of TRANSFORMERS) {
     test(`a refusal is an error and no loop: ${transformer}`, async context => {
-        const { url } = await server(context, '--transformer', transformer, '--authorization', 'user:secret');
-        const page = await open(context, url, client(url, { options: { reconnect: { min: 1, max: 1 } } }));
+        const { url } = await echoing(context, '--transformer', transformer, '--authorization', 'user:secret');
+        const page = await open(context, client(url, { options: { reconnect: { min: 1, max: 1 } } }));
         await page.told('end');
         assert.ok(!page.all.some(([event]) => /^(open|reconnect)/.test(event)), JSON.stringify(page.all));
         assert.ok(page.all.some(([event]) => event === 'error'), JSON.stringify(page.all));

@@ -28,15 +28,8 @@ async function example(name, ...options) {
     return { url, port: new URL(url).port, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
-/** Serves pages: an object of paths and HTML, or functions that answer. */
-async function pages(content, headers = {}) {
-    const server = http.createServer((request, response) => {
-        const found = content[new URL(request.url, 'http://pages').pathname];
-        if (typeof found === 'function') return found(request, response);
-        const type = request.url.includes('.js') ? 'text/javascript' : 'text/html; charset=utf-8';
-        response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': type, ...headers });
-        response.end(found);
-    });
+/** Has an HTTP server listen; `url` says where. */
+async function listen(server) {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return {
@@ -46,6 +39,18 @@ async function pages(content, headers = {}) {
             server.close();
         }
     };
+}
+
+/** Serves pages: an object of paths and HTML, or functions that answer. */
+async function pages(content, headers = {}) {
+    const server = http.createServer((request, response) => {
+        const found = content[new URL(request.url, 'http://pages').pathname];
+        if (typeof found === 'function') return found(request, response);
+        const type = request.url.includes('.js') ? 'text/javascript' : 'text/html; charset=utf-8';
+        response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': type, ...headers });
+        response.end(found);
+    });
+    return listen(server);
 }
 
 /** A way to a server that tells what goes over it: `request` with the first line
@@ -103,15 +108,7 @@ async function proxy(url, { upgrade = socket => socket.end('HTTP/1.1 502 Bad Gat
         request.pipe(far);
     });
     server.on('upgrade', (request, socket) => upgrade(socket.on('error', () => {}), request));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return {
-        url: `http://127.0.0.1:${server.address().port}`,
-        stop() {
-            server.closeAllConnections();
-            server.close();
-        }
-    };
+    return listen(server);
 }
 
 /** A server of sockjs with nothing but an event source, which `answer` answers;
@@ -132,6 +129,25 @@ async function fake(context, answer) {
     return Object.assign(server, { count: 0 });
 }
 
+/** Starts the server of echoes, until the end of a test. */
+async function echoing(context, ...options) {
+    const echo = await example('echo', '--port', '0', ...options);
+    context.after(() => echo.stop().catch(() => {}));
+    return echo;
+}
+
+/** Opens a page with this content, until the end of a test. */
+async function visit(browser, context, content, headers) {
+    const site = await pages(typeof content === 'string' ? { '/': content } : content, headers);
+    const page = await browser.page();
+    context.after(async () => {
+        await page.close();
+        site.stop();
+    });
+    await page.goto(`${site.url}/`);
+    return page;
+}
+
 /** A page with a client that tells its events. */
 function client(url, { options = {}, head = '', before = '' } = {}) {
     return `<!doctype html><html><head><title>client</title>
@@ -147,4 +163,4 @@ function client(url, { options = {}, head = '', before = '' } = {}) {
 </script></body></html>`;
 }
 
-module.exports = { client, example, fake, pages, proxy, wire };
+module.exports = { client, echoing, example, fake, pages, proxy, visit, wire };

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { createHash } = require('node:crypto');
 const { after, before, test } = require('node:test');
 const { Chromium } = require('./chromium.js');
-const { client, example, fake, pages, proxy } = require('./servers.js');
+const { client, echoing, fake, proxy, visit } = require('./servers.js');
 
 const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
@@ -14,23 +14,8 @@ let browser;
 before(async () => { browser = await Chromium.launch(); });
 after(() => browser.close());
 
-async function server(context, ...options) {
-    const echo = await example('echo', '--port', '0', '--transformer', 'sockjs', ...options);
-    context.after(() => echo.stop().catch(() => {}));
-    return echo;
-}
-
-/** Opens a page with a client of a server. */
-async function open(context, content, headers) {
-    const site = await pages(typeof content === 'string' ? { '/': content } : content, headers);
-    const page = await browser.page();
-    context.after(async () => {
-        await page.close();
-        site.stop();
-    });
-    await page.goto(`${site.url}/`);
-    return page;
-}
+const server = (context, ...options) => echoing(context, '--transformer', 'sockjs', ...options);
+const open = (context, content, headers) => visit(browser, context, content, headers);
 
 // With time enough for a busy machine.
 const forced = (transport, options) => ({ options: { ...options, transport: { transports: transport, timeout: 20_000, ...options?.transport } } });

@@ -6,7 +6,7 @@
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
-const { carriers, connect, load, messages, next, servers, start, wait } = require('./support');
+const { carriers, connect, id, load, messages, next, servers, start, wait } = require('./support');
 
 for (const server of servers) for (const carrier of carriers) {
   const { transformer, transport } = carrier;
@@ -48,11 +48,11 @@ for (const server of servers) for (const carrier of carriers) {
   is('the id is that of the spark, before and after the opening', async (t) => {
     const { url } = await serve(t);
     const client = dial(t, url);
-    const early = new Promise((done) => client.id(done));
+    const early = id(client);
     client.write('id');
-    const [id] = await messages(client, 1);
-    assert.equal(await early, id);
-    assert.equal(await new Promise((done) => client.id(done)), id);
+    const [told] = await messages(client, 1);
+    assert.equal(await early, told);
+    assert.equal(await id(client), told);
   });
 
   is('the query goes along, with a new cache buster each time', async (t) => {

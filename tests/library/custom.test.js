@@ -7,7 +7,7 @@
 
 const assert = require('node:assert/strict');
 const test = require('node:test');
-const { connect, file, messages, next } = require('./support');
+const { connect, file, id, messages, next } = require('./support');
 
 const urls = JSON.parse(process.env.PRIMUS_CUSTOM);
 
@@ -30,7 +30,7 @@ for (const [transformer, url] of Object.entries(urls)) {
   test(`${transformer}: what the client says itself goes by it too`, async (t) => {
     const client = connect(t, Primus, url);
     const asked = next(client, 'outgoing::data');
-    assert.match(await new Promise((done) => client.id(done)), /\w{8}/);
+    assert.match(await id(client), /\w{8}/);
     if ('engine.io' !== transformer) assert.deepEqual(await asked, ['"::di::sumirp"']);
   });
 

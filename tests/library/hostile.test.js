@@ -8,7 +8,7 @@
 const assert = require('node:assert/strict');
 const { createHash } = require('node:crypto');
 const test = require('node:test');
-const { connect, load, next, raw, wait, web } = require('./support');
+const { connect, load, next, raw, thrown, until, wait, web } = require('./support');
 
 const WebSockets = load('websockets');
 const Engine = load('engine.io');
@@ -230,13 +230,7 @@ test('what listeners throw is theirs: the client goes on', async (t) => {
   const server = await web(t, polled((request, response, count) => {
     if (2 === count) response.end('4"a"\x1e4"b"\x1e4"c"');
   }));
-  const thrown = [];
-  const before = process.listeners('uncaughtException');
-  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error.message));
-  t.after(() => {
-    process.removeAllListeners('uncaughtException');
-    before.forEach((listener) => process.on('uncaughtException', listener));
-  });
+  const messages = thrown(t);
   const client = connect(t, Engine, server.url, { transport: { transports: 'polling' } });
   const got = [];
   client.on('open', () => { throw new Error('in open'); });
@@ -244,8 +238,8 @@ test('what listeners throw is theirs: the client goes on', async (t) => {
     got.push(data);
     throw new Error(`in ${data}`);
   });
-  while (thrown.length < 4) await wait(10);
+  await until('all is thrown', () => messages.length >= 4);
   assert.deepEqual(got, ['a', 'b', 'c']);
-  assert.deepEqual(thrown.sort(), ['in a', 'in b', 'in c', 'in open']);
+  assert.deepEqual(messages.sort(), ['in a', 'in b', 'in c', 'in open']);
   assert.equal(client.readyState, Engine.OPEN);
 });

@@ -7,7 +7,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const test = require('node:test');
-const { connect, load, messages, next, wait } = require('./support');
+const { connect, load, messages, next, thrown, until, wait } = require('./support');
 const { PRELUDE, ROUTES, forced, saying, serve } = require('./sockjs');
 
 const Sockjs = load('sockjs');
@@ -91,19 +91,13 @@ for (const [name, answers] of Object.entries(saying)) {
 
   test(`${name}: what listeners throw is theirs: the rest of the frame comes, and the end`, async (t) => {
     const server = await serve(t, answers('a["1","2","3"]', 'c[3000,"Go away!"]'));
-    const thrown = [];
-    const before = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error.message));
-    t.after(() => {
-      process.removeAllListeners('uncaughtException');
-      before.forEach((listener) => process.on('uncaughtException', listener));
-    });
+    const told = thrown(t);
     const client = dial(t, server, { strategy: false });
     client.on('data', (data) => { throw new Error(`in ${data}`); });
     client.on('error', () => { throw new Error('in error'); });
     client.on('close', () => { throw new Error('in close'); });
-    while (thrown.length < 5 || 'end' !== client.told.at(-1)) await wait(5);
-    assert.deepEqual(thrown.sort(), ['in 1', 'in 2', 'in 3', 'in close', 'in error']);
+    await until('all is thrown', () => told.length >= 5 && 'end' === client.told.at(-1));
+    assert.deepEqual(told.sort(), ['in 1', 'in 2', 'in 3', 'in close', 'in error']);
     assert.deepEqual(client.told, ['open', 'error', 'close', 'end']);
   });
 

@@ -99,6 +99,37 @@ exports.messages = function messages(client, count, time = SOON) {
   });
 };
 
+// Waits until this is so.
+exports.until = async function until(what, done, time = SOON) {
+  for (const end = Date.now() + time; !done();) {
+    if (Date.now() > end) throw new Error(`did not come about in time: ${what}`);
+    await exports.wait(5);
+  }
+};
+
+// The id of the spark.
+exports.id = function id(client, time = SOON) {
+  return new Promise((done, failed) => {
+    const late = setTimeout(() => failed(new Error(`no id in time; ${client.told}`)), time);
+    client.id((told) => {
+      clearTimeout(late);
+      done(told);
+    });
+  });
+};
+
+// What listeners throw from now on, by its messages; it is no fault of the test.
+exports.thrown = function thrown(t) {
+  const messages = [];
+  const before = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => messages.push(error.message));
+  t.after(() => {
+    process.removeAllListeners('uncaughtException');
+    before.forEach((listener) => process.on('uncaughtException', listener));
+  });
+  return messages;
+};
+
 exports.wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // A server of bare TCP for what no decent server does: `answer(socket, text)` is

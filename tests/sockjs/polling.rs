@@ -134,28 +134,6 @@ fn an_aborted_receiver_ends_the_session_at_once() {
     }
 }
 
-#[test]
-fn the_newcomer_is_turned_away_in_its_own_form() {
-    let server = echo(Primus::builder());
-    for first in ["xhr_streaming", "eventsource", "htmlfile"] {
-        let session = fresh();
-        let mut stream = Stream::open(server.addr, &session, first);
-        assert_eq!(stream.frame(), "o");
-        for second in POSTED.into_iter().chain(GOT) {
-            let answer = ask(server.addr, receive(&session, second));
-            assert_eq!(answer.status, 200, "{second}");
-            let escaped = ANOTHER.replace('"', "\\\"");
-            let told = answer.body.contains(ANOTHER) || answer.body.contains(&escaped);
-            assert!(told, "{second}: {}", answer.body);
-            let aborted = "the connection of the newcomer is nothing to the session";
-            assert!(is_known(server.addr, &session), "{aborted}");
-        }
-        let said = ask(server.addr, post(&format!("{session}/xhr_send"), "", "[\"1\"]"));
-        assert_eq!(said.status, 204);
-        assert_eq!(stream.messages(1), ["1"]);
-    }
-}
-
 /// Else each would get what the others miss.
 #[test]
 fn of_many_polls_at_a_time_one_waits() {

@@ -154,19 +154,6 @@ fn pings_of_the_client_are_answered() {
 }
 
 #[test]
-fn two_websockets_of_one_name_and_a_session_have_nothing_to_do_with_each_other() {
-    let server = echo(Primus::builder());
-    let mut all: Vec<_> = (0..2).map(|_| open(&server)).collect();
-    let mut client = Client::open_as(server.addr, "/000/ws");
-    assert_eq!(server.primus.connected(), 3);
-    for (socket, n) in all.iter_mut().zip(0..) {
-        socket.text(&format!("[\"{n}\"]"));
-        assert_eq!(socket.expect_text(), format!("a[\"{n}\"]"));
-    }
-    client.round("3");
-}
-
-#[test]
 fn broadcasts_reach_websockets_streams_and_polls() {
     let server = echo(Primus::builder());
     let mut socket = open(&server);

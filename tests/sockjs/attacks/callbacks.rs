@@ -6,7 +6,7 @@ use crate::client::*;
 use crate::common::*;
 
 /// Percent-encoded, as they stand in a query.
-const EVIL: [&str; 18] = [
+const EVIL: [&str; 20] = [
     "<script>alert(1)</script>",
     "%3Cscript%3Ealert(1)%3C/script%3E",
     "alert(1)%2F%2F",
@@ -25,6 +25,8 @@ const EVIL: [&str; 18] = [
     "%",
     "%3D",
     "a%26b",
+    "a;b",
+    "/**/",
 ];
 
 const MISSING: &str = "\"callback\" parameter required";
@@ -47,8 +49,7 @@ fn cve_2020_8823_reflected_callbacks() {
                     !answer.head.contains("alert") && !answer.head.contains("x=y"),
                     "{answer:?}"
                 );
-                let content = answer.header("content-type").unwrap_or_default();
-                assert!(!content.contains("html") && !content.contains("script"), "{answer:?}");
+                assert_eq!(answer.header("content-type"), None, "{answer:?}");
             }
         }
     }

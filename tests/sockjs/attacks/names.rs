@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use primus::{Limits, ManualClock, Primus};
+use primus::{EndOptions, Limits, ManualClock, Primus};
 
 use crate::client::*;
 use crate::common::*;
@@ -49,6 +49,8 @@ fn hostile_session_names() {
         "a=b",
         "!",
         "\\x",
+        "~!$&()*+,;=:@",
+        "é",
         SCRIPT,
         &long,
     ] {
@@ -75,6 +77,10 @@ fn hostile_session_names() {
 #[test]
 fn names_of_hostile_length() {
     let server = echo(limited(|limits| limits.request_line = 64 << 10));
+    let longest = "x".repeat(128);
+    for session in [format!("/000/{longest}"), format!("/{longest}/s")] {
+        assert_eq!(ask(server.addr, receive(&session, "xhr")).body, "o\n");
+    }
     for length in [129, 1000, 8000, 30_000] {
         for session in
             [format!("/000/{}", "x".repeat(length)), format!("/{}/s", "0".repeat(length))]
@@ -92,7 +98,7 @@ fn names_of_hostile_length() {
             assert!(peer.read_head().starts_with("HTTP/1.1 404 "), "{length}");
         }
     }
-    assert_eq!(server.primus.connected(), 0);
+    assert_eq!(server.primus.connected(), 2);
 }
 
 /// Names that are not the same are not taken for the same.
@@ -190,6 +196,7 @@ fn websockets_of_one_name_are_strangers() {
         socket.text(&format!("[\"{n}\"]"));
     }
     polls.round("9");
+    assert_eq!(server.primus.connected(), 4);
     for (n, socket) in sockets.iter_mut().enumerate() {
         assert_eq!(socket.expect_text(), format!("a[\"{n}\"]"));
     }
@@ -212,6 +219,10 @@ fn session_id_guessing_at_a_rate() {
     assert_eq!(statuses, [[404; 10].as_slice(), &[429; 2]].concat());
     assert_eq!(from("192.0.2.2", "xhr_send"), 404);
     client.round("\"x\"");
+    // A session that has just ended is no guess.
+    server.spark().end_options(EndOptions::default().reconnect(true));
+    server.wait_empty();
+    assert!(client.is_known());
     clock.advance(Duration::from_secs(60));
     assert_eq!(from("192.0.2.1", "xhr_send"), 404);
 }
