@@ -7,16 +7,11 @@ use primus::{Client, ClientBuilder, Ended, Error, Value};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::tap::Tap;
-use crate::{Node, SOON, echoed, expect, json, node, parsers, words};
+use crate::{Node, SOON, VERSIONS, converse, echoed, expect, parsers, words};
 
 /// A Primus server of this version with engine.io.
 fn start(version: u32, args: &[&str]) -> Option<Node> {
-    let mut all = vec!["--transformer", "engine.io"];
-    let old = (version == 7 && !node::is_skipped()).then(|| node::project("node-server-v7"));
-    let old = old.map(|folder| folder.to_str().unwrap().to_owned());
-    all.extend(old.iter().flat_map(|folder| ["--modules", folder]));
-    all.extend(args);
-    Node::start(&all)
+    Node::of(version, "engine.io", args)
 }
 
 /// A client for it that uses these transports.
@@ -28,7 +23,6 @@ fn client(version: u32, port: u16, transports: &str) -> ClientBuilder {
         .transport("protocol", if version == 7 { "3" } else { "4" })
 }
 
-const VERSIONS: [u32; 2] = [8, 7];
 const WAYS: [&str; 3] = ["polling", "websocket", "polling,websocket"];
 
 /// Waits for something that shows in no event.
@@ -55,15 +49,7 @@ fn every_way_and_parser() {
                         .parser_name(parser)
                         .connect()
                         .unwrap();
-                    echoed(&client, &json(r#"{"a":["b",1,null],"é":"😀\u2028漢"}"#));
-                    echoed(&client, &Value::from("a string"));
-                    echoed(&client, &Value::from("é😀".repeat(20 << 10)));
-                    let id = client.id(SOON).unwrap();
-                    client.write("id").unwrap();
-                    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some(id.as_str()));
-                    echoed(&client, &Value::from("last"));
-                    client.end();
-                    assert!(client.wait_end(SOON), "{version} {parser} {way}");
+                    converse(&client, &format!("{version} {parser} {way}"));
                 }
             }
         }

@@ -23,6 +23,9 @@ use crate::common::node::{self, Process};
 
 const SOON: Duration = Duration::from_secs(20);
 
+/// The versions of Primus whose other transformers are tested.
+const VERSIONS: [u32; 2] = [8, 7];
+
 /// A running `echo.js`.
 struct Node {
     process: Process,
@@ -44,6 +47,16 @@ impl Node {
         let line = process.line();
         let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
         Some(Node { port: port.expect("it tells where it listens"), process })
+    }
+
+    /// A server of this version, with this transformer.
+    fn of(version: u32, transformer: &str, args: &[&str]) -> Option<Node> {
+        let mut all = vec!["--transformer", transformer];
+        let old = (version == 7 && !node::is_skipped()).then(|| node::project("node-server-v7"));
+        let old = old.map(|folder| folder.to_str().unwrap().to_owned());
+        all.extend(old.iter().flat_map(|folder| ["--modules", folder]));
+        all.extend(args);
+        Node::start(&all)
     }
 
     fn url(&self) -> String {
@@ -81,6 +94,20 @@ fn expect(told: &Receiver<String>, words: &[&str]) {
 fn echoed(client: &Client, value: &Value) {
     client.write(value).unwrap();
     assert_eq!(client.recv_timeout(SOON).unwrap().value(), value);
+}
+
+/// Whatever there is to be said to a server, to its end.
+#[track_caller]
+fn converse(client: &Client, what: &str) {
+    echoed(client, &json(r#"{"a":["b",1,null],"é":"😀\u2028漢\u0000\"\\"}"#));
+    echoed(client, &Value::from("a string"));
+    echoed(client, &Value::from("é😀".repeat(20 << 10)));
+    let id = client.id(SOON).unwrap();
+    client.write("id").unwrap();
+    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some(id.as_str()), "{what}");
+    echoed(client, &Value::from("last"));
+    client.end();
+    assert!(client.wait_end(SOON), "{what}");
 }
 
 fn json(text: &str) -> Value {

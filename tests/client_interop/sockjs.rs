@@ -1,4 +1,4 @@
-//! The client's `sockjs` against the JavaScript Primus 8, and against sockjs without
+//! The client's `sockjs` against the JavaScript Primus 8 and 7, and against sockjs without
 //! Primus.
 
 use std::thread;
@@ -9,11 +9,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::node::{self, Process};
 use crate::tap::Tap;
-use crate::{Node, SOON, echoed, expect, json, words};
+use crate::{Node, SOON, VERSIONS, converse, echoed, expect, words};
 
-/// A Primus server with sockjs.
+/// A server of Primus 8 with sockjs.
 fn start(args: &[&str]) -> Option<Node> {
-    Node::start(&[&["--transformer", "sockjs"], args].concat())
+    Node::of(8, "sockjs", args)
 }
 
 /// A server of sockjs alone.
@@ -42,19 +42,14 @@ const WAYS: [&str; 3] = ["websocket", "xhr-streaming", "xhr-polling"];
 
 #[test]
 fn every_way_and_parser() {
-    for parser in ["json", "ejson"] {
-        let Some(node) = start(&["--parser", parser, "--ping-interval", "200"]) else { return };
-        for way in WAYS {
-            let client = client(node.port, way).parser_name(parser).connect().unwrap();
-            echoed(&client, &json(r#"{"a":["b",1,null],"é":"😀\u2028漢\u0000\"\\"}"#));
-            echoed(&client, &Value::from("a string"));
-            echoed(&client, &Value::from("é😀".repeat(20 << 10)));
-            let id = client.id(SOON).unwrap();
-            client.write("id").unwrap();
-            assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some(id.as_str()));
-            echoed(&client, &Value::from("last"));
-            client.end();
-            assert!(client.wait_end(SOON), "{parser} {way}");
+    for version in VERSIONS {
+        for parser in ["json", "ejson"] {
+            let args = ["--parser", parser, "--ping-interval", "200"];
+            let Some(node) = Node::of(version, "sockjs", &args) else { return };
+            for way in WAYS {
+                let client = client(node.port, way).parser_name(parser).connect().unwrap();
+                converse(&client, &format!("{version} {parser} {way}"));
+            }
         }
     }
 }
@@ -133,19 +128,22 @@ fn without_a_websocket() {
 
 #[test]
 fn the_server_ends() {
-    let Some(node) = start(&[]) else { return };
-    for way in WAYS {
-        let client = client(node.port, way).build().unwrap();
-        let told = words(&client);
-        client.write("close").unwrap();
-        match client.recv() {
-            Err(Error::Ended(why)) => {
-                assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 1000, "Normal closure"));
+    for version in VERSIONS {
+        let Some(node) = Node::of(version, "sockjs", &[]) else { return };
+        for way in WAYS {
+            let client = client(node.port, way).build().unwrap();
+            let told = words(&client);
+            client.write("close").unwrap();
+            match client.recv_timeout(SOON) {
+                Err(Error::Ended(why)) => {
+                    let told = (why.by, why.code, &*why.text);
+                    assert_eq!(told, (Ended::Remote, 1000, "Normal closure"), "{version}");
+                }
+                other => panic!("{version} {way}: {other:?}"),
             }
-            other => panic!("{way}: {other:?}"),
+            expect(&told, &["open", "close", "end"]);
+            assert!(client.wait_end(SOON));
         }
-        expect(&told, &["open", "close", "end"]);
-        assert!(client.wait_end(SOON));
     }
 }
 
