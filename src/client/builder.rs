@@ -88,7 +88,8 @@ impl ClientBuilder {
     /// a few times as long as the server's first answer took, at least 600 ms;
     /// [`transport`](Self::transport) says otherwise. Without a WebSocket it is as
     /// above, but for the goodbye: there is none. Only text goes, so the parser is
-    /// `json`, `ejson` or one that makes text.
+    /// `json`, `ejson` or one that makes text. A server that has clients go on
+    /// elsewhere (`base_url`) is not followed.
     pub fn transformer(mut self, name: impl Into<String>) -> Self {
         self.transformer = name.into();
         self

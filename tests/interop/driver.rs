@@ -183,6 +183,19 @@ impl Driver {
         self.expect(client, "data")
     }
 
+    /// Whether messages of a client that is no Primus client are what Primus makes of
+    /// values, and of what it says itself.
+    #[track_caller]
+    pub fn speaks_primus(&mut self, client: u64) {
+        self.write(client, r#"{"a":[1,"é😀"]}"#);
+        assert_eq!(self.data(client), r#"{"a":[1,"é😀"]}"#);
+        self.write(client, r#""primus::id::""#);
+        let told = self.data(client);
+        let id = told.as_str().and_then(|text| text.strip_prefix(r#""primus::id::"#));
+        self.write(client, r#""id""#);
+        assert_eq!(id, self.data(client).as_str().and_then(|text| text.strip_prefix('"')));
+    }
+
     /// The next event of a client of the same sort, which must be this one.
     #[track_caller]
     pub fn expect(&mut self, client: u64, name: &str) -> Value {

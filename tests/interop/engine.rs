@@ -94,13 +94,7 @@ for_each_engine! {
     fn messages_are_those_of_primus(kind) {
         let server = kind.example(&[]);
         let (mut node, client) = open(kind, &server.url, json!({}));
-        node.write(client, r#"{"a":[1,"é😀"]}"#);
-        assert_eq!(node.data(client), r#"{"a":[1,"é😀"]}"#);
-        node.write(client, r#""primus::id::""#);
-        let told = node.data(client);
-        let id = told.as_str().and_then(|text| text.strip_prefix(r#""primus::id::"#));
-        node.write(client, r#""id""#);
-        assert_eq!(id, node.data(client).as_str().and_then(|text| text.strip_prefix('"')));
+        node.speaks_primus(client);
     }
 
     fn an_end_of_the_server_comes_behind_its_messages(kind) {

@@ -87,12 +87,7 @@ fn a_client_does_the_same_over_every_carrier_and_against_every_server() {
 
 /// Where the older versions of the JavaScript server are, by their numbers.
 fn older() -> String {
-    let versions = [
-        ("6", "client-v6"),
-        ("6-websockets", "client-v6-ws1"),
-        ("7", "node-server-v7"),
-        ("7-sockjs", "client-v7"),
-    ];
+    let versions = [("6", "client-v6"), ("6-websockets", "client-v6-ws1"), ("7", "node-server-v7")];
     let folders = versions.map(|(version, name)| (version, node::project(name)));
     json!(BTreeMap::from(folders)).to_string()
 }

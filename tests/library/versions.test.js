@@ -22,7 +22,7 @@ const ways = [
 
 for (const { name, transformer, transport } of ways) {
   const serve = (t, version, args) => {
-    // That of Primus 6 takes no `ws` after 2, its engine.io another; not all have sockjs.
+    // That of Primus 6 takes no `ws` after 2, its engine.io another.
     const folder = modules[`${version}-${transformer}`] || modules[version];
     return start(t, 'node', { transformer, args: ['--modules', folder, ...args] });
   };
