@@ -38,7 +38,7 @@ impl Address {
         let secure = match scheme.to_ascii_lowercase().as_str() {
             "http" | "ws" => false,
             "https" | "wss" => true,
-            _ => return Err(bad("the scheme must be http or ws")),
+            _ => return Err(bad("the scheme must be http, https, ws, wss or unix")),
         };
         let rest = rest.split('#').next().unwrap_or_default();
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -248,7 +248,7 @@ mod tests {
             ("http://x:99999", "the port is not a number from 1 to 65535"),
             ("http://x:0", "from 1 to 65535"),
             ("http://x:-1", "from 1 to 65535"),
-            ("ftp://x", "the scheme must be http or ws"),
+            ("ftp://x", "the scheme must be http, https, ws, wss or unix"),
         ] {
             let error = Address::parse(url).unwrap_err().to_string();
             assert!(error.contains(url) && error.contains(why), "{error}");

@@ -56,7 +56,7 @@ impl Stream {
     /// that the socket is full.
     ///
     /// What was not taken is to be offered again, unchanged and before anything
-    /// else: the stream may hold the first byte of it [already](Self::owed).
+    /// else: the stream may hold the first byte of it [already](Self::has_begun).
     pub(crate) fn offer(&self, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(feature = "tls")]
         if let Some(layer) = self.layer.get() {
@@ -74,14 +74,24 @@ impl Stream {
         self.socket.offer_vectored(pieces)
     }
 
-    /// Bytes that were offered, and that the kernel has not taken. While there are
-    /// some, one byte of what was offered last was reported as not taken.
+    /// Bytes that were offered, and that the kernel has not taken.
     pub(crate) fn owed(&self) -> usize {
         #[cfg(feature = "tls")]
         if let Some(layer) = self.layer.get() {
             return layer.owed();
         }
         0
+    }
+
+    /// Whether the first byte of what was not taken is on its way nevertheless. It
+    /// stays so when the stream [owes](Self::owed) nothing any more, as a thread that
+    /// reads may have sent the rest.
+    pub(crate) fn has_begun(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Some(layer) = self.layer.get() {
+            return layer.has_begun();
+        }
+        false
     }
 
     /// Ends one or both directions; wakes a thread blocked in

@@ -196,6 +196,11 @@ impl Layer {
         self.lock().owed()
     }
 
+    /// Whether the first byte that is offered next is in a record already.
+    pub fn has_begun(&self) -> bool {
+        self.lock().confirms.is_some()
+    }
+
     /// We read no more, and need not be told of the end.
     pub fn end_reading(&self) {
         self.ended.store(true, Ordering::Release);
@@ -222,3 +227,6 @@ impl fmt::Debug for Layer {
         f.debug_struct("Tls").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub(super) struct State {
     unsent: Vec<u8>,
     sent: usize,
     /// The byte that is offered next is in a record already.
-    confirms: Option<u8>,
+    pub confirms: Option<u8>,
     pub said_bye: bool,
 }
 

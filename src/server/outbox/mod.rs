@@ -232,16 +232,16 @@ impl Outbox {
     /// format shares.
     pub fn offer_shared(&self, batch: &Batch) {
         let wire = self.wire();
-        let is_shared = wire.is_shared();
         let costs = || batch.frames().iter().any(|frame| wire.is_costly(frame));
-        if is_shared && costs() && !self.is_poll() {
+        if wire.is_shared() && costs() && !self.is_poll() {
             batch.segment(wire);
         }
         let mut state = self.lock();
         if state.phase != Phase::Open {
             return;
         }
-        if !is_shared && !state.sink.is_poll() {
+        // A socket may have taken the place of polls just now.
+        if !self.wire().is_shared() && !state.sink.is_poll() {
             for frame in batch.frames() {
                 if self.accept(&mut state, frame, None, false).is_ok() {
                     self.count(1, frame.len());

@@ -33,7 +33,7 @@ impl Sink {
 
     /// Whether the first byte of what was not taken is handed over nevertheless.
     pub fn has_begun(&self) -> bool {
-        matches!(self, Sink::Socket(stream) if stream.owed() > 0)
+        matches!(self, Sink::Socket(stream) if stream.has_begun())
     }
 
     /// Hands over as much as is taken at once: 0 when there is no room.

@@ -17,7 +17,7 @@ const BOUNDS: [usize; 7] = [0, 1, 100, 1_000, 4 << 10, 10_000, usize::MAX];
 
 /// A client that polls when it is told to.
 #[derive(Default)]
-struct Poller {
+pub(super) struct Poller {
     polls: Lock<bool>,
     /// It goes on taking, as a stream.
     streams: Lock<bool>,

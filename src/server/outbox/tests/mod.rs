@@ -9,6 +9,7 @@ use crate::close::{CloseReason, Ended};
 use crate::timer::Clock;
 
 mod bounds;
+mod own;
 
 /// Messages as they are, one after the other.
 struct Plain;
@@ -31,10 +32,19 @@ impl Wire for Plain {
 }
 
 fn outbox(sink: Sink, bound: usize, policy: SlowConsumer) -> Arc<Outbox> {
+    outbox_of(&Plain, sink, bound, policy)
+}
+
+fn outbox_of(
+    wire: &'static dyn Wire,
+    sink: Sink,
+    bound: usize,
+    policy: SlowConsumer,
+) -> Arc<Outbox> {
     let (flusher, _) = Flusher::start(Arc::default(), 64 << 10).unwrap();
     let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
     let parts = Parts { bound, policy, metrics: Arc::default(), flusher, timer };
-    Outbox::new(sink, &Plain, parts, Box::new(|| ()))
+    Outbox::new(sink, wire, parts, Box::new(|| ()))
 }
 
 /// An outbox whose socket is full, and the peer's end.

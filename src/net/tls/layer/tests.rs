@@ -1,0 +1,53 @@
+use std::os::unix::net::UnixStream;
+
+use super::*;
+use crate::net::Stream;
+use crate::net::tls::{ClientTls, Tls};
+
+/// Both ends of a connection, with the handshake behind them, and their sockets. The
+/// server's takes little.
+fn pair() -> [(Layer, Socket); 2] {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/certificates");
+    let config = Tls::from_pem_files("server.pem", "server.key").root(folder).config().unwrap();
+    let secure = ClientTls::new().root(folder).roots_file("ca.pem").secure().unwrap();
+    let (near, far) = UnixStream::pair().unwrap();
+    let clone = near.try_clone().unwrap();
+    Stream::from(clone).set_send_buffer(1);
+    let (near, far) = (Socket::Unix(near), Socket::Unix(far));
+    let mut server = Layer::new(rustls::ServerConnection::new(config).unwrap().into());
+    let mut client = Layer::new(secure.session("localhost").unwrap().into());
+    let mut shaken = (false, false);
+    while shaken != (true, true) {
+        shaken.0 = shaken.0 || client.shake_hands(&far).unwrap();
+        shaken.1 = shaken.1 || server.shake_hands(&near).unwrap();
+    }
+    [(server, near), (client, far)]
+}
+
+/// What was owed may be sent by a thread that reads and has something to answer. The
+/// byte that was not reported as taken is on its way then all the same: it was told by
+/// what is owed, and a message dropped that had begun.
+#[test]
+fn what_has_begun_has_begun_when_nothing_is_owed_any_more() {
+    let [(server, near), (client, far)] = pair();
+    let bytes: Vec<u8> = (0..1 << 20).map(|at: u32| (at % 251) as u8).collect();
+    let mut taken = 0;
+    while let sent @ 1.. = server.offer(&near, &[IoSlice::new(&bytes[taken..])]).unwrap() {
+        taken += sent;
+    }
+    assert!(server.has_begun() && server.owed() > 0);
+    let (mut got, mut buf) = (Vec::new(), [0; 1024]);
+    while server.owed() > 0 {
+        while let Some(read) = client.read(&far, &mut buf, false).unwrap() {
+            got.extend_from_slice(&buf[..read]);
+        }
+        server.lock().flush(&near).unwrap();
+    }
+    assert!(server.has_begun());
+    assert_eq!(server.offer(&near, &[IoSlice::new(&bytes[taken..=taken])]).unwrap(), 1);
+    assert!(!server.has_begun());
+    while let Some(read) = client.read(&far, &mut buf, false).unwrap() {
+        got.extend_from_slice(&buf[..read]);
+    }
+    assert!(got == bytes[..=taken]);
+}
