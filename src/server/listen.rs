@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::http::server::{Accepted, Acceptor};
+use crate::http::server::{Accepted, Acceptor, Full};
 use crate::net::{self, Listener, SocketPath, Stream};
 use crate::outcome::Outcome;
 
@@ -142,8 +142,8 @@ impl Primus {
 
     fn accept(&self, listener: Listener) -> Result<()> {
         self.serving()?;
-        let server = self.0.clone();
-        let acceptor = Acceptor::start(listener, self.0.connections.clone(), move |accepted| {
+        let (server, connections) = (self.0.clone(), self.0.connections.clone());
+        let acceptor = Acceptor::start(listener, connections, self.full(), move |accepted| {
             connection::serve(&server, accepted)
         })?;
         self.0.roster.lock().acceptors.push(acceptor);
@@ -153,6 +153,14 @@ impl Primus {
             return Err(Error::Closed);
         }
         Ok(())
+    }
+
+    fn full(&self) -> Full {
+        #[cfg(feature = "tls")]
+        if self.0.tls.is_on() {
+            return Full::Tls;
+        }
+        Full::Http
     }
 
     /// Serves one connection that the application accepted itself, on a thread

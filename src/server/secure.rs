@@ -22,6 +22,11 @@ impl Current {
         Ok(Current(tls.map(Tls::config).transpose()?.map(RwLock::new)))
     }
 
+    /// Whether the server speaks TLS.
+    pub fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     fn get(&self) -> Option<Arc<ServerConfig>> {
         let current = self.0.as_ref()?.read().unwrap_or_else(PoisonError::into_inner);
         Some(current.clone())

@@ -58,6 +58,17 @@ fn http_without_tls_is_told_so_once() {
     still_serves(&server);
 }
 
+/// It got a 503 in clear, which a client takes for a server that speaks no TLS.
+#[test]
+fn who_comes_when_there_is_no_room_is_refused_with_an_alert() {
+    let server = Server::echo(limited(|limits| limits.connections = Some(1)).tls(tls()));
+    let mut kept = Raw::open(server.addr);
+    let stream = TcpStream::connect(server.addr).unwrap();
+    assert_eq!(rest(&stream), b"\x15\x03\x03\x00\x02\x02\x50");
+    kept.send(&masked(FIN | TEXT, b"1"));
+    assert_eq!(kept.text(), "1");
+}
+
 #[test]
 fn garbage_is_refused_with_an_alert() {
     let (server, _) = echo();

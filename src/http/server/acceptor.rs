@@ -46,6 +46,31 @@ pub(crate) struct Acceptor {
     thread: Lock<Option<JoinHandle<()>>>,
 }
 
+/// What those are told for whom there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// 503.
+    Http,
+    /// An alert, to those who speak TLS: `internal_error`, in clear as before any
+    /// handshake.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code))]
+    Tls,
+}
+
+impl Full {
+    fn told(self) -> Vec<u8> {
+        match self {
+            Full::Http => refusal(
+                &HTTPVersion(1, 1),
+                503,
+                &[("Content-Type", "text/plain"), ("Retry-After", "1")],
+                b"too many connections",
+            ),
+            Full::Tls => vec![21, 3, 3, 0, 2, 2, 80],
+        }
+    }
+}
+
 struct Stop {
     told: AtomicBool,
     waker: Waker,
@@ -59,21 +84,24 @@ impl Acceptor {
     pub(crate) fn start<S: Served>(
         listener: Listener,
         connections: Arc<Connections>,
+        full: Full,
         serve: impl Fn(Accepted) -> S + Send + Sync + 'static,
     ) -> io::Result<Self> {
         listener.prepare()?;
-        Self::start_on(listener, connections, serve)
+        Self::start_on(listener, connections, full, serve)
     }
 
     pub(super) fn start_on<S: Served>(
         incoming: impl Incoming,
         connections: Arc<Connections>,
+        full: Full,
         serve: impl Fn(Accepted) -> S + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(Stop { told: AtomicBool::new(false), waker: Waker::new()? });
         let accepting = Accepting {
             incoming,
             connections,
+            full,
             serve: Arc::new(serve),
             stop: Arc::clone(&stop),
             reserve: reserve(),
@@ -109,6 +137,7 @@ impl Drop for Acceptor {
 struct Accepting<I, F> {
     incoming: I,
     connections: Arc<Connections>,
+    full: Full,
     serve: Arc<F>,
     stop: Arc<Stop>,
     /// A descriptor kept in order to turn newcomers away when there is no
@@ -160,7 +189,7 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
         let serve = Arc::clone(&self.serve);
         if let Err(refused) = self.connections.spawn(accepted, move |accepted| serve(accepted)) {
             self.complain(&refused);
-            turn_away(&stream);
+            turn_away(&stream, self.full);
         }
     }
 
@@ -191,7 +220,7 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
                 && let Ok((stream, _)) = self.incoming.accept()
             {
                 self.connections.count_refused();
-                turn_away(&stream);
+                turn_away(&stream, self.full);
                 turned += 1;
             }
         }
@@ -255,17 +284,11 @@ fn trouble(error: &io::Error) -> Trouble {
     }
 }
 
-/// Answers 503 without waiting for anything, and closes. What the client has
+/// Says that there is no room, without waiting for anything, and closes. What the client has
 /// already sent is read away as far as it is there, so that the answer is not
 /// lost to a reset.
-fn turn_away(stream: &Stream) {
-    let answer = refusal(
-        &HTTPVersion(1, 1),
-        503,
-        &[("Content-Type", "text/plain"), ("Retry-After", "1")],
-        b"too many connections",
-    );
-    let _ = stream.offer(&answer);
+fn turn_away(stream: &Stream, full: Full) {
+    let _ = stream.offer(&full.told());
     stream.shutdown(Shutdown::Write);
     let mut scratch = [0; 2048];
     for _ in 0..16 {

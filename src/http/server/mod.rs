@@ -37,7 +37,7 @@ mod streaming;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use acceptor::Acceptor;
+pub(crate) use acceptor::{Acceptor, Full};
 pub(crate) use answer::{Held, Holder, Unsent};
 pub(crate) use capacity::default_connection_bound;
 pub(crate) use connection::{Connection, Next, drain};

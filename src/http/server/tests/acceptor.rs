@@ -53,7 +53,8 @@ fn accepts_and_ends() {
         let address = listener.local_addr().unwrap();
         let connections = Connections::new(100, STACK);
         let acceptor =
-            Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), http).unwrap();
+            Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, http)
+                .unwrap();
         for _ in 0..20 {
             assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
         }
@@ -102,7 +103,8 @@ fn accepts_on_unix_sockets() {
     let _ = std::fs::remove_file(&path);
     let listener = UnixListener::bind(&path).unwrap();
     let connections = Connections::new(100, STACK);
-    let acceptor = Acceptor::start(listener.into(), Arc::clone(&connections), http).unwrap();
+    let acceptor =
+        Acceptor::start(listener.into(), Arc::clone(&connections), Full::Http, http).unwrap();
     let mut client = UnixStream::connect(&path).unwrap();
     client.write_all(b"GET /a HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -120,11 +122,12 @@ fn connections_over_the_bound_get_503_and_room_is_made() {
     let connections = Connections::new(2, STACK);
     let (entered, enters) = channel();
     let entered = Mutex::new(entered);
-    let acceptor = Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), move |a| {
-        entered.lock().unwrap().send(()).unwrap();
-        http(a);
-    })
-    .unwrap();
+    let acceptor =
+        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, move |a| {
+            entered.lock().unwrap().send(()).unwrap();
+            http(a);
+        })
+        .unwrap();
     let kept = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
     (0..2).for_each(|_| enters.recv().unwrap());
     assert_eq!((connections.len(), connections.bound()), (2, 2));
@@ -152,12 +155,13 @@ fn shutdown_wakes_and_joins_every_thread() {
     let (entered, enters) = channel();
     let entered = Mutex::new(entered);
     let count = Arc::clone(&gone);
-    let acceptor = Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), move |a| {
-        ON_EXIT.with(|slot| *slot.borrow_mut() = Some(Gone(Arc::clone(&count))));
-        entered.lock().unwrap().send(()).unwrap();
-        http(a);
-    })
-    .unwrap();
+    let acceptor =
+        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, move |a| {
+            ON_EXIT.with(|slot| *slot.borrow_mut() = Some(Gone(Arc::clone(&count))));
+            entered.lock().unwrap().send(()).unwrap();
+            http(a);
+        })
+        .unwrap();
     let clients: Vec<_> = (0..30).map(|_| TcpStream::connect(address).unwrap()).collect();
     (0..30).for_each(|_| enters.recv().unwrap());
     assert_eq!(connections.wait(Instant::now(), false), 30, "a deadline that has passed");
@@ -251,7 +255,7 @@ fn fd_exhaustion_and_passing_errors_do_not_end_the_loop() {
     let ready = rustix::event::eventfd(1, rustix::event::EventfdFlags::CLOEXEC).unwrap();
     let flaky = Flaky { listener, faults: Mutex::new(faults.into()), ready };
     let connections = Connections::new(100, STACK);
-    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), http).unwrap();
+    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), Full::Http, http).unwrap();
     assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
     acceptor.stop();
 }
@@ -268,7 +272,7 @@ fn fd_exhaustion_spends_the_reserve() {
     let ready = rustix::event::eventfd(1, rustix::event::EventfdFlags::CLOEXEC).unwrap();
     let connections = Connections::new(100, STACK);
     let flaky = Flaky { listener, faults, ready };
-    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), http).unwrap();
+    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), Full::Http, http).unwrap();
     assert_eq!(get(client), 503);
     // One that comes while newcomers are still turned away is turned away too.
     let deadline = later();
@@ -286,7 +290,8 @@ fn churn_leaves_nothing_behind() {
     let address = listener.local_addr().unwrap();
     let connections = Connections::new(1000, STACK);
     let acceptor =
-        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), http).unwrap();
+        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, http)
+            .unwrap();
     for _ in 0..10 {
         for _ in 0..49 {
             drop(TcpStream::connect(address).unwrap());
@@ -325,7 +330,8 @@ fn a_panic_does_not_end_the_loop_and_is_counted() {
     let address = listener.local_addr().unwrap();
     let connections = Connections::new(100, STACK);
     let incoming = Panicky(listener, AtomicUsize::new(0));
-    let acceptor = Acceptor::start_on(incoming, Arc::clone(&connections), http).unwrap();
+    let acceptor =
+        Acceptor::start_on(incoming, Arc::clone(&connections), Full::Http, http).unwrap();
     for panics in 1..4 {
         // The one whose accept panicked is gone.
         assert!(rest(&mut TcpStream::connect(address).unwrap()).is_empty());
