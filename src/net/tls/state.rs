@@ -114,7 +114,11 @@ impl State {
             self.unfed.extend_from_slice(unfed.get(unfed.len() - left..).unwrap_or_default());
         }
         match &self.failure {
-            Some(failure) => Err(failure.to_io()),
+            // What came in order before it is not counted.
+            Some(failure) => match io::Read::read(&mut self.session.reader(), buf) {
+                Ok(read @ 1..) => Ok(Some(read)),
+                _ => Err(failure.to_io()),
+            },
             None => Ok(self.closed.then_some(0)),
         }
     }

@@ -51,3 +51,19 @@ fn what_has_begun_has_begun_when_nothing_is_owed_any_more() {
     }
     assert!(got == bytes[..=taken]);
 }
+
+/// It was lost when both came in one piece.
+#[test]
+fn what_came_before_a_broken_record_is_read_before_the_error_is_told() {
+    let [(server, near), (client, far)] = pair();
+    let mut buf = [0; 1024];
+    client.offer(&far, &[IoSlice::new(b"before")]).unwrap();
+    far.offer(b"\x17\x03\x03\xff\xff").unwrap();
+    assert_eq!(server.read(&near, &mut buf, true).unwrap(), Some(6));
+    assert_eq!(&buf[..6], b"before");
+    for _ in 0..2 {
+        assert!(server.holds());
+        let error = server.read(&near, &mut buf, true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+}
