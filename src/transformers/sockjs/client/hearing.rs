@@ -33,9 +33,9 @@ impl Hears for Hearing {
             match (self.lines.next(), self.stage) {
                 (Ok(None), _) => return,
                 (Ok(Some(line)), _) => self.said(Said::of_line(line), ways),
-                (Err(TooLong), Stage::Opening(way)) => {
+                (Err(TooLong), Stage::Opening(transport)) => {
                     let error = Error::Protocol("a frame over the limit".into());
-                    self.fall_back(way, error, ways);
+                    self.fall_back(transport, error, ways);
                 }
                 (Err(TooLong), _) => ways.too_long(),
             }
@@ -47,22 +47,22 @@ impl Hears for Hearing {
         let good = answer.status == 200;
         match self.stage {
             Stage::Info(asked) => self.informed(asked, &answer, ways),
-            Stage::Opening(way) if good => {
+            Stage::Opening(transport) if good => {
                 let error = Error::Protocol("an answer without an open frame".into());
-                self.fall_back(way, error, ways);
+                self.fall_back(transport, error, ways);
             }
-            Stage::Opening(way) => {
-                let place = self.requests.receiver(way).place();
-                self.fall_back(way, answer.refusal().at(&place), ways);
+            Stage::Opening(transport) => {
+                let place = self.requests.receiver(transport).place();
+                self.fall_back(transport, answer.refusal().at(&place), ways);
             }
             Stage::Open(_) if good && self.lines.finish() => {
                 ways.ended(CloseReason::lost("an answer ended amid a frame"));
             }
             // Also while the application leaves: without a receiver the server would
             // not wait long for what is still to be sent.
-            Stage::Open(way) if good => {
+            Stage::Open(transport) if good => {
                 self.requests.good();
-                self.receive(way, ways);
+                self.receive(transport, ways);
             }
             Stage::Open(_) if ways.is_leaving() => {}
             Stage::Open(_) => ways.ended(refused(&answer, &self.requests)),
@@ -72,7 +72,7 @@ impl Hears for Hearing {
     fn unanswered(&mut self, error: Error, ways: &mut Ways) {
         match self.stage {
             Stage::Info(_) => ways.failed(error),
-            Stage::Opening(way) => self.fall_back(way, error, ways),
+            Stage::Opening(transport) => self.fall_back(transport, error, ways),
             Stage::Open(_) if ways.is_leaving() => {}
             Stage::Open(_) => ways.ended(lost(&error)),
         }
@@ -82,10 +82,12 @@ impl Hears for Hearing {
         match (heard, self.stage) {
             (Heard::Nothing | Heard::Opened, _) => {}
             (Heard::Frame(frame), _) => self.said(Said::of_frame(frame), ways),
-            (Heard::Failed(error), Stage::Opening(way)) => self.fall_back(way, error, ways),
+            (Heard::Failed(error), Stage::Opening(transport)) => {
+                self.fall_back(transport, error, ways)
+            }
             (Heard::Failed(error), _) => ways.failed(error),
-            (Heard::Closed(reason), Stage::Opening(way)) => {
-                self.fall_back(way, Error::Ended(Box::new(reason)), ways);
+            (Heard::Closed(reason), Stage::Opening(transport)) => {
+                self.fall_back(transport, Error::Ended(Box::new(reason)), ways);
             }
             (Heard::Closed(reason), _) => ways.ended(reason),
         }
@@ -102,9 +104,10 @@ impl Hears for Hearing {
                 let (time, place) = (info::TIMEOUT, self.requests.info().place());
                 ways.failed(Error::Timeout(format!("no answer from {place} in {time:?}")));
             }
-            Stage::Opening(way) => {
-                let error = format!("no open frame by `{}` in {:?}", way.name(), self.patience);
-                self.fall_back(way, Error::Timeout(error), ways);
+            Stage::Opening(transport) => {
+                let error =
+                    format!("no open frame by `{}` in {:?}", transport.name(), self.patience);
+                self.fall_back(transport, Error::Timeout(error), ways);
             }
             Stage::Open(_) => {}
         }

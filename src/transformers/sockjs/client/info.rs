@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::options::Way;
+use super::options::Transport;
 
 /// How long the answer may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How many times as long as that a way has to open a session: there and back,
+/// How many times as long as that a transport has to open a session: there and back,
 /// twice.
 const ROUND_TRIPS: u32 = 2;
 
@@ -27,13 +27,13 @@ impl Info {
         Info { websocket: value.get("websocket") != Some(&Value::Bool(false)) }
     }
 
-    /// Whether this way may work.
-    pub fn allows(self, way: Way) -> bool {
-        way != Way::Websocket || self.websocket
+    /// Whether this transport may work.
+    pub fn allows(self, transport: Transport) -> bool {
+        transport != Transport::Websocket || self.websocket
     }
 }
 
-/// How long a way has to open a session with a server that answered in this time,
+/// How long a transport has to open a session with a server that answered in this time,
 /// as sockjs-client works it out.
 pub(super) fn patience(round_trip: Duration) -> Duration {
     let once = if round_trip > Duration::from_millis(100) {
@@ -50,12 +50,12 @@ mod tests {
 
     #[test]
     fn only_false_switches_the_websocket_off() {
-        let allows = |body: &str| Info::parse(body.as_bytes()).allows(Way::Websocket);
+        let allows = |body: &str| Info::parse(body.as_bytes()).allows(Transport::Websocket);
         assert!(!allows(r#"{"websocket":false,"origins":["*:*"],"cookie_needed":false}"#));
         for body in ["", "nonsense", "[]", "{}", r#"{"websocket":true}"#, r#"{"websocket":0}"#] {
             assert!(allows(body), "{body}");
         }
-        assert!(Info::parse(br#"{"websocket":false}"#).allows(Way::XhrPolling));
+        assert!(Info::parse(br#"{"websocket":false}"#).allows(Transport::XhrPolling));
     }
 
     #[test]

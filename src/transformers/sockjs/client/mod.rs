@@ -1,10 +1,10 @@
 //! The `sockjs` transport of the client: it asks the server of itself, then
-//! tries one way after another until a session is open.
+//! tries one transport after another until a session is open.
 //!
 //! | file | what |
 //! |---|---|
-//! | `options` | what the application may choose, and the ways |
-//! | `info` | what the server says of itself, and how long a way is given |
+//! | `options` | what the application may choose, and the transports |
+//! | `info` | what the server says of itself, and how long a transport is given |
 //! | `requests` | the requests' paths and heads |
 //! | `hearing` | what the server says, whichever way it comes |
 //! | `lines` | the answers to the requests by which it says it |
@@ -31,7 +31,7 @@ use self::incoming::{Invalid, Said};
 use self::info::{Info, patience};
 use self::lines::Lines;
 pub(crate) use self::options::Options;
-use self::options::Way;
+use self::options::Transport;
 use self::posting::Posting;
 use self::requests::Requests;
 use crate::close::CloseReason;
@@ -64,12 +64,12 @@ type Ways = client::Ways<Posting>;
 /// One session: what is SockJS's own of what the client's thread has of it.
 struct Hearing {
     requests: Requests,
-    /// The least time for a way.
+    /// The least time for a transport.
     timeout: Duration,
     /// How long each has.
     patience: Duration,
     /// Those that are still to be tried, the next one last.
-    left: Vec<Way>,
+    left: Vec<Transport>,
     stage: Stage,
     /// Until when the present stage may last.
     until: Option<Instant>,
@@ -78,18 +78,18 @@ struct Hearing {
     lines: Lines,
     /// The head of the present answer was looked at.
     head_heard: bool,
-    /// What became of the ways that were tried.
-    failures: Vec<(Way, Error)>,
+    /// What became of the transports that were tried.
+    failures: Vec<(Transport, Error)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// The server was asked of itself, then.
     Info(Instant),
-    /// This way is tried.
-    Opening(Way),
-    /// This way carries the session.
-    Open(Way),
+    /// This transport is tried.
+    Opening(Transport),
+    /// This transport carries the session.
+    Open(Transport),
 }
 
 impl Hearing {
@@ -101,7 +101,7 @@ impl Hearing {
             requests,
             timeout: options.timeout,
             patience: Duration::ZERO,
-            left: options.ways.iter().rev().copied().collect(),
+            left: options.transports.iter().rev().copied().collect(),
             stage: Stage::Info(Instant::now()),
             until: None,
             longest,
@@ -118,7 +118,7 @@ impl Hearing {
             return ways.failed(answer.refusal().at(&place));
         }
         let info = Info::parse(&answer.body);
-        self.left.retain(|way| info.allows(*way));
+        self.left.retain(|transport| info.allows(*transport));
         if self.left.is_empty() {
             let why = ways.no_session("the server has switched its WebSocket off");
             return ways.failed(Error::Protocol(why));
@@ -127,14 +127,14 @@ impl Hearing {
         self.try_next(ways);
     }
 
-    /// Tries the next way that there is.
+    /// Tries the next transport that there is.
     fn try_next(&mut self, ways: &mut Ways) {
-        while let Some(way) = self.left.pop() {
-            self.stage = Stage::Opening(way);
+        while let Some(transport) = self.left.pop() {
+            self.stage = Stage::Opening(transport);
             self.until = Some(Instant::now() + self.patience);
-            match self.begin(way, ways) {
+            match self.begin(transport, ways) {
                 Ok(()) => return,
-                Err(error) => self.failures.push((way, error)),
+                Err(error) => self.failures.push((transport, error)),
             }
         }
         self.until = None;
@@ -146,41 +146,46 @@ impl Hearing {
             }
             last => {
                 let all = self.failures.drain(..).chain(last);
-                let all: Vec<_> = all.map(|(way, e)| format!("{}: {e}", way.name())).collect();
+                let all: Vec<_> =
+                    all.map(|(transport, e)| format!("{}: {e}", transport.name())).collect();
                 ways.failed(Error::Protocol(ways.no_session(&all.join("; "))));
             }
         }
     }
 
-    fn begin(&mut self, way: Way, ways: &mut Ways) -> Result<()> {
-        // What has another way of it may still come.
+    fn begin(&mut self, transport: Transport, ways: &mut Ways) -> Result<()> {
+        // What another transport has begun may still come about.
         self.requests.renew()?;
-        match way {
-            Way::Websocket => ways.dial(self.requests.receiver(way), self.longest, true),
-            Way::XhrStreaming | Way::XhrPolling => {
-                self.receive(way, ways);
+        match transport {
+            Transport::Websocket => {
+                ways.dial(self.requests.receiver(transport), self.longest, true)
+            }
+            Transport::XhrStreaming | Transport::XhrPolling => {
+                self.receive(transport, ways);
                 Ok(())
             }
         }
     }
 
-    fn receive(&mut self, way: Way, ways: &mut Ways) {
+    fn receive(&mut self, transport: Transport, ways: &mut Ways) {
         self.head_heard = false;
-        ways.ask(self.requests.receive(way), true);
+        ways.ask(self.requests.receive(transport), true);
     }
 
-    /// The way that is tried leads nowhere.
-    fn fall_back(&mut self, way: Way, error: Error, ways: &mut Ways) {
-        self.failures.push((way, error));
+    /// The transport that is tried leads nowhere.
+    fn fall_back(&mut self, transport: Transport, error: Error, ways: &mut Ways) {
+        self.failures.push((transport, error));
         self.lines.finish();
         ways.start_over();
         self.try_next(ways);
     }
 
-    /// What ends an open session, or makes another way be tried.
+    /// What ends an open session, or makes another transport be tried.
     fn broken(&mut self, reason: CloseReason, ways: &mut Ways) {
         match self.stage {
-            Stage::Opening(way) => self.fall_back(way, Error::Protocol(reason.text), ways),
+            Stage::Opening(transport) => {
+                self.fall_back(transport, Error::Protocol(reason.text), ways)
+            }
             _ => ways.ended(reason),
         }
     }
@@ -189,8 +194,8 @@ impl Hearing {
     fn said(&mut self, said: Result<Said, Invalid>, ways: &mut Ways) {
         match (said, self.stage) {
             (Ok(Said::Nothing), _) => {}
-            (Ok(Said::Open), Stage::Opening(way)) => {
-                self.stage = Stage::Open(way);
+            (Ok(Said::Open), Stage::Opening(transport)) => {
+                self.stage = Stage::Open(transport);
                 self.until = None;
                 self.failures = Vec::new();
                 if let Err(error) = ways.open(Posting(self.requests.clone())) {
@@ -198,7 +203,7 @@ impl Hearing {
                 }
             }
             (Ok(Said::Open), stage) => {
-                let alone = stage == Stage::Open(Way::Websocket);
+                let alone = stage == Stage::Open(Transport::Websocket);
                 let hint = if alone { "" } else { self.requests.hint() };
                 let text = format!("the server has lost the session{hint}");
                 ways.ended(CloseReason::lost(text));
@@ -208,7 +213,7 @@ impl Hearing {
             (Ok(Said::Messages(_) | Said::Message(_)), _) => {
                 self.broken(Invalid("a message before the session is open").into(), ways);
             }
-            // Another way would be told the same.
+            // Another transport would be told the same.
             (Ok(Said::Close(reason)), _) => ways.ended(reason),
             (Err(invalid), _) => self.broken(invalid.into(), ways),
         }

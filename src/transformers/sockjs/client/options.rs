@@ -7,31 +7,32 @@ use crate::transformers::options::{Expected, OptionSet, list, truth};
 
 /// How a session may go over the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Transport {
     Websocket,
     XhrStreaming,
     XhrPolling,
 }
 
-impl Way {
+impl Transport {
     /// In the order in which they are tried.
-    const ALL: [Way; 3] = [Way::Websocket, Way::XhrStreaming, Way::XhrPolling];
+    const ALL: [Transport; 3] =
+        [Transport::Websocket, Transport::XhrStreaming, Transport::XhrPolling];
 
     /// Its name among the `transports`.
     pub fn name(self) -> &'static str {
         match self {
-            Way::Websocket => "websocket",
-            Way::XhrStreaming => "xhr-streaming",
-            Way::XhrPolling => "xhr-polling",
+            Transport::Websocket => "websocket",
+            Transport::XhrStreaming => "xhr-streaming",
+            Transport::XhrPolling => "xhr-polling",
         }
     }
 
     /// The end of its path.
     pub fn path(self) -> &'static str {
         match self {
-            Way::Websocket => "websocket",
-            Way::XhrStreaming => "xhr_streaming",
-            Way::XhrPolling => "xhr",
+            Transport::Websocket => "websocket",
+            Transport::XhrStreaming => "xhr_streaming",
+            Transport::XhrPolling => "xhr",
         }
     }
 }
@@ -40,7 +41,7 @@ impl Way {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
     /// `transports`: what is tried, in order.
-    pub ways: Vec<Way>,
+    pub transports: Vec<Transport>,
     /// `timeout`: how long one of them has at least.
     pub timeout: Duration,
     /// `withCredentials`: requests carry the cookies that answers set.
@@ -49,14 +50,14 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { ways: Way::ALL.into(), timeout: Duration::ZERO, credentials: true }
+        Options { transports: Transport::ALL.into(), timeout: Duration::ZERO, credentials: true }
     }
 }
 
 impl OptionSet for Options {
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
         Some(match name {
-            "transports" => ways(value).map(|ways| self.ways = ways),
+            "transports" => transports(value).map(|transports| self.transports = transports),
             "timeout" => milliseconds(value).map(|time| self.timeout = time),
             "withcredentials" => truth(value).map(|on| self.credentials = on),
             _ => return None,
@@ -65,17 +66,20 @@ impl OptionSet for Options {
 }
 
 /// Those of the list, each once.
-fn ways(value: &str) -> Result<Vec<Way>, Expected> {
+fn transports(value: &str) -> Result<Vec<Transport>, Expected> {
     const EXPECTED: Expected =
         Expected("a list of `websocket`, `xhr-streaming` and `xhr-polling`, in order");
-    let mut ways = Vec::new();
+    let mut transports = Vec::new();
     for name in list(value) {
-        let way = Way::ALL.into_iter().find(|way| way.name() == name).ok_or(EXPECTED)?;
-        if !ways.contains(&way) {
-            ways.push(way);
+        let transport = Transport::ALL
+            .into_iter()
+            .find(|transport| transport.name() == name)
+            .ok_or(EXPECTED)?;
+        if !transports.contains(&transport) {
+            transports.push(transport);
         }
     }
-    if ways.is_empty() { Err(EXPECTED) } else { Ok(ways) }
+    if transports.is_empty() { Err(EXPECTED) } else { Ok(transports) }
 }
 
 fn milliseconds(value: &str) -> Result<Duration, Expected> {
@@ -96,11 +100,14 @@ mod tests {
 
     #[test]
     fn transports_in_order() {
-        let of = |list| parse(&[("transports", list)]).unwrap().ways;
-        assert_eq!(parse(&[]).unwrap().ways, [Way::Websocket, Way::XhrStreaming, Way::XhrPolling]);
-        assert_eq!(of("xhr-polling, websocket"), [Way::XhrPolling, Way::Websocket]);
-        assert_eq!(of("[\"XHR-streaming\"]"), [Way::XhrStreaming]);
-        assert_eq!(of("websocket websocket"), [Way::Websocket]);
+        let of = |list| parse(&[("transports", list)]).unwrap().transports;
+        assert_eq!(
+            parse(&[]).unwrap().transports,
+            [Transport::Websocket, Transport::XhrStreaming, Transport::XhrPolling]
+        );
+        assert_eq!(of("xhr-polling, websocket"), [Transport::XhrPolling, Transport::Websocket]);
+        assert_eq!(of("[\"XHR-streaming\"]"), [Transport::XhrStreaming]);
+        assert_eq!(of("websocket websocket"), [Transport::Websocket]);
         for list in ["", "[]", "eventsource", "websocket,polling"] {
             assert!(matches!(parse(&[("transports", list)]), Err(Error::Option(_))), "{list}");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::options::Way;
+use super::options::Transport;
 use crate::error::Result;
 use crate::http::client::{Answer, Cookies, Target};
 use crate::id;
@@ -102,14 +102,14 @@ impl Requests {
         self.target("/info")
     }
 
-    /// Where a way opens the session, or goes on with it.
-    pub fn receiver(&self, way: Way) -> Target {
-        self.session_target(way.path())
+    /// Where a transport opens the session, or goes on with it.
+    pub fn receiver(&self, transport: Transport) -> Target {
+        self.session_target(transport.path())
     }
 
     /// The request of one that is no WebSocket.
-    pub fn receive(&self, way: Way) -> Vec<u8> {
-        self.receiver(way).head("POST", "Content-Length: 0\r\n").into_bytes()
+    pub fn receive(&self, transport: Transport) -> Vec<u8> {
+        self.receiver(transport).head("POST", "Content-Length: 0\r\n").into_bytes()
     }
 
     /// A POST of messages.
@@ -147,15 +147,15 @@ mod tests {
         let mut requests = requests("/primus");
         assert_eq!(requests.info().pathname, "/primus/info");
         requests.renew().unwrap();
-        for way in [Way::Websocket, Way::XhrStreaming, Way::XhrPolling] {
-            let target = requests.receiver(way);
+        for transport in [Transport::Websocket, Transport::XhrStreaming, Transport::XhrPolling] {
+            let target = requests.receiver(transport);
             assert_eq!(target.query, "a=b&_primuscb=x");
             let parts: Vec<_> = target.pathname.split('/').collect();
             let ["", "primus", server, session, end] = parts[..] else { panic!("{parts:?}") };
             assert!(server.len() == 3 && server.bytes().all(|c| c.is_ascii_digit()), "{server}");
             let legal = |c| matches!(c, b'a'..=b'z' | b'0'..=b'5');
             assert!(session.len() == 8 && session.bytes().all(legal), "{session}");
-            assert_eq!(end, way.path());
+            assert_eq!(end, transport.path());
         }
         let send = String::from_utf8(requests.send(b"[]")).unwrap();
         let (line, rest) = send.split_once("\r\n").unwrap();
@@ -171,7 +171,7 @@ mod tests {
         let mut servers = HashSet::new();
         for _ in 0..100 {
             requests.renew().unwrap();
-            let path = requests.receiver(Way::XhrPolling).pathname;
+            let path = requests.receiver(Transport::XhrPolling).pathname;
             let parts: Vec<_> = path.split('/').collect();
             assert_eq!(parts[..3], ["", "a", "b"]);
             servers.insert(parts[3].to_owned());

@@ -3,14 +3,14 @@
 //! - `state`: what a server has;
 //! - `pages`: what is answered without a session;
 //! - `polling`: the requests of sessions whose clients have no WebSocket;
-//! - `upgrade`: WebSockets; `socket` what comes over one, `pulse` its heartbeat,
+//! - `upgrade`: WebSockets; `socket` what comes over one, `heartbeat` its pings,
 //!   `wire` what goes to the client;
 //! - `md5`: the tag of the page for iframes.
 
+mod heartbeat;
 mod md5;
 mod pages;
 mod polling;
-mod pulse;
 mod socket;
 mod state;
 mod upgrade;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::pulse::Pulse;
+use super::heartbeat::Heartbeat;
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, FrameText};
 use crate::net::Waker;
@@ -17,7 +17,7 @@ const KEEP: usize = 64 << 10;
 /// The incoming half of a WebSocket with the frames of SockJS.
 pub(super) struct Socket {
     connection: Box<Reader>,
-    pulse: Arc<Pulse>,
+    heartbeat: Arc<Heartbeat>,
     pongs: u32,
     /// What has come with messages that were taken.
     waiting: Option<Messages>,
@@ -29,9 +29,9 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    pub(super) fn new(connection: Box<Reader>, pulse: Arc<Pulse>, most: usize) -> Self {
+    pub(super) fn new(connection: Box<Reader>, heartbeat: Arc<Heartbeat>, most: usize) -> Self {
         let scratch = String::new();
-        Socket { connection, pulse, pongs: 0, waiting: None, scratch, most, broken: false }
+        Socket { connection, heartbeat, pongs: 0, waiting: None, scratch, most, broken: false }
     }
 
     /// The messages in what came, the first of them at once.
@@ -82,7 +82,7 @@ impl Source for Socket {
             let pongs = self.connection.pongs();
             if pongs != self.pongs {
                 self.pongs = pongs;
-                self.pulse.pong();
+                self.heartbeat.pong();
             }
             let inbound = inbound?;
             if self.broken {
@@ -112,7 +112,7 @@ impl Source for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.pulse.stop();
+        self.heartbeat.stop();
     }
 }
 

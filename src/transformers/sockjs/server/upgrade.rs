@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::pulse::Pulse;
+use super::heartbeat::Heartbeat;
 use super::socket::{Raw, Socket};
 use super::state::SockJs;
 use super::{pages, wire};
@@ -22,11 +22,11 @@ pub(super) fn framed(sockjs: &SockJs, host: &Arc<dyn Host>, passed: Box<Passed>)
     // before they ask.
     encode_header(false, OPEN.len(), &mut accepted.answer);
     accepted.answer.extend_from_slice(OPEN.as_bytes());
-    let pulse = Pulse::new(host.timer(), sockjs.options().heartbeat_delay);
+    let heartbeat = Heartbeat::new(host.timer(), sockjs.options().heartbeat_delay);
     let most = host.limits().values;
     let wire = accepted.wire(&wire::Frames);
-    spark(accepted, wire, Some(pulse.clone()), |connection| {
-        Box::new(Socket::new(connection, pulse, most))
+    spark(accepted, wire, Some(heartbeat.clone()), |connection| {
+        Box::new(Socket::new(connection, heartbeat, most))
     })
 }
 
@@ -52,7 +52,7 @@ pub(super) fn raw(host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded {
 fn spark(
     accepted: Accepted,
     wire: &'static dyn Wire,
-    pulse: Option<Arc<Pulse>>,
+    heartbeat: Option<Arc<Heartbeat>>,
     source: impl FnOnce(Box<Reader>) -> Box<dyn Source>,
 ) -> Upgraded {
     let Accepted { request, extensions, answer, stream, source: connection, .. } = accepted;
@@ -67,6 +67,6 @@ fn spark(
         generation,
         // Without one of SockJS's the spark gets one of Primus's.
         id: id::uuid().ok(),
-        session: pulse.map(|pulse| pulse as Arc<dyn Session>),
+        session: heartbeat.map(|heartbeat| heartbeat as Arc<dyn Session>),
     }))
 }

@@ -16,8 +16,8 @@ use crate::transformers::sockjs::frame::Close;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The heartbeat of one WebSocket.
-pub(super) struct Pulse {
-    me: Weak<Pulse>,
+pub(super) struct Heartbeat {
+    me: Weak<Heartbeat>,
     timer: Timer,
     delay: Duration,
     spark: OnceLock<Arc<dyn Carried>>,
@@ -35,11 +35,11 @@ struct State {
     busy: Busy,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// A heartbeat with a ping at this interval, from the spark's first moment on.
     pub(super) fn new(timer: &Timer, delay: Duration) -> Arc<Self> {
         let ping = after(timer.now(), delay);
-        Arc::new_cyclic(|me| Pulse {
+        Arc::new_cyclic(|me| Heartbeat {
             me: me.clone(),
             timer: timer.clone(),
             delay,
@@ -103,7 +103,7 @@ impl State {
     }
 }
 
-impl Session for Pulse {
+impl Session for Heartbeat {
     fn opened(&self, spark: Arc<dyn Carried>) {
         let at = self.timer.coarse(self.state.lock().ping);
         // Once only.
@@ -113,7 +113,7 @@ impl Session for Pulse {
     }
 }
 
-impl Task for Pulse {
+impl Task for Heartbeat {
     fn fire(self: Arc<Self>, now: Instant) -> Option<Instant> {
         let spark = self.spark.get()?;
         let (busy, heard) = (spark.busy(), self.heard.swap(false, Ordering::Relaxed));
