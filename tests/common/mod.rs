@@ -17,10 +17,12 @@ pub mod process;
 pub mod server;
 pub mod shares;
 pub mod sockjs;
+pub mod strangers;
 pub mod wait;
 
 pub use frames::*;
 pub use peer::*;
 pub use process::*;
 pub use server::*;
+pub use strangers::*;
 pub use wait::*;

@@ -10,15 +10,7 @@ use crate::common::*;
 fn cross_site_websocket_hijacking() {
     let server = echo(Primus::builder().origins(["https://good.example"]));
     let client = Client::open(server.addr); // no browser, no origin
-    for (origin, allowed) in [
-        ("https://good.example", true),
-        ("http://good.example", false),
-        ("https://good.example:8443", false),
-        ("https://good.example.evil.com", false),
-        ("https://evil.com", false),
-        ("null", false),
-        ("", false),
-    ] {
+    for (origin, allowed) in ORIGINS {
         let header = format!("Origin: {origin}\r\n");
         for (route, methods) in ROUTES {
             let method = if methods.contains("POST") { "POST" } else { "GET" };
@@ -109,15 +101,10 @@ fn cookies_and_header_lists_split_no_answer() {
     still_serves(&server);
 }
 
-/// Whatever a stranger sends, a line of the log is a line.
 #[test]
 fn log_injection() {
     let server = echo(Primus::builder().listener_errors(primus::ListenerErrors::End));
-    let (tell, lines) = crossbeam_channel::unbounded();
-    server.primus.on_log(move |_, line| drop(tell.send(line.to_owned())));
-    server.primus.on_connection(|spark| {
-        spark.on_data(|_, message| Err::<(), _>(message.as_str().unwrap_or_default().to_owned()));
-    });
+    let lines = log_of_failures(&server);
     let evil = "%0d%0aERROR:%20not%20so%1b%5b2J";
     ask(server.addr, post(&format!("/000/{evil}/xhr_send"), "", "[\"x\"]"));
     ask(server.addr, request("GET", &format!("/{evil}"), ""));
@@ -128,11 +115,7 @@ fn log_injection() {
     client.say("not\r\nERROR: json\u{1b}");
     client.say("\"\"");
     server.wait_empty();
-    let lines: Vec<String> = lines.try_iter().collect();
-    assert!(lines.iter().any(|line| line.contains("ERROR")), "{lines:?}");
-    for line in lines {
-        assert!(!line.contains(char::is_control), "{line:?}");
-    }
+    lines_are_lines(&lines, "ERROR");
 }
 
 /// The page that stands in frames of others has nothing of a stranger's in it, and
