@@ -19,6 +19,7 @@ mod faults;
 mod little_memory;
 mod memory;
 mod shares;
+mod sockjs;
 mod sparks;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         little_memory::TESTS,
         memory::TESTS,
         shares::TESTS,
+        sockjs::TESTS,
         sparks::TESTS,
         engine_io::application::TESTS,
         engine_io::bodies::TESTS,
