@@ -2,6 +2,7 @@
 //! waiting for them.
 
 pub(crate) mod dial;
+#[cfg(feature = "activation")]
 mod inherited;
 mod listener;
 mod socket;
@@ -22,6 +23,7 @@ mod waitable;
 mod waker;
 pub(crate) mod watch;
 
+#[cfg(feature = "activation")]
 pub(crate) use inherited::inherited;
 pub(crate) use listener::{Listener, bind};
 pub use stream::Stream;

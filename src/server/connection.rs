@@ -25,6 +25,13 @@ use crate::transformers::serve::{After, Backlog, Host, Opening, Passed, Upgraded
 #[must_use]
 pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Option<Parked> {
     thread::serve(server);
+    go_on(server, begin(server, accepted)?)
+}
+
+/// Makes an HTTP connection of one that was accepted. Apart, for the stack that it
+/// takes.
+#[inline(never)]
+fn begin(server: &Arc<Inner>, accepted: Accepted) -> Option<Box<http::Connection>> {
     accepted.stream.set_nodelay();
     if let Some(bytes) = server.options.send_buffer {
         accepted.stream.set_send_buffer(bytes);
@@ -33,7 +40,7 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Option<Parked> {
     if !server.tls.shake_hands(&accepted, &server.limits, &server.metrics) {
         return None;
     }
-    go_on(server, Box::new(http::Connection::new(accepted, server.limits.clone())))
+    Some(Box::new(http::Connection::new(accepted, server.limits.clone())))
 }
 
 fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parked> {

@@ -108,7 +108,8 @@ impl Primus {
 
     /// Listens on the sockets that the process was started with, TCP or Unix: socket
     /// activation, with systemd's variables `LISTEN_FDS` and `LISTEN_PID`. Returns
-    /// how many there are; 0 when it was started without.
+    /// how many there are; 0 when it was started without. With the feature
+    /// `activation`.
     ///
     /// Call it at the beginning of `main`, before there are other threads: as
     /// systemd wants it, the variables are removed, so that no child process takes
@@ -126,6 +127,7 @@ impl Primus {
     /// # Errors
     /// [`Error::Io`] when one of them is no stream socket or does not listen (then
     /// none is served); [`Error::Closed`] after `destroy`.
+    #[cfg(feature = "activation")]
     pub fn listen_inherited(&self) -> Result<usize> {
         if self.0.is_closing() {
             return Err(Error::Closed);

@@ -26,7 +26,7 @@ const BUFFER_MIN: usize = 1 << 10;
 const BUFFER_MAX: usize = 64 << 10;
 /// What a peer is read into that sends little: a piece of the stack, which the
 /// thread that waits has at hand anyway.
-const SMALL: usize = 1 << 10;
+const SMALL: usize = 3 << 8;
 /// A buffer of this size is not worth letting go of.
 const KEPT: usize = 128;
 /// Reads in a row that `SMALL` would have been enough for, before the buffer is
@@ -283,6 +283,7 @@ impl Decoder {
         }
     }
 
+    #[inline(never)]
     fn control(&mut self, frame: Current) -> Result<Step, Violation> {
         if self.end - self.start < frame.length {
             return Ok(Step::More);
@@ -312,7 +313,9 @@ impl Decoder {
         self.fragment(frame, available.min(rest))
     }
 
-    /// Moves `take` payload bytes to the message being put together.
+    /// Moves `take` payload bytes to the message being put together. By itself: what
+    /// it takes of the stack most messages have no need of.
+    #[inline(never)]
     fn fragment(&mut self, mut frame: Current, take: usize) -> Result<Step, Violation> {
         let mut message = self.message.take().unwrap_or_else(|| Partial {
             binary: frame.opcode == Opcode::Binary,

@@ -132,22 +132,28 @@ struct Shaken {
 fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Shaken)> {
     match check(&passed.request) {
         Ok(key) => {
-            let protocols = passed.request.header("sec-websocket-protocol");
-            let mut answer = switching(&accept_key(key), protocols);
-            let agreed = host.compression().and_then(|compression| {
-                let offers = passed.request.header("sec-websocket-extensions")?;
-                let (agreed, said) = deflate::answer(offers, compression)?;
-                answer += &format!("Sec-WebSocket-Extensions: {said}\r\n");
-                Some(agreed)
-            });
-            let answer = (answer + "\r\n").into_bytes();
-            Some((passed, Shaken { answer, agreed }))
+            let shaken = shaken(host, &passed.request, key);
+            Some((passed, shaken))
         }
         Err(refusal) => {
             passed.refuse(host, refusal);
             None
         }
     }
+}
+
+/// The answer to a handshake with this key.
+#[inline(never)]
+fn shaken(host: &dyn Host, request: &Request, key: &str) -> Shaken {
+    let protocols = request.header("sec-websocket-protocol");
+    let mut answer = switching(&accept_key(key), protocols);
+    let agreed = host.compression().and_then(|compression| {
+        let offers = request.header("sec-websocket-extensions")?;
+        let (agreed, said) = deflate::answer(offers, compression)?;
+        answer += &format!("Sec-WebSocket-Extensions: {said}\r\n");
+        Some(agreed)
+    });
+    Shaken { answer: (answer + "\r\n").into_bytes(), agreed }
 }
 
 /// Makes a WebSocket of an HTTP connection.
@@ -177,6 +183,7 @@ pub(crate) fn turn_away(host: &dyn Host, mut passed: Box<Passed>, close: &[u8]) 
 
 /// The client's key, or what is wrong with the request. The texts are those of
 /// `ws`; RFC 6455 section 4.2.2 asks for 426 where the version is the matter.
+#[inline(never)]
 fn check(request: &Request) -> Result<&str, ResponseBox> {
     if *request.method() != Method::Get {
         return Err(http::text(405, "Invalid HTTP method"));
