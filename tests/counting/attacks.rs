@@ -174,7 +174,7 @@ fn churn_leaves_no_memory_behind() {
 /// Each left a thread and a descriptor behind.
 fn servers_that_are_built_and_dropped_leave_nothing() {
     let (threads, open) = (server_threads().len(), descriptors());
-    for transformer in ["websockets", "engine.io"] {
+    for transformer in ["websockets", "engine.io", "sockjs"] {
         for _ in 0..25 {
             let primus = Primus::builder().transformer(transformer).build().unwrap();
             primus.on_connection(|spark| spark.write("hello").map(drop));
