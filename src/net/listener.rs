@@ -41,6 +41,7 @@ impl Listener {
     }
 
     /// The address, unless it is a Unix socket.
+    #[cfg(feature = "activation")]
     pub fn tcp_address(&self) -> io::Result<Option<SocketAddr>> {
         match self {
             Listener::Tcp(tcp) => tcp.local_addr().map(Some),

@@ -44,9 +44,6 @@ fn build(profile: &Path) {
     if !cfg!(feature = "msgpack") {
         cargo.arg("--no-default-features");
     }
-    if cfg!(feature = "compression") {
-        cargo.arg("--features=compression");
-    }
     cargo.arg("--target-dir").arg(target);
     cargo.args(release.then_some("--release")).current_dir(env!("CARGO_MANIFEST_DIR"));
     let output = cargo.output().expect("cargo runs");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use primus::parsers::NoPeer;
 use primus::value::{Date, Number};
-use primus::{Frame, Message, Parser, Value};
+use primus::{Client, Frame, Message, Parser, Primus, Value};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -157,7 +157,21 @@ fn misused() {
     }
 }
 
+/// TLS and compression are off in this build.
+fn what_is_not_there_names_its_feature() {
+    let told = |error: Option<primus::Error>| error.expect("an error").to_string();
+    let text = told(Client::connect("https://localhost").err());
+    assert!(text.contains("the feature `tls`"), "{text}");
+    for text in [
+        told(Primus::builder().compression(true).build().err()),
+        told(Client::builder("http://localhost").compression(true).build().err()),
+    ] {
+        assert!(text.contains("feature `compression`"), "{text}");
+    }
+}
+
 fn main() {
+    what_is_not_there_names_its_feature();
     numbers();
     conversions();
     raw_values();
