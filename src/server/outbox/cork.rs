@@ -94,12 +94,13 @@ impl Outbox {
     ) -> Result<Written> {
         let controls = std::mem::take(&mut state.controls_corked);
         if sent == total {
-            state.cork.clear();
-            state.cork_ends.clear();
             if state.cork.capacity() > KEEP_MAX {
+                // With all that is in it: how much was written says whether it is kept.
                 room::give(std::mem::take(&mut state.cork));
                 state.cork_ends = Vec::new();
             }
+            state.cork.clear();
+            state.cork_ends.clear();
             return Ok(Written::Sent);
         }
         state.control_waits |= controls;
