@@ -88,6 +88,38 @@ pub(crate) fn append(room: &mut Vec<u8>, bytes: &[u8]) {
     room.extend_from_slice(bytes);
 }
 
+/// Makes room in a text for so many bytes more, as [`reserve`] does.
+#[inline]
+pub(crate) fn reserve_text(room: &mut String, bytes: usize) {
+    let (len, capacity) = (room.len(), room.capacity());
+    if bytes > capacity - len {
+        let grown = len.saturating_add(bytes).max(capacity.saturating_mul(2));
+        if let Some(more) = missing(grown, len, capacity) {
+            // Where it fails there is the ordinary way.
+            let _ = room.try_reserve_exact(more);
+        }
+    }
+}
+
+/// The text that these bytes are; what is not UTF-8 becomes U+FFFD.
+pub(crate) fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes()))
+}
+
+/// [`text`] of bytes that somebody else has.
+pub(crate) fn lossy(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    reserve_text(&mut text, bytes.len());
+    for part in bytes.utf8_chunks() {
+        reserve_text(&mut text, part.valid().len() + char::REPLACEMENT_CHARACTER.len_utf8());
+        text.push_str(part.valid());
+        if !part.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    text
+}
+
 /// Whether so much room is more than what is in it would say.
 pub(super) fn is_vast(capacity: usize) -> bool {
     capacity >= VAST
@@ -149,6 +181,36 @@ mod tests {
         let mut larger = Vec::new();
         reserve(&mut larger, 2 * VAST);
         assert!(larger.capacity() >= 2 * VAST);
+    }
+
+    #[test]
+    fn a_large_text_has_as_much_room_as_a_large_buffer() {
+        let is_large = |text: &String| is_vast(text.capacity()) || !has_space();
+        let mut grown = String::new();
+        while grown.len() < 3 * LARGE {
+            reserve_text(&mut grown, 1000);
+            grown.extend(['x'; 1000]);
+            assert!(grown.capacity() < LARGE || is_large(&grown));
+        }
+        assert_eq!(grown.bytes().filter(|byte| *byte == b'x').count(), grown.len());
+        // It becomes three times as long.
+        assert!(is_large(&text(vec![0xff; LARGE / 2])));
+        assert!(is_large(&lossy(&vec![b'x'; LARGE])));
+    }
+
+    #[test]
+    fn what_is_no_text_is_replaced_as_everywhere() {
+        for bytes in [
+            &b""[..],
+            b"abc",
+            b"\xff",
+            b"a\xffb",
+            b"\xe2\x82",
+            b"\xe2\x82x\xf0\x9f\x98\x80\xed\xa0\x80",
+        ] {
+            assert_eq!(lossy(bytes), String::from_utf8_lossy(bytes), "{bytes:?}");
+            assert_eq!(text(bytes.to_vec()), lossy(bytes));
+        }
     }
 
     #[test]

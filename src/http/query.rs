@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::frame::room;
+
 /// Pairs that are read at most, as in Node.
 const MAX_PAIRS: usize = 1000;
 
@@ -20,7 +22,9 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '+']) {
         return Cow::Borrowed(text);
     }
-    let mut bytes = Vec::with_capacity(text.len());
+    // A body may be long.
+    let mut bytes = Vec::new();
+    room::reserve(&mut bytes, text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
         rest = tail;
@@ -36,10 +40,7 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
             _ => bytes.push(*first),
         }
     }
-    Cow::Owned(
-        String::from_utf8(bytes)
-            .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
-    )
+    Cow::Owned(room::text(bytes))
 }
 
 /// Percent-encodes as `encodeURIComponent` does.

@@ -20,6 +20,7 @@ mod little_memory;
 mod memory;
 mod shares;
 mod sockjs;
+mod sockjs_memory;
 mod sparks;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         memory::TESTS,
         shares::TESTS,
         sockjs::TESTS,
+        sockjs_memory::TESTS,
         sparks::TESTS,
         engine_io::application::TESTS,
         engine_io::bodies::TESTS,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
 
+use crate::frame::room;
 use crate::net::Stream;
 
 /// An answer of which pieces are still to come.
@@ -49,10 +50,10 @@ impl Streaming {
         match self.framing {
             Framing::Chunked => {
                 self.unsent.extend_from_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
-                self.unsent.extend_from_slice(bytes);
+                room::append(&mut self.unsent, bytes);
                 self.unsent.extend_from_slice(b"\r\n");
             }
-            Framing::ToEnd => self.unsent.extend_from_slice(bytes),
+            Framing::ToEnd => room::append(&mut self.unsent, bytes),
             Framing::Empty => {}
         }
     }
@@ -91,7 +92,8 @@ impl Streaming {
             return Ok(false);
         }
         // Between two pieces it may wait for long.
-        (self.unsent, self.sent) = (Vec::new(), 0);
+        room::give(std::mem::take(&mut self.unsent));
+        self.sent = 0;
         if self.finished && self.last {
             self.stream.shutdown(Shutdown::Write);
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::frame::room;
 use crate::http::server::{Held, Streaming, Unsent};
 use crate::net::Stream;
 
@@ -182,6 +183,7 @@ impl<S> Receiver<S> {
                 if !left.take(&frame) {
                     to.finish();
                 }
+                room::give(frame);
                 (Way::Stream { to, left }, behind)
             }
             over => (over, false),

@@ -1,5 +1,7 @@
 //! Answers that come line by line, of which no line is waited for that is too long.
 
+use crate::frame::room;
+
 /// The lines of one answer after the other, as they arrive.
 pub(super) struct Lines {
     /// Longest line in bytes.
@@ -26,25 +28,26 @@ impl Lines {
         self.buf.drain(..self.taken);
         self.at -= self.taken;
         self.taken = 0;
-        self.buf.extend_from_slice(bytes);
+        room::append(&mut self.buf, bytes);
     }
 
     /// The next line that has arrived whole.
     pub fn next(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
         let rest = self.buf.get(self.at..).unwrap_or_default();
-        let found = rest.iter().position(|byte| *byte == b'\n');
-        self.at = found.map_or(self.buf.len(), |end| self.at + end);
+        let end = rest.iter().position(|byte| *byte == b'\n');
+        self.at = end.map_or(self.buf.len(), |end| self.at + end);
         let line = self.buf.get(self.taken..self.at).unwrap_or_default();
         if line.len() > self.longest {
             return Err(TooLong);
         }
-        if found.is_none() {
+        if end.is_none() {
             return Ok(None);
         }
-        let line = line.to_vec();
+        let mut found = room::take(line.len());
+        found.extend_from_slice(line);
         self.at += 1;
         self.taken = self.at;
-        Ok(Some(line))
+        Ok(Some(found))
     }
 
     /// The answer is over; whether that was amid a line.

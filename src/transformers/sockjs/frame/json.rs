@@ -1,5 +1,7 @@
 //! Strings of JSON, in the form that SockJS gives them, and in any.
 
+use crate::frame::room;
+
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 const SPACES: u64 = ONES * 0x20;
@@ -12,6 +14,8 @@ pub(super) struct NotJson;
 /// browsers or proxies have been found to spoil: surrogates, so every character
 /// beyond U+FFFF, and U+200C-200F, U+2028-202F, U+2060-206F and U+FFF0-FFFF.
 pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
+    // Escapes make it longer.
+    room::reserve(out, text.len() + 2);
     out.push(b'"');
     let bytes = text.as_bytes();
     let (mut from, mut at) = (0, 0);
@@ -20,8 +24,8 @@ pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
         let Some(&byte) = bytes.get(at) else { break };
         match byte {
             b'"' | b'\\' => {
-                out.extend_from_slice(&bytes[from..at]);
-                out.push(b'\\');
+                room::append(out, &bytes[from..at]);
+                room::append(out, b"\\");
                 from = at;
                 at += 1;
             }
@@ -29,22 +33,22 @@ pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
                 let next = text.get(at..).and_then(|rest| rest.chars().next());
                 let Some(next) = next else { break };
                 if is_spoilt(next) {
-                    out.extend_from_slice(&bytes[from..at]);
+                    room::append(out, &bytes[from..at]);
                     next.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape(*unit, out));
                     from = at + next.len_utf8();
                 }
                 at += next.len_utf8();
             }
             _ => {
-                out.extend_from_slice(&bytes[from..at]);
+                room::append(out, &bytes[from..at]);
                 control(byte, out);
                 at += 1;
                 from = at;
             }
         }
     }
-    out.extend_from_slice(&bytes[from..]);
-    out.push(b'"');
+    room::append(out, &bytes[from..]);
+    room::append(out, b"\"");
 }
 
 fn is_spoilt(char: char) -> bool {
@@ -62,13 +66,13 @@ fn control(byte: u8, out: &mut Vec<u8>) {
         0x0d => b'r',
         _ => return escape(byte.into(), out),
     };
-    out.extend_from_slice(&[b'\\', letter]);
+    room::append(out, &[b'\\', letter]);
 }
 
 fn escape(unit: u16, out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |shift: u16| DIGITS[usize::from(unit >> shift & 0xF)];
-    out.extend_from_slice(&[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
+    room::append(out, &[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
 }
 
 /// The place of the next byte that needs a closer look in a string, or the end: a
@@ -134,7 +138,9 @@ fn escaped(
 ) -> Result<usize, NotJson> {
     out.clear();
     loop {
-        out.push_str(text.get(from..special).ok_or(NotJson)?);
+        let plain = text.get(from..special).ok_or(NotJson)?;
+        room::reserve_text(out, plain.len() + size_of::<char>());
+        out.push_str(plain);
         match text.as_bytes().get(special) {
             Some(b'"') => return Ok(special + 1),
             Some(b'\\') => {}

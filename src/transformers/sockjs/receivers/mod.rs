@@ -2,6 +2,7 @@
 //! what each of them is put into, and what the answer says of itself.
 
 use super::frame::{self, Close, quote};
+use crate::frame::room;
 use crate::transformers::polled::What;
 use crate::transformers::polled::records::Record;
 
@@ -160,6 +161,8 @@ impl Shape {
                     // of its own the protocol has none.
                     _ => None,
                 });
+                let length: usize = texts.clone().map(|text| text.len() + 3).sum();
+                room::reserve(out, length + length / 8);
                 self.frame(|out| frame::put_messages(texts, out), out);
                 // It may be the last that the client gets from this server. Of the
                 // polls only this one is read line by line.
@@ -206,6 +209,7 @@ fn quote_frame(put: impl FnOnce(&mut Vec<u8>), out: &mut Vec<u8>) {
     let mut frame = Vec::new();
     put(&mut frame);
     quote(str::from_utf8(&frame).unwrap_or_default(), out);
+    room::give(frame);
 }
 
 /// Escapes what clients of an event source unescape. Of the other characters that
@@ -223,11 +227,14 @@ fn escape_markup(out: &mut Vec<u8>, start: usize) {
 
 fn replace(out: &mut Vec<u8>, start: usize, byte: u8, by: &[u8]) {
     if out[start..].contains(&byte) {
-        let tail = out.split_off(start);
+        let mut tail = room::take(out.len() - start);
+        tail.extend_from_slice(&out[start..]);
+        out.truncate(start);
         for (at, part) in tail.split(|other| *other == byte).enumerate() {
-            out.extend_from_slice(if at > 0 { by } else { b"" });
-            out.extend_from_slice(part);
+            room::append(out, if at > 0 { by } else { b"" });
+            room::append(out, part);
         }
+        room::give(tail);
     }
 }
 

@@ -10,6 +10,7 @@ use tiny_http::{Response, ResponseBox};
 
 use super::state::{Live, SockJs};
 use super::{pages, wire};
+use crate::frame::room;
 use crate::http;
 use crate::http::server::{Connection, HeaderSet, Held, Request};
 use crate::id;
@@ -237,16 +238,12 @@ pub(super) fn send(
 /// not expected.
 fn payload(by: By, content: Option<&str>, body: Vec<u8>) -> String {
     let content = content.unwrap_or_default().split(';').next().unwrap_or_default();
-    let text = |body: Vec<u8>| {
-        let lossy = |body: &[u8]| String::from_utf8_lossy(body).into_owned();
-        String::from_utf8(body).unwrap_or_else(|error| lossy(error.as_bytes()))
-    };
     match (by, content) {
         (By::Xhr, "text/plain" | "T" | "application/json" | "application/xml" | "text/xml")
         | (By::Jsonp, "text/plain")
-        | (_, "") => text(body),
+        | (_, "") => room::text(body),
         (By::Jsonp, "application/x-www-form-urlencoded") => {
-            let body = text(body);
+            let body = room::text(body);
             let field = http::pairs(&body).find(|(name, _)| name == "d");
             field.map(|(_, value)| value.into_owned()).unwrap_or_default()
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::heartbeat::Heartbeat;
 use crate::close::{CloseReason, Ended};
-use crate::frame::{Frame, FrameText};
+use crate::frame::{Frame, FrameText, room};
 use crate::net::Waker;
 use crate::transformers::serve::{Inbound, Replies, Source};
 use crate::transformers::sockjs::frame::{Close, Invalid, Messages, Received, received};
@@ -39,7 +39,7 @@ impl Socket {
         let text = match frame {
             Frame::Text(text) => text,
             // sockjs-node reads bytes as text.
-            Frame::Binary(bytes) => FrameText::from(String::from_utf8_lossy(&bytes)),
+            Frame::Binary(bytes) => FrameText::from(room::lossy(&bytes)),
         };
         let received = received(text, self.most, &mut self.scratch);
         if self.scratch.capacity() > KEEP {
