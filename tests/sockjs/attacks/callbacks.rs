@@ -85,6 +85,24 @@ fn callbacks_that_are_missing() {
     assert_eq!(server.primus.connected(), 0);
 }
 
+/// Which of them is meant nobody can say, and proxies may disagree.
+#[test]
+fn callbacks_that_are_given_twice() {
+    let server = echo(Primus::builder());
+    for receiver in ["htmlfile", "jsonp"] {
+        for query in
+            ["c=a&c=b", "c=a&c=a", "callback=a&callback=b", "c=&c=a&callback=b", "%63=a&c=b"]
+        {
+            let answer = get(&server, receiver, query);
+            assert_eq!((answer.status, &*answer.body), (500, INVALID), "{receiver}?{query}");
+        }
+    }
+    assert_eq!(server.primus.connected(), 0);
+    // One for scripts and one for pages may be there at a time.
+    let answer = get(&server, "jsonp", "callback=b&c=a&callback=b");
+    assert_eq!(answer.body, "/**/a(\"o\");\r\n");
+}
+
 /// The names that clients make up, and what they are given back.
 #[test]
 fn callbacks_that_are_allowed() {

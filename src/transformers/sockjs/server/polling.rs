@@ -3,7 +3,6 @@
 //! Each is kept from being inlined into what calls it: the pages of a stack that
 //! were ever touched stay resident, so the deepest call counts.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use tiny_http::{Response, ResponseBox};
@@ -19,7 +18,7 @@ use crate::transformers::polled::receiver::Limit;
 use crate::transformers::polled::serve::{self, Made, Opened};
 use crate::transformers::serve::{After, Host, Passed};
 use crate::transformers::sockjs::frame::{Close, Invalid, Messages, OPEN};
-use crate::transformers::sockjs::receivers::{Kind, Shape};
+use crate::transformers::sockjs::receivers::{BadCallback, Kind, Shape};
 use crate::transformers::sockjs::route::By;
 use crate::transformers::sockjs::session::{Input, Refusal, Session};
 use crate::transformers::websockets;
@@ -42,7 +41,7 @@ pub(super) fn receive(
     session: String,
 ) -> After {
     let callback = callback(&passed.request);
-    let shape = match Shape::new(kind, callback.as_deref()) {
+    let shape = match callback.and_then(|callback| Shape::new(kind, callback.as_deref())) {
         Ok(shape) => shape,
         Err(bad) => return passed.respond(&**host, pages::text(500, bad.text())),
     };
@@ -75,10 +74,18 @@ pub(super) fn receive(
     passed.reply(shape.content(), shape.answer(Close::INTERRUPTED))
 }
 
-/// The function that a request names.
-fn callback(request: &Request) -> Option<String> {
-    let value = request.query_param("c").or_else(|| request.query_param("callback"));
-    value.map(Cow::into_owned)
+/// The function that a request names. Of several none can be meant: to sockjs-node they
+/// are one with a comma in its name.
+fn callback(request: &Request) -> Result<Option<String>, BadCallback> {
+    for name in ["c", "callback"] {
+        let mut values = request.query_pairs().filter(|(key, _)| key == name);
+        match (values.next(), values.next()) {
+            (None, _) => {}
+            (Some((_, value)), None) => return Ok(Some(value.into_owned())),
+            _ => return Err(BadCallback::Invalid),
+        }
+    }
+    Ok(None)
 }
 
 /// Says to browsers and proxies how to treat the answers of a kind. It comes beside
