@@ -26,9 +26,9 @@ impl Primus {
     /// whose files are read again. Connections that there are stay as they are.
     ///
     /// # Errors
-    /// [`Error::Option`] when something is wrong with it (the server goes on with
-    /// what it has), or when the server was built without TLS: what it says on its
-    /// ports cannot change then.
+    /// [`Error::Option`](crate::Error::Option) when something is wrong with it (the
+    /// server goes on with what it has), or when the server was built without TLS:
+    /// what it says on its ports cannot change then.
     pub fn set_tls(&self, tls: &Tls) -> Result<()> {
         self.0.tls.set(tls)
     }
