@@ -147,7 +147,7 @@ fn streams_come_through_nginx_piece_by_piece() {
         return;
     }
     let server = Server::echo(Primus::builder().transformer("sockjs"));
-    for (name, lines) in [("by-default", ""), ("current", "proxy_http_version 1.1;")] {
+    for (name, lines) in [("streams-10", ""), ("streams-11", "proxy_http_version 1.1;")] {
         let nginx = Nginx::start(name, server.addr, lines);
         for (method, stream, open, echo) in [
             ("POST", "xhr_streaming", "hh\no", "\na[\"1\"]"),
