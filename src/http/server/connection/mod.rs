@@ -3,7 +3,7 @@
 mod body_reader;
 mod idle;
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -338,6 +338,7 @@ impl Connection {
     }
 
     /// Reads away what is left of the body.
+    #[inline(never)]
     fn drain(&mut self) -> io::Result<()> {
         if self.exchange.body.is_done() {
             return Ok(());
@@ -346,7 +347,8 @@ impl Connection {
             return Err(io::ErrorKind::InvalidData.into());
         }
         let mut body = self.body(DRAIN).map_err(|bad| io::Error::other(bad.text))?;
-        io::copy(&mut body, &mut io::sink()).map(drop)
+        // Little, and on the stack it would stay with the connection.
+        body.read_to_end(&mut Vec::new()).map(drop)
     }
 
     /// Reads from the socket to the end of the buffer. With `at_once` something is
