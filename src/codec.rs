@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use crate::channel::{Encode, Handlers};
 use crate::error::{BoxError, Error, Result, caught};
 use crate::events::{ListenerId, Listeners};
 use crate::frame::Frame;
@@ -24,12 +25,20 @@ pub(crate) struct Codec<P> {
     pub incoming: Transforms<P>,
     /// What written messages pass before they are encoded.
     pub outgoing: Transforms<P>,
+    /// What received messages are offered to after that.
+    pub handlers: Handlers,
 }
 
 impl<P: Peer> Codec<P> {
     /// A codec without transforms.
     pub fn new(parser: Parser, values: usize) -> Self {
-        Codec { parser, values, incoming: Transforms::default(), outgoing: Transforms::default() }
+        Codec {
+            parser,
+            values,
+            incoming: Transforms::default(),
+            outgoing: Transforms::default(),
+            handlers: Handlers::default(),
+        }
     }
 
     /// The parser.
@@ -47,6 +56,21 @@ impl<P: Peer> Codec<P> {
             return Ok(self.parser.encode(value, peer)?);
         }
         let value = to_value(value).map_err(Error::Transform)?;
+        self.encode_transformed(value, peer)
+    }
+
+    /// [`encode`](Self::encode) for what is known by that it can be encoded.
+    ///
+    /// # Errors
+    /// As `encode`.
+    pub fn encode_dyn(&self, message: &dyn Encode, peer: &P) -> Result<Option<Frame>> {
+        match self.outgoing.is_empty() {
+            true => message.to_frame(&self.parser, peer),
+            false => self.encode_transformed(message.to_value()?, peer),
+        }
+    }
+
+    fn encode_transformed(&self, value: Value, peer: &P) -> Result<Option<Frame>> {
         match self.outgoing.apply(peer, value)? {
             Some(value) => Ok(self.parser.encode(&value, peer)?),
             None => Ok(None),
@@ -89,13 +113,14 @@ impl<P: Peer> Codec<P> {
         Ok(value.map(|value| message.transformed(value)))
     }
 
-    /// Removes a transform; false when it was not there.
+    /// Removes a transform or handler; false when it was not there.
     pub fn remove(&self, id: ListenerId) -> bool {
-        self.incoming.remove(id) || self.outgoing.remove(id)
+        self.incoming.remove(id) || self.outgoing.remove(id) || self.handlers.remove(id)
     }
 
-    /// Removes all transforms.
+    /// Removes all transforms and handlers.
     pub fn clear(&self) {
+        self.handlers.clear();
         self.incoming.clear();
         self.outgoing.clear();
     }

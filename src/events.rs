@@ -205,6 +205,12 @@ impl<F: ?Sized> Snapshot<F> {
         self.0.iter().flat_map(|entries| entries.iter()).map(|entry| &*entry.call)
     }
 
+    /// The first listener of which `is` says so.
+    pub fn find(&self, is: impl Fn(&F) -> bool) -> Option<Arc<F>> {
+        let entry = self.0.iter().flat_map(|entries| entries.iter()).find(|entry| is(&entry.call))?;
+        Some(Arc::clone(&entry.call))
+    }
+
     /// True when there are no listeners.
     pub fn is_empty(&self) -> bool {
         self.0.is_none()

@@ -68,6 +68,7 @@
 #![warn(missing_docs)]
 
 mod base64;
+mod channel;
 mod client;
 mod close;
 mod codec;
@@ -119,7 +120,7 @@ pub use net::tls::{ClientTls, PeerCertificate, Tls, TlsError, TlsProblem};
 pub use net::{SocketPath, Stream};
 pub use outcome::Outcome;
 pub use parsers::Parser;
-pub use plugins::{ClientPlugin, Plugin};
+pub use plugins::{Channel, Encode, Handler, Handlers, Plugin, Script, Side};
 pub use protocol::Generation;
 pub use ready_state::ReadyState;
 pub use server::{

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::Client;
 use super::machine::Strategy;
 use super::options::{Given, Options};
+use super::plugins::ClientHalf;
 use super::outgoing::OutgoingUrl;
 use super::url::{Address, check_header, check_path};
 use crate::compression::Compression;
@@ -428,6 +429,12 @@ impl ClientBuilder {
         Ok(client)
     }
 
+    /// Registers a plugin with the client when it is built.
+    pub(crate) fn with_plugin(mut self, plugin: Arc<dyn ClientHalf>) -> Self {
+        self.given.plugins.add(plugin);
+        self
+    }
+
     /// The transport options that were set.
     pub(crate) fn transport_options(&self) -> &[(String, String)] {
         &self.transport
@@ -469,6 +476,7 @@ impl ClientBuilder {
             check_header(name, value)?;
         }
         self.given.compression.check()?;
+        self.given.plugins.check()?;
         if self.given.max_length == 0 {
             let text = "max_length 0 lets no message in; `usize::MAX` is no bound";
             return Err(Error::Option(text.into()));

@@ -103,7 +103,22 @@ impl Driver {
         while let Some(effect) = self.effect() {
             self.execute(effect);
         }
+        self.run_due();
         self.deliver_inbox();
+    }
+
+    /// Does what its time has come for.
+    fn run_due(&self) {
+        while let Some(job) = self.shared.alarms.due(self.shared.now()) {
+            let done = caught(job);
+            if let Err(error) = done
+                && let Some(client) = self.shared.client()
+            {
+                self.shared.error(&client, &error);
+            }
+            // The thread that moves a manual clock waits for this.
+            self.shared.changed();
+        }
     }
 
     /// The next effect, perhaps one of a timer that has come due.
@@ -139,7 +154,7 @@ impl Driver {
             return false;
         }
         let mut core = self.shared.core();
-        let idle = core.todo.is_empty() && core.machine.deadline().is_none();
+        let idle = core.todo.is_empty() && self.shared.deadline(&core).is_none();
         let done = idle && !self.shared.owes_messages();
         if done {
             core.running = false;
@@ -150,7 +165,8 @@ impl Driver {
 
     /// Waits for something to happen.
     fn step(&mut self) {
-        let until = self.shared.real(self.shared.core().machine.deadline());
+        let deadline = self.shared.deadline(&self.shared.core());
+        let until = self.shared.real(deadline);
         let closing = self.closing.as_ref().map(|(_, until)| *until);
         if let Some(connection) = &mut self.connection {
             let paused = self.shared.inbox.is_full();
@@ -297,7 +313,7 @@ impl Driver {
         let Some(client) = self.shared.client() else { return };
         let received = caught(|| self.received(&client, frame)).and_then(|received| received);
         match received {
-            Ok(Some(message)) => self.deliver(&client, message),
+            Ok(Some(message)) => self.offer(&client, message),
             Ok(None) => {}
             Err(error) => self.shared.error(&client, &error),
         }
@@ -313,6 +329,21 @@ impl Driver {
             return Ok(None);
         }
         codec.decode(frame, client)
+    }
+
+    /// Gives a message to the plugin that claims it, and else to the application.
+    fn offer(&self, client: &Client, message: Message) {
+        let handlers = &self.shared.codec.handlers;
+        if handlers.is_empty() {
+            return self.deliver(client, message);
+        }
+        let Some(handler) = handlers.claimant(client, message.value()) else {
+            return self.deliver(client, message);
+        };
+        let done = caught(|| handler.handle(client, message.into_value()));
+        if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
+            self.shared.error(client, &error);
+        }
     }
 
     fn deliver(&self, client: &Client, message: Message) {

@@ -16,7 +16,9 @@
 //! A further wire protocol is one more implementation of
 //! [`Dials`](crate::transformers::connect::Dials), in its folder of `transformers`.
 
+mod alarms;
 mod builder;
+mod channel;
 mod discover;
 mod driver;
 mod emit;
@@ -26,6 +28,7 @@ mod machine;
 mod options;
 mod outbox;
 mod outgoing;
+mod plugins;
 mod recovery;
 mod shared;
 mod url;
@@ -40,6 +43,7 @@ use serde::Serialize;
 pub use builder::ClientBuilder;
 pub use machine::Reconnected;
 pub use outgoing::OutgoingUrl;
+pub(crate) use plugins::ClientHalf;
 pub use recovery::Attempt;
 
 use crate::close::{CloseReason, Ended};
@@ -125,7 +129,9 @@ impl Client {
         }
         let handle = Arc::new(Handle(Arc::clone(&shared)));
         let _ = shared.handle.set(Arc::downgrade(&handle));
-        Ok(Client(handle))
+        let client = Client(handle);
+        client.install_plugins()?;
+        Ok(client)
     }
 
     pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {

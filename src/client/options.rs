@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::machine::Strategy;
+use super::plugins::Plugins;
 use super::recovery::Reconnect;
 use super::url::Address;
 use crate::compression::Compression;
@@ -47,6 +48,7 @@ pub(crate) struct Given {
     pub close_timeout: Duration,
     pub connector: Option<Connector>,
     pub clock: Clock,
+    pub plugins: Plugins,
     #[cfg(feature = "tls")]
     pub tls: ClientTls,
 }
@@ -71,6 +73,7 @@ impl Default for Given {
             close_timeout: Duration::from_secs(5),
             connector: None,
             clock: Clock::System,
+            plugins: Plugins::default(),
             #[cfg(feature = "tls")]
             tls: ClientTls::default(),
         }

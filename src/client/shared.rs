@@ -18,6 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
+use super::alarms::{Alarms, Job};
 use super::driver::Driver;
 use super::events::ClientEvents;
 use super::inbox::Inbox;
@@ -26,8 +27,10 @@ use super::options::Options;
 use super::outbox::Outbox;
 use super::recovery::Recovery;
 use super::{Client, Handle};
+use crate::channel::Reserved;
 use crate::codec::Codec;
 use crate::error::{Error, Result};
+use crate::extensions::Extensions;
 use crate::net::Waker;
 use crate::timer::{Clock, Driven, enter_driven_thread};
 
@@ -47,6 +50,10 @@ pub(crate) struct Shared {
     pub options: Options,
     pub codec: Codec<Client>,
     pub events: ClientEvents,
+    /// What plugins and the application keep here.
+    pub extensions: Extensions,
+    pub reserved: Reserved,
+    pub alarms: Alarms,
     pub waker: Arc<Waker>,
     pub inbox: Inbox,
     pub outbox: Outbox,
@@ -106,6 +113,9 @@ impl Shared {
         Ok(Shared {
             codec: Codec::new(options.given.parser.clone(), options.given.values),
             events: ClientEvents::default(),
+            extensions: Extensions::default(),
+            reserved: Reserved::default(),
+            alarms: Alarms::default(),
             waker: Arc::new(Waker::new()?),
             inbox: Inbox::new(options.given.inbox),
             outbox: Outbox::new(options.given.queue_size),
@@ -222,6 +232,21 @@ impl Shared {
         }
     }
 
+    /// Has the client's thread do something at a time.
+    pub fn after(self: &Arc<Self>, at: Instant, job: Job) {
+        let mut core = self.core();
+        self.alarms.add(at, job);
+        if let Err(error) = self.start(&mut core) {
+            drop(core);
+            log::error!("primus client: no thread for what is to be done later: {error}");
+        }
+    }
+
+    /// When the client's thread has something to do, if nothing else happens.
+    pub fn deadline(&self, core: &Core) -> Option<Instant> {
+        [core.machine.deadline(), self.alarms.next()].into_iter().flatten().min()
+    }
+
     /// Whether there are messages for listeners, and those to run them for.
     pub fn owes_messages(&self) -> bool {
         let alive = || self.handle.get().is_some_and(|handle| handle.strong_count() > 0);
@@ -230,7 +255,8 @@ impl Shared {
 
     /// Makes the thread unless there is one, or nothing to do for it.
     fn start(self: &Arc<Self>, core: &mut Core) -> Result<()> {
-        if core.running || (core.todo.is_empty() && !self.owes_messages()) {
+        let idle = core.todo.is_empty() && self.alarms.next().is_none() && !self.owes_messages();
+        if core.running || idle {
             self.waker.wake();
             return Ok(());
         }
@@ -295,24 +321,19 @@ impl Shared {
     }
 }
 
-impl Core {
-    /// The next deadline, while there is a thread to keep it.
-    fn deadline(&self) -> Option<Instant> {
-        self.machine.deadline().filter(|_| self.running)
-    }
-}
-
 impl Driven for Shared {
     fn settle(&self) {
         let mut core = self.core();
-        while core.deadline().is_some_and(|at| at <= self.now()) {
+        let due = |core: &Core| self.deadline(core).filter(|_| core.running);
+        while due(&core).is_some_and(|at| at <= self.now()) {
             self.waker.wake();
             core = self.changed.wait(core).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     fn next(&self) -> Option<Instant> {
-        self.core().deadline()
+        let core = self.core();
+        self.deadline(&core).filter(|_| core.running)
     }
 
     fn nudge(&self) {

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Forms;
+use super::{Forms, Script};
 use crate::parsers::{ClientParser, Parser};
-use crate::plugins::client::ClientPlugin;
 use crate::protocol::ClientMode;
 use crate::server::options::Options;
 use crate::spec::{PRIMUS_VERSION, Spec};
@@ -39,8 +38,8 @@ pub(super) struct Asset {
 
 impl Asset {
     /// That of the plugin of this name.
-    pub fn of(name: &str, half: ClientPlugin<'_>) -> Asset {
-        let ClientPlugin { client, library } = half;
+    pub fn of(name: &str, half: Script<'_>) -> Asset {
+        let Script { client, library } = half;
         Asset { name: name.to_owned(), client: client.to_owned(), library: library.to_owned() }
     }
 }

@@ -14,6 +14,7 @@
 //! they share the scope of one function, in the order of [`core`].
 
 mod assemble;
+mod script;
 mod serve;
 
 use std::fs;
@@ -22,11 +23,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::middleware::Authorization;
-use crate::plugins::client::ClientPlugin;
 use crate::server::options::Options;
 use crate::spec::Spec;
 use crate::sync::{Guard, Lock};
 use assemble::{Asset, Settings};
+pub use script::Script;
 pub(crate) use serve::Form;
 
 /// The browser client of one server, rebuilt when what goes into it changes.
@@ -62,7 +63,7 @@ impl Library {
     }
 
     /// A plugin was registered that has something for browsers.
-    pub fn add(&self, plugin: &str, half: ClientPlugin<'_>) {
+    pub fn add(&self, plugin: &str, half: Script<'_>) {
         let asset = Asset::of(plugin, half);
         let mut state = self.lock();
         state.plugins.push(asset);

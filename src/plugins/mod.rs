@@ -1,14 +1,28 @@
-//! Plugins: named extensions of a server.
+//! Plugins: named extensions of servers and clients.
 
-pub(crate) mod client;
+mod register;
 
+use std::any::Any;
+
+use crate::client::Client;
 use crate::error::BoxError;
-use crate::server::primus::Primus;
+use crate::server::Primus;
 
-pub use client::ClientPlugin;
+pub use crate::channel::{Channel, Encode, Handler, Handlers};
+pub use crate::library::Script;
 
-/// An extension that is registered with
-/// [`Builder::plugin`](crate::Builder::plugin) or [`Primus::plugin`].
+/// Which side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// A [`Primus`] and its sparks.
+    Server,
+    /// A [`Client`].
+    Client,
+}
+
+/// An extension of servers, of clients or of both: registered with
+/// [`Builder::plugin`](crate::Builder::plugin), [`Primus::add_plugin`] and
+/// [`ClientBuilder::plugin`](crate::ClientBuilder::plugin).
 ///
 /// ```
 /// use primus::{BoxError, Plugin, Primus};
@@ -29,23 +43,48 @@ pub use client::ClientPlugin;
 ///
 /// let primus = Primus::builder().plugin(Visitors).build()?;
 /// assert_eq!(primus.plugins(), ["visitors"]);
+/// assert!(primus.plugin::<Visitors>().is_some());
 /// # primus.destroy(Default::default());
 /// # Ok::<(), primus::Error>(())
 /// ```
-pub trait Plugin: Send + Sync + 'static {
-    /// The name by which it is known; not empty, and unique on a server.
+///
+/// A plugin that has messages of its own adds a [`Handler`] to the
+/// [`handlers`](Channel::handlers) of the server or client, and keeps what it knows
+/// of a connection in the connection's [`Extensions`](crate::Extensions).
+pub trait Plugin: Any + Send + Sync {
+    /// The name by which it is known; not empty, and unique on a server or client.
     fn name(&self) -> &str;
 
-    /// Called once, when the plugin is registered: installs listeners,
-    /// transforms and middleware.
+    /// Events that it raises itself on a side, so that the other side cannot.
+    /// Asked when it is registered. None by default.
+    fn reserved(&self, side: Side) -> &[&'static str] {
+        let _ = side;
+        &[]
+    }
+
+    /// Called once, when the plugin is registered with a server: installs
+    /// listeners, transforms, handlers and middleware. Does nothing by default.
     ///
     /// # Errors
     /// Whatever keeps the plugin from working; it is not registered then.
-    fn server(&self, primus: &Primus) -> Result<(), BoxError>;
+    fn server(&self, primus: &Primus) -> Result<(), BoxError> {
+        let _ = primus;
+        Ok(())
+    }
+
+    /// Called once for each client that it is registered with, before that opens.
+    /// Does nothing by default.
+    ///
+    /// # Errors
+    /// Whatever keeps the plugin from working; the client is not made then.
+    fn client(&self, client: &Client) -> Result<(), BoxError> {
+        let _ = client;
+        Ok(())
+    }
 
     /// What it has for the browser client. Nothing by default. Asked when the
     /// plugin is registered.
-    fn client(&self) -> Option<ClientPlugin<'_>> {
+    fn script(&self) -> Option<Script<'_>> {
         None
     }
 

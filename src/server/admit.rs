@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::close::CloseReason;
-use crate::error::catch;
+use crate::error::{BoxError, catch, caught};
+use crate::events::Snapshot;
 use crate::http::server::PlaceId;
 use crate::server::carried;
+use crate::server::failure;
 use crate::server::inner::Inner as Server;
 use crate::server::spark::Spark;
 use crate::transformers::serve::{Opening, Source};
@@ -30,6 +32,7 @@ pub(super) fn admit(
     let carrier = opening.session.take();
     let answer = std::mem::take(&mut opening.answer);
     let (spark, source) = Spark::open(server, id, opening);
+    let refusal = introduce(&spark);
     let known = spark.outbox().greet(&answer, || {
         if let Some(carrier) = carrier {
             carried::introduce(&*carrier, &spark, place);
@@ -44,9 +47,32 @@ pub(super) fn admit(
         tell_fault(&spark, fault);
     } else if server.is_closing() {
         spark.close(server.shutdown_reason());
+    } else if let Some(error) = refusal {
+        failure::refuse(&spark, error);
     }
     Admitted { spark, source, known }
 }
+
+/// Lets plugins see a spark before anybody else does. Gives what one has against
+/// it.
+fn introduce(spark: &Spark) -> Option<BoxError> {
+    let listeners = &spark.0.server.events.spark;
+    if listeners.is_empty() { None } else { introduce_to(spark, &listeners.snapshot()) }
+}
+
+/// Apart, for the stack that it takes.
+#[inline(never)]
+fn introduce_to(spark: &Spark, listeners: &Snapshot<SparkListener>) -> Option<BoxError> {
+    listeners.iter().find_map(|listener| match caught(|| listener(spark)) {
+        Ok(outcome) => outcome.err(),
+        Err(panic) => {
+            spark.0.server.metrics.panics.add(1);
+            Some(panic.into())
+        }
+    })
+}
+
+type SparkListener = dyn Fn(&Spark) -> Result<(), BoxError> + Send + Sync;
 
 #[cold]
 #[inline(never)]

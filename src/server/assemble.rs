@@ -5,12 +5,13 @@ use std::sync::{Arc, RwLock};
 
 use tiny_http::Method;
 
+use crate::channel::Reserved;
 use crate::codec::Codec;
 use crate::error::Result;
+use crate::extensions::Extensions;
 use crate::http::server::{self as http, Connections};
 use crate::library::{Form, Library};
 use crate::middleware::{Defaults, Middleware};
-use crate::plugins::Plugin;
 use crate::server::broadcaster::Broadcaster;
 use crate::server::destroy::Destroy;
 use crate::server::events::ServerEvents;
@@ -18,6 +19,7 @@ use crate::server::flusher::Flusher;
 use crate::server::inner::{Inner, Latch, Roster};
 use crate::server::metrics::Metrics;
 use crate::server::options::Options;
+use crate::server::plugins::ServerHalf;
 use crate::server::primus::Primus;
 use crate::server::registry::Registry;
 #[cfg(feature = "tls")]
@@ -34,7 +36,7 @@ impl Primus {
     pub(crate) fn start(
         options: Options,
         transformer: Box<dyn Transformer>,
-        plugins: Vec<Arc<dyn Plugin>>,
+        plugins: Vec<Arc<dyn ServerHalf>>,
     ) -> Result<Primus> {
         #[cfg(feature = "tls")]
         let tls = Current::new(options.tls.as_ref())?;
@@ -68,6 +70,8 @@ impl Primus {
             metrics,
             events: ServerEvents::default(),
             codec: Codec::new(options.parser.clone(), options.limits.values),
+            extensions: Extensions::default(),
+            reserved: Reserved::default(),
             middleware: default_middleware(&options, library.clone()),
             library,
             fallback: RwLock::default(),

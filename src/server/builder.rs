@@ -11,8 +11,8 @@ use crate::library;
 use crate::limits::Limits;
 use crate::middleware::{Authorization, Cors, Exchange, HttpError, Origins, TrustedProxies};
 use crate::parsers::Parser;
-use crate::plugins::Plugin;
 use crate::protocol::{Generation, HeartbeatOptions};
+use crate::server::plugins::ServerHalf;
 use crate::server::options::{ListenerErrors, Options, SlowConsumer};
 use crate::server::primus::Primus;
 use crate::timer::{Clock, ManualClock};
@@ -36,7 +36,7 @@ use crate::unheard;
 #[must_use = "nothing happens before `build`"]
 pub struct Builder {
     pub(super) options: Options,
-    plugins: Vec<Arc<dyn Plugin>>,
+    plugins: Vec<Arc<dyn ServerHalf>>,
     transformer: String,
     parser: Result<Parser>,
     origins: Option<String>,
@@ -228,9 +228,9 @@ impl Builder {
         self
     }
 
-    /// Registers a plugin when the server is built; may be called repeatedly.
-    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
-        self.plugins.push(Arc::new(plugin));
+    /// Registers a plugin when the server is built.
+    pub(crate) fn with_plugin(mut self, plugin: Arc<dyn ServerHalf>) -> Self {
+        self.plugins.push(plugin);
         self
     }
 

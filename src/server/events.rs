@@ -74,6 +74,10 @@ impl Spark {
     /// From now on the spark's thread can be woken. If it sits in the socket's
     /// `read` already, the client is made to answer something.
     fn want_wake<F: ?Sized>(&self, _: ListenerId, _: &F, _: bool) {
+        self.want_to_be_woken();
+    }
+
+    pub(super) fn want_to_be_woken(&self) {
         let wanted = self.0.wake_wanted.swap(true, Ordering::AcqRel);
         if !wanted && !thread::is_own(&self.0) {
             self.0.outbox.nudge();
@@ -89,6 +93,12 @@ define_events! {
 
     /// # Events
     impl Primus {
+        /// A spark was made: for plugins, which attach their state and listeners to
+        /// it here. Nobody knows it yet: it is not among those that get broadcasts,
+        /// its client has no answer, and the thread that this runs on need not be
+        /// its own. An error refuses the client, as one of a `connection` listener
+        /// does. It must not wait: what may belongs into `connection`.
+        spark: on_spark, once_spark(spark: &Spark);
         /// A client connected. Listeners run in order on the spark's thread;
         /// each may block. When one returns an error, the connection is ended
         /// with close code 1011 (`error`, then `end`) before the next one runs;

@@ -31,6 +31,13 @@ pub(super) fn tell<F: ?Sized>(
     }
 }
 
+/// What became of listeners that a plugin has run.
+pub(super) fn told(spark: &Spark, outcome: Result<(), BoxError>) {
+    if let Err(error) = outcome {
+        goes_on(spark, error);
+    }
+}
+
 /// Reports the error of a listener; false when it has ended the spark.
 #[inline(never)]
 fn goes_on(spark: &Spark, error: BoxError) -> bool {

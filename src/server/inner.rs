@@ -9,20 +9,22 @@ use std::time::Instant;
 
 use tiny_http::ResponseBox;
 
+use crate::channel::Reserved;
 use crate::codec::Codec;
 use crate::error::Result;
+use crate::extensions::Extensions;
 use crate::http::server::{Acceptor, Bounds, Connections, Request, Rules};
 use crate::id;
 use crate::library::Library;
 use crate::limits::Limits;
 use crate::middleware::Middleware;
-use crate::plugins::Plugin;
 use crate::protocol::HeartbeatOptions;
 use crate::server::broadcaster::Broadcaster;
 use crate::server::events::ServerEvents;
 use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
 use crate::server::options::Options;
+use crate::server::plugins::ServerHalf;
 use crate::server::registry::Registry;
 #[cfg(feature = "tls")]
 use crate::server::secure::Current;
@@ -49,6 +51,9 @@ pub(crate) struct Inner {
     pub metrics: Arc<Metrics>,
     pub events: ServerEvents,
     pub codec: Codec<Spark>,
+    /// What plugins and the application keep here.
+    pub extensions: Extensions,
+    pub reserved: Reserved,
     pub middleware: Middleware,
     pub library: Arc<Library>,
     pub fallback: RwLock<Option<Arc<Fallback>>>,
@@ -69,7 +74,7 @@ pub(crate) struct Roster {
     pub acceptors: Vec<Acceptor>,
     pub addresses: Vec<SocketAddr>,
     pub threads: Vec<JoinHandle<()>>,
-    pub plugins: Vec<Arc<dyn Plugin>>,
+    pub plugins: Vec<Arc<dyn ServerHalf>>,
 }
 
 impl Inner {

@@ -99,7 +99,7 @@ fn connect(spark: &Spark) {
 /// [`thread`](super::thread), since a reader in a listener goes on from here.
 #[inline(never)]
 pub(super) fn step(spark: &Spark) -> bool {
-    if deliver_kept(spark) {
+    if deliver_kept(spark) || spark.run_due() {
         return true;
     }
     match next_inbound(spark) {
@@ -153,7 +153,7 @@ fn wait(spark: &Spark) -> bool {
     if spark.0.drained.swap(false, Ordering::AcqRel) {
         guarded(spark, || drained(spark));
     }
-    if deliver_kept(spark) {
+    if deliver_kept(spark) || spark.run_due() {
         return true;
     }
     spark.0.waits.bump(1);
@@ -186,7 +186,19 @@ fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
 fn receive(spark: &Spark, frame: Frame) {
     // What reading it takes of the stack is free again when the listeners run.
     let Some(message) = read(spark, frame) else { return };
-    deliver(spark, message);
+    match spark.0.server.codec.handlers.is_empty() {
+        true => deliver(spark, message),
+        false => offer(spark, message),
+    }
+}
+
+/// Gives a message to the plugin that claims it, and else to the application.
+#[inline(never)]
+fn offer(spark: &Spark, message: Message) {
+    match spark.0.server.codec.handlers.claimant(spark, message.value()) {
+        Some(handler) => failure::told(spark, handler.handle(spark, message.into_value())),
+        None => deliver(spark, message),
+    }
 }
 
 /// What a frame has for the application.

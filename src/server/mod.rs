@@ -62,5 +62,6 @@ pub use destroy::{Destroy, Destroyed};
 pub use messages::{Messages, SparkReader, SparkWriter};
 pub use metrics::{ConnectionCounts, MetricsSnapshot};
 pub use options::{ListenerErrors, SlowConsumer};
+pub(crate) use plugins::ServerHalf;
 pub use primus::Primus;
 pub use spark::{EndOptions, Spark};

@@ -1,37 +1,34 @@
-//! The plugins of a server.
+//! The plugins of a server, as it knows them.
 
+use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
-use crate::plugins::Plugin;
+use crate::error::{BoxError, Error, Result};
+use crate::library::Script;
 use crate::server::primus::Primus;
+
+/// What a server needs of a plugin.
+pub(crate) trait ServerHalf: Any + Send + Sync {
+    fn title(&self) -> &str;
+    fn reserves(&self) -> &[&'static str];
+    fn install(&self, primus: &Primus) -> Result<(), BoxError>;
+    fn uninstall(&self, primus: &Primus);
+    fn browser_half(&self) -> Option<Script<'_>>;
+}
 
 /// # Plugins
 impl Primus {
-    /// Registers a plugin.
-    ///
-    /// # Errors
-    /// [`Error::Option`] for a name that is empty or taken; what the plugin
-    /// itself reports comes as [`Error::Listener`].
-    pub fn plugin(&self, plugin: impl Plugin) -> Result<()> {
-        self.register(Arc::new(plugin))
-    }
-
-    pub(super) fn register(&self, plugin: Arc<dyn Plugin>) -> Result<()> {
-        let name = plugin.name().to_owned();
-        if name.is_empty() {
-            return Err(Error::Option("Plugin name must be a non empty string".into()));
-        }
-        if self.plugins().contains(&name) {
-            return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
-        }
+    pub(crate) fn register(&self, plugin: Arc<dyn ServerHalf>) -> Result<()> {
+        let name = plugin.title().to_owned();
+        check_name(&name, &self.plugins())?;
         self.0.caught(|| {
-            plugin.server(self)?;
-            if let Some(half) = plugin.client() {
-                self.0.library.add(&name, half);
+            plugin.install(self)?;
+            if let Some(script) = plugin.browser_half() {
+                self.0.library.add(&name, script);
             }
             Ok(())
         })?;
+        self.0.reserved.add(plugin.reserves());
         self.0.roster.lock().plugins.push(plugin);
         for listener in self.0.events.plugin.snapshot().iter() {
             self.0.report("plugin", || listener(&name));
@@ -43,13 +40,14 @@ impl Primus {
     pub fn plugout(&self, name: &str) -> bool {
         let plugin = {
             let plugins = &mut self.0.roster.lock().plugins;
-            let at = plugins.iter().position(|plugin| plugin.name() == name);
+            let at = plugins.iter().position(|plugin| plugin.title() == name);
             at.map(|at| plugins.remove(at))
         };
         let Some(plugin) = plugin else { return false };
         self.0.library.remove(name);
+        self.0.reserved.remove(plugin.reserves());
         self.0.report("plugout", || {
-            plugin.plugout(self);
+            plugin.uninstall(self);
             Ok(())
         });
         for listener in self.0.events.plugout.snapshot().iter() {
@@ -60,6 +58,24 @@ impl Primus {
 
     /// The names of the plugins, in the order in which they were registered.
     pub fn plugins(&self) -> Vec<String> {
-        self.0.roster.lock().plugins.iter().map(|plugin| plugin.name().to_owned()).collect()
+        self.0.roster.lock().plugins.iter().map(|plugin| plugin.title().to_owned()).collect()
     }
+
+    /// The plugin of a type.
+    pub(crate) fn plugin_of(&self, id: TypeId) -> Option<Arc<dyn Any + Send + Sync>> {
+        let roster = self.0.roster.lock();
+        let plugin = roster.plugins.iter().find(|plugin| (***plugin).type_id() == id)?;
+        Some(Arc::clone(plugin) as Arc<dyn Any + Send + Sync>)
+    }
+}
+
+/// Refuses a name that is empty, or among those that are taken.
+pub(crate) fn check_name(name: &str, taken: &[String]) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::Option("Plugin name must be a non empty string".into()));
+    }
+    if taken.iter().any(|one| one == name) {
+        return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
+    }
+    Ok(())
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use tiny_http::ResponseBox;
 
+use crate::channel::Handlers;
 use crate::error::{BoxError, Result};
 use crate::events::ListenerId;
+use crate::extensions::Extensions;
 use crate::http::server::Request;
 use crate::middleware::{Exchange, HttpError, Middleware};
 use crate::parsers::{Parser, Peer};
@@ -144,6 +146,18 @@ impl Primus {
     {
         self.0.options.authorization.set(authorize);
         self.0.warn_of_origins();
+    }
+
+    /// The state of the server: values of the application's and of plugins, by their
+    /// type, which can be added and read from any thread without a lock.
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
+    }
+
+    /// What takes received messages before they are `data`: see
+    /// [`Handler`](crate::Handler).
+    pub fn handlers(&self) -> &Handlers {
+        &self.0.codec.handlers
     }
 
     /// The middleware: named layers that every request below the pathname

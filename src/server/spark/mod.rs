@@ -1,5 +1,6 @@
 //! A connection, as the application sees it.
 
+mod channel;
 mod end;
 mod heart;
 mod wake;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::close::CloseReason;
+use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::excuse::Busy;
 use crate::extensions::Extensions;
@@ -81,6 +83,8 @@ pub(super) struct Inner {
     /// There was none left: a ping has to make the client wake the thread.
     by_ping: AtomicBool,
     pub wake_wanted: AtomicBool,
+    /// There is something whose time has come.
+    pub due: AtomicBool,
     /// The backlog became empty and the `drain` listeners do not know yet.
     pub drained: AtomicBool,
     /// An error that nobody listens for was told on stderr.
@@ -132,6 +136,7 @@ impl Spark {
             waker: Lock::default(),
             by_ping: AtomicBool::new(false),
             wake_wanted: AtomicBool::new(false),
+            due: AtomicBool::new(false),
             drained: AtomicBool::new(false),
             told: AtomicBool::new(false),
             farewells: AtomicU32::new(0),
@@ -153,10 +158,18 @@ impl Spark {
     /// cannot be encoded; those two are also `error` events. Nothing is written
     /// then.
     pub fn write<T: Serialize + ?Sized>(&self, value: &T) -> Result<Written> {
+        self.write_encoded(|codec| codec.encode(value, self))
+    }
+
+    /// Writes what `encode` makes.
+    fn write_encoded(
+        &self,
+        encode: impl FnOnce(&Codec<Spark>) -> Result<Option<Frame>>,
+    ) -> Result<Written> {
         if !self.0.is_open() {
             return Err(Error::Closed);
         }
-        match self.0.server.codec.encode(value, self) {
+        match encode(&self.0.server.codec) {
             Ok(Some(frame)) => self.write_frame(&frame),
             Ok(None) => Ok(Written::Sent),
             Err(error) => {

@@ -3,7 +3,7 @@
 /// The browser's half of a plugin, in JavaScript.
 ///
 /// ```
-/// use primus::{BoxError, ClientPlugin, Plugin, Primus};
+/// use primus::{Plugin, Primus, Script};
 ///
 /// struct Shout;
 ///
@@ -12,18 +12,14 @@
 ///         "shout"
 ///     }
 ///
-///     fn server(&self, _: &Primus) -> Result<(), BoxError> {
-///         Ok(())
-///     }
-///
-///     fn client(&self) -> Option<ClientPlugin<'_>> {
-///         Some(ClientPlugin {
+///     fn script(&self) -> Option<Script<'_>> {
+///         Some(Script {
 ///             client: "function (primus) {
 ///               primus.transform('outgoing', (packet) => {
 ///                 packet.data = String(packet.data).toUpperCase();
 ///               });
 ///             }",
-///             ..ClientPlugin::default()
+///             ..Script::default()
 ///         })
 ///     }
 /// }
@@ -34,7 +30,7 @@
 /// # Ok::<(), primus::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ClientPlugin<'a> {
+pub struct Script<'a> {
     /// Source of `function (primus, options)`, which is called for each
     /// connection of the page before it opens. An expression: no method in
     /// shorthand, no `;` behind it.

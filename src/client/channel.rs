@@ -1,0 +1,100 @@
+//! A client as plugins see it.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Client;
+use crate::channel::{Channel, Encode, Handlers};
+use crate::deadline::after;
+use crate::error::Result;
+use crate::extensions::Extensions;
+use crate::message::Written;
+use crate::ready_state::ReadyState;
+
+impl Channel for Client {
+    fn write_message(&self, message: &dyn Encode) -> Result<Written> {
+        let frame = self.shared().codec.encode_dyn(message, self)?;
+        frame.map_or(Ok(Written::Sent), |frame| self.write_frame(&frame))
+    }
+
+    fn extensions(&self) -> &Extensions {
+        &self.shared().extensions
+    }
+
+    fn handlers(&self) -> &Handlers {
+        &self.shared().codec.handlers
+    }
+
+    fn is_open(&self) -> bool {
+        self.ready_state() == ReadyState::Open
+    }
+
+    fn is_inside(&self) -> bool {
+        self.shared().is_inside()
+    }
+
+    fn is_reserved(&self, event: &str) -> bool {
+        Client::reserved(event) || self.shared().reserved.has(event)
+    }
+
+    fn on_over(&self, then: Box<dyn Fn() + Send + Sync>) {
+        let then = Arc::new(then);
+        let (closed, ended) = (Arc::clone(&then), Arc::clone(&then));
+        self.on_close(move |_, _| closed());
+        // There may have been no connection.
+        self.on_end(move |_, _| ended());
+        if self.shared().core().ended {
+            then();
+        }
+    }
+
+    fn after(&self, delay: Duration, then: Box<dyn FnOnce() + Send>) {
+        self.shared().after(after(self.shared().now(), delay), then);
+    }
+
+    fn end_channel(&self) {
+        self.end();
+    }
+
+    fn share(&self) -> Arc<dyn Channel> {
+        Arc::new(self.clone())
+    }
+
+    fn any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Client {
+    /// Values of the application's and of plugins, by their type; they live as
+    /// long as the client, over all of its connections.
+    pub fn extensions(&self) -> &Extensions {
+        &self.shared().extensions
+    }
+
+    /// Whether `name` is an event that Primus itself emits on clients, which
+    /// applications and plugins must not use for their own.
+    pub fn reserved(name: &str) -> bool {
+        name.starts_with("incoming::")
+            || name.starts_with("outgoing::")
+            || matches!(
+                name,
+                "reconnect scheduled"
+                    | "reconnect timeout"
+                    | "readyStateChange"
+                    | "reconnect failed"
+                    | "reconnected"
+                    | "reconnect"
+                    | "offline"
+                    | "timeout"
+                    | "destroy"
+                    | "online"
+                    | "error"
+                    | "close"
+                    | "open"
+                    | "data"
+                    | "end"
+            )
+    }
+}
