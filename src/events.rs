@@ -207,7 +207,8 @@ impl<F: ?Sized> Snapshot<F> {
 
     /// The first listener of which `is` says so.
     pub fn find(&self, is: impl Fn(&F) -> bool) -> Option<Arc<F>> {
-        let entry = self.0.iter().flat_map(|entries| entries.iter()).find(|entry| is(&entry.call))?;
+        let entry =
+            self.0.iter().flat_map(|entries| entries.iter()).find(|entry| is(&entry.call))?;
         Some(Arc::clone(&entry.call))
     }
 

@@ -124,7 +124,7 @@ pub use plugins::{Channel, Encode, Handler, Handlers, Plugin, Script, Side};
 pub use protocol::Generation;
 pub use ready_state::ReadyState;
 pub use server::{
-    Builder, ConnectionCounts, Destroy, Destroyed, EndOptions, ListenerErrors, Messages,
+    Audience, Builder, ConnectionCounts, Destroy, Destroyed, EndOptions, ListenerErrors, Messages,
     MetricsSnapshot, Primus, SlowConsumer, Spark, SparkReader, SparkWriter,
 };
 pub use spec::Spec;

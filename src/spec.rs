@@ -26,7 +26,8 @@ const PING_MARGIN: Duration = Duration::from_secs(10);
 /// in some other way, and
 /// [`ClientBuilder::options`](crate::ClientBuilder::options) uses it. It is
 /// displayed as the JSON document that is served at `<pathname>/spec`, with the
-/// keys and their order as Primus has them.
+/// keys and their order as Primus has them, and behind these the plugins, if there
+/// are any.
 ///
 /// ```
 /// let primus = primus::Primus::builder().ping_interval(None).build()?;
@@ -46,9 +47,17 @@ pub struct Spec {
     pub(crate) heartbeat: Heartbeat,
     /// That of Primus.
     pub(crate) version: String,
+    /// The names of the server's plugins. Not in the documents of Primus.
+    pub(crate) plugins: Vec<String>,
 }
 
 impl Spec {
+    /// The names of the server's plugins, in order. Servers in JavaScript do not
+    /// tell.
+    pub fn plugins(&self) -> &[String] {
+        &self.plugins
+    }
+
     /// The first two numbers of the version, if they are there.
     pub(crate) fn version(&self) -> Option<(u32, u32)> {
         let mut numbers = self.version.split('.').map(|number| number.parse().ok());
@@ -107,12 +116,16 @@ impl fmt::Display for Spec {
         }?;
         write!(
             f,
-            r#""pathname":{},"version":{},"parser":{},"transformer":{}}}"#,
+            r#""pathname":{},"version":{},"parser":{},"transformer":{}"#,
             text(Some(self.pathname.as_deref().unwrap_or("/primus"))),
             text(Some(&self.version)),
             text(self.parser.as_ref().map(Parser::name)),
             text(self.transformer.as_deref()),
-        )
+        )?;
+        if !self.plugins.is_empty() {
+            write!(f, r#","plugins":{}"#, Value::from(self.plugins.clone()))?;
+        }
+        f.write_str("}")
     }
 }
 
@@ -137,7 +150,10 @@ impl FromStr for Spec {
             (None, Some(timeout)) => Heartbeat::ClientPings(span(timeout)),
             (None, None) => Heartbeat::Untold,
         };
+        let plugins = spec.get("plugins").and_then(Value::as_array);
+        let plugins = plugins.into_iter().flatten().filter_map(Value::as_str);
         Ok(Spec {
+            plugins: plugins.map(str::to_owned).collect(),
             transformer: text("transformer").filter(known).map(str::to_owned),
             parser: text("parser").filter(known).map(str::parse).transpose()?,
             pathname: text("pathname").map(str::to_owned),
@@ -167,11 +183,20 @@ mod tests {
             pathname: Some("/a\"b".into()),
             heartbeat: Heartbeat::ServerPings(Some(ms(30_000))),
             version: PRIMUS_VERSION.into(),
+            plugins: Vec::new(),
         };
         let document = r#"{"pingInterval":30000,"pathname":"/a\"b","version":"8.0.9","parser":"json","transformer":"websockets"}"#;
         assert_eq!(spec.to_string(), document);
         assert_eq!(document.parse::<Spec>().unwrap().to_string(), document);
         assert_eq!(spec.version(), Some((8, 0)));
+
+        let spec = Spec { plugins: vec!["emit".into(), "a\"b".into()], ..spec };
+        let document = document.replace("\"}", r#"","plugins":["emit","a\"b"]}"#);
+        assert_eq!(spec.to_string(), document);
+        assert_eq!(document.parse::<Spec>().unwrap().plugins(), ["emit", "a\"b"]);
+        let odd: Spec = r#"{"plugins":[1,{},"rooms"]}"#.parse().unwrap();
+        assert_eq!(odd.plugins(), ["rooms"]);
+        assert!(r#"{"plugins":{}}"#.parse::<Spec>().unwrap().plugins().is_empty());
     }
 
     #[test]

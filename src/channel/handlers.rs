@@ -75,7 +75,11 @@ impl Handlers {
     }
 
     /// The first one that claims a message.
-    pub(crate) fn claimant(&self, channel: &dyn Channel, message: &Value) -> Option<Arc<dyn Handler>> {
+    pub(crate) fn claimant(
+        &self,
+        channel: &dyn Channel,
+        message: &Value,
+    ) -> Option<Arc<dyn Handler>> {
         if self.is_empty() {
             return None;
         }

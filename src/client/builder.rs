@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::Client;
 use super::machine::Strategy;
 use super::options::{Given, Options};
-use super::plugins::ClientHalf;
 use super::outgoing::OutgoingUrl;
+use super::plugins::ClientHalf;
 use super::url::{Address, check_header, check_path};
 use crate::compression::Compression;
 use crate::error::{Error, Result};
@@ -47,6 +47,7 @@ pub struct ClientBuilder {
     transport: Vec<(String, String)>,
     strategy: String,
     manual: bool,
+    server_plugins: Vec<String>,
     given: Given,
 }
 
@@ -60,6 +61,7 @@ impl ClientBuilder {
             transport: Vec::new(),
             strategy: "disconnect, online, timeout".into(),
             manual: false,
+            server_plugins: Vec::new(),
             given: Given::default(),
         }
     }
@@ -427,6 +429,17 @@ impl ClientBuilder {
             client.open()?;
         }
         Ok(client)
+    }
+
+    /// The names of the server's plugins, if it told them: what
+    /// [`discover`](Self::discover) and [`options`](Self::options) have found.
+    /// Servers in JavaScript do not tell.
+    pub fn server_plugins(&self) -> &[String] {
+        &self.server_plugins
+    }
+
+    pub(crate) fn set_server_plugins(&mut self, names: &[String]) {
+        names.clone_into(&mut self.server_plugins);
     }
 
     /// Registers a plugin with the client when it is built.

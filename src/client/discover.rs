@@ -83,6 +83,7 @@ impl ClientBuilder {
         if let Some(pathname) = &of_server.pathname {
             self = self.pathname(pathname);
         }
+        self.set_server_plugins(of_server.plugins());
         match of_server.heartbeat.client_mode() {
             Some(ClientMode::ServerPings { timeout }) => self.ping_timeout(timeout),
             Some(ClientMode::ClientPings { interval, timeout }) => self.happn(interval, timeout),

@@ -25,6 +25,7 @@ use crate::server::registry::Registry;
 #[cfg(feature = "tls")]
 use crate::server::secure::Current;
 use crate::server::wakers::Wakers;
+use crate::spec::Spec;
 use crate::sync::Lock;
 use crate::timer::Timer;
 use crate::transformers::serve::Transformer;
@@ -105,13 +106,16 @@ impl Primus {
 
 /// The layers that every server begins with.
 pub(super) fn default_middleware(options: &Options, library: Arc<Library>) -> Middleware {
-    let spec = options.spec().to_string();
+    let (spec, plugins) = (options.spec(), options.plugins.clone());
     let defaults = Defaults {
         pathname: options.pathname.clone(),
         proxies: options.trusted_proxies.clone(),
         cors: options.cors.clone(),
         authorization: options.authorization.clone(),
-        spec: Box::new(move || spec.clone()),
+        spec: Box::new(move || {
+            let plugins = plugins.lock().clone();
+            Spec { plugins, ..spec.clone() }.to_string()
+        }),
         library: Box::new(move |file, request| {
             let form = Form::of(file)?;
             if !matches!(request.method(), Method::Get | Method::Head) {

@@ -12,8 +12,8 @@ use crate::limits::Limits;
 use crate::middleware::{Authorization, Cors, Exchange, HttpError, Origins, TrustedProxies};
 use crate::parsers::Parser;
 use crate::protocol::{Generation, HeartbeatOptions};
-use crate::server::plugins::ServerHalf;
 use crate::server::options::{ListenerErrors, Options, SlowConsumer};
+use crate::server::plugins::ServerHalf;
 use crate::server::primus::Primus;
 use crate::timer::{Clock, ManualClock};
 use crate::transformers::Kind;
@@ -57,6 +57,7 @@ impl Default for Builder {
                 global: "Primus".into(),
                 id_generator: None,
                 transport: Vec::new(),
+                plugins: Arc::default(),
                 limits: Limits::default(),
                 stack_size: 1 << 20,
                 backlog: 16 << 20,

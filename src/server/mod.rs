@@ -57,6 +57,7 @@ mod spark;
 mod thread;
 mod wakers;
 
+pub use audience::Audience;
 pub use builder::Builder;
 pub use destroy::{Destroy, Destroyed};
 pub use messages::{Messages, SparkReader, SparkWriter};

@@ -12,6 +12,7 @@ use crate::net::tls::Tls;
 use crate::parsers::Parser;
 use crate::protocol::{Generation, HeartbeatOptions};
 use crate::spec::{Heartbeat, PRIMUS_VERSION, Spec};
+use crate::sync::Lock;
 use crate::timer::Clock;
 use crate::transformers::Kind;
 
@@ -78,6 +79,8 @@ pub(crate) struct Options {
     pub global: String,
     pub id_generator: Option<Arc<IdGenerator>>,
     pub transport: Vec<(String, String)>,
+    /// The names of the plugins that there are now.
+    pub plugins: Arc<Lock<Vec<String>>>,
     pub limits: Limits,
     pub stack_size: usize,
     pub backlog: usize,
@@ -103,6 +106,7 @@ impl Options {
                 _ => Heartbeat::ServerPings(beat.ping_interval),
             },
             version: PRIMUS_VERSION.to_owned(),
+            plugins: self.plugins.lock().clone(),
         }
     }
 }

@@ -30,6 +30,7 @@ impl Primus {
         })?;
         self.0.reserved.add(plugin.reserves());
         self.0.roster.lock().plugins.push(plugin);
+        self.0.options.plugins.lock().push(name.clone());
         for listener in self.0.events.plugin.snapshot().iter() {
             self.0.report("plugin", || listener(&name));
         }
@@ -45,6 +46,7 @@ impl Primus {
         };
         let Some(plugin) = plugin else { return false };
         self.0.library.remove(name);
+        self.0.options.plugins.lock().retain(|one| one != name);
         self.0.reserved.remove(plugin.reserves());
         self.0.report("plugout", || {
             plugin.uninstall(self);
@@ -58,7 +60,7 @@ impl Primus {
 
     /// The names of the plugins, in the order in which they were registered.
     pub fn plugins(&self) -> Vec<String> {
-        self.0.roster.lock().plugins.iter().map(|plugin| plugin.title().to_owned()).collect()
+        self.0.options.plugins.lock().clone()
     }
 
     /// The plugin of a type.

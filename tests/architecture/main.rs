@@ -154,11 +154,15 @@ const NEVER: &[(&[&str], &[&str])] = &[
             "transformers/connect.rs",
         ],
     ),
+    // What plugins see of a connection, and the plugins.
+    (&["channel/", "codec.rs"], &["transformers/", "server/", "client/", "plugins/", "testing/"]),
+    (&["plugins/"], &["transformers/", "http/", "net/", "testing/"]),
     // Server and client: of the wire protocols they know the catalogue.
     (
-        &["server/", "plugins/", "library/"],
+        &["server/", "library/"],
         &[
             "client/",
+            "plugins/",
             "testing/",
             "transformers/*/",
             "!transformers/polled/records.rs",
@@ -197,7 +201,7 @@ const CIRCLES: &[&[&str]] = &[
     // A server has its sparks and plugins, these have their server, and listeners
     // are called with them.
     &[
-        "plugins/mod.rs",
+        "server/plugins.rs",
         "server/broadcaster/mod.rs",
         "server/deliver.rs",
         "server/events.rs",

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use primus::parsers::{ClientParser, CustomParser, Peer};
-use primus::{BoxError, ClientPlugin, Destroy, Error, Frame, Parser, Plugin, Primus, Value};
+use primus::{BoxError, Destroy, Error, Frame, Parser, Plugin, Primus, Script, Value};
 
 struct Server(Primus, SocketAddr);
 
@@ -99,8 +99,8 @@ impl Plugin for Half {
         Ok(())
     }
 
-    fn client(&self) -> Option<ClientPlugin<'_>> {
-        Some(ClientPlugin {
+    fn script(&self) -> Option<Script<'_>> {
+        Some(Script {
             client: "function (primus) { primus.half = true; }",
             library: "Primus.whole = 1;",
         })
@@ -116,7 +116,7 @@ fn it_changes_with_the_plugins_and_with_authorization() {
     assert!(text.contains("Primus.whole = 1;"));
     assert_eq!(etag(&server), first);
 
-    server.0.plugin(Half("second")).unwrap();
+    server.0.add_plugin(Half("second")).unwrap();
     assert!(server.0.library().contains(r#"ark["second"]"#));
     let second = etag(&server);
     assert_ne!(second, first);

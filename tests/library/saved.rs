@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use primus::{BoxError, Builder, ClientPlugin, Plugin, Primus};
+use primus::{BoxError, Builder, Plugin, Primus, Script};
 use serde::Deserialize;
 
 use crate::custom;
@@ -45,8 +45,8 @@ impl Plugin for Half {
         Ok(())
     }
 
-    fn client(&self) -> Option<ClientPlugin<'_>> {
-        Some(ClientPlugin { client: &self.client, library: &self.library })
+    fn script(&self) -> Option<Script<'_>> {
+        Some(Script { client: &self.client, library: &self.library })
     }
 }
 

@@ -35,8 +35,8 @@ fn plugins_come_and_go() {
     });
     let events = calls.clone();
     server.primus.on_plugout(move |_| events.lock().unwrap().push("plugout event"));
-    server.primus.plugin(Counting(calls.clone())).unwrap();
-    assert!(matches!(server.primus.plugin(Counting(calls.clone())), Err(Error::Option(_))));
+    server.primus.add_plugin(Counting(calls.clone())).unwrap();
+    assert!(matches!(server.primus.add_plugin(Counting(calls.clone())), Err(Error::Option(_))));
     assert_eq!(server.primus.plugins(), ["counting"]);
     assert_eq!(server.open().expect_text(), "\"from the plugin\"");
     assert!(server.primus.plugout("counting") && !server.primus.plugout("counting"));

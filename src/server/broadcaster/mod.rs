@@ -37,9 +37,35 @@ fn cost(frame: &Frame) -> usize {
     frame.len() + OVERHEAD
 }
 
-/// The list of its recipients waits with it.
-fn cost_for(frame: &Frame, to: &[Arc<Outbox>]) -> usize {
-    cost(frame) + size_of_val(to)
+/// Those that a message is for.
+pub(crate) struct Recipients {
+    outboxes: Box<[Arc<Outbox>]>,
+    /// How many messages for them wait: the list counts once for all of these.
+    messages: AtomicUsize,
+}
+
+impl Recipients {
+    pub fn new(outboxes: impl IntoIterator<Item = Arc<Outbox>>) -> Arc<Self> {
+        Arc::new(Recipients {
+            outboxes: outboxes.into_iter().collect(),
+            messages: AtomicUsize::new(0),
+        })
+    }
+
+    /// What a message for them counts for when it comes to wait.
+    fn come(&self, frame: &Frame) -> usize {
+        cost(frame) + self.list(self.messages.fetch_add(1, Ordering::AcqRel))
+    }
+
+    /// And what is free again after it.
+    fn go(&self, frame: &Frame) -> usize {
+        cost(frame) + self.list(self.messages.fetch_sub(1, Ordering::AcqRel) - 1)
+    }
+
+    /// What the list counts for where so many others wait for it.
+    fn list(&self, others: usize) -> usize {
+        if others == 0 { size_of_val(&*self.outboxes) } else { 0 }
+    }
 }
 
 /// The sending half, held by the server.
@@ -62,7 +88,7 @@ struct Shared {
 
 enum Command {
     All(Frame),
-    Some(Frame, Vec<Arc<Outbox>>),
+    Some(Frame, Arc<Recipients>),
     One(Spark, Action),
     Stop,
 }
@@ -110,8 +136,11 @@ impl Broadcaster {
     }
 
     /// Sends a frame to these sparks, in order with what goes to all.
-    pub fn some(&self, frame: Frame, to: Vec<Arc<Outbox>>) -> Result<()> {
-        self.admit(cost_for(&frame, &to))?;
+    pub fn some(&self, frame: Frame, to: Arc<Recipients>) -> Result<()> {
+        if let Err(error) = self.admit(to.come(&frame)) {
+            to.go(&frame);
+            return Err(error);
+        }
         self.send(Command::Some(frame, to))
     }
 
@@ -158,7 +187,10 @@ fn run(registry: &Registry, metrics: &Metrics, shared: &Shared, commands: &Recei
     while let Some(command) = pending.take().or_else(|| commands.recv().ok()) {
         let done = match command {
             Command::All(frame) => {
-                let (batch, next) = gather(frame, commands);
+                let (batch, next) = gather(frame, commands, |command| match command {
+                    Command::All(frame) => Ok(frame),
+                    other => Err(other),
+                });
                 pending = next;
                 deliver(&registry.outboxes(), metrics, &batch);
                 let bytes = batch.frames().iter().map(cost).sum();
@@ -166,10 +198,15 @@ fn run(registry: &Registry, metrics: &Metrics, shared: &Shared, commands: &Recei
                 batch.frames().len()
             }
             Command::Some(frame, to) => {
-                let bytes = cost_for(&frame, &to);
-                deliver(&to, metrics, &Batch::new(vec![frame]));
+                let (batch, next) = gather(frame, commands, |command| match command {
+                    Command::Some(frame, others) if Arc::ptr_eq(&others, &to) => Ok(frame),
+                    other => Err(other),
+                });
+                pending = next;
+                deliver(&to.outboxes, metrics, &batch);
+                let bytes = batch.frames().iter().map(|frame| to.go(frame)).sum();
                 shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
-                1
+                batch.frames().len()
             }
             Command::One(spark, action) => {
                 let cost = action.cost();
@@ -185,19 +222,23 @@ fn run(registry: &Registry, metrics: &Metrics, shared: &Shared, commands: &Recei
     }
 }
 
-/// Takes the broadcasts that wait behind the first, up to the next command of
-/// another kind, which is handed back.
-fn gather(first: Frame, commands: &Receiver<Command>) -> (Batch, Option<Command>) {
+/// Takes the messages that wait behind the first and are `for_the_same`, up to the
+/// next other command, which is handed back.
+fn gather(
+    first: Frame,
+    commands: &Receiver<Command>,
+    for_the_same: impl Fn(Command) -> std::result::Result<Frame, Command>,
+) -> (Batch, Option<Command>) {
     let mut bytes = first.len();
     let mut batch = vec![first];
     while bytes < BATCH_MAX {
-        match commands.try_recv() {
-            Ok(Command::All(frame)) => {
+        let Ok(command) = commands.try_recv() else { break };
+        match for_the_same(command) {
+            Ok(frame) => {
                 bytes += frame.len();
                 batch.push(frame);
             }
-            Ok(other) => return (Batch::new(batch), Some(other)),
-            Err(_) => break,
+            Err(other) => return (Batch::new(batch), Some(other)),
         }
     }
     (Batch::new(batch), None)

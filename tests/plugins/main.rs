@@ -1,0 +1,6 @@
+//! Plugins: what servers and clients give them, and those that the crate brings.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod mechanism;
