@@ -1,22 +1,24 @@
-//! What can carry the messages of plugins: a connection, or a stream inside one.
+//! What can carry the messages of plugins: a connection, or a stream inside one; and
+//! what takes them before they become `data`.
 
-mod handlers;
 mod reserved;
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{BoxError, Error, Result};
+use crate::events::{ListenerId, Listeners};
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::message::Written;
 use crate::parsers::{Parser, Peer};
 use crate::value::{Value, to_value};
 
-pub use handlers::{Handler, Handlers};
 pub(crate) use reserved::Reserved;
 
 /// A way to the other side, as plugins see it: a [`Spark`](crate::Spark), a
@@ -93,6 +95,91 @@ impl<T: Serialize + ?Sized> Encode for T {
     }
 
     fn to_value(&self) -> Result<Value> {
-        to_value(self).map_err(crate::error::Error::Transform)
+        to_value(self).map_err(Error::Transform)
+    }
+}
+
+/// Takes those received messages that are a plugin's: they are no `data` then.
+///
+/// It comes after the transforms, on the channel's own thread; messages that
+/// arrive while `connection` listeners run wait for their end.
+pub trait Handler: Send + Sync {
+    /// Whether the message is this plugin's. Called for every message that no
+    /// handler before it has claimed, so it is quick, and looks only.
+    fn claims(&self, channel: &dyn Channel, message: &Value) -> bool;
+
+    /// Handles a message that it has claimed.
+    ///
+    /// # Errors
+    /// Those of the application's listeners, which become `error` events. What the
+    /// other side got wrong is no error.
+    fn handle(&self, channel: &dyn Channel, message: Value) -> Result<(), BoxError>;
+}
+
+/// The [`Handler`]s of a server or client, in the order in which they were added.
+#[derive(Default)]
+pub struct Handlers {
+    list: Listeners<dyn Handler>,
+    /// Readable without the list's lock, which all sparks would share.
+    any: AtomicBool,
+}
+
+impl Handlers {
+    /// Adds a handler, behind those that are there.
+    pub fn add(&self, handler: impl Handler + 'static) -> ListenerId {
+        let id = self.list.add(Arc::new(handler), false);
+        self.any.store(true, Ordering::Release);
+        id
+    }
+
+    /// Takes a handler away; false when it was not there.
+    pub fn remove(&self, id: ListenerId) -> bool {
+        let removed = self.list.remove(id);
+        self.any.store(!self.list.is_empty(), Ordering::Release);
+        if !self.list.is_empty() {
+            // One was added in between.
+            self.any.store(true, Ordering::Release);
+        }
+        removed
+    }
+
+    pub(crate) fn clear(&self) {
+        self.any.store(false, Ordering::Release);
+        self.list.clear();
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    /// Offers a message that has come on a channel to all of them, and gives it
+    /// back when none has claimed it.
+    ///
+    /// # Errors
+    /// Those of the handler that has.
+    pub fn offer(&self, channel: &dyn Channel, message: Value) -> Result<Option<Value>, BoxError> {
+        match self.claimant(channel, &message) {
+            Some(handler) => handler.handle(channel, message).map(|()| None),
+            None => Ok(Some(message)),
+        }
+    }
+
+    /// The first one that claims a message.
+    pub(crate) fn claimant(
+        &self,
+        channel: &dyn Channel,
+        message: &Value,
+    ) -> Option<Arc<dyn Handler>> {
+        if self.is_empty() {
+            return None;
+        }
+        self.list.snapshot().find(|handler| handler.claims(channel, message))
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handlers").field("is_empty", &self.is_empty()).finish()
     }
 }

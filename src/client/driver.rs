@@ -103,22 +103,8 @@ impl Driver {
         while let Some(effect) = self.effect() {
             self.execute(effect);
         }
-        self.run_due();
-        self.deliver_inbox();
-    }
-
-    /// Does what its time has come for.
-    fn run_due(&self) {
-        while let Some(job) = self.shared.alarms.due(self.shared.now()) {
-            let done = caught(job);
-            if let Err(error) = done
-                && let Some(client) = self.shared.client()
-            {
-                self.shared.error(&client, &error);
-            }
-            // The thread that moves a manual clock waits for this.
-            self.shared.changed();
-        }
+        self.shared.run_due();
+        self.shared.deliver_inbox();
     }
 
     /// The next effect, perhaps one of a timer that has come due.
@@ -313,7 +299,7 @@ impl Driver {
         let Some(client) = self.shared.client() else { return };
         let received = caught(|| self.received(&client, frame)).and_then(|received| received);
         match received {
-            Ok(Some(message)) => self.offer(&client, message),
+            Ok(Some(message)) => self.shared.offer(&client, message),
             Ok(None) => {}
             Err(error) => self.shared.error(&client, &error),
         }
@@ -329,45 +315,6 @@ impl Driver {
             return Ok(None);
         }
         codec.decode(frame, client)
-    }
-
-    /// Gives a message to the plugin that claims it, and else to the application.
-    fn offer(&self, client: &Client, message: Message) {
-        let handlers = &self.shared.codec.handlers;
-        if handlers.is_empty() {
-            return self.deliver(client, message);
-        }
-        let Some(handler) = handlers.claimant(client, message.value()) else {
-            return self.deliver(client, message);
-        };
-        let done = caught(|| handler.handle(client, message.into_value()));
-        if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
-            self.shared.error(client, &error);
-        }
-    }
-
-    fn deliver(&self, client: &Client, message: Message) {
-        self.deliver_inbox();
-        let listeners = self.shared.events.data.snapshot();
-        if listeners.is_empty() {
-            return self.shared.inbox.push(message);
-        }
-        self.shared.tell(client, &listeners, |listener| listener(client, &message));
-    }
-
-    /// Gives what waited to a listener that has come since.
-    fn deliver_inbox(&self) {
-        let data = &self.shared.events.data;
-        while !data.is_empty()
-            && let Some(message) = self.shared.inbox.pop()
-            && let Some(client) = self.shared.client()
-        {
-            let listeners = data.snapshot();
-            if listeners.is_empty() {
-                return self.shared.inbox.unpop(message);
-            }
-            self.shared.tell(&client, &listeners, |listener| listener(&client, &message));
-        }
     }
 
     fn emit(&mut self, event: Event) {

@@ -19,6 +19,7 @@
 mod alarms;
 mod builder;
 mod channel;
+mod deliver;
 mod discover;
 mod driver;
 mod emit;

@@ -250,7 +250,9 @@ fn the_end_of_a_connection_is_told_on_both_sides_also_to_those_that_ask_late() {
     let (tell, told) = channel();
     for (name, channel) in [("spark", spark.share()), ("client", client.share())] {
         let tell = tell.clone();
-        channel.on_over(Box::new(move || drop(tell.send(name))));
+        channel.on_over(Box::new(move || {
+            let _ = tell.send(name);
+        }));
     }
     spark.end();
     // The client is told of the loss and of the end.

@@ -1,0 +1,62 @@
+//! Where what the client's thread has goes: messages to plugins, listeners or the
+//! inbox, and what is due to itself.
+
+use super::Client;
+use super::shared::Shared;
+use crate::error::{Error, caught};
+use crate::message::Message;
+
+impl Shared {
+    /// Gives a message to the plugin that claims it, and else to the application.
+    pub fn offer(&self, client: &Client, message: Message) {
+        let handlers = &self.codec.handlers;
+        if handlers.is_empty() {
+            return self.deliver(client, message);
+        }
+        let Some(handler) = handlers.claimant(client, message.value()) else {
+            return self.deliver(client, message);
+        };
+        let done = caught(|| handler.handle(client, message.into_value()));
+        if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
+            self.error(client, &error);
+        }
+    }
+
+    fn deliver(&self, client: &Client, message: Message) {
+        self.deliver_inbox();
+        let listeners = self.events.data.snapshot();
+        if listeners.is_empty() {
+            return self.inbox.push(message);
+        }
+        self.tell(client, &listeners, |listener| listener(client, &message));
+    }
+
+    /// Gives what waited to a listener that has come since.
+    pub fn deliver_inbox(&self) {
+        let data = &self.events.data;
+        while !data.is_empty()
+            && let Some(message) = self.inbox.pop()
+            && let Some(client) = self.client()
+        {
+            let listeners = data.snapshot();
+            if listeners.is_empty() {
+                return self.inbox.unpop(message);
+            }
+            self.tell(&client, &listeners, |listener| listener(&client, &message));
+        }
+    }
+
+    /// Does what its time has come for.
+    pub fn run_due(&self) {
+        while let Some(job) = self.alarms.due(self.now()) {
+            let done = caught(job);
+            if let Err(error) = done
+                && let Some(client) = self.client()
+            {
+                self.error(&client, &error);
+            }
+            // The thread that moves a manual clock waits for this.
+            self.changed();
+        }
+    }
+}
