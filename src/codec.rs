@@ -12,8 +12,9 @@ use crate::error::{BoxError, Error, Result, caught};
 use crate::events::{ListenerId, Listeners};
 use crate::frame::Frame;
 use crate::message::Message;
+use crate::parsers::dynamic::to_value;
 use crate::parsers::{Parser, Peer};
-use crate::value::{Value, to_value};
+use crate::value::Value;
 
 /// How the messages of a server's sparks, or of a client, are read and written.
 /// `P` is the spark or client, which transforms and custom parsers may look at.

@@ -11,12 +11,12 @@
 #![doc = include_str!("cost.md")]
 
 mod binary;
+pub(crate) mod dynamic;
 mod ejson;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 mod pack;
 mod peer;
-pub(crate) mod raw;
 mod scratch;
 mod text;
 mod texts;
@@ -33,10 +33,11 @@ use serde::de::DeserializeOwned;
 use crate::error::{BoxError, Error};
 pub use crate::error::{ParserError, Step};
 use crate::frame::Frame;
-use crate::value::{Fault, Value, ValueDeserializer, ValueSerializer};
+use crate::value::{Fault, Value};
 pub use peer::{NoPeer, Peer};
 
 use binary::BinaryPack;
+use dynamic::{ValueDeserializer, ValueSerializer};
 #[cfg(feature = "msgpack")]
 use msgpack::MsgPack;
 use text::Dialect;
@@ -356,11 +357,6 @@ impl Parser {
     fn error(&self, step: Step, cause: BoxError) -> ParserError {
         ParserError { parser: self.name().into(), step, cause }
     }
-}
-
-#[cold]
-fn too_many_values() -> Fault {
-    Fault::new("more values than the limit allows")
 }
 
 #[cold]

@@ -19,7 +19,8 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-struct ValueVisitor;
+/// Makes a `Value` of what it is shown.
+pub(crate) struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
@@ -122,7 +123,7 @@ const FEW: usize = 8;
 const SOME: usize = 256;
 
 /// Of each key the last value, in the place of the first, as JavaScript does.
-fn without_duplicates(mut entries: Vec<(String, Value)>) -> Vec<(String, Value)> {
+pub(crate) fn without_duplicates(mut entries: Vec<(String, Value)>) -> Vec<(String, Value)> {
     let duplicate = if entries.len() <= FEW {
         let later = |at: usize| entries[at + 1..].iter().any(|(key, _)| *key == entries[at].0);
         (0..entries.len()).any(later)

@@ -19,6 +19,11 @@ impl Fault {
         Fault(Box::new(Cause { text: text.into() }))
     }
 
+    #[cold]
+    pub(crate) fn too_many_values() -> Self {
+        Fault::new("more values than the limit allows")
+    }
+
     /// `text`, and where in the message.
     #[cold]
     pub(crate) fn at(text: &str, offset: usize) -> Self {

@@ -6,8 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, Vis
 use serde::forward_to_deserialize_any;
 use serde::ser::{Impossible, Serialize, Serializer};
 
-use super::Fault;
-use crate::parsers::raw;
+use super::{Fault, token};
 
 /// Hands a map's key, as text, to a function.
 pub(crate) struct KeySerializer<F>(pub F);
@@ -148,7 +147,7 @@ impl<'de, K: Key<'de>> Deserializer<'de> for KeyDeserializer<K> {
     /// its own. As the text that it is, it may be read.
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        if raw::is_private(self.0.as_ref()) {
+        if token::is_private(self.0.as_ref()) {
             return Err(Fault::new("a key that only serde_json itself may use"));
         }
         self.0.show(visitor)

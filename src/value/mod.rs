@@ -9,10 +9,9 @@ mod date;
 mod date_text;
 mod de;
 mod fault;
-mod from;
-mod into;
 mod key;
 mod number;
+mod parts;
 mod ser;
 mod special;
 pub(crate) mod token;
@@ -20,17 +19,15 @@ pub(crate) mod token;
 use std::fmt;
 use std::ops::Index;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 pub use date::Date;
+pub(crate) use de::{ValueVisitor, without_duplicates};
 pub(crate) use fault::Fault;
-pub(crate) use from::{ValueDeserializer, visit_number};
-pub(crate) use into::{ValueSerializer, capture, to_value};
 pub(crate) use key::{KeyDeserializer, KeySerializer};
 pub use number::Number;
-pub(crate) use number::{Repr, whole};
-pub use special::{Bytes, Ext, JsError, RegExp, TypedArray, TypedKind};
+pub(crate) use number::{Repr, visit_number, whole};
+pub use parts::{Ext, JsError, RegExp, TypedArray, TypedKind};
+pub use special::Bytes;
+pub(crate) use special::{bytes_of_object, rebuild, take_apart};
 
 /// The deepest nesting of arrays and objects that is sent or accepted; deeper
 /// messages are an error. It bounds the stack that a message can use up, for
@@ -93,23 +90,6 @@ pub enum Value {
 static UNDEFINED: Value = Value::Undefined;
 
 impl Value {
-    /// A value of anything serialisable.
-    ///
-    /// # Errors
-    /// If its `Serialize` fails, if a key of a map is no string, number or
-    /// boolean, or if it is nested deeper than [`MAX_DEPTH`].
-    pub fn of<T: Serialize + ?Sized>(of: &T) -> crate::Result<Self> {
-        of.serialize(ValueSerializer::new()).map_err(|fault| shape("encode", fault))
-    }
-
-    /// Turns the value into a type of the application's own.
-    ///
-    /// # Errors
-    /// If the value does not have the shape of that type.
-    pub fn parse<T: DeserializeOwned>(self) -> crate::Result<T> {
-        T::deserialize(ValueDeserializer::new(self)).map_err(|fault| shape("decode", fault))
-    }
-
     /// True for `null` and `undefined`.
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null | Value::Undefined)
@@ -191,15 +171,6 @@ impl Value {
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.as_object()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
-}
-
-#[cold]
-fn shape(step: &str, fault: Fault) -> crate::Error {
-    let step = match step {
-        "encode" => crate::error::Step::Encode,
-        _ => crate::error::Step::Decode,
-    };
-    crate::error::ParserError { parser: "value".into(), step, cause: fault.into() }.into()
 }
 
 impl Index<&str> for Value {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::de::Visitor;
+
 use super::Fault;
 
 /// A number of a message.
@@ -90,6 +92,27 @@ pub(crate) fn whole(n: f64) -> Option<i64> {
     let int = n as i64;
     let exact = int as f64 == n && n < I64_END && !(int == 0 && n.is_sign_negative());
     exact.then_some(int)
+}
+
+/// Shows a number to serde. Whole doubles are shown as integers: JavaScript
+/// makes no difference, and Rust's integer types accept nothing else.
+#[inline]
+pub(crate) fn visit_number<'de, V: Visitor<'de>>(
+    number: Number,
+    visitor: V,
+) -> Result<V::Value, Fault> {
+    match number.repr() {
+        Repr::Int(n) => visitor.visit_i64(n),
+        Repr::Uint(n) => visitor.visit_u64(n),
+        Repr::Float(n) => match whole(n) {
+            Some(int) => visitor.visit_i64(int),
+            None => match number.as_u64() {
+                // Beyond `i64`; `-0` is a double.
+                Some(int) if int > 0 => visitor.visit_u64(int),
+                _ => visitor.visit_f64(n),
+            },
+        },
+    }
 }
 
 impl PartialEq for Number {

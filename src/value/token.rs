@@ -23,3 +23,19 @@ pub(crate) const SPECIAL: [&str; 6] = [UNDEFINED, DATE, REGEXP, ERROR, TYPED, EX
 pub(crate) fn is_token(name: &str) -> bool {
     name.starts_with("$primus::") && name != BYTES
 }
+
+/// How all names begin under which serde_json hides something.
+const PRIVATE: &str = "$serde_json::private::";
+
+/// The name of a number.
+pub(crate) const NUMBER: &str = "$serde_json::private::Number";
+
+/// The name of a raw text.
+pub(crate) const RAW: &str = "$serde_json::private::RawValue";
+
+/// True for the name of a field under which serde_json hides something. The
+/// compiler knows it of the names of fields, where it has them before it.
+#[inline(always)]
+pub(crate) fn is_private(name: &str) -> bool {
+    name.len() > PRIVATE.len() && name.as_bytes().starts_with(PRIVATE.as_bytes())
+}

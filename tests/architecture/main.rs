@@ -77,6 +77,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
     (
         &["value/", "frame/", "close.rs", "limits.rs", "error.rs", "ready_state.rs"],
         &[
+            "parsers/",
             "protocol/",
             "timer/",
             "http/",
@@ -219,8 +220,9 @@ const CIRCLES: &[&[&str]] = &[
         "server/registry.rs",
         "server/spark/",
     ],
-    // A value is read from its text, whose grammar makes values.
-    &["parsers/", "value/"],
+    // What is within brackets, and the whole that it is part of and made of.
+    &["parsers/text/de.rs", "parsers/text/within.rs"],
+    &["parsers/text/group.rs", "parsers/text/ser.rs"],
     // What a test holds of a connection, and the connection.
     &["testing/line.rs", "testing/link.rs"],
     &["transformers/engine_io/server/"],

@@ -9,10 +9,11 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::reader::{Head, Reader, enter, skip, take_of};
-use super::{Tags, key_text};
-use crate::parsers::raw::{RAW, visit_raw};
-use crate::value::{Fault, KeyDeserializer, Value, ValueDeserializer, token, visit_number};
+use super::reader::{Head, Reader, enter, take_of};
+use super::skip::skip;
+use super::tags::Tags;
+use crate::parsers::dynamic::{ValueDeserializer, visit_raw};
+use crate::value::{Fault, KeyDeserializer, Value, token, visit_number};
 
 /// Reads one message.
 pub(super) struct Decoder<'de, F> {
@@ -98,7 +99,7 @@ impl<'de, F: Tags> Decoder<'de, F> {
     /// A key, as text. JavaScript's objects have no other keys.
     #[inline]
     fn key(&mut self) -> Result<Cow<'de, str>, Fault> {
-        match self.reader.short_str::<F>() {
+        match self.reader.short_str(F::short_str) {
             Some(key) => Ok(Cow::Borrowed(key)),
             None => self.long_key(),
         }
@@ -188,7 +189,7 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Outcome<'de, V> {
-        match self.reader.short_str::<F>() {
+        match self.reader.short_str(F::short_str) {
             Some(text) => visitor.visit_borrowed_str(text),
             None => self.deserialize_any(visitor),
         }
@@ -236,7 +237,7 @@ impl<'de, F: Tags> Deserializer<'de> for &mut Decoder<'de, F> {
                 head => self.any(head, visitor),
             },
             token::BYTES => self.deserialize_byte_buf(visitor),
-            RAW => visit_raw(&Value::deserialize(self)?, visitor),
+            token::RAW => visit_raw(&Value::deserialize(self)?, visitor),
             // As a number a date keeps all of its milliseconds.
             token::DATE => self.deserialize_f64(visitor),
             _ => visitor.visit_newtype_struct(self),
@@ -322,7 +323,7 @@ impl<'de, F: Tags> MapAccess<'de> for Rest<'_, 'de, F> {
             return Ok(None);
         }
         self.left -= 1;
-        match self.decoder.reader.short_str::<F>() {
+        match self.decoder.reader.short_str(F::short_str) {
             Some(key) => Ok(Some(seed.deserialize(KeyDeserializer(key))?)),
             None => Ok(Some(seed.deserialize(KeyDeserializer(self.decoder.long_key()?))?)),
         }
@@ -372,5 +373,19 @@ impl<'de, F: Tags> VariantAccess<'de> for Variant<'_, 'de, F> {
         visitor: V,
     ) -> Outcome<'de, V> {
         self.0.deserialize_map(visitor)
+    }
+}
+
+/// The text that JavaScript makes of a special value that is used as a key.
+fn key_text(value: &Value) -> String {
+    match value {
+        Value::Undefined => "undefined".into(),
+        Value::Date(date) => date.to_english(),
+        Value::RegExp(regexp) => regexp.to_string(),
+        Value::Error(error) => error.to_string(),
+        Value::Bool(bool) => bool.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => "[object Object]".into(),
     }
 }

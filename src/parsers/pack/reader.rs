@@ -1,7 +1,5 @@
 //! Taking tagged bytes apart.
 
-use super::Tags;
-use crate::parsers::too_many_values;
 use crate::value::{Fault, MAX_DEPTH, Number};
 
 /// A tag with what belongs to it.
@@ -87,10 +85,14 @@ impl<'de> Reader<'de> {
         Some(u32::from(*head - tag))
     }
 
-    /// Takes a string that is not long, if one is next, and if it is UTF-8.
+    /// Takes a string that is not long, if the format says that one is next, and if
+    /// it is UTF-8.
     #[inline]
-    pub fn short_str<F: Tags>(&mut self) -> Option<&'de str> {
-        let (len, rest) = F::short_str(self.rest)?;
+    pub fn short_str(
+        &mut self,
+        head: impl Fn(&'de [u8]) -> Option<(usize, &'de [u8])>,
+    ) -> Option<&'de str> {
+        let (len, rest) = head(self.rest)?;
         let (text, rest) = rest.split_at_checked(len)?;
         let text = std::str::from_utf8(text).ok()?;
         self.rest = rest;
@@ -129,62 +131,8 @@ impl<'de> Reader<'de> {
 /// Takes so many off the values that may still come.
 #[inline]
 pub(super) fn take_of(left: &mut usize, count: u32) -> Result<(), Fault> {
-    *left = left.checked_sub(count as usize).ok_or_else(too_many_values)?;
+    *left = left.checked_sub(count as usize).ok_or_else(Fault::too_many_values)?;
     Ok(())
-}
-
-/// Skips any value at the given depth, checking it as decoding would, with no more
-/// than so many values in it. Uses no
-/// stack that grows with the depth, except for extensions, which are decoded.
-pub(super) fn skip<F: Tags>(
-    reader: &mut Reader<'_>,
-    outside: usize,
-    mut values: usize,
-) -> Result<(), Fault> {
-    // How many things are still to come at each level that is open.
-    let mut open = [0u64; MAX_DEPTH];
-    let mut depth = 0;
-    loop {
-        let inside = match F::head(reader)? {
-            Head::Str(len) | Head::Bin(len) => {
-                reader.take(len as usize)?;
-                0
-            }
-            Head::Array(count) => {
-                reader.room_for(count, 1)?;
-                enter(reader, outside + depth)?;
-                take_of(&mut values, count)?;
-                u64::from(count)
-            }
-            Head::Map(count) => {
-                reader.room_for(count, 2)?;
-                enter(reader, outside + depth)?;
-                take_of(&mut values, count)?;
-                u64::from(count) * 2
-            }
-            Head::Ext(kind, len) => {
-                let data = reader.take(len as usize)?;
-                F::ext(kind, data, outside + depth + 1)?;
-                0
-            }
-            _ => 0,
-        };
-        if inside > 0 {
-            open[depth] = inside;
-            depth += 1;
-            continue;
-        }
-        while depth > 0 {
-            open[depth - 1] -= 1;
-            if open[depth - 1] > 0 {
-                break;
-            }
-            depth -= 1;
-        }
-        if depth == 0 {
-            return Ok(());
-        }
-    }
 }
 
 /// Refuses one level more than is allowed.

@@ -7,10 +7,10 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::{Tags, length};
-use crate::parsers::raw;
+use super::tags::{Tags, length};
+use crate::parsers::dynamic::{capture, raw};
 use crate::parsers::words::{few, put, put_wide, several};
-use crate::value::{Fault, KeySerializer, MAX_DEPTH, Number, Value, capture, token};
+use crate::value::{Fault, KeySerializer, MAX_DEPTH, Number, Value, token};
 
 pub(in crate::parsers) fn write<T: Serialize + ?Sized, F: Tags>(
     value: &T,
@@ -265,7 +265,7 @@ impl<F: Tags> Group<'_, '_, F> {
 
     #[inline(always)]
     fn entry<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Fault> {
-        if raw::is_private(key) {
+        if token::is_private(key) {
             return self.splice(key, value);
         }
         self.writer.name(key)?;

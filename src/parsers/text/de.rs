@@ -3,12 +3,12 @@
 use serde::de::{Deserialize, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::Dialect;
+use super::dialect::Dialect;
 use super::lexer::Lexer;
 use super::within::{Elements, Entries, Variant};
+use crate::parsers::dynamic::{ValueDeserializer, visit_raw, visit_raw_text};
 use crate::parsers::ejson::{self, Wrapper};
-use crate::parsers::raw::{RAW, visit_raw, visit_raw_text};
-use crate::value::{Fault, MAX_DEPTH, Value, ValueDeserializer, token, visit_number};
+use crate::value::{Fault, MAX_DEPTH, Value, token, visit_number};
 
 /// How often, on average, each byte of a message may be looked at ahead. Once is
 /// usual; each escape inside another costs once more, so without a bound deeply
@@ -279,7 +279,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         match name {
             token::VALUE => self.any(true, visitor),
             token::BYTES => self.deserialize_byte_buf(visitor),
-            RAW => self.raw(visitor),
+            token::RAW => self.raw(visitor),
             // As a number a date keeps all of its milliseconds.
             token::DATE => self.deserialize_f64(visitor),
             _ => visitor.visit_newtype_struct(self),

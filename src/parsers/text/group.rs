@@ -7,9 +7,9 @@ use serde::ser::{
 
 use super::ser::{Writer, Wrote};
 use super::write;
+use crate::parsers::dynamic::raw;
 use crate::parsers::ejson::Keys;
-use crate::parsers::raw;
-use crate::value::{Fault, KeySerializer};
+use crate::value::{Fault, KeySerializer, token};
 
 /// What an array or object has behind its last element.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl<'a, 'b> Object<'a, 'b> {
 
     #[inline(always)]
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Fault> {
-        if raw::is_private(key) {
+        if token::is_private(key) {
             return self.splice(key, value);
         }
         self.mark = self.writer.out.len();

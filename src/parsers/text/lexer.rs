@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::scan;
-use crate::parsers::too_many_values;
 use crate::value::{Fault, MAX_DEPTH};
 
 /// A place in a JSON text.
@@ -253,7 +252,7 @@ impl<'de> Lexer<'de> {
         const { assert!(MAX_DEPTH <= u128::BITS as usize) };
         loop {
             if COUNTED {
-                left = left.checked_sub(1).ok_or_else(too_many_values)?;
+                left = left.checked_sub(1).ok_or_else(Fault::too_many_values)?;
             }
             match self.peek() {
                 Some(bracket @ (b'[' | b'{')) => {

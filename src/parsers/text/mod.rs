@@ -7,10 +7,12 @@
 //! formatting is used.
 
 mod de;
+mod dialect;
 mod digits;
 mod group;
 mod lexer;
 mod number;
+mod parse;
 mod scan;
 mod ser;
 mod within;
@@ -24,21 +26,17 @@ use serde::de::{Deserialize, DeserializeOwned};
 use super::scratch;
 use crate::frame::Frame;
 use crate::value::{Fault, Value};
+pub(super) use dialect::Dialect;
 pub(super) use lexer::Lexer;
-
-/// Which of the two languages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Json,
-    Ejson,
-}
+pub(super) use parse::parse;
+pub(super) use ser::append;
 
 /// Encodes to a frame; `None` for `undefined`.
 pub(super) fn encode<T: Serialize + ?Sized>(
     value: &T,
     dialect: Dialect,
 ) -> Result<Option<Frame>, Fault> {
-    scratch::write(|out| ser::write(value, dialect, out), frame)
+    scratch::write(|out| append(value, dialect, out), frame)
 }
 
 fn frame(written: Cow<'_, [u8]>) -> Result<Option<Frame>, Fault> {
@@ -59,7 +57,10 @@ pub(super) fn decode_as<T: DeserializeOwned>(text: &str, dialect: Dialect) -> Re
 
 /// Decodes to the dynamic value.
 pub(super) fn decode(text: &str, dialect: Dialect) -> Result<Value, Fault> {
-    read(text, dialect)
+    match dialect {
+        Dialect::Json => parse(text),
+        Dialect::Ejson => read(text, dialect),
+    }
 }
 
 fn read<'de, T: Deserialize<'de>>(text: &'de str, dialect: Dialect) -> Result<T, Fault> {

@@ -2,18 +2,20 @@
 
 use serde::ser::{Serialize, Serializer};
 
+use super::dialect::Dialect;
 use super::group::{Ending, List, Object};
-use super::{Dialect, Lexer, digits, write};
+use super::lexer::Lexer;
+use super::{digits, write};
 use crate::base64;
+use crate::parsers::dynamic::{capture, raw};
 use crate::parsers::ejson::Keys;
-use crate::parsers::raw;
-use crate::value::{Date, Fault, MAX_DEPTH, Number, TypedKind, Value, capture, token};
+use crate::value::{Date, Fault, MAX_DEPTH, Number, TypedKind, Value, token};
 
 /// Whether anything was written: for `undefined` nothing is.
 pub(super) type Wrote = Result<bool, Fault>;
 
-/// Writes a message; nothing for `undefined`.
-pub(super) fn write<T: Serialize + ?Sized>(
+/// Writes a message behind what is there; nothing for `undefined`.
+pub(in crate::parsers) fn append<T: Serialize + ?Sized>(
     value: &T,
     dialect: Dialect,
     out: &mut Vec<u8>,
@@ -74,7 +76,7 @@ impl Writer<'_> {
 
     /// Writes what serde_json shows under one of its private names.
     pub fn private<T: Serialize + ?Sized>(&mut self, name: &str, of: &T) -> Result<(), Fault> {
-        if name != raw::RAW || self.ejson() {
+        if name != token::RAW || self.ejson() {
             return raw::value(name, of)?.serialize(self).map(drop);
         }
         let text = raw::text(of)?;

@@ -5,9 +5,8 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::key::KeySerializer;
-use super::{Fault, MAX_DEPTH, Number, Value, special, token};
-use crate::parsers::raw;
+use super::raw;
+use crate::value::{Fault, KeySerializer, MAX_DEPTH, Number, Value, rebuild, token};
 
 /// Builds a [`Value`].
 #[derive(Clone, Copy)]
@@ -35,7 +34,7 @@ impl ValueSerializer {
 /// Captures what is inside a token and makes the value it stands for.
 pub(crate) fn capture<T: Serialize + ?Sized>(name: &str, inside: &T) -> Result<Value, Fault> {
     let body = inside.serialize(ValueSerializer::capture())?;
-    special::rebuild(name, body).ok_or_else(|| Fault::new("not a value of this crate"))
+    rebuild(name, body).ok_or_else(|| Fault::new("not a value of this crate"))
 }
 
 macro_rules! numbers {
@@ -222,7 +221,7 @@ pub(crate) struct ObjectBuilder {
 
 impl ObjectBuilder {
     fn push<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Fault> {
-        if raw::is_private(key) {
+        if token::is_private(key) {
             if !self.entries.is_empty() || self.variant.is_some() {
                 return raw::misplaced();
             }
@@ -292,9 +291,4 @@ builders! {
     ObjectBuilder
         SerializeStruct serialize_field(key)
         SerializeStructVariant serialize_field(key);
-}
-
-/// Any serialisable value as a message.
-pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, crate::error::BoxError> {
-    Ok(value.serialize(ValueSerializer::new())?)
 }

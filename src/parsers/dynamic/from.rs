@@ -10,37 +10,16 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::key::KeyDeserializer;
-use super::special::bytes_of_object;
-use super::{Fault, Number, Repr, TypedKind, Value, token};
-use crate::parsers::raw::{RAW, visit_raw};
+use crate::parsers::text::{self, Dialect};
+use crate::value::{
+    Fault, KeyDeserializer, TypedKind, Value, bytes_of_object, take_apart, token, visit_number,
+};
 
 /// Reads from a [`Value`].
 pub(crate) struct ValueDeserializer {
     value: Value,
     /// Whether the receiver is a `Value`, which takes special values as such.
     whole: bool,
-}
-
-/// Shows a number to serde. Whole doubles are shown as integers: JavaScript
-/// makes no difference, and Rust's integer types accept nothing else.
-#[inline]
-pub(crate) fn visit_number<'de, V: Visitor<'de>>(
-    number: Number,
-    visitor: V,
-) -> Result<V::Value, Fault> {
-    match number.repr() {
-        Repr::Int(n) => visitor.visit_i64(n),
-        Repr::Uint(n) => visitor.visit_u64(n),
-        Repr::Float(n) => match super::whole(n) {
-            Some(int) => visitor.visit_i64(int),
-            None => match number.as_u64() {
-                // Beyond `i64`; `-0` is a double.
-                Some(int) if int > 0 => visitor.visit_u64(int),
-                _ => visitor.visit_f64(n),
-            },
-        },
-    }
 }
 
 impl ValueDeserializer {
@@ -227,7 +206,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
         match (name, &self.value) {
             (token::VALUE, _) => ValueDeserializer { whole: true, ..self }.deserialize_any(visitor),
             (token::BYTES, _) => self.deserialize_byte_buf(visitor),
-            (RAW, _) => visit_raw(&self.value, visitor),
+            (token::RAW, _) => visit_raw(&self.value, visitor),
             (token::DATE, Value::Date(date)) => visitor.visit_f64(date.ms()),
             (token::DATE, _) => self.deserialize_any(visitor),
             _ => visitor.visit_newtype_struct(self),
@@ -337,8 +316,29 @@ impl<'de> EnumAccess<'de> for SpecialAccess {
         self,
         seed: S,
     ) -> Result<(S::Value, ValueDeserializer), Fault> {
-        let (which, body) = super::special::take_apart(self.0);
+        let (which, body) = take_apart(self.0);
         let which: serde::de::value::U32Deserializer<Fault> = which.into_deserializer();
         Ok((seed.deserialize(which)?, ValueDeserializer { value: body, whole: true }))
     }
+}
+
+/// Shows a value to serde_json's visitor of raw texts.
+#[cold]
+pub(in crate::parsers) fn visit_raw<'de, V: Visitor<'de>>(
+    value: &Value,
+    visitor: V,
+) -> Result<V::Value, Fault> {
+    let mut text = Vec::new();
+    text::append(value, Dialect::Json, &mut text)?;
+    let text = String::from_utf8(text).map_err(|_| Fault::new("not text"))?;
+    // For `undefined` nothing is written.
+    visit_raw_text(if text.is_empty() { "null".into() } else { text }, visitor)
+}
+
+/// Shows a JSON text to the same.
+pub(in crate::parsers) fn visit_raw_text<'de, V: Visitor<'de>>(
+    text: String,
+    visitor: V,
+) -> Result<V::Value, Fault> {
+    visitor.visit_map(MapDeserializer::new(std::iter::once((token::RAW, text))))
 }

@@ -1,0 +1,6 @@
+/// Which of the two languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::parsers) enum Dialect {
+    Json,
+    Ejson,
+}
