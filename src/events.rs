@@ -116,7 +116,52 @@ impl ListenerId {
 /// listeners, which counts from the next snapshot on.
 pub(crate) struct Listeners<F: ?Sized>(Lock<List<F>>);
 
-type List<F> = Option<Arc<Vec<Entry<F>>>>;
+impl<F: ?Sized> Default for Listeners<F> {
+    fn default() -> Self {
+        Listeners(Lock::new(List(None)))
+    }
+}
+
+impl<F: ?Sized> Listeners<F> {
+    /// Adds a listener at the end of the list. One that is for `once` is in one
+    /// snapshot and then gone.
+    pub fn add(&self, call: Arc<F>, once: bool) -> ListenerId {
+        self.lock().add(call, once)
+    }
+
+    /// Removes a listener; false when it is not (or no longer) in this list.
+    pub fn remove(&self, id: ListenerId) -> bool {
+        let old = self.lock().remove(id);
+        old.is_some()
+    }
+
+    /// Removes all of them.
+    pub fn clear(&self) {
+        let old = std::mem::take(&mut *self.lock());
+        drop(old);
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// The present listeners, in the order in which they were added. Takes the
+    /// `once` listeners out of the list: no two snapshots share one.
+    pub fn snapshot(&self) -> Snapshot<F> {
+        self.lock().snapshot()
+    }
+
+    fn lock(&self) -> Guard<'_, List<F>> {
+        self.0.lock()
+    }
+}
+
+/// [`Listeners`] without their lock, for those who have one around several.
+///
+/// What is taken out is dropped after the lock is: what a listener holds may come
+/// back to it.
+pub(crate) struct List<F: ?Sized>(Option<Arc<Vec<Entry<F>>>>);
 
 struct Entry<F: ?Sized> {
     id: ListenerId,
@@ -130,74 +175,61 @@ impl<F: ?Sized> Clone for Entry<F> {
     }
 }
 
-impl<F: ?Sized> Default for Listeners<F> {
+impl<F: ?Sized> Default for List<F> {
     fn default() -> Self {
-        Listeners(Lock::new(None))
+        List(None)
     }
 }
 
-impl<F: ?Sized> Listeners<F> {
-    /// Adds a listener at the end of the list. One that is for `once` is in one
-    /// snapshot and then gone.
-    pub fn add(&self, call: Arc<F>, once: bool) -> ListenerId {
+impl<F: ?Sized> List<F> {
+    /// [`Listeners::add`].
+    pub fn add(&mut self, call: Arc<F>, once: bool) -> ListenerId {
         let id = ListenerId::next();
-        let mut list = self.lock();
-        let entries = Arc::make_mut(list.get_or_insert_default());
+        let entries = Arc::make_mut(self.0.get_or_insert_default());
         // As a rule there is one, for each of thousands of connections.
         entries.reserve_exact(1);
         entries.push(Entry { id, once, call });
         id
     }
 
-    /// Removes a listener; false when it is not (or no longer) in this list.
-    pub fn remove(&self, id: ListenerId) -> bool {
-        let mut list = self.lock();
-        let found = list.as_ref().is_some_and(|entries| entries.iter().any(|e| e.id == id));
-        let old = if found { retain(&mut list, |entry| entry.id != id) } else { None };
-        drop(list);
-        // A listener is dropped after the lock is: what it holds may come back
-        // here.
-        drop(old);
-        found
+    /// Removes a listener, and gives the list as it was; `None` when it is not in
+    /// there.
+    pub fn remove(&mut self, id: ListenerId) -> Option<Self> {
+        let found = self.0.as_ref().is_some_and(|entries| entries.iter().any(|e| e.id == id));
+        found.then(|| self.retain(|entry| entry.id != id))
     }
 
-    /// Removes all of them.
-    pub fn clear(&self) {
-        // As in `remove`.
-        let old = self.lock().take();
-        drop(old);
-    }
-
-    /// True when there are none.
+    /// [`Listeners::is_empty`].
     pub fn is_empty(&self) -> bool {
-        self.lock().is_none()
+        self.0.is_none()
     }
 
-    /// The present listeners, in the order in which they were added. Takes the
-    /// `once` listeners out of the list: no two snapshots share one.
-    pub fn snapshot(&self) -> Snapshot<F> {
-        let mut list = self.lock();
-        let taken = list.clone();
+    /// [`Listeners::snapshot`].
+    pub fn snapshot(&mut self) -> Snapshot<F> {
+        let taken = self.0.clone();
         if taken.as_ref().is_some_and(|entries| entries.iter().any(|e| e.once)) {
-            retain(&mut list, |entry| !entry.once);
+            self.retain(|entry| !entry.once);
         }
         Snapshot(taken)
     }
 
-    fn lock(&self) -> Guard<'_, List<F>> {
-        self.0.lock()
+    /// Takes out what is not to be kept, and returns the list as it was.
+    fn retain(&mut self, keep: impl Fn(&Entry<F>) -> bool) -> Self {
+        let kept: Vec<_> =
+            self.0.iter().flat_map(|l| l.iter()).filter(|e| keep(e)).cloned().collect();
+        let kept = if kept.is_empty() { None } else { Some(Arc::new(kept)) };
+        List(std::mem::replace(&mut self.0, kept))
     }
 }
 
-/// Takes out what is not to be kept, and returns the list as it was.
-fn retain<F: ?Sized>(list: &mut List<F>, keep: impl Fn(&Entry<F>) -> bool) -> List<F> {
-    let kept: Vec<_> = list.iter().flat_map(|l| l.iter()).filter(|e| keep(e)).cloned().collect();
-    let kept = if kept.is_empty() { None } else { Some(Arc::new(kept)) };
-    std::mem::replace(list, kept)
-}
-
 /// The listeners that were there at one moment.
-pub(crate) struct Snapshot<F: ?Sized>(List<F>);
+pub(crate) struct Snapshot<F: ?Sized>(Option<Arc<Vec<Entry<F>>>>);
+
+impl<F: ?Sized> Default for Snapshot<F> {
+    fn default() -> Self {
+        Snapshot(None)
+    }
+}
 
 impl<F: ?Sized> Snapshot<F> {
     /// The listeners in order.

@@ -1,6 +1,30 @@
 //! Plugins: named extensions of servers and clients.
 
+pub(crate) mod args;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod emit;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod emitter;
+mod envelope;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod mirage;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod multiplex;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod named;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod names;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod pending;
 mod register;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod resource;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod responder;
+#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
+mod substream;
+#[cfg(test)]
+mod tests;
 
 use std::any::Any;
 
@@ -10,6 +34,7 @@ use crate::server::Primus;
 
 pub use crate::channel::{Channel, Encode, Handler, Handlers};
 pub use crate::library::Script;
+pub use args::Args;
 
 /// Which side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

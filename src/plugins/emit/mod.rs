@@ -1,0 +1,3 @@
+//! Events for the other side.
+
+pub(crate) mod wire;

@@ -1,0 +1,3 @@
+//! Ids that stay with a client over its connections.
+
+pub(crate) mod wire;

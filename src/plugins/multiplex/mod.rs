@@ -1,0 +1,3 @@
+//! Channels with a name over one connection.
+
+pub(crate) mod wire;

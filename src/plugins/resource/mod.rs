@@ -1,0 +1,3 @@
+//! Methods of the server that clients call.
+
+pub(crate) mod wire;

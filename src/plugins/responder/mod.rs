@@ -1,0 +1,3 @@
+//! Requests to the other side, and its responses.
+
+pub(crate) mod wire;

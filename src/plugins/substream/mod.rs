@@ -1,0 +1,3 @@
+//! Streams with a name inside one connection.
+
+pub(crate) mod wire;
