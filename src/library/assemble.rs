@@ -34,13 +34,15 @@ pub(super) struct Asset {
     pub name: String,
     client: String,
     library: String,
+    types: String,
 }
 
 impl Asset {
     /// That of the plugin of this name.
     pub fn of(name: &str, half: Script<'_>) -> Asset {
-        let Script { client, library } = half;
-        Asset { name: name.to_owned(), client: client.to_owned(), library: library.to_owned() }
+        let Script { client, library, types } = half;
+        let [client, library, types] = [client, library, types].map(str::to_owned);
+        Asset { name: name.to_owned(), client, library, types }
     }
 }
 
@@ -68,7 +70,10 @@ impl Settings {
         let name = json!(self.global).to_string();
         let script = fill(include_str!("umd.js"), &[&name, &create]);
         let module = fill(include_str!("module.js"), &[&create, &self.global]);
-        let types = fill(include_str!("primus.d.ts"), &[&self.global]);
+        let mut types = fill(include_str!("primus.d.ts"), &[&self.global]);
+        for Asset { name, types: own, .. } in plugins.iter().filter(|own| !own.types.is_empty()) {
+            let _ = write!(types, "\n// Of the plugin {}.\n\n{own}", json!(name));
+        }
         Forms {
             script: (head.clone() + &script).into(),
             module: (head + &module).into(),
@@ -185,7 +190,12 @@ impl Custom {
 /// that are called with the class.
 fn with_libraries(create: String, plugins: &[Asset]) -> String {
     let mut libraries = String::new();
-    for Asset { library, .. } in plugins.iter().filter(|plugin| !plugin.library.is_empty()) {
+    for (at, Asset { library, .. }) in plugins.iter().enumerate() {
+        // Several may bring the same along.
+        let is_new = plugins[..at].iter().all(|before| before.library != *library);
+        if library.is_empty() || !is_new {
+            continue;
+        }
         let _ = writeln!(libraries, "(function (Primus) {{\n{library}\n}})(Primus);");
     }
     if libraries.is_empty() {

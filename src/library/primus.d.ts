@@ -83,8 +83,14 @@ export interface Attempt extends Required<ReconnectOptions> {
   backoff: boolean;
 }
 
+/** What plugins raise on connections: on clients, and on channels inside of them. */
+export interface ConnectionEvents {}
+
+/** What plugins add to connections. */
+export interface Connection {}
+
 /** The events of a client, with the arguments of their listeners. */
-export interface PrimusEvents<In = any> {
+export interface PrimusEvents<In = any> extends ConnectionEvents {
   open: [];
   data: [message: In, raw: string | ArrayBuffer];
   error: [error: Error & { status?: number; code?: number }];
@@ -154,7 +160,7 @@ export interface Packet {
 export type Transform<T> = (this: T, packet: Packet, next: (error?: unknown, go?: false) => void) => unknown;
 
 /** A connection. `In` are the messages of the server, `Out` those of the client. */
-interface Primus<In = any, Out = any> extends EventEmitter<PrimusEvents<In>> {
+interface Primus<In = any, Out = any> extends EventEmitter<PrimusEvents<In>>, Connection {
   /** 1 opening, 2 closed, 3 open. */
   readonly readyState: 1 | 2 | 3;
   readonly online: boolean;

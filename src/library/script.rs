@@ -36,6 +36,10 @@ pub struct Script<'a> {
     /// shorthand, no `;` behind it.
     pub client: &'a str,
     /// Source that runs once, when the client was loaded, outside its scope, with
-    /// the class as `Primus`; may be empty.
+    /// the class as `Primus`; may be empty. What several plugins bring along is
+    /// there once.
     pub library: &'a str,
+    /// What it adds to the types of the client, as declarations that merge with
+    /// those of `primus.d.ts`; may be empty.
+    pub types: &'a str,
 }

@@ -1,9 +1,13 @@
 'use strict';
 
 //
-// Prints the client halves of npm plugins, as Primus takes them, for sets of
-// plugins that are tested together: `{ set: [{ name, client, library }] }`.
+// Prints the client halves of npm plugins and of this crate's, as Primus takes them,
+// for sets of plugins that are tested together: `{ set: [{ name, client, library,
+// types }] }`.
 //
+
+const fs = require('node:fs');
+const path = require('node:path');
 
 exports.sets = {
   emit: { emit: 'primus-emit' },
@@ -18,6 +22,29 @@ exports.sets = {
   analytics: { analytics: 'primus-analytics' }
 };
 
+// This crate's.
+exports.own = {
+  emit: ['emit'],
+  emitter: ['emitter'],
+  responder: ['responder'],
+  substream: ['substream'],
+  multiplex: ['multiplex', 'emitter'],
+  resource: ['resource', 'multiplex', 'emitter'],
+  mirage: ['mirage', 'emit'],
+  'mirage-emitter': ['mirage', 'emitter'],
+  analytics: ['analytics'],
+  all: ['analytics', 'emit', 'emitter', 'mirage', 'multiplex', 'resource', 'responder', 'substream']
+};
+
+const read = (...parts) => fs.readFileSync(path.join(__dirname, '../../src/plugins', ...parts), 'utf8');
+
+exports.half = (name) => ({
+  name,
+  client: read(name, 'client.js'),
+  library: read('library.js'),
+  types: read(name, 'types.d.ts')
+});
+
 function half([name, module]) {
   const { client, library = '' } = require(module);
   return { name, client: client ? `${client}` : '', library };
@@ -25,5 +52,6 @@ function half([name, module]) {
 
 if (require.main === module) {
   const halves = Object.entries(exports.sets).map(([set, plugins]) => [set, Object.entries(plugins).map(half)]);
-  console.log(JSON.stringify(Object.fromEntries(halves)));
+  const own = Object.entries(exports.own).map(([set, plugins]) => [`own-${set}`, plugins.map(exports.half)]);
+  console.log(JSON.stringify(Object.fromEntries([...halves, ...own])));
 }

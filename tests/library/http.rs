@@ -103,6 +103,7 @@ impl Plugin for Half {
         Some(Script {
             client: "function (primus) { primus.half = true; }",
             library: "Primus.whole = 1;",
+            types: "interface Primus<In = any, Out = any> { half: boolean }",
         })
     }
 }
@@ -117,7 +118,12 @@ fn it_changes_with_the_plugins_and_with_authorization() {
     assert_eq!(etag(&server), first);
 
     server.0.add_plugin(Half("second")).unwrap();
-    assert!(server.0.library().contains(r#"ark["second"]"#));
+    let both = server.0.library();
+    assert!(both.contains(r#"ark["second"]"#));
+    assert_eq!(both.matches("Primus.whole = 1;").count(), 1, "what they share is there once");
+    let types = server.get("/primus/primus.d.ts").1;
+    assert_eq!(types.matches("{ half: boolean }").count(), 2);
+    assert!(types.contains(r#"// Of the plugin "a\"b"."#));
     let second = etag(&server);
     assert_ne!(second, first);
     assert!(server.0.plugout("second"));

@@ -139,6 +139,21 @@ fn the_client_halves_of_plugins_work_in_it_as_they_are() {
 }
 
 #[test]
+fn the_client_halves_of_this_crate_say_what_those_of_npm_say() {
+    run("own-vectors.test.js", &[]);
+}
+
+#[test]
+fn the_client_halves_of_this_crate_have_channels_that_know_events() {
+    run("own-channels.test.js", &[]);
+}
+
+#[test]
+fn the_client_halves_of_this_crate_take_no_harm() {
+    run("own-faults.test.js", &[]);
+}
+
+#[test]
 fn its_types_tell_right_uses_from_wrong_ones() {
     run("types.test.js", &[]);
 }

@@ -34,6 +34,8 @@ struct Half {
     name: String,
     client: String,
     library: String,
+    #[serde(default)]
+    types: String,
 }
 
 impl Plugin for Half {
@@ -46,7 +48,7 @@ impl Plugin for Half {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script { client: &self.client, library: &self.library })
+        Some(Script { client: &self.client, library: &self.library, types: &self.types })
     }
 }
 
