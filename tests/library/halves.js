@@ -14,7 +14,7 @@ exports.sets = {
   emitter: { emitter: 'primus-emitter' },
   substream: { substream: 'substream' },
   responder: { responder: 'primus-responder' },
-  multiplex: { multiplex: 'primus-multiplex', emitter: 'primus-emitter' },
+  multiplex: { emitter: 'primus-emitter', multiplex: 'primus-multiplex' },
   resource: { multiplex: 'primus-multiplex', emitter: 'primus-emitter', resource: 'primus-resource' },
   rooms: { rooms: 'primus-rooms' },
   mirage: { emit: 'primus-emit', mirage: 'mirage' },

@@ -12,6 +12,7 @@ const test = require('node:test');
 const { gzipSync } = require('node:zlib');
 const { minify } = require('terser');
 const Server = require('primus');
+const { half, sets } = require('./halves');
 const { connect, file, messages, servers, start } = require('./support');
 
 const MOST = { websockets: [12000, 5000], 'engine.io': [18000, 7000], sockjs: [17000, 7000] };
@@ -51,3 +52,26 @@ for (const [transformer, [minified, gzip]] of Object.entries(MOST)) {
     assert.deepEqual(await got, [{ a: 1 }, 'b']);
   });
 }
+
+// The client halves of plugins, minified, and what they share, which is there once.
+const MOST_OF_PLUGINS = { emit: 350, emitter: 900, responder: 850, substream: 1250, multiplex: 1800, resource: 950, mirage: 600, analytics: 850 };
+const MOST_SHARED = 1250;
+// All of them and what they share, compressed with the client.
+const MOST_OF_ALL = 3200;
+
+test('the client halves of plugins are small', async (t) => {
+  const shared = await sizes(half('emit').library);
+  assert.ok(shared.minified <= MOST_SHARED, `what they share: ${shared.minified} bytes`);
+  const told = [];
+  for (const [name, most] of Object.entries(MOST_OF_PLUGINS)) {
+    const ours = await sizes(`exports.half = ${half(name).client}`);
+    const npm = require(Object.values(sets[name]).pop());
+    const theirs = await sizes(`exports.half = ${npm.client};${npm.library || ''}`);
+    told.push(`${name} ${ours.minified} (npm ${theirs.minified})`);
+    assert.ok(ours.minified <= most, `${name}: ${ours.minified} bytes`);
+  }
+  const [without, all] = await Promise.all(['websockets-json', 'plugins-own-all'].map((folder) => sizes(fs.readFileSync(file(folder), 'utf8'))));
+  const more = all.gzip - without.gzip;
+  t.diagnostic(`size: plugins, minified: ${told.join(', ')}; what ours share ${shared.minified}; all of them add ${all.minified - without.minified}, gzip ${more}`);
+  assert.ok(more <= MOST_OF_ALL, `${more} bytes`);
+});

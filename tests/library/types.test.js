@@ -9,12 +9,22 @@ const fs = require('node:fs');
 const path = require('node:path');
 const test = require('node:test');
 const ts = require('typescript');
+const { own } = require('./halves');
 const { file } = require('./support');
 
 const cases = [];
 
 // The files are put beside the types, as users have them.
-for (const folder of ['websockets-json', 'global']) for (const form of ['primus.js', 'primus.mjs']) for (const name of ['right.ts', 'wrong.ts']) {
+const uses = {
+  'websockets-json': ['right.ts', 'wrong.ts'],
+  global: ['right.ts', 'wrong.ts'],
+  // A plugin brings its own additions, and those of no other.
+  ...Object.fromEntries(Object.keys(own).map((set) => [`plugins-own-${set}`, ['right.ts']])),
+  'plugins-own-emit': ['right.ts', 'wrong.ts'],
+  'plugins-own-all': ['right.ts', 'plugins-right.ts', 'plugins-wrong.ts']
+};
+
+for (const folder in uses) for (const form of ['primus.js', 'primus.mjs']) for (const name of uses[folder]) {
   const text = fs.readFileSync(path.join(__dirname, 'types', name), 'utf8');
   const place = file(folder, `${form}-${name}`);
   fs.writeFileSync(place, text.replaceAll('primus-library', `./${form}`));
