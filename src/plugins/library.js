@@ -38,7 +38,11 @@ const taps = {
   // are told; those of a channel are told of the connection, too.
   _waits() {
     const waiting = new Map();
+    // A channel has one life, a client any number.
+    const last = this.primus ? 'end' : 'destroy';
+    const ended = () => new Error('The connection has ended');
     let time = {};
+    let over = false;
 
     function settle(id, error, answer) {
       const { done, timer } = waiting.get(id) || {};
@@ -49,16 +53,23 @@ const taps = {
     this._tap((event) => {
       if (event !== 'close' && event !== 'end' && event !== 'destroy') return;
       time = {};
-      for (const id of [...waiting.keys()]) settle(id, new Error('The connection has ended'));
+      over ||= event === last;
+      for (const id of [...waiting.keys()]) settle(id, ended());
     });
 
     return {
       // `done` gets an error, or null and the answer; `ms` is what the answer may take.
+      // False when it is too late to ask.
       add(id, done, ms) {
+        if (over) {
+          done(ended());
+          return false;
+        }
         const late = () => settle(id, new Error(`No answer in ${ms} ms`));
         const timer = ms > 0 && ms <= LONGEST_TIMER && setTimeout(late, ms);
         waiting.set(id, { done, timer });
         if (waiting.size > MOST_WAITING) settle(waiting.keys().next().value, new Error('Too many wait for an answer'));
+        return true;
       },
 
       answer: (id, answer) => settle(id, null, answer),

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::node::Process;
-use common::{examples, node};
+use common::{examples, libraries, node};
 
 /// How long one script may take, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -37,6 +37,8 @@ fn run(script: &str) {
             .args(["--test", "--test-reporter=spec", script])
             .env("PRIMUS_EXAMPLES", examples::folder())
             .env("PRIMUS_CLIENTS", node::project("client-v8"))
+            .env("PRIMUS_MODULES", node::project("library"))
+            .env("PRIMUS_PLUGINS", libraries::with_plugins())
             .current_dir(folder),
     );
     assert!(node.wait(PATIENCE), "{script} failed");
@@ -50,6 +52,11 @@ fn the_library_in_a_page() {
 #[test]
 fn the_transports_of_sockjs_and_proxies_in_their_way() {
     run("transports.test.js");
+}
+
+#[test]
+fn the_client_halves_of_plugins_in_a_page() {
+    run("plugins.test.js");
 }
 
 #[test]

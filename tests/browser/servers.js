@@ -46,7 +46,7 @@ async function pages(content, headers = {}) {
     const server = http.createServer((request, response) => {
         const found = content[new URL(request.url, 'http://pages').pathname];
         if (typeof found === 'function') return found(request, response);
-        const type = request.url.includes('.js') ? 'text/javascript' : 'text/html; charset=utf-8';
+        const type = /\.m?js\b/.test(request.url) ? 'text/javascript' : 'text/html; charset=utf-8';
         response.writeHead(found === undefined ? 404 : 200, { 'Content-Type': type, ...headers });
         response.end(found);
     });

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use primus::{Builder, Destroy, Parser, Primus};
+use primus::{BoxError, Builder, ClientPlugin, Destroy, Parser, Plugin, Primus};
 
 const TRANSFORMERS: [&str; 3] = ["websockets", "engine.io", "sockjs"];
 
@@ -42,4 +42,55 @@ pub fn save(builder: Builder, folder: &Path) {
     let primus = builder.build().unwrap();
     primus.save(folder.join("primus.js")).unwrap();
     primus.destroy(Destroy::default());
+}
+
+/// The client half of one of this crate's plugins.
+struct Half {
+    name: &'static str,
+    client: &'static str,
+    types: &'static str,
+}
+
+macro_rules! half {
+    ($name:literal) => {
+        Half {
+            name: $name,
+            client: include_str!(concat!("../../src/plugins/", $name, "/client.js")),
+            types: include_str!(concat!("../../src/plugins/", $name, "/types.d.ts")),
+        }
+    };
+}
+
+const HALVES: [Half; 8] = [
+    half!("analytics"),
+    half!("emit"),
+    half!("emitter"),
+    half!("mirage"),
+    half!("multiplex"),
+    half!("resource"),
+    half!("responder"),
+    half!("substream"),
+];
+
+impl Plugin for Half {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn server(&self, _: &Primus) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn client(&self) -> Option<ClientPlugin<'_>> {
+        let library = include_str!("../../src/plugins/library.js");
+        Some(ClientPlugin { client: self.client, library, types: self.types })
+    }
+}
+
+/// A folder with the client that has all client halves.
+pub fn with_plugins() -> PathBuf {
+    let name = format!("plugins-{}", process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    save(HALVES.into_iter().fold(Primus::builder(), Builder::plugin), &folder);
+    folder
 }

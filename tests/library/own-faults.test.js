@@ -117,11 +117,15 @@ for (const [name, load] of Object.entries(clients).slice(1)) {
     stream.end();
     news.end();
     await Promise.all(waiting);
+    await assert.rejects(stream.request('x'), /has ended/);
+    await assert.rejects(news.sendAck('x'), /has ended/);
     client.end();
     const last = assert.rejects(client.sendAck('ask'), /has ended/);
     client.open();
     client.destroy();
     await last;
+    await assert.rejects(client.sendAck('x'), /has ended/);
+    await assert.rejects(client.request('x'), /has ended/);
   });
 
   test(`what is not an event is told so: ${name}`, async (t) => {

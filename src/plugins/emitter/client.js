@@ -10,11 +10,8 @@ function (primus) {
 
     function post(event, args, done, timeout) {
       const packet = { type: EVENT, data: [event, ...args] };
-      if (done) {
-        packet.id = ++last;
-        waits.add(packet.id, done, timeout);
-      }
-      connection.write(packet);
+      if (done) packet.id = ++last;
+      if (!done || waits.add(last, done, timeout)) connection.write(packet);
     }
 
     // Whether the other side would take it.
@@ -31,7 +28,7 @@ function (primus) {
     // The arguments of the acknowledgement.
     connection.sendAck = (event, ...args) => new Promise((done, failed) => {
       if (!isEvent(event)) throw new TypeError('Not an event');
-      const { ackTimeout = 30000 } = primus.options;
+      const { ackTimeout = 30000 } = primus.options || {};
       post(event, args, (error, answer) => (error ? failed(error) : done(answer)), ackTimeout);
     });
 

@@ -17,14 +17,13 @@ function (primus) {
 
     function ask(data, done, timeout) {
       const id = uuid();
-      waits.add(id, done, timeout);
-      post('requestId', id, data);
+      if (waits.add(id, done, timeout)) post('requestId', id, data);
     }
 
     // `fn` gets the answer; it is forgotten with the connection.
     connection.writeAndWait = (data, fn) => ask(data, (error, answer) => error || fn?.(answer));
 
-    connection.request = (data, timeout = primus.options.requestTimeout ?? 30000) => new Promise((done, failed) => {
+    connection.request = (data, timeout = primus.options?.requestTimeout ?? 30000) => new Promise((done, failed) => {
       ask(data, (error, answer) => (error ? failed(error) : done(answer)), timeout);
     });
 
