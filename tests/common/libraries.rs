@@ -23,6 +23,12 @@ fn parsers() -> Vec<Parser> {
 pub fn save_all() -> PathBuf {
     let name = format!("library-{}", process::id());
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    for_all(|builder, name| save(builder, &folder.join(name)));
+    folder
+}
+
+/// Servers with every transformer and parser, and names for them.
+pub fn for_all(mut each: impl FnMut(Builder, String)) {
     for transformer in TRANSFORMERS {
         let text_only = transformer == "sockjs";
         for parser in parsers() {
@@ -30,10 +36,9 @@ pub fn save_all() -> PathBuf {
                 continue;
             }
             let name = format!("{transformer}-{}", parser.name());
-            save(Primus::builder().transformer(transformer).parser(parser), &folder.join(name));
+            each(Primus::builder().transformer(transformer).parser(parser), name);
         }
     }
-    folder
 }
 
 /// Saves the client of a server with these options.

@@ -149,6 +149,11 @@ fn the_client_halves_of_this_crate_have_channels_that_know_events() {
 }
 
 #[test]
+fn the_client_halves_of_this_crate_work_over_every_carrier_and_with_every_parser() {
+    run("own-everywhere.test.js", &[]);
+}
+
+#[test]
 fn the_client_halves_of_this_crate_take_no_harm() {
     run("own-faults.test.js", &[]);
 }

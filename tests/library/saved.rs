@@ -21,15 +21,20 @@ pub fn libraries() -> &'static Path {
         save(Primus::builder().global("Live"), &folder.join("global"));
         custom::save_all(&folder);
         for (set, halves) in plugins() {
-            let builder = halves.into_iter().fold(Primus::builder(), Builder::plugin);
-            save(builder, &folder.join(format!("plugins-{set}")));
+            let with = |builder| halves.iter().cloned().fold(builder, Builder::plugin);
+            save(with(Primus::builder()), &folder.join(format!("plugins-{set}")));
+            if set == "own-all" {
+                libraries::for_all(|builder, name| {
+                    save(with(builder), &folder.join(format!("plugins-{set}-{name}")));
+                });
+            }
         }
         folder
     })
 }
 
 /// The client half of an npm plugin.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Half {
     name: String,
     client: String,
