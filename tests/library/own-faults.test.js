@@ -173,13 +173,14 @@ for (const [name, load] of Object.entries(clients).slice(1)) {
   });
 
   test(`mirage waits for its id, but answers pings: ${name}`, async (t) => {
-    const [got, pongs] = [[], []];
+    const [sparks, got, pongs] = [[], [], []];
     const url = await serve(t, {}, {
       options: { pingInterval: 20 },
       connected(spark) {
+        sparks.push(spark);
         spark.on('data', (data) => got.push(data));
         spark.on('incoming::pong', (time) => pongs.push(time));
-        setTimeout(() => [null, 5, '', {}].forEach((id) => spark.write({ emit: ['mirage', id] })), 10);
+        [null, 5, '', {}].forEach((id) => spark.write({ emit: ['mirage', id] }));
       }
     });
     const client = record(t, Primus, url, { mirage: undefined, queueSize: 2, pingTimeout: 60000 });
@@ -189,8 +190,7 @@ for (const [name, load] of Object.entries(clients).slice(1)) {
     await until('pings are answered', () => pongs.length >= 2);
     assert.deepEqual(got, []);
     assert.equal(client.mirage, undefined);
-    client.emit('outgoing::url', {});
-    client.listeners('mirage')[0]('\ud800 id');
+    sparks[0].write({ emit: ['mirage', '\ud800 id'] });
     await until('what waited', () => got.length >= 2);
     assert.deepEqual(got, ['c', 'd']);
     const address = { query: 'a=b' };
