@@ -52,7 +52,7 @@ for (const [name, load] of Object.entries(clients).slice(1)) {
     const url = await serve(t, {}, { connected: (spark) => spark.on('data', (data) => {
       if (!Array.isArray(data) || data[0] !== 1) return;
       // What was for a channel is for that of the client.
-      for (const message of sent) spark.write(/^[a-z\d]{9,}$/.test(message?.[1]) ? [message[0], data[1], ...message.slice(2)] : message);
+      for (const message of sent) spark.write(typeof message?.[1] === 'string' && message[1].length > 8 ? [message[0], data[1], ...message.slice(2)] : message);
       spark.write({ done: true });
     }) });
     const client = record(t, Primus, url);
