@@ -114,6 +114,15 @@ pub struct Limits {
     /// thread. Beyond it
     /// `Primus::write` is refused. Default 64 MiB.
     pub broadcast_queue: usize,
+    /// Rooms that one connection can be in ([`plugins::rooms`](crate::plugins::rooms)).
+    /// Beyond it: to join is an error. Default 1,000.
+    pub rooms: usize,
+    /// Those of them whose names have wildcards, with which all that is written to
+    /// rooms is compared. Beyond it: to join is an error. Default 100.
+    pub room_wildcards: usize,
+    /// Bytes of the name of a room. Beyond it: to join is an error, and to write to
+    /// it. Default 256.
+    pub room_name: usize,
     /// WebSocket control frames (ping and pong) accepted from a peer in a
     /// second. Beyond it: closed with 1008. Default 1,000.
     pub control_frames: u32,
@@ -142,6 +151,9 @@ impl Default for Limits {
             inbox: 1 << 20,
             values: 1_000_000,
             broadcast_queue: 64 << 20,
+            rooms: 1_000,
+            room_wildcards: 100,
+            room_name: 256,
             control_frames: 1_000,
             close_timeout: Duration::from_secs(10),
         }

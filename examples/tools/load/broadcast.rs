@@ -12,7 +12,7 @@ use crate::report::{Latencies, Report, Stretch};
 use crate::target::Target;
 
 /// How long a round may take before what has not come counts as lost.
-const ROUND: Duration = Duration::from_secs(20);
+pub const ROUND: Duration = Duration::from_secs(20);
 
 /// Runs the mode.
 pub fn run(options: &Options, target: &Target) -> Result<Report> {
@@ -23,10 +23,16 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let mut pool = Pool::new(options.transport, bytes + 64)?;
     pool.open_many(connections, target.host, options.path())?;
     echo::greet(&mut pool)?;
+    if options.room {
+        enter(&mut pool)?;
+    }
     let after = target.pid().and_then(process::rss_kib);
     let grown = before.zip(after).map(|(before, after)| (after - before) / connections as f64);
 
     let mut rounds = Rounds::new(burst, bytes);
+    if options.room {
+        rounds.command = format!("\"room:all:{burst}:{bytes}\"");
+    }
     if options.broadcasts.is_none() {
         let end = Instant::now() + options.warming();
         rounds.run(&mut pool, |_| Instant::now() >= end)?;
@@ -51,6 +57,20 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     report.set("closed", pool.closed());
     report.number("rss_per_connection_kib", grown);
     Ok(report)
+}
+
+/// Has all connections go into a room.
+fn enter(pool: &mut Pool) -> Result<()> {
+    for connection in 0..pool.len() {
+        pool.send(connection, |out| out.text(b"\"join:all\""));
+    }
+    let mut answers = Deliveries::new("joined".len());
+    let (wanted, deadline) = (pool.len() as u64, Instant::now() + ROUND);
+    let all = pool.run(&mut answers, deadline, |got| got.count >= wanted || got.broken)?;
+    if all && answers.wrong == 0 && !answers.broken {
+        return Ok(());
+    }
+    Err("not every connection could join a room; was the server started with --rooms?".into())
 }
 
 /// Rounds of broadcasts to all connections of a pool.
@@ -109,11 +129,13 @@ pub struct Deliveries {
     pub latencies: Latencies,
     length: usize,
     began: Instant,
-    broken: bool,
+    /// A connection has ended.
+    pub broken: bool,
 }
 
 impl Deliveries {
-    fn new(bytes: usize) -> Deliveries {
+    /// None of so many characters yet.
+    pub fn new(bytes: usize) -> Deliveries {
         Deliveries {
             count: 0,
             wrong: 0,

@@ -5,14 +5,15 @@
 //! others keep the processors busy, 10 to 15, and more runs are needed.
 //!
 //! In the rows of engine.io and sockjs the first two servers are told to speak that,
-//! and the place of the bare server is taken by our own transformer `websockets`.
+//! and the place of the bare server is taken by our own transformer `websockets`; in
+//! those of rooms by our own broadcast to all.
 
 use serde_json::{Map, Value, json};
 
 use crate::Result;
 use crate::options::{Options, Transport};
 use crate::report::{Report, rounded};
-use crate::rows::{Metric, ROWS, Row, Third};
+use crate::rows::{self, Metric, Row, Third};
 use crate::target::Target;
 
 /// The servers of a row, in the order of their turns.
@@ -26,10 +27,10 @@ type Round = [Option<Report>; 3];
 /// Runs the mode.
 pub fn run(options: &Options) -> Result<()> {
     if options.list_rows {
-        ROWS.iter().for_each(|row| println!("{:<12} {}", row.name, row.what));
+        rows::all().for_each(|row| println!("{:<12} {}", row.name, row.what));
         return Ok(());
     }
-    if let Some(name) = options.rows.iter().find(|name| ROWS.iter().all(|row| row.name != **name)) {
+    if let Some(name) = options.rows.iter().find(|name| rows::all().all(|row| row.name != **name)) {
         return Err(format!("there is no row {name}; see compare --rows").into());
     }
     let chosen = |row: &&Row| options.rows.is_empty() || options.rows.iter().any(|n| n == row.name);
@@ -38,7 +39,7 @@ pub fn run(options: &Options) -> Result<()> {
         "{:<12} {:<13} {:>9} {:>9} {:>9} {:>9} {:>9}  wanted",
         "row", "unit", "ours", "node", "bare/own", "ours/node", "ours/b/o"
     );
-    for row in ROWS.iter().filter(chosen) {
+    for row in rows::all().filter(chosen) {
         let rounds = Bench::new(row, options).run();
         for (place, metric) in row.metrics.iter().enumerate() {
             let wanted = if place == 0 { row.wanted } else { "" };
@@ -105,9 +106,10 @@ impl<'a> Bench<'a> {
         let mut options = self.options.clone();
         if (server, self.row.third) == (2, Third::Own) {
             options.transport = Transport::Websockets;
+            options.room = false;
         }
         if self.servers[server].is_none() {
-            let target = self.start(server, options.transport)?;
+            let target = self.start(server, &options)?;
             if !self.row.fresh {
                 // A run that does not count: what is compiled or allocated at
                 // first use is so now.
@@ -123,21 +125,24 @@ impl<'a> Bench<'a> {
         if report.is_clean() { Ok(Some(report)) } else { Err(report.json().to_string().into()) }
     }
 
-    fn start(&self, server: usize, transport: Transport) -> Result<Target> {
+    fn start(&self, server: usize, options: &Options) -> Result<Target> {
         let command = match (server, self.row.third) {
             (0, _) | (2, Third::Own) => &self.options.ours,
             (1, _) => &self.options.node,
             _ => return Target::bare(self.options.log),
         };
         let command = command.as_deref().ok_or("no command starts this server")?;
-        match transport {
+        match options.transport {
+            Transport::Websockets if options.room || options.each.is_some() => {
+                Target::spawn(&format!("{command} --rooms"))
+            }
             // Else the kernel takes all that waits for the crowd, and a heartbeat
             // that it does not answer ends it.
             Transport::Websockets if self.row.name == "trickle" => {
                 Target::spawn(&format!("{command} --send-buffer 16384 --ping-interval 0"))
             }
             Transport::Websockets => Target::spawn(command),
-            _ => Target::spawn(&format!("{command} --transformer {}", transport.transformer())),
+            other => Target::spawn(&format!("{command} --transformer {}", other.transformer())),
         }
     }
 }

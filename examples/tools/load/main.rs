@@ -7,10 +7,11 @@
 //! cargo run --release --example load -- broadcast --url http://127.0.0.1:8080 --pid 4711
 //! ```
 //!
-//! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`], [`bursts`],
+//! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`], [`bursts`], [`rooms`],
 //!   [`trickle`]: the modes; each takes a [`target::Target`] and makes a
 //!   [`report::Report`].
-//! - [`compare`]: runs them by turns against three servers, as a table of [`rows`].
+//! - [`compare`]: runs them by turns against three servers, as a table of [`rows`] and
+//!   [`plugin_rows`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] with the frames of
 //!   [`wire`], or a [`poller`] or [`xhr`] with the requests of [`http`] and the
 //!   answers of [`pieces`]; [`engine`] has the packets of engine.io and its
@@ -31,10 +32,12 @@ mod idle;
 mod line;
 mod options;
 mod pieces;
+mod plugin_rows;
 mod poller;
 mod pool;
 mod process;
 mod report;
+mod rooms;
 mod rows;
 mod slow;
 mod sockjs;
@@ -90,6 +93,7 @@ fn mode_of(name: &str) -> Result<Mode> {
         "idle" => idle::run,
         "slow" => slow::run,
         "bursts" => bursts::run,
+        "rooms" => rooms::run,
         "trickle" => trickle::run,
         _ => return Err(format!("there is no mode {name}; see --help").into()),
     })

@@ -29,6 +29,10 @@ MODE
               before that the server has 5 s after each of 8 rounds; --row
               NAME chooses: unfinished, whole or unread messages, with
               engine.io posts of tiny packets and polls without a reader
+  rooms       the first connection has the server put every connection into
+              --each of --of rooms, and take it out again: a join and a leave
+              each, and the memory that they take (start the server with
+              --rooms)
   trickle     bursts are echoed to one connection, alone and beside a crowd of
               --slow that read a little at a time and always have something
               waiting (start the server with a send buffer of 16 KiB and
@@ -64,6 +68,10 @@ OPTIONS (defaults in parentheses)
                       bursts (15)
   --broadcasts N      broadcast: so many in all, instead of --seconds
   --burst N           broadcasts per round (1; slow 8)
+  --room              broadcast: to a room that all connections are in (start
+                      the server with --rooms)
+  --each N            rooms: of each connection (100)
+  --of N              rooms: in all (1000)
   --slow N            slow: connections that never read (5); trickle: those of
                       the crowd (4000)
   --megabytes N       slow: broadcast to each connection (24); bursts: what
@@ -178,6 +186,9 @@ pub struct Options {
     pub messages: Option<u64>,
     pub broadcasts: Option<u64>,
     pub burst: Option<u64>,
+    pub room: bool,
+    pub each: Option<usize>,
+    pub of: Option<usize>,
     pub slow: Option<usize>,
     pub megabytes: Option<u64>,
     pub log: bool,
@@ -226,6 +237,7 @@ impl Options {
             "bare" => self.server = Server::Bare,
             "log" => self.log = true,
             "rows" => self.list_rows = true,
+            "room" => self.room = true,
             "unix" => {
                 self.server = Server::Url(format!("unix:{}", parser.value()?.string()?));
             }
@@ -254,6 +266,8 @@ impl Options {
             "messages" => self.messages = Some(value.parse()?),
             "broadcasts" => self.broadcasts = Some(value.parse()?),
             "burst" => self.burst = Some(value.parse()?),
+            "each" => self.each = Some(value.parse()?),
+            "of" => self.of = Some(value.parse()?),
             "slow" => self.slow = Some(value.parse()?),
             "megabytes" => self.megabytes = Some(value.parse()?),
             "runs" => self.runs = Some(value.parse()?),

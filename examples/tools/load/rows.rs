@@ -1,7 +1,7 @@
 //! The rows of the table.
 
 use crate::options::{Options, Transport};
-use crate::{Mode, broadcast, connect, echo, idle, slow, trickle};
+use crate::{Mode, broadcast, connect, echo, idle, plugin_rows, slow, trickle};
 
 /// What is read from a report.
 #[derive(Debug)]
@@ -10,8 +10,8 @@ pub struct Metric {
     pub unit: &'static str,
 }
 
-const CPU: Metric = Metric { key: "server_cpu_s_per_million", unit: "us CPU" };
-const RATE: Metric = Metric { key: "rate", unit: "/s" };
+pub const CPU: Metric = Metric { key: "server_cpu_s_per_million", unit: "us CPU" };
+pub const RATE: Metric = Metric { key: "rate", unit: "/s" };
 
 /// A row of the table: some work, and what is measured of it.
 #[derive(Debug)]
@@ -33,11 +33,11 @@ pub struct Row {
 pub enum Third {
     Nothing,
     Bare,
-    /// Ours with the transformer `websockets`.
+    /// Ours with the transformer `websockets`, and to all instead of to a room.
     Own,
 }
 
-const ECHO: &[Metric] = &[CPU, RATE];
+pub const ECHO: &[Metric] = &[CPU, RATE];
 
 const IDLE: &[Metric] = &[
     Metric { key: "rss_per_connection_kib", unit: "KiB RSS" },
@@ -47,7 +47,11 @@ const IDLE: &[Metric] = &[
 ];
 
 /// All of them.
-pub const ROWS: &[Row] = &[
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(plugin_rows::ROWS)
+}
+
+const ROWS: &[Row] = &[
     Row {
         name: "echo-64x1",
         what: "echo, 64 connections, 1 in flight, 64 B",

@@ -9,16 +9,19 @@
 //                [--authorization user:password] [--ping-interval MS]
 //                [--timeout MS (before Primus 7)]
 //                [--max-length BYTES] [--compression] [--transport key=value]...
-//                [--modules FOLDER]
+//                [--modules FOLDER] [--rooms]
 //
 // `--modules` takes another Primus than that of this folder. Options of a
 // transformer, each with `--transport`: those of engine.io, or of sockjs, as
 // response_limit, heartbeat_delay, disconnect_delay, websocket, jsessionid and
-// sockjs_url. `--transformer` is one of websockets, faye, engine.io, sockjs.
+// sockjs_url. `--transformer` is one of websockets, faye, engine.io, sockjs. `--rooms`
+// registers primus-rooms.
 //
 // Prints `listening on http://HOST:PORT` and echoes every message. These
 // strings are commands: close, reconnect, id, query, headers, address,
-// broadcast:<n>:<bytes>. SIGINT and SIGTERM shut down gracefully.
+// broadcast:<n>:<bytes>; with `--rooms` also join:<room>, room:<room>:<n>:<bytes>,
+// and joins:<each>:<of> and leaves:<each>:<of>, which have every connection join, or
+// leave, so many of so many rooms. SIGINT and SIGTERM shut down gracefully.
 //
 
 const http = require('http');
@@ -35,6 +38,7 @@ const { values: args } = parseArgs({
     timeout: { type: 'string' },
     'max-length': { type: 'string' },
     compression: { type: 'boolean', default: false },
+    rooms: { type: 'boolean', default: false },
     modules: { type: 'string', default: __dirname },
     transport: { type: 'string', multiple: true, default: [] }
   }
@@ -99,6 +103,7 @@ const server = http.createServer((req, res) => {
 const primus = new Primus(server, options());
 
 if (args.authorization !== undefined) primus.authorize(authorize);
+if (args.rooms) primus.plugin('rooms', require('primus-rooms'));
 
 // Node's request is stowed away among the headers, as `primus::req::backup`.
 function received(headers) {
@@ -117,11 +122,45 @@ const commands = {
 
 const broadcast = /^broadcast:([0-9]{1,6}):([0-9]{1,7})$/;
 
+const roomCommand = /^(join|room|joins|leaves):(.+)$/;
+
+const roomCommands = {
+  join(spark, room) {
+    spark.join(room);
+    spark.write('joined');
+  },
+  room(spark, rest) {
+    const [room, times, bytes] = rest.split(':');
+    const message = 'x'.repeat(+bytes);
+    for (let n = +times; n > 0; n--) primus.room(room).write(message);
+  },
+  joins: (spark, rest) => members(spark, rest, (other, room) => other.join(room)),
+  leaves: (spark, rest) => members(spark, rest, (other, room) => other.leave(room))
+};
+
+// Connection number i begins with room number i * each.
+function members(spark, rest, change) {
+  const [each, of] = rest.split(':').map(Number);
+  let at = 0;
+
+  primus.forEach((other) => {
+    for (let n = 0; n < each; n++) change(other, `room:${at++ % of}`);
+  });
+
+  spark.write('done');
+}
+
 function command(spark, data) {
   if ('string' !== typeof data) return false;
 
   if (Object.prototype.hasOwnProperty.call(commands, data)) {
     commands[data](spark);
+    return true;
+  }
+
+  const words = args.rooms && roomCommand.exec(data);
+  if (words) {
+    roomCommands[words[1]](spark, words[2]);
     return true;
   }
 

@@ -1,0 +1,149 @@
+//! The plugin, and what it is told to do.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use super::shared::{Announced, Shared};
+use super::store::{Here, Local, RoomMessage, RoomStore};
+use super::table::Bounds;
+use crate::error::{BoxError, Error, Result};
+use crate::events::ListenerId;
+use crate::plugins::{Channel, Plugin, Side};
+use crate::server::{Audience, Primus, Spark};
+use crate::sync::Lock;
+
+/// The plugin `rooms`: see [its page](super). Registered with
+/// [`Builder::plugin`](crate::Builder::plugin).
+pub struct Rooms {
+    wildcards: bool,
+    wild_delete: bool,
+    store: Lock<Option<Box<dyn RoomStore>>>,
+    installed: OnceLock<Installed>,
+}
+
+struct Installed {
+    shared: Arc<Shared>,
+    listeners: [ListenerId; 2],
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        Rooms::new()
+    }
+}
+
+impl Rooms {
+    /// With wildcards, and for one server.
+    pub fn new() -> Self {
+        Rooms {
+            wildcards: true,
+            wild_delete: false,
+            store: Lock::default(),
+            installed: OnceLock::new(),
+        }
+    }
+
+    /// Whether a `*` in a name that somebody joins stands for any text. Without, it
+    /// stands for itself. Defaults to true.
+    pub fn wildcard(mut self, wildcards: bool) -> Self {
+        self.wildcards = wildcards;
+        self
+    }
+
+    /// Whether to leave a name with a `*` is to leave all rooms whose names it stands
+    /// for. Otherwise it is to leave the room of that very name. Defaults to false.
+    pub fn wild_delete(mut self, wild_delete: bool) -> Self {
+        self.wild_delete = wild_delete;
+        self
+    }
+
+    /// Joins the rooms of this server to those of others.
+    pub fn store(self, store: impl RoomStore) -> Self {
+        *self.store.lock() = Some(Box::new(store));
+        self
+    }
+}
+
+impl Plugin for Rooms {
+    fn name(&self) -> &str {
+        "rooms"
+    }
+
+    fn reserved(&self, side: Side) -> &[&'static str] {
+        match side {
+            Side::Server => &["joinroom", "leaveroom", "leaveallrooms", "roomserror"],
+            Side::Client => &[],
+        }
+    }
+
+    fn server(&self, primus: &Primus) -> Result<(), BoxError> {
+        let limits = &primus.0.limits;
+        let bounds = Bounds {
+            rooms: limits.rooms,
+            wildcards: limits.room_wildcards,
+            name: limits.room_name,
+        };
+        let store = self.store.lock().take();
+        let shared = Arc::new(Shared::new(self.wildcards, self.wild_delete, bounds, store));
+        if let Some(store) = &shared.store {
+            let local: Weak<dyn Local> = Arc::downgrade(&shared) as _;
+            store.attach(Here(local))?;
+        }
+        let ended = Arc::downgrade(&shared);
+        let listeners = [
+            primus.on_connection(announce),
+            primus.on_disconnection(move |spark| {
+                if let Some(shared) = ended.upgrade() {
+                    shared.leave_all(spark);
+                }
+            }),
+        ];
+        primus.for_each(announce);
+        let _ = self.installed.set(Installed { shared, listeners });
+        Ok(())
+    }
+
+    fn plugout(&self, primus: &Primus) {
+        if let Some(installed) = self.installed.get() {
+            installed.listeners.iter().for_each(|listener| drop(primus.off(*listener)));
+            installed.shared.end();
+        }
+    }
+}
+
+/// Lets a spark into rooms: its end will be told.
+fn announce(spark: &Spark) {
+    let _ = spark.extensions().set(Announced);
+}
+
+/// The rooms of a server.
+pub(super) fn shared_of(primus: &Primus) -> Result<Arc<Shared>> {
+    let rooms = primus.plugin::<Rooms>();
+    let installed = rooms.as_deref().and_then(|rooms| rooms.installed.get());
+    let missing = || Error::Misuse("the plugin `rooms` is not registered".to_owned());
+    installed.map(|installed| installed.shared.clone()).ok_or_else(missing)
+}
+
+impl Local for Shared {
+    fn write_here(&self, message: &RoomMessage) -> Result<usize> {
+        let RoomMessage { rooms, except, value } = message;
+        let mut recipients = self.table(|table| match &**rooms {
+            [] => table.everybody(&[]),
+            names => table.recipients(names.iter().map(String::as_str), &[]),
+        });
+        recipients.retain(|spark| except.iter().all(|id| id != spark.id()));
+        let Some(first) = recipients.first() else { return Ok(0) };
+        let (primus, count) = (first.primus(), recipients.len());
+        primus.write_audience(value, &Audience::of(recipients))?;
+        Ok(count)
+    }
+
+    fn members_here(&self, room: &str) -> Vec<String> {
+        let members = self.table(|table| table.members([room]));
+        members.iter().map(|spark| spark.id().to_owned()).collect()
+    }
+
+    fn names_here(&self) -> Vec<String> {
+        let names = self.table(|table| table.names());
+        names.iter().map(|name| (**name).to_owned()).collect()
+    }
+}
