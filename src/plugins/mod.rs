@@ -21,6 +21,7 @@ mod register;
 mod resource;
 #[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod responder;
+pub mod rooms;
 #[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod substream;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::store::{Here, Local, RoomMessage, RoomStore};
 use super::table::Bounds;
 use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
-use crate::plugins::{Channel, Plugin, Side};
+use crate::plugins::{Plugin, Side};
 use crate::server::{Audience, Primus, Spark};
 use crate::sync::Lock;
 
@@ -104,7 +104,9 @@ impl Plugin for Rooms {
 
     fn plugout(&self, primus: &Primus) {
         if let Some(installed) = self.installed.get() {
-            installed.listeners.iter().for_each(|listener| drop(primus.off(*listener)));
+            for listener in installed.listeners {
+                primus.off(listener);
+            }
             installed.shared.end();
         }
     }

@@ -45,11 +45,17 @@ pub trait PrimusRooms {
     /// # Errors
     /// [`Error::Misuse`](crate::Error::Misuse) when the plugin is not registered; so
     /// for the others.
-    fn on_join(&self, listener: impl Fn(&Spark, &str) + Send + Sync + 'static) -> Result<RoomListener>;
+    fn on_join(
+        &self,
+        listener: impl Fn(&Spark, &str) + Send + Sync + 'static,
+    ) -> Result<RoomListener>;
 
     /// Somebody has left a room, in whichever way: each
     /// [`on_join`](Self::on_join) is followed by one of these.
-    fn on_leave(&self, listener: impl Fn(&Spark, &str) + Send + Sync + 'static) -> Result<RoomListener>;
+    fn on_leave(
+        &self,
+        listener: impl Fn(&Spark, &str) + Send + Sync + 'static,
+    ) -> Result<RoomListener>;
 
     /// Somebody has left all rooms at once, with
     /// [`leave_all`](super::SparkRooms::leave_all) or because the connection has ended,
@@ -104,12 +110,18 @@ impl PrimusRooms for Primus {
         names.iter().map(|name| (**name).to_owned()).collect()
     }
 
-    fn on_join(&self, listener: impl Fn(&Spark, &str) + Send + Sync + 'static) -> Result<RoomListener> {
+    fn on_join(
+        &self,
+        listener: impl Fn(&Spark, &str) + Send + Sync + 'static,
+    ) -> Result<RoomListener> {
         let id = shared_of(self)?.joined.add(Arc::new(listener), false);
         Ok(RoomListener { primus: self.clone(), id })
     }
 
-    fn on_leave(&self, listener: impl Fn(&Spark, &str) + Send + Sync + 'static) -> Result<RoomListener> {
+    fn on_leave(
+        &self,
+        listener: impl Fn(&Spark, &str) + Send + Sync + 'static,
+    ) -> Result<RoomListener> {
         let id = shared_of(self)?.left.add(Arc::new(listener), false);
         Ok(RoomListener { primus: self.clone(), id })
     }

@@ -120,8 +120,7 @@ impl Room {
     /// # Errors
     /// [`Error::Listener`] when the store does not know.
     pub fn ids(&self) -> Result<Vec<String>> {
-        let mut ids: Vec<_> =
-            self.members().iter().map(|spark| spark.id().to_owned()).collect();
+        let mut ids: Vec<_> = self.members().iter().map(|spark| spark.id().to_owned()).collect();
         let shared = shared_of(&self.primus)?;
         let Some(store) = &shared.store else { return Ok(ids) };
         let names = match &self.which {

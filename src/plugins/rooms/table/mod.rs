@@ -177,7 +177,8 @@ impl<M: Clone + Eq + Hash, A: Clone> Table<M, A> {
     }
 
     fn new_seat(&mut self, member: &M) -> Option<u32> {
-        let seat = Seat { member: member.clone(), rooms: Links::default(), wildcards: 0, search: 0 };
+        let seat =
+            Seat { member: member.clone(), rooms: Links::default(), wildcards: 0, search: 0 };
         let number = self.seats.insert(seat)?;
         self.numbers.insert(member.clone(), number);
         Some(number)
