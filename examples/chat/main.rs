@@ -6,12 +6,13 @@
 //! the chat is at http://127.0.0.1:8080
 //! ```
 //!
-//! What is said is kept in memory, the last 100 messages of each topic. The page
-//! is in `page.html`, `page.css` and `page.js`.
+//! What is said is kept in memory, the last 100 messages of each topic, which is a
+//! room of the plugin `rooms`. The page is in `page.html`, `page.css` and `page.js`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use primus::plugins::rooms::{PrimusRooms, Rooms, SparkRooms};
 use primus::{Message, Primus, Spark};
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +21,7 @@ mod page;
 mod topics;
 
 use page::{File, Kind, STYLE};
-use topics::{Count, Said, Topics};
+use topics::{All, Count, Said, Topics};
 
 const FILES: &[File] = &[
     ("/", include_str!("page.html"), Kind::Html),
@@ -57,7 +58,7 @@ enum Told<'a> {
     /// It cannot join, and why.
     Refused(&'a str),
     /// The names of those who are in the topic.
-    People(HashSet<&'a str>),
+    People(HashSet<String>),
     Said(&'a Said),
     /// The number of a ping.
     Pong(f64),
@@ -65,15 +66,22 @@ enum Told<'a> {
 
 fn main() -> primus::Result<()> {
     let topics = Arc::new(Topics::default());
-    let primus = Primus::builder().max_length(16 << 10).build()?;
+    // A topic may have a `*` in its name, which is to be nothing but that.
+    let rooms = Rooms::new().wildcard(false);
+    let primus = Primus::builder().max_length(16 << 10).plugin(rooms).build()?;
     page::serve(&primus, FILES);
+    let (heard, left) = (topics.clone(), topics.clone());
     primus.on_connection(move |spark| {
-        let heard = topics.clone();
-        spark.on_data(move |spark, message| hear(&heard, spark, message));
-        let left = topics.clone();
-        spark.on_end(move |spark, _| leave(&left, spark));
-        tell_topics(&topics, spark)
+        let topics = heard.clone();
+        spark.on_data(move |spark, message| hear(&topics, spark, message));
+        let all = heard.lock();
+        spark.write(&Told::Topics(all.counts(&spark.primus()))).map(drop)
     });
+    // Whether they go to another topic, or their connection has ended.
+    primus.on_leave(move |spark, topic| {
+        // It fails when the server ends.
+        let _ = tell_all(&left.lock(), &spark.primus(), topic);
+    })?;
     println!("the chat is at http://{}", primus.listen_on(page::listener())?);
     primus.wait();
     Ok(())
@@ -82,7 +90,8 @@ fn main() -> primus::Result<()> {
 fn hear(topics: &Topics, spark: &Spark, message: &Message) -> primus::Result<()> {
     match message.parse()? {
         Asked::Join { name, topic, run, seen } => {
-            join(topics, spark, &name, &topic, if run == topics.run { seen } else { 0 })
+            let seen = if run == topics.run { seen } else { 0 };
+            join(topics, spark, name.trim(), topic.trim(), seen)
         }
         Asked::Say { id, text } => say(topics, spark, id, &text),
         Asked::Ping(number) => spark.write(&Told::Pong(number)).map(drop),
@@ -90,46 +99,34 @@ fn hear(topics: &Topics, spark: &Spark, message: &Message) -> primus::Result<()>
 }
 
 fn join(topics: &Topics, spark: &Spark, name: &str, topic: &str, seen: u64) -> primus::Result<()> {
-    leave(topics, spark)?;
+    spark.leave_all();
     let mut all = topics.lock();
-    match all.join(spark, name, topic) {
+    match all.enter(spark, name, topic) {
         Err(refusal) => return spark.write(&Told::Refused(refusal)).map(drop),
-        Ok(joined) => {
-            let (messages, whole) = joined.since(seen);
-            spark.write(&Told::Joined { topic: topic.trim(), run: topics.run, messages, whole })?;
-            tell_people(&spark.primus(), joined)?;
+        Ok(entered) => {
+            spark.join(topic)?;
+            let (messages, whole) = entered.since(seen);
+            spark.write(&Told::Joined { topic, run: topics.run, messages, whole })?;
         }
     }
-    let counts = Told::Topics(all.counts());
-    spark.primus().write(&counts)
+    tell_all(&all, &spark.primus(), topic)
 }
 
 /// Written while the topics are locked, so that everybody sees a topic's
 /// messages in its order; to write never waits for a client.
 fn say(topics: &Topics, spark: &Spark, id: String, text: &str) -> primus::Result<()> {
     let mut all = topics.lock();
-    let Some(topic) = all.of(spark) else { return Ok(()) };
-    if topic.say(spark, id, text) {
-        let said = topic.last().map(Told::Said);
-        spark.primus().write_to(&said, |other| topic.people.contains_key(other))?;
+    let Some(name) = spark.rooms().pop() else { return Ok(()) };
+    let Some(topic) = all.topic(&name) else { return Ok(()) };
+    if topic.say(topics::name_of(spark), id, text) {
+        spark.primus().room(name).write(&topic.last().map(Told::Said))?;
     }
     Ok(())
 }
 
-fn leave(topics: &Topics, spark: &Spark) -> primus::Result<()> {
-    let mut all = topics.lock();
-    let Some(left) = all.leave(spark) else { return Ok(()) };
-    tell_people(&spark.primus(), left)?;
-    let counts = Told::Topics(all.counts());
-    spark.primus().write(&counts)
-}
-
-fn tell_people(primus: &Primus, topic: &topics::Topic) -> primus::Result<()> {
-    let people = Told::People(topic.people.values().map(|name| &**name).collect());
-    primus.write_to(&people, |spark| topic.people.contains_key(spark)).map(drop)
-}
-
-fn tell_topics(topics: &Topics, spark: &Spark) -> primus::Result<()> {
-    let all = topics.lock();
-    spark.write(&Told::Topics(all.counts())).map(drop)
+/// Tells a topic who is in it now, and everybody how many are where.
+fn tell_all(all: &All, primus: &Primus, topic: &str) -> primus::Result<()> {
+    let topic = primus.room(topic);
+    topic.write(&Told::People(topic.members().iter().map(topics::name_of).collect()))?;
+    primus.write(&Told::Topics(all.counts(primus)))
 }

@@ -1,10 +1,11 @@
-//! Who is where, and what was said.
+//! What was said in which topic, and how those are called who say it.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use primus::Spark;
+use primus::plugins::rooms::PrimusRooms;
+use primus::{Primus, Spark};
 use serde::Serialize;
 
 /// The longest name of a person or a topic, and the longest message and id, in
@@ -48,8 +49,6 @@ pub struct All(BTreeMap<String, Topic>);
 pub struct Topic {
     number: u64,
     said: VecDeque<Said>,
-    /// The names of those who are here.
-    pub people: HashMap<Spark, String>,
 }
 
 /// A message; numbered within its topic, from 1.
@@ -70,44 +69,53 @@ pub struct Count<'a> {
     people: usize,
 }
 
+/// How somebody is called, from one topic to the next.
+#[derive(Default)]
+struct Name(Mutex<String>);
+
+pub fn name_of(spark: &Spark) -> String {
+    let name = &spark.extensions().get_or_init(Name::default).0;
+    name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn set_name(spark: &Spark, name: &str) {
+    let own = &spark.extensions().get_or_init(Name::default).0;
+    *own.lock().unwrap_or_else(PoisonError::into_inner) = name.to_owned();
+}
+
 impl All {
-    /// Puts somebody into a topic, or says why not.
-    pub fn join(&mut self, spark: &Spark, name: &str, topic: &str) -> Result<&Topic, &'static str> {
-        let (name, topic) = (name.trim(), topic.trim());
+    /// The topic for somebody to join, or why not.
+    pub fn enter(
+        &mut self,
+        spark: &Spark,
+        name: &str,
+        topic: &str,
+    ) -> Result<&Topic, &'static str> {
         let fits = |text: &str| (1..=LONGEST_NAME).contains(&text.chars().count());
         if !fits(name) || !fits(topic) {
             return Err("A name has 1 to 32 characters.");
         }
-        if !self.0.contains_key(topic) && self.0.len() >= TOPICS && !self.forget_one() {
+        let full = !self.0.contains_key(topic) && self.0.len() >= TOPICS;
+        if full && !self.forget_one(&spark.primus()) {
             return Err("There are too many topics.");
         }
-        let topic = self.0.entry(topic.into()).or_default();
-        topic.people.insert(spark.clone(), name.into());
-        Ok(topic)
+        set_name(spark, name);
+        Ok(self.0.entry(topic.into()).or_default())
     }
 
     /// Makes room: a topic in which nobody is.
-    fn forget_one(&mut self) -> bool {
-        let empty = self.0.iter().find(|(_, topic)| topic.people.is_empty());
-        let Some(name) = empty.map(|(name, _)| name.clone()) else { return false };
-        self.0.remove(&name).is_some()
+    fn forget_one(&mut self, primus: &Primus) -> bool {
+        let empty = self.0.keys().find(|name| primus.room(*name).is_empty()).cloned();
+        empty.is_some_and(|name| self.0.remove(&name).is_some())
     }
 
-    /// Takes somebody out; the topic that was left.
-    pub fn leave(&mut self, spark: &Spark) -> Option<&Topic> {
-        let topic = self.of(spark)?;
-        topic.people.remove(spark);
-        Some(topic)
+    pub fn topic(&mut self, name: &str) -> Option<&mut Topic> {
+        self.0.get_mut(name)
     }
 
-    /// The topic in which somebody is.
-    pub fn of(&mut self, spark: &Spark) -> Option<&mut Topic> {
-        self.0.values_mut().find(|topic| topic.people.contains_key(spark))
-    }
-
-    pub fn counts(&self) -> Vec<Count<'_>> {
-        let count = |(name, topic): (_, &Topic)| Count { name, people: topic.people.len() };
-        self.0.iter().map(|(name, topic)| count((name.as_str(), topic))).collect()
+    pub fn counts(&self, primus: &Primus) -> Vec<Count<'_>> {
+        let people = |name| primus.room(name).members().len();
+        self.0.keys().map(|name| Count { name, people: people(name) }).collect()
     }
 }
 
@@ -121,8 +129,7 @@ impl Topic {
     }
 
     /// Adds a message; false when it is none, or was said before.
-    pub fn say(&mut self, spark: &Spark, id: String, text: &str) -> bool {
-        let Some(from) = self.people.get(spark).cloned() else { return false };
+    pub fn say(&mut self, from: String, id: String, text: &str) -> bool {
         let text = text.trim();
         let long = |text: &str| text.chars().count() > LONGEST_TEXT;
         let known = self.said.iter().any(|said| said.id == id && said.from == from);

@@ -19,6 +19,7 @@ mod http;
 mod kinds;
 mod messages;
 mod reconnects;
+mod rooms;
 mod server;
 mod sockjs;
 mod terminal;

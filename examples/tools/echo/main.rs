@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use primus::middleware::HttpError;
+use primus::plugins::rooms::Rooms;
 use primus::{
     BoxError, Builder, Destroy, EndOptions, Error, Limits, Message, Parser, Primus, ReadyState,
     SocketPath, Spark, Value,
@@ -30,6 +31,7 @@ mod page;
 mod playground;
 #[path = "../../shared/raw.rs"]
 mod raw;
+mod rooms;
 #[path = "../../shared/tls.rs"]
 mod tls;
 
@@ -52,6 +54,7 @@ Usage: echo [options]
   --send-buffer BYTES         cap of the kernel's buffer for what is sent (the
                               kernel's own choice)
   --max-length BYTES          longest message accepted (10485760)
+  --rooms                     the plugin rooms, and commands for it
   --compression               permessage-deflate (needs the feature `compression`)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: pingInterval, pingTimeout,
@@ -168,8 +171,10 @@ fn option(
     name: &str,
     arguments: &mut lexopt::Parser,
 ) -> Result<Builder, BoxError> {
-    if name == "compression" {
-        return Ok(builder.compression(true));
+    match name {
+        "compression" => return Ok(builder.compression(true)),
+        "rooms" => return Ok(builder.plugin(Rooms::new())),
+        _ => {}
     }
     let value = text(name, arguments)?;
     Ok(match name {
@@ -235,6 +240,8 @@ fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
 /// | `reconnect` | ends it and lets the client reconnect |
 /// | `id`, `query`, `headers`, `address` | writes that of the connection |
 /// | `broadcast:<n>:<bytes>` | n broadcasts of a string of so many bytes (64 MiB at most) |
+///
+/// and those of [`rooms::command`].
 #[inline(never)] // its stack would be touched, and kept, by every connection
 fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
     match text {
@@ -254,7 +261,7 @@ fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
             ];
             spark.write(&Value::from_iter(fields))?;
         }
-        _ => return broadcast(spark, text),
+        _ => return Ok(broadcast(spark, text)? || rooms::command(spark, text)?),
     }
     Ok(true)
 }
