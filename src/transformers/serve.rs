@@ -19,6 +19,7 @@ use crate::limits::Limits;
 use crate::net::{Stream, Waker};
 use crate::protocol::Generation;
 use crate::timer::Timer;
+use crate::transformers::polled::cast::Cast;
 
 /// The server side of a transformer.
 pub(crate) trait Transformer: Send + Sync {
@@ -197,6 +198,13 @@ pub(crate) trait Polled: Send + Sync {
     /// Takes all of these records and sends them, if the client waits for
     /// something; else none (false). Never blocks.
     fn offer(&self, records: &[IoSlice<'_>]) -> io::Result<bool>;
+
+    /// [`offer`](Self::offer) of messages that others get too; `cast` goes with
+    /// these, from one session to the next.
+    fn offer_shared(&self, records: &[u8], cast: &Cast) -> io::Result<bool> {
+        let _ = cast;
+        self.offer(&[IoSlice::new(records)])
+    }
 
     /// Bytes that it has taken and keeps until the client has acknowledged them.
     fn kept(&self) -> usize {

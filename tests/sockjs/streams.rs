@@ -26,6 +26,48 @@ fn every_frame_leaves_at_once() {
     }
 }
 
+/// What a broadcast becomes is made once for all receivers of a kind.
+#[test]
+fn receivers_of_all_kinds_get_the_same_broadcasts() {
+    let server = echo(Primus::builder());
+    let streams = STREAMS.into_iter().flat_map(|receiver| [receiver; 2]);
+    let mut streams: Vec<_> =
+        streams.map(|receiver| Stream::open(server.addr, &fresh(), receiver)).collect();
+    streams.iter_mut().for_each(|stream| assert_eq!(stream.frame(), "o"));
+    let mut clients = [(); 2].map(|()| Client::open(server.addr));
+    let texts = (0..200).map(|number| format!("%25 </script> \" \u{200d} é 😀 {number}"));
+    let texts: Vec<_> = texts.collect();
+    texts.iter().for_each(|text| server.primus.write(text).unwrap());
+    let expected = texts.iter().map(|text| serde_json::to_string(text).unwrap());
+    let expected: Vec<_> = expected.collect();
+    for stream in &mut streams {
+        assert_eq!(stream.messages(expected.len()), expected);
+    }
+    for client in &mut clients {
+        assert_eq!(client.messages(expected.len()), expected);
+    }
+}
+
+/// A client of HTTP/1.0 gets them without what makes a chunk of each.
+#[test]
+fn a_broadcast_is_the_same_without_chunks() {
+    let server = echo(Primus::builder().transport("response_limit", "40"));
+    let mut chunked = Stream::open(server.addr, &fresh(), "xhr_streaming");
+    assert_eq!(chunked.frame(), "o");
+    let mut peer = server.connect();
+    let request = post(&format!("{}/xhr_streaming", fresh()), "", "");
+    peer.send(String::from_utf8(request).unwrap().replace("HTTP/1.1", "HTTP/1.0").as_bytes());
+    let head = peer.read_head();
+    let text = "x".repeat(50);
+    server.primus.write(&text).unwrap();
+    let quoted = format!("\"{text}\"");
+    assert_eq!(chunked.messages(1), [quoted]);
+    assert_eq!(chunked.next(), None);
+    let body = String::from_utf8(peer.read_body(&head)).unwrap();
+    assert_eq!(body, format!("{}\no\na[\"\\\"{text}\\\"\"]\n", "h".repeat(2048)));
+    assert!(peer.ends());
+}
+
 #[test]
 fn what_was_written_in_the_first_listener_follows_the_opening() {
     let server = Server::start(sockjs(Primus::builder()));

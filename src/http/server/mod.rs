@@ -51,4 +51,4 @@ pub(crate) use response::refusal;
 pub(crate) use response::refusal_of;
 pub(crate) use response::{HeaderSet, is_sound, text, typed};
 pub(crate) use shares::{Bounds, Owner, Use, is_local};
-pub(crate) use streaming::Streaming;
+pub(crate) use streaming::{Chunk, Streaming};

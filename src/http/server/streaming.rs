@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Shutdown;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::frame::room;
@@ -31,6 +32,48 @@ pub(super) enum Framing {
     Empty,
 }
 
+/// A piece that goes into many answers, as it stands in a chunked one.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    bytes: Vec<u8>,
+    /// Where the piece itself is.
+    body: Range<usize>,
+}
+
+impl Chunk {
+    /// A chunk with this in it.
+    pub(crate) fn new(body: &[u8]) -> Self {
+        let head = format!("{:x}\r\n", body.len());
+        let mut bytes = room::take(head.len() + body.len() + 2);
+        bytes.extend_from_slice(head.as_bytes());
+        bytes.extend_from_slice(body);
+        bytes.extend_from_slice(b"\r\n");
+        Chunk { bytes, body: head.len()..head.len() + body.len() }
+    }
+
+    /// The piece without what makes it a chunk.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.bytes[self.body.clone()]
+    }
+
+    /// As it stands in an answer.
+    fn framed(&self, framing: Framing) -> &[u8] {
+        match framing {
+            // An empty chunk would be the end.
+            _ if self.body.is_empty() => &[],
+            Framing::Chunked => &self.bytes,
+            Framing::ToEnd => self.body(),
+            Framing::Empty => &[],
+        }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        room::give(std::mem::take(&mut self.bytes));
+    }
+}
+
 impl Streaming {
     pub(super) fn new(stream: Arc<Stream>, framing: Framing, head: Vec<u8>, last: bool) -> Self {
         let last = last || framing == Framing::ToEnd;
@@ -56,6 +99,22 @@ impl Streaming {
             Framing::ToEnd => room::append(&mut self.unsent, bytes),
             Framing::Empty => {}
         }
+    }
+
+    /// Adds a piece that others get too, and [sends](Self::send). What the socket
+    /// takes at once is not copied.
+    pub(crate) fn send_chunk(&mut self, chunk: &Chunk) -> io::Result<bool> {
+        if self.finished || !self.is_sent() {
+            self.chunk(chunk.body());
+            return Ok(self.is_sent());
+        }
+        let bytes = chunk.framed(self.framing);
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        let sent = self.stream.offer(bytes)?;
+        room::append(&mut self.unsent, &bytes[sent..]);
+        Ok(self.is_sent())
     }
 
     /// Adds the end.

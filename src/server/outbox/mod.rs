@@ -255,7 +255,9 @@ impl Outbox {
         let mut sent = 0;
         if state.backlog.is_empty() {
             let segment = batch.segment(self.format(&state));
-            match self.try_send(&mut state, |sink| sink.offer(&segment.bytes)) {
+            match self.try_send(&mut state, |sink| {
+                sink.offer_shared(&segment.bytes, batch.cast())
+            }) {
                 Ok(taken) => sent = taken,
                 Err(_) => return,
             }

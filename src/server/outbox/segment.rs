@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::frame::Frame;
+use crate::transformers::polled::cast::Cast;
 use crate::transformers::serve::Wire;
 
 /// The same bytes for every spark of one wire format: one or more broadcasts.
@@ -19,15 +20,21 @@ pub(crate) struct Segment {
 pub(crate) struct Batch {
     frames: Vec<Frame>,
     segments: RefCell<Vec<(&'static str, Arc<Segment>)>>,
+    cast: Cast,
 }
 
 impl Batch {
     pub fn new(frames: Vec<Frame>) -> Self {
-        Batch { frames, segments: RefCell::default() }
+        Batch { frames, segments: RefCell::default(), cast: Cast::default() }
     }
 
     pub fn frames(&self) -> &[Frame] {
         &self.frames
+    }
+
+    /// What clients that poll have got of it so far.
+    pub fn cast(&self) -> &Cast {
+        &self.cast
     }
 
     /// The batch in a wire format.

@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 
 use crate::net::Stream;
+use crate::transformers::polled::cast::Cast;
 use crate::transformers::serve::Sink;
 
 impl Sink {
@@ -54,6 +55,16 @@ impl Sink {
                 false => 0,
             }),
             Sink::Nowhere => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// [`offer`](Self::offer) of broadcasts, which go to others in the same form.
+    pub fn offer_shared(&self, bytes: &[u8], cast: &Cast) -> io::Result<usize> {
+        match self {
+            Sink::Poll(session) => {
+                Ok(if session.offer_shared(bytes, cast)? { bytes.len() } else { 0 })
+            }
+            _ => self.offer(bytes),
         }
     }
 

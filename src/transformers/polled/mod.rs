@@ -10,6 +10,7 @@
 //! | `protocol` | what a protocol says of its sessions: what happens, and what follows |
 //! | `live` | a session between the HTTP connections and its spark; `live/receive` the way to the client |
 //! | `receiver` | what a client waits with: a poll, which is a stream limited to one frame, or a stream |
+//! | `cast` | what many receivers get of the same broadcasts, put together once |
 //! | `inlet`, `pile` | what the client sends, on its way to the spark's thread |
 //! | `outlet` | that thread's end of it, or the WebSocket that takes the polls' place |
 //! | `records` | how messages wait for a client that polls |
@@ -30,7 +31,7 @@
 //!    methods `takes`, `idle`, `end`, `lost`, `dropped` and, where receivers leave
 //!    in peace, `detached`; `deadline` and `polls`;
 //! 4. [`Protocol`] for it: `body`, which puts a frame together for each shape of
-//!    receiver; `refuse`, `unread`, `kept` and `act` as far as it has such;
+//!    receiver, and `common` for shapes whose frames many can share; `refuse`, `unread`, `kept` and `act` as far as it has such;
 //! 5. a [`Transformer`](super::serve::Transformer) with its [`sessions`] and
 //!    [`guesses`], whose requests go through [`serve`]: `open` for one that opens a
 //!    session, `receive` with a poll or a stream for one that waits, `read` and
@@ -57,6 +58,7 @@
 //! spark; only a thread that holds nothing gets [`Effect`]s and a `Todo`. And the locks
 //! have ranks ([`crate::sync`]): the outbox's comes before the session's.
 
+pub(crate) mod cast;
 pub(crate) mod client;
 pub(crate) mod farewells;
 mod fresh;

@@ -84,6 +84,14 @@ pub(crate) trait Protocol: Sized + Send + 'static {
         out: &mut Vec<u8>,
     ) -> &'static str;
 
+    /// Under which name all receivers of some shapes get the same
+    /// [`body`](Self::body) of the same messages, whatever the session: it is made
+    /// once for all of them. `None` where each has its own.
+    fn common(fixed: &Self::Fixed, shape: &Self::Shape) -> Option<&'static str> {
+        let _ = (fixed, shape);
+        None
+    }
+
     /// Bytes that were sent and are kept until the client has acknowledged them.
     /// They count against the spark's bound.
     fn kept(&self) -> usize {

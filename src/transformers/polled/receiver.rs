@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::cast::{Piece, units};
 use crate::frame::room;
 use crate::http::server::{Held, Streaming, Unsent};
 use crate::net::Stream;
@@ -33,43 +34,23 @@ enum Way {
 
 /// How much a stream may get.
 #[derive(Clone, Copy)]
-pub(crate) struct Limit {
-    /// `None`: as much as there is.
-    pub left: Option<usize>,
-    /// What a frame counts.
-    pub measure: fn(&[u8]) -> usize,
-}
+pub(crate) struct Limit(
+    /// In UTF-16 units, as JavaScript counts text; `None`: as much as there is.
+    pub Option<usize>,
+);
 
 impl Limit {
-    /// No limit at all.
-    pub(crate) const NONE: Limit = Limit { left: None, measure: <[u8]>::len };
-
-    /// So many bytes.
-    #[cfg(test)]
-    pub(crate) fn bytes(most: usize) -> Self {
-        Limit { left: Some(most), ..Limit::NONE }
-    }
-
-    /// So many UTF-16 units, as JavaScript counts text.
-    pub(crate) fn units(most: usize) -> Self {
-        Limit { left: Some(most), measure: units }
-    }
-
     /// This is sent too; false when nothing may follow it.
     pub(crate) fn take(&mut self, frame: &[u8]) -> bool {
-        let Some(left) = &mut self.left else { return true };
-        *left = left.saturating_sub((self.measure)(frame));
+        self.take_units(|| units(frame))
+    }
+
+    /// [`take`](Self::take) of what counts so much.
+    fn take_units(&mut self, units: impl FnOnce() -> usize) -> bool {
+        let Some(left) = &mut self.0 else { return true };
+        *left = left.saturating_sub(units());
         *left > 0
     }
-}
-
-/// The UTF-16 units of a text.
-fn units(text: &[u8]) -> usize {
-    // One for each character, which begins with a byte that continues none, and
-    // another one for those of four bytes; in sums that fit into a byte, of which a
-    // processor takes many at a time.
-    let of = |byte: &u8| u8::from(byte & 0xC0 != 0x80) + u8::from(*byte >= 0xF0);
-    text.chunks(127).map(|part| usize::from(part.iter().map(of).sum::<u8>())).sum()
 }
 
 /// What became of something for a receiver.
@@ -188,6 +169,32 @@ impl<S> Receiver<S> {
             }
             over => (over, false),
         })
+    }
+
+    /// [`send`](Self::send) of what others get too. A stream whose socket takes it
+    /// at once is sent it from where it lies.
+    pub(super) fn send_common(&mut self, piece: &Piece, last: bool) -> Sent {
+        let Way::Stream { to, left } = &mut self.way else {
+            return self.send(piece.content, piece.chunk.body().to_vec(), last);
+        };
+        if last {
+            to.close_after();
+        }
+        let behind = !to.is_sent();
+        let sent = to.send_chunk(&piece.chunk);
+        if !left.take_units(|| piece.units()) {
+            to.finish();
+        }
+        match sent {
+            Err(_) => {
+                self.way = Way::Over;
+                Sent::Broken
+            }
+            Ok(_) if behind => Sent::Behind,
+            Ok(true) if to.is_finished() => self.flush(),
+            Ok(true) => Sent::Whole,
+            Ok(false) => Sent::Rest,
+        }
     }
 
     /// Ends its answer.

@@ -1,6 +1,7 @@
 //! A session that is open: between the HTTP connections, which tell it what its
 //! client does, and the spark that it carries.
 
+mod cast;
 mod clock;
 mod post;
 mod receive;

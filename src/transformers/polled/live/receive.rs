@@ -8,6 +8,7 @@ use super::{Live, Quiet, State, Todo};
 use crate::close::CloseReason;
 use crate::deadline::after;
 use crate::net::Stream;
+use crate::transformers::polled::cast::Cast;
 use crate::transformers::polled::protocol::{Dropped, End, Protocol, What};
 use crate::transformers::polled::receiver::{Receiver, Sent};
 use crate::transformers::polled::records::{Record, records};
@@ -27,7 +28,7 @@ impl<P: Protocol> State<P> {
     }
 
     /// Whether a receiver can take what waits now.
-    fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         self.receiver.as_ref().is_some_and(Receiver::is_free)
     }
 
@@ -182,7 +183,7 @@ impl<P: Protocol> Live<P> {
         self.give(state, quiet, |receiver| receiver.finish(last));
     }
 
-    fn give(
+    pub(super) fn give(
         &self,
         state: &mut State<P>,
         quiet: &mut Quiet,
@@ -208,7 +209,7 @@ impl<P: Protocol> Live<P> {
 
     /// Whether these bytes may be kept beside those that are kept already. What
     /// is not taken stays with the outbox, which counts both.
-    fn has_room(&self, state: &State<P>, pieces: &[IoSlice<'_>]) -> bool {
+    pub(super) fn has_room(&self, state: &State<P>, pieces: &[IoSlice<'_>]) -> bool {
         let kept = if P::KEEPS { state.machine.kept() } else { 0 };
         let more = || pieces.iter().map(|piece| piece.len()).sum::<usize>();
         let bound = || self.spark.get().map_or(usize::MAX, |spark| spark.bound());
@@ -288,6 +289,10 @@ impl<P: Protocol> Polled for Live<P> {
         Ok(true)
     }
 
+    fn offer_shared(&self, records: &[u8], cast: &Cast) -> io::Result<bool> {
+        self.offer_cast(&[IoSlice::new(records)], cast)
+    }
+
     fn kept(&self) -> usize {
         if P::KEEPS { self.lock().machine.kept() } else { 0 }
     }
@@ -322,7 +327,7 @@ impl<P: Protocol> Polled for Live<P> {
 /// What waits, and whether that ends with the end of the session; if so, whether
 /// it is that of the server.
 #[inline(never)]
-fn read<'a>(pieces: &'a [IoSlice<'_>]) -> (Vec<Record<'a>>, Option<bool>) {
+pub(super) fn read<'a>(pieces: &'a [IoSlice<'_>]) -> (Vec<Record<'a>>, Option<bool>) {
     let (mut waiting, mut closing) = (Vec::new(), None);
     for record in pieces.iter().flat_map(|piece| records(piece)) {
         match record {

@@ -1,6 +1,7 @@
 //! A small pretend protocol, for what the first real one does not do: what comes
 //! next must be able to.
 
+mod casts;
 mod receivers;
 mod rig;
 mod streams;
@@ -11,6 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::cast::Cast;
 use super::protocol::{Dropped, Effect, End, Input, Protocol, QuietEffect, What};
 use super::receiver::Limit;
 use super::records::{Record, Records};
@@ -50,6 +52,9 @@ struct Rules {
 
 const RULES: Rules =
     Rules { second: Second::Refused, grace: Duration::from_secs(5), fragile: false, keeps: false };
+
+/// The shape whose frames are the same for all.
+const BRACKETS: (&str, &str) = ("[", "]");
 
 /// The machine. Messages go out as `m<text>;`, what it says itself as `<text>;`.
 struct Pretend {
@@ -228,6 +233,10 @@ impl Protocol for Pretend {
         }
         out.extend_from_slice([shape.0, &frame, shape.1].concat().as_bytes());
         "text/pretend"
+    }
+
+    fn common((): &(), shape: &Self::Shape) -> Option<&'static str> {
+        (*shape == BRACKETS).then_some("brackets")
     }
 
     fn kept(&self) -> usize {

@@ -120,12 +120,28 @@ impl Rig {
         self.receive(|held| Receiver::poll(held, ("", "")), false)
     }
 
+    /// A broadcast; whether it is taken.
+    pub(super) fn cast(&self, text: &str, cast: &Cast) -> bool {
+        let mut records = Vec::new();
+        Records.encode(&Frame::text(text), &mut records);
+        self.live.offer_shared(&records, cast).expect("it goes on")
+    }
+
     /// A stream that ends when it has got so many bytes.
     pub(super) fn stream(&self, limit: Option<usize>) -> Result<Client, &'static str> {
+        self.stream_as(("<", ">"), limit)
+    }
+
+    /// A stream of this shape.
+    pub(super) fn stream_as(
+        &self,
+        shape: (&'static str, &'static str),
+        limit: Option<usize>,
+    ) -> Result<Client, &'static str> {
         let stream = |held: Held| {
             let mut to = held.begin(200, &[("Content-Type", "text/stream")]);
             to.chunk(b"prelude;");
-            Receiver::stream(to, limit.map_or(Limit::NONE, Limit::bytes), ("<", ">"))
+            Receiver::stream(to, Limit(limit), shape)
         };
         self.receive(stream, true)
     }

@@ -61,7 +61,7 @@ fn a_stream_whose_client_does_not_read_is_offered_nothing() {
 /// sockjs counts as JavaScript does.
 #[test]
 fn a_limit_may_be_in_utf_16_units() {
-    let mut limit = Limit::units(7);
+    let mut limit = Limit(Some(7));
     assert!(limit.take("aé€".as_bytes()) && limit.take("😀".as_bytes()));
     assert!(!limit.take("ab".as_bytes()) && !limit.take(b""));
     // However long the text is, and wherever it is cut to be counted.
@@ -69,12 +69,12 @@ fn a_limit_may_be_in_utf_16_units() {
         for times in [1, 63, 127, 128, 1_000] {
             let text = text.repeat(times);
             let units = text.encode_utf16().count();
-            let mut limit = Limit::units(units + 1);
+            let mut limit = Limit(Some(units + 1));
             assert!(limit.take(text.as_bytes()));
-            assert_eq!(limit.left, Some(1), "{units}");
+            assert_eq!(limit.0, Some(1), "{units}");
         }
     }
-    let mut none = Limit::NONE;
+    let mut none = Limit(None);
     assert!(none.take(&[b'x'; 1_000]));
 }
 

@@ -80,6 +80,16 @@ impl Shape {
         self.kind
     }
 
+    /// The name of the form of its frames, if no others know the client's function.
+    pub fn common(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Xhr | Kind::XhrStreaming => Some("sockjs lines"),
+            Kind::EventSource => Some("sockjs events"),
+            Kind::HtmlFile => Some("sockjs scripts"),
+            Kind::Jsonp => None,
+        }
+    }
+
     /// The content type of its answers.
     pub fn content(&self) -> &'static str {
         match self.kind {

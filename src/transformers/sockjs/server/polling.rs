@@ -173,7 +173,7 @@ fn stream(held: Held, shape: &Shape, limit: Option<usize>, opens: bool) -> Recei
     let mut first = Vec::new();
     shape.prelude(&mut first);
     to.chunk(&first);
-    let mut limit = limit.map_or(Limit::NONE, Limit::units);
+    let mut limit = Limit(limit);
     if opens {
         first.clear();
         shape.frame(|out| out.extend_from_slice(OPEN.as_bytes()), &mut first);

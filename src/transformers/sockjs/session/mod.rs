@@ -244,6 +244,10 @@ impl Protocol for Session {
         shape.content()
     }
 
+    fn common(_: &Arc<Shared>, shape: &Shape) -> Option<&'static str> {
+        shape.common()
+    }
+
     fn act(shared: &Arc<Shared>, id: &str, act: Act, now: Instant) {
         match act {
             Act::Owe(close) => shared.farewells.owe(id, close, now),
