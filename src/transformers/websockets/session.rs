@@ -111,6 +111,20 @@ impl Session {
         }
     }
 
+    /// The next message where it lies, if it is a text that can be read so; `None`
+    /// when [`next`](Self::next) is to be asked. The error is the end.
+    #[inline]
+    pub fn next_in_place(&mut self) -> Option<Result<&str, CloseReason>> {
+        if self.phase == Phase::Over {
+            return None;
+        }
+        let text = self.decoder.next_in_place()?;
+        if text.is_err() {
+            self.phase = Phase::Over;
+        }
+        Some(text.map_err(breach))
+    }
+
     /// How many pongs were heard.
     #[inline]
     pub fn pongs(&self) -> u32 {
@@ -149,8 +163,7 @@ impl Session {
     #[cold]
     fn broken(&mut self, violation: Violation) -> Heard {
         self.phase = Phase::Over;
-        let Violation { code, text } = violation;
-        Heard::Closed(CloseReason::new(Ended::Protocol, code, text, true))
+        Heard::Closed(breach(violation))
     }
 
     #[cold]
@@ -161,6 +174,11 @@ impl Session {
         };
         self.broken(Violation { code: 1008, text })
     }
+}
+
+#[cold]
+fn breach(Violation { code, text }: Violation) -> CloseReason {
+    CloseReason::new(Ended::Protocol, code, text, true)
 }
 
 /// Apart, for the stack that it takes.

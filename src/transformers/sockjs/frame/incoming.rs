@@ -122,6 +122,17 @@ pub(crate) enum Received {
     Many(Messages),
 }
 
+/// The message in an array of one string, which is what clients send when they have
+/// one message to send.
+#[inline]
+pub(crate) fn only(text: &str, scratch: &mut String) -> Option<Frame> {
+    if !text.starts_with("[\"") {
+        return None;
+    }
+    let (string, end) = json::string(text, 2, scratch).ok()?;
+    (text.get(end..) == Some("]")).then(|| Frame::text(string))
+}
+
 /// What a message of a WebSocket is: an array of messages, `most` of them at the
 /// most, or one.
 pub(crate) fn received(
@@ -132,12 +143,8 @@ pub(crate) fn received(
     if text.is_empty() {
         return Ok(Received::Nothing);
     }
-    // What clients send when they have one message to send.
-    if text.starts_with("[\"")
-        && let Ok((string, end)) = json::string(&text, 2, scratch)
-        && text.get(end..) == Some("]")
-    {
-        return Ok(Received::One(Frame::text(string)));
+    if let Some(frame) = only(&text, scratch) {
+        return Ok(Received::One(frame));
     }
     match Messages::of_array(text.clone(), most) {
         Ok(messages) => Ok(Received::Many(messages)),

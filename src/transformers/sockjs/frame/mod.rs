@@ -17,7 +17,7 @@ mod json;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use incoming::{Invalid, Messages, Received, one_at, received};
+pub(crate) use incoming::{Invalid, Messages, Received, one_at, only, received};
 pub(crate) use json::quote;
 
 /// The session is open.

@@ -8,7 +8,7 @@ use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, FrameText, room};
 use crate::net::Waker;
 use crate::transformers::serve::{Inbound, Replies, Source};
-use crate::transformers::sockjs::frame::{Close, Invalid, Messages, Received, received};
+use crate::transformers::sockjs::frame::{Close, Invalid, Messages, Received, only, received};
 use crate::transformers::websockets::server::Reader;
 
 /// Room for a message that is put together may stay when it is not needed.
@@ -28,23 +28,47 @@ pub(super) struct Socket {
     broken: bool,
 }
 
+/// What came on the socket.
+enum Next {
+    /// The one message of an array.
+    Message(Frame),
+    /// Something that is still to be read.
+    Text(FrameText),
+    Other(Inbound),
+}
+
 impl Socket {
     pub(super) fn new(connection: Box<Reader>, heartbeat: Arc<Heartbeat>, most: usize) -> Self {
         let scratch = String::new();
         Socket { connection, heartbeat, pongs: 0, waiting: None, scratch, most, broken: false }
     }
 
-    /// The messages in what came, the first of them at once.
-    fn read(&mut self, frame: Frame) -> Result<Option<Frame>, Invalid> {
-        let text = match frame {
-            Frame::Text(text) => text,
-            // sockjs-node reads bytes as text.
-            Frame::Binary(bytes) => FrameText::from(room::lossy(&bytes)),
-        };
-        let received = received(text, self.most, &mut self.scratch);
-        if self.scratch.capacity() > KEEP {
-            self.scratch = String::new();
+    /// The next thing that came.
+    #[inline]
+    fn next(&mut self, replies: &dyn Replies) -> Option<Next> {
+        if !self.broken
+            && let Some(text) = self.connection.next_in_place()
+        {
+            return Some(match text {
+                Ok(text) => match only(text, &mut self.scratch) {
+                    Some(frame) => Next::Message(frame),
+                    None => Next::Text(text.into()),
+                },
+                Err(reason) => Next::Other(Inbound::Closed(reason)),
+            });
         }
+        Some(match self.connection.buffered(replies)? {
+            Inbound::Frame(Frame::Text(text)) => Next::Text(text),
+            // sockjs-node reads bytes as text.
+            Inbound::Frame(Frame::Binary(bytes)) => Next::Text(room::lossy(&bytes).into()),
+            other => Next::Other(other),
+        })
+    }
+
+    /// The messages in what came, the first of them at once.
+    fn read(&mut self, text: FrameText) -> Result<Option<Frame>, Invalid> {
+        let received = received(text, self.most, &mut self.scratch);
+        self.let_go();
         match received? {
             Received::Nothing => Ok(None),
             Received::One(frame) => Ok(Some(frame)),
@@ -53,6 +77,13 @@ impl Socket {
                 self.waiting = Some(messages);
                 Ok(first)
             }
+        }
+    }
+
+    #[inline]
+    fn let_go(&mut self) {
+        if self.scratch.capacity() > KEEP {
+            self.scratch = String::new();
         }
     }
 
@@ -78,25 +109,27 @@ impl Source for Socket {
                 }
                 self.waiting = None;
             }
-            let inbound = self.connection.buffered(replies);
+            let next = self.next(replies);
+            self.let_go();
             let pongs = self.connection.pongs();
             if pongs != self.pongs {
                 self.pongs = pongs;
                 self.heartbeat.pong();
             }
-            let inbound = inbound?;
+            let next = next?;
             if self.broken {
                 continue;
             }
-            match inbound {
-                Inbound::Frame(frame) => match self.read(frame) {
+            match next {
+                Next::Message(frame) => return Some(Inbound::Frame(frame)),
+                Next::Text(text) => match self.read(text) {
                     Ok(Some(frame)) => return Some(Inbound::Frame(frame)),
                     Ok(None) => {}
                     Err(invalid) => return Some(self.breach(invalid)),
                 },
                 // A ping of the WebSocket's own says nothing of Primus.
-                Inbound::Alive => {}
-                closed @ Inbound::Closed(_) => return Some(closed),
+                Next::Other(Inbound::Alive | Inbound::Frame(_)) => {}
+                Next::Other(closed @ Inbound::Closed(_)) => return Some(closed),
             }
         }
     }

@@ -14,6 +14,7 @@ use super::frame::{CONTROL_MAX, HEADER_MAX, Header, Opcode, apply_mask};
 use crate::frame::Frame;
 
 mod breach;
+mod in_place;
 mod partial;
 
 pub(crate) use breach::Violation;

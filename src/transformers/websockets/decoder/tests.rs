@@ -20,12 +20,33 @@ fn read(decoder: &mut Decoder, bytes: &[u8], step: usize) -> usize {
 }
 
 /// Everything that the bytes amount to when they arrive in pieces of `step`.
-fn decode(mut decoder: Decoder, mut bytes: &[u8], step: usize) -> (Vec<Event>, Option<u16>) {
+fn decode(decoder: Decoder, bytes: &[u8], step: usize) -> (Vec<Event>, Option<u16>) {
+    let in_place = Decoder::new(decoder.role, decoder.max_length, None);
+    let decoded = decode_by(Decoder::next, decoder, bytes, step);
+    assert_eq!(decode_by(either, in_place, bytes, step), decoded);
+    decoded
+}
+
+/// The next event, of a text that is read in place where it can be.
+fn either(decoder: &mut Decoder) -> Result<Option<Event>, Violation> {
+    let text = decoder.next_in_place().map(|text| text.map(Frame::text));
+    match text {
+        Some(text) => text.map(|frame| Some(Event::Message(frame))),
+        None => decoder.next(),
+    }
+}
+
+fn decode_by(
+    next: fn(&mut Decoder) -> Result<Option<Event>, Violation>,
+    mut decoder: Decoder,
+    mut bytes: &[u8],
+    step: usize,
+) -> (Vec<Event>, Option<u16>) {
     let mut events = Vec::new();
     while !bytes.is_empty() {
         bytes = &bytes[read(&mut decoder, bytes, step)..];
         loop {
-            match decoder.next() {
+            match next(&mut decoder) {
                 Ok(Some(event)) => events.push(event),
                 Ok(None) => break,
                 Err(violation) => return (events, Some(violation.code)),
