@@ -14,6 +14,7 @@
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -101,6 +102,38 @@ impl<T: std::fmt::Debug, R> std::fmt::Debug for Lock<T, R> {
     }
 }
 
+/// What those wait for who gave a [lock](Guard::wait) back. To tell it to nobody
+/// costs no system call, as it would with a [`Condvar`], and often nobody waits.
+///
+/// Whoever tells must have changed what is waited for under that same lock before:
+/// who waits has counted itself under it, so it either is seen here or has seen the
+/// change.
+#[derive(Default)]
+pub(crate) struct Signal {
+    told: Condvar,
+    waiting: AtomicU32,
+}
+
+impl Signal {
+    /// Wakes one of those who wait.
+    pub(crate) fn notify_one(&self) {
+        if self.is_awaited() {
+            self.told.notify_one();
+        }
+    }
+
+    /// Wakes all who wait.
+    pub(crate) fn notify_all(&self) {
+        if self.is_awaited() {
+            self.told.notify_all();
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+}
+
 /// A lock that is held.
 #[must_use]
 pub(crate) struct Guard<'a, T> {
@@ -112,21 +145,23 @@ pub(crate) struct Guard<'a, T> {
 impl<'a, T> Guard<'a, T> {
     /// Gives the lock back, waits for the signal, and takes it again.
     #[cfg_attr(debug_assertions, track_caller)]
-    pub(crate) fn wait(self, signal: &Condvar) -> Self {
-        self.sleep(|guard| signal.wait(guard).unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn wait(self, signal: &Signal) -> Self {
+        self.sleep(signal, |told, guard| told.wait(guard).unwrap_or_else(PoisonError::into_inner))
     }
 
     /// [`wait`](Self::wait) for so long as this is true.
     #[cfg_attr(debug_assertions, track_caller)]
-    pub(crate) fn wait_while(self, signal: &Condvar, test: impl FnMut(&mut T) -> bool) -> Self {
-        self.sleep(|guard| signal.wait_while(guard, test).unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn wait_while(self, signal: &Signal, test: impl FnMut(&mut T) -> bool) -> Self {
+        self.sleep(signal, |told, guard| {
+            told.wait_while(guard, test).unwrap_or_else(PoisonError::into_inner)
+        })
     }
 
     /// [`wait`](Self::wait), but no longer than so long.
     #[cfg_attr(debug_assertions, track_caller)]
-    pub(crate) fn wait_for(self, signal: &Condvar, time: Duration) -> Self {
-        self.sleep(|guard| {
-            signal.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner).0
+    pub(crate) fn wait_for(self, signal: &Signal, time: Duration) -> Self {
+        self.sleep(signal, |told, guard| {
+            told.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner).0
         })
     }
 
@@ -134,21 +169,28 @@ impl<'a, T> Guard<'a, T> {
     #[cfg_attr(debug_assertions, track_caller)]
     pub(crate) fn wait_while_for(
         self,
-        signal: &Condvar,
+        signal: &Signal,
         time: Duration,
         test: impl FnMut(&mut T) -> bool,
     ) -> Self {
-        self.sleep(|guard| {
-            let waited = signal.wait_timeout_while(guard, time, test);
+        self.sleep(signal, |told, guard| {
+            let waited = told.wait_timeout_while(guard, time, test);
             waited.unwrap_or_else(PoisonError::into_inner).0
         })
     }
 
     #[cfg_attr(debug_assertions, track_caller)]
-    fn sleep(self, wait: impl FnOnce(MutexGuard<'a, T>) -> MutexGuard<'a, T>) -> Self {
+    fn sleep(
+        self,
+        signal: &Signal,
+        wait: impl FnOnce(&Condvar, MutexGuard<'a, T>) -> MutexGuard<'a, T>,
+    ) -> Self {
         let Guard { guard, held } = self;
         held.is_alone();
-        Guard { guard: wait(guard), held }
+        signal.waiting.fetch_add(1, Ordering::Relaxed);
+        let guard = wait(&signal.told, guard);
+        signal.waiting.fetch_sub(1, Ordering::Relaxed);
+        Guard { guard, held }
     }
 }
 
@@ -282,7 +324,7 @@ mod tests {
         assert!(panics(|| {
             let (session, inlet) = (Lock::<u8, Session>::default(), Lock::<u8, Inlet>::default());
             let _held = session.lock();
-            let _ = inlet.lock().wait_for(&Condvar::new(), Duration::ZERO);
+            let _ = inlet.lock().wait_for(&Signal::default(), Duration::ZERO);
         }));
     }
 
@@ -299,7 +341,7 @@ mod tests {
 
     #[test]
     fn who_waits_gives_the_lock_back_meanwhile() {
-        let (lock, signal): (Lock<u8>, _) = (Lock::new(0), Condvar::new());
+        let (lock, signal): (Lock<u8>, _) = (Lock::new(0), Signal::default());
         thread::scope(|scope| {
             let waited = scope.spawn(|| *lock.lock().wait_while(&signal, |n| *n < 2));
             for _ in 0..2 {
@@ -310,6 +352,27 @@ mod tests {
         });
         let late = lock.lock().wait_while_for(&signal, Duration::ZERO, |n| *n < 3);
         assert_eq!(*late, 2);
+        assert!(!signal.is_awaited());
+    }
+
+    /// Nobody is forgotten who began to wait while others were being told.
+    #[test]
+    fn all_who_wait_are_told() {
+        let (lock, signal): (Lock<u32>, _) = (Lock::new(0), Signal::default());
+        thread::scope(|scope| {
+            for own in 0..4 {
+                let (lock, signal) = (&lock, &signal);
+                scope.spawn(move || {
+                    for _ in 0..2_000 {
+                        let mut turn = lock.lock().wait_while(signal, |turn| *turn % 4 != own);
+                        *turn += 1;
+                        drop(turn);
+                        signal.notify_all();
+                    }
+                });
+            }
+        });
+        assert_eq!(*lock.lock(), 8_000);
     }
 
     /// The places are in order, and each has its line in the table of the page.

@@ -1,12 +1,11 @@
 //! Messages that were received and wait for somebody to take them.
 
 use std::collections::VecDeque;
-use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::message::Message;
-use crate::sync::{Guard, Lock};
+use crate::sync::{Guard, Lock, Signal};
 
 /// The inbox of one spark.
 ///
@@ -19,7 +18,7 @@ pub(crate) struct Inbox {
     kept: AtomicBool,
     /// A reader exists, readable without the lock.
     read: AtomicBool,
-    changed: Condvar,
+    changed: Signal,
 }
 
 #[derive(Default)]

@@ -30,10 +30,9 @@ use crate::server::registry::Registry;
 use crate::server::secure::Current;
 use crate::server::spark::Spark;
 use crate::server::wakers::Wakers;
-use crate::sync::{Lock, rank};
+use crate::sync::{Lock, Signal, rank};
 use crate::timer::Timer;
 use crate::transformers::serve::Transformer;
-use std::sync::Condvar;
 
 pub(crate) type Fallback = dyn Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync;
 
@@ -121,7 +120,7 @@ impl Inner {
 #[derive(Default)]
 pub(crate) struct Latch {
     is_open: Lock<bool>,
-    opened: Condvar,
+    opened: Signal,
 }
 
 impl Latch {

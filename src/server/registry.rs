@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::server::metrics::Traffic;
 use crate::server::outbox::Outbox;
 use crate::server::spark::Spark;
-use crate::sync::{Lock, rank};
+use crate::sync::{Lock, Signal, rank};
 
 /// Sparks by id.
 #[derive(Default)]
 pub(crate) struct Registry {
     table: Lock<Table, rank::Registry>,
     /// A spark was forgotten.
-    forgotten: Condvar,
+    forgotten: Signal,
 }
 
 #[derive(Default)]

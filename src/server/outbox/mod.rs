@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, OnceLock, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use crate::net::Stream;
 use crate::server::flusher::Flusher;
 use crate::server::metrics::{Metrics, Traffic};
 use crate::server::options::SlowConsumer;
-use crate::sync::{Guard, Lock, rank};
+use crate::sync::{Guard, Lock, Signal, rank};
 use crate::timer::Timer;
 use crate::transformers::serve::{Replies, Sink, Wire};
 
@@ -61,7 +61,7 @@ pub(crate) struct Outbox {
     waiting: AtomicUsize,
     state: Lock<State, rank::Outbox>,
     /// The backlog became empty, or the connection was lost.
-    emptied: Condvar,
+    emptied: Signal,
 }
 
 #[derive(Default)]
@@ -133,7 +133,7 @@ impl Outbox {
             drained,
             waiting: AtomicUsize::new(0),
             state: Lock::new(State { sink, ..State::default() }),
-            emptied: Condvar::new(),
+            emptied: Signal::default(),
         })
     }
 

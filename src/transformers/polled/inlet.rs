@@ -2,14 +2,13 @@
 //! that the HTTP connections feed while the client polls.
 
 use std::collections::VecDeque;
-use std::sync::Condvar;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{hint, thread};
 
 use super::pile::Pile;
 use crate::close::CloseReason;
 use crate::frame::Frame;
-use crate::sync::{Guard, Lock, rank};
+use crate::sync::{Guard, Lock, Signal, rank};
 use crate::transformers::websockets::server::Reader;
 
 /// Bytes that a message counts besides its own: an empty one takes room too.
@@ -56,9 +55,9 @@ pub(crate) struct Inlet {
     ready: AtomicBool,
     queue: Lock<Queue, rank::Inlet>,
     /// There is something to take.
-    filled: Condvar,
+    filled: Signal,
     /// Something was taken, or nothing will be any more.
-    taken: Condvar,
+    taken: Signal,
 }
 
 #[derive(Default)]
@@ -142,8 +141,8 @@ impl Inlet {
         Inlet {
             ready: AtomicBool::new(false),
             queue: Lock::default(),
-            filled: Condvar::new(),
-            taken: Condvar::new(),
+            filled: Signal::default(),
+            taken: Signal::default(),
         }
     }
 

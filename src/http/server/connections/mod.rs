@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Instant;
 use std::{fmt, io};
@@ -11,7 +11,7 @@ use std::{fmt, io};
 use super::lot::Lot;
 use super::shares::{Shares, Use};
 use crate::net::Stream;
-use crate::sync::{Guard, Lock, rank};
+use crate::sync::{Guard, Lock, Signal, rank};
 
 mod entry;
 mod threads;
@@ -49,7 +49,7 @@ pub(crate) struct Connections {
     /// Those that wait for their clients without a thread.
     lot: Arc<Lot>,
     /// A thread or connection is gone.
-    gone: Condvar,
+    gone: Signal,
     bound: usize,
     rules: OnceLock<Rules>,
     stack_size: usize,
@@ -141,7 +141,7 @@ impl Connections {
         Arc::new(Connections {
             table: Lock::default(),
             lot: Arc::default(),
-            gone: Condvar::new(),
+            gone: Signal::default(),
             bound,
             rules: OnceLock::new(),
             stack_size,

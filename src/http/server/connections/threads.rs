@@ -2,15 +2,15 @@
 //! a moment in between.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Condvar};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::{Connections, Place, Refused};
 use crate::error::catch;
 use crate::http::server::lot::{Parked, Resume};
-use crate::sync::{Guard, Lock};
+use crate::sync::{Guard, Lock, Signal};
 
 /// How long a thread whose connection has ended waits for another. Making a
 /// thread costs more than everything else about a new connection.
@@ -24,7 +24,7 @@ const RESTING: usize = 64;
 #[derive(Default)]
 pub(super) struct Slot {
     word: Lock<Option<Word>>,
-    said: Condvar,
+    said: Signal,
 }
 
 /// What a resting thread is told.

@@ -1,14 +1,14 @@
 //! The WebSocket that is to take the place of a session's polls.
 
 use std::net::Shutdown;
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::protocol::Live;
 use super::upgrade::say;
 use crate::frame::Frame;
 use crate::net::Stream;
-use crate::sync::Lock;
+use crate::sync::{Lock, Signal};
 use crate::transformers::engine_io::packet::Packet;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::engine_io::session::server::Input;
@@ -22,7 +22,7 @@ const CATCH_UP: Duration = Duration::from_millis(500);
 pub(crate) struct Probing {
     state: Lock<State>,
     /// What came on it is handled, or it is gone.
-    caught_up: Condvar,
+    caught_up: Signal,
 }
 
 #[derive(Default)]
