@@ -20,6 +20,7 @@ use crate::server::inner::{Inner, Latch, Roster};
 use crate::server::metrics::Metrics;
 use crate::server::options::Options;
 use crate::server::plugins::ServerHalf;
+use crate::server::outbox;
 use crate::server::primus::Primus;
 use crate::server::registry::Registry;
 #[cfg(feature = "tls")]
@@ -58,6 +59,13 @@ impl Primus {
         let timer = Timer::start(options.clock.clone(), "primus-timer", OWN_STACK)?;
         let (flusher, flushing) = Flusher::start(metrics.clone(), OWN_STACK)?;
         let library = Arc::new(Library::new(&options, &options.spec()));
+        let outboxes = Arc::new(outbox::Shared {
+            bound: options.backlog,
+            policy: options.slow_consumer,
+            metrics: metrics.clone(),
+            flusher: flusher.clone(),
+            timer: timer.clone(),
+        });
         let primus = Primus(Arc::new(Inner {
             limits,
             heartbeat: Arc::new(options.heartbeat.clone()),
@@ -66,6 +74,7 @@ impl Primus {
             registry,
             broadcaster,
             flusher,
+            outboxes,
             wakers: Wakers::beside(bound),
             timer,
             metrics,

@@ -25,6 +25,7 @@ use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
 use crate::server::options::Options;
 use crate::server::plugins::ServerHalf;
+use crate::server::outbox;
 use crate::server::registry::Registry;
 #[cfg(feature = "tls")]
 use crate::server::secure::Current;
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     pub registry: Arc<Registry>,
     pub broadcaster: Broadcaster,
     pub flusher: Flusher,
+    pub outboxes: Arc<outbox::Shared>,
     pub wakers: Wakers,
     pub timer: Timer,
     pub metrics: Arc<Metrics>,

@@ -13,20 +13,20 @@ use crate::timer::Task;
 impl Outbox {
     /// Starts the grace period of a consumer that has become slow.
     pub(super) fn note_slow(&self, state: &mut State) {
-        let SlowConsumer::Close { grace } = self.policy else { return };
+        let SlowConsumer::Close { grace } = self.shared.policy else { return };
         if state.over_since.is_some() {
             return;
         }
-        let now = self.timer.now();
+        let now = self.shared.timer.now();
         state.over_since = Some(now);
         if !std::mem::replace(&mut state.judged, true) {
-            self.timer.schedule(after(now, grace), self.me.clone());
+            self.shared.timer.schedule(after(now, grace), self.me.clone());
         }
     }
 
     /// How many bytes may wait.
     pub fn bound(&self) -> usize {
-        self.bound
+        self.shared.bound
     }
 
     /// Bytes that wait, here or until the client has acknowledged them.
@@ -38,30 +38,30 @@ impl Outbox {
     /// accepted when nothing waits, and with `DropOldest` always.
     pub(super) fn admit(&self, state: &mut State, length: usize) -> Result<()> {
         let waiting = self.held(state);
-        if state.backlog.is_empty() || waiting.saturating_add(length) <= self.bound {
+        if state.backlog.is_empty() || waiting.saturating_add(length) <= self.shared.bound {
             return Ok(());
         }
-        match self.policy {
+        match self.shared.policy {
             SlowConsumer::Close { .. } => self.cut_slow(state),
-            SlowConsumer::DropNewest => self.metrics.dropped.add(1),
+            SlowConsumer::DropNewest => self.shared.metrics.dropped.add(1),
             SlowConsumer::DropOldest => {
                 self.make_room(state, length);
                 return Ok(());
             }
         }
-        let cut = matches!(self.policy, SlowConsumer::Close { .. });
-        Err(Error::Full { waiting, bound: self.bound, cut })
+        let cut = matches!(self.shared.policy, SlowConsumer::Close { .. });
+        Err(Error::Full { waiting, bound: self.shared.bound, cut })
     }
 
     /// Drops whole messages that have not begun to be sent, oldest first,
     /// until `length` more bytes fit.
     fn make_room(&self, state: &mut State, length: usize) {
-        while self.held(state).saturating_add(length) > self.bound {
+        while self.held(state).saturating_add(length) > self.shared.bound {
             let begun = state.sink.has_begun();
             let Some(dropped) = state.backlog.drop_oldest(begun) else { return };
             self.waiting.fetch_sub(dropped, Ordering::Relaxed);
-            self.metrics.backlog.sub(dropped);
-            self.metrics.dropped.add(1);
+            self.shared.metrics.backlog.sub(dropped);
+            self.shared.metrics.dropped.add(1);
         }
     }
 
@@ -71,7 +71,7 @@ impl Outbox {
     pub(super) fn keep_shared(&self, state: &mut State, batch: &Batch, sent: usize) {
         let segment = &batch.segment(self.format(state));
         let whole = segment.bytes.len();
-        if sent == whole || self.held(state).saturating_add(whole - sent) <= self.bound {
+        if sent == whole || self.held(state).saturating_add(whole - sent) <= self.shared.bound {
             if sent < whole {
                 self.push_shared(state, segment, sent, whole);
             }
@@ -103,7 +103,7 @@ impl Outbox {
     }
 
     fn cut_slow(&self, state: &mut State) {
-        self.metrics.slow_consumers.add(1);
+        self.shared.metrics.slow_consumers.add(1);
         state.slow = true;
         self.abort(state);
     }
@@ -117,7 +117,7 @@ impl Outbox {
 impl Task for Outbox {
     /// The grace period is over: cuts the consumer if it is still slow.
     fn fire(self: Arc<Self>, now: Instant) -> Option<Instant> {
-        let SlowConsumer::Close { grace } = self.policy else { return None };
+        let SlowConsumer::Close { grace } = self.shared.policy else { return None };
         let mut state = self.lock();
         match state.over_since.map(|since| after(since, grace)) {
             Some(over) if over > now => return Some(over),

@@ -34,11 +34,13 @@ impl Outbox {
         state.corked = false;
         // A failure shows when the spark's thread reads next.
         let _ = self.send_whole_cork(&mut state);
+        // The thread may wait for long.
+        state.cork = Vec::new();
     }
 
     /// A message ends here in the cork.
     pub(super) fn mark_end(&self, state: &mut State) {
-        if self.policy == SlowConsumer::DropOldest {
+        if self.shared.policy == SlowConsumer::DropOldest {
             state.cork_ends.push(state.cork.len());
         }
     }
@@ -108,7 +110,7 @@ impl Outbox {
         // What waits may wait for long, and only its length is bounded.
         rest.shrink_to(2 * rest.len());
         let ends = std::mem::take(&mut state.cork_ends);
-        let judged = newest > sent && total - sent > self.bound;
+        let judged = newest > sent && total - sent > self.shared.bound;
         let last = if judged { rest.split_off(newest) } else { Vec::new() };
         let unsent = rest.len() - sent;
         state.backlog.begin(rest, sent, ends);

@@ -13,7 +13,7 @@ impl Outbox {
 
     /// How messages are encoded for a socket.
     pub(super) fn wire(&self) -> &dyn Wire {
-        self.switched.get().unwrap_or(&self.wire).get()
+        self.switched.get().map_or(&self.wire, |switched| &**switched).get()
     }
 
     /// The message for the socket, if to encode it takes long.

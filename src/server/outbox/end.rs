@@ -96,7 +96,7 @@ impl Outbox {
         state.cork = Vec::new();
         state.cork_ends = Vec::new();
         state.over_since = None;
-        self.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
+        self.shared.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
         self.emptied.notify_all();
     }
 

@@ -34,7 +34,7 @@ impl Outbox {
         let emptied = state.backlog.is_empty() && state.phase != Phase::Lost;
         drop(state);
         if emptied {
-            (self.drained)();
+            self.drained();
         }
     }
 
@@ -45,7 +45,7 @@ impl Outbox {
             return;
         }
         // The wire of a socket is asked for once there is one: no other was set.
-        let _ = self.switched.set(Spoken::new(wire));
+        let _ = self.switched.set(Box::new(Spoken::new(wire)));
         let waiting = std::mem::take(&mut state.backlog);
         let unsent = std::mem::take(&mut state.cork);
         state.sink = Sink::Socket(stream);
@@ -55,7 +55,7 @@ impl Outbox {
             ends |= self.encode_again(record, &mut state.cork);
             self.mark_end(&mut state);
         }
-        self.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
+        self.shared.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
         let had = !waiting.is_empty();
         for record in waiting.pieces().flat_map(records) {
             let mut bytes = Vec::new();
@@ -87,6 +87,10 @@ impl Outbox {
         matches!(record, Record::Close { .. })
     }
 
+    fn drained(&self) {
+        self.spark.upgrade().iter().for_each(|spark| spark.drained());
+    }
+
     fn send_backlog(&self, state: &mut State) {
         if let Ok(sent) = self.try_send_backlog(state) {
             self.forget_sent(state, sent);
@@ -111,9 +115,9 @@ impl Outbox {
     /// Drops `sent` bytes from the front of the backlog.
     pub(super) fn forget_sent(&self, state: &mut State, sent: usize) {
         let waiting = self.waiting.fetch_sub(sent, Ordering::Relaxed) - sent;
-        self.metrics.backlog.sub(sent);
+        self.shared.metrics.backlog.sub(sent);
         state.backlog.advance(sent);
-        if waiting <= self.bound / 2 {
+        if waiting <= self.shared.bound / 2 {
             state.over_since = None;
         }
         if state.backlog.is_empty() {
@@ -141,7 +145,7 @@ impl Backlog for Outbox {
         let alive = state.phase != Phase::Lost;
         drop(state);
         if alive {
-            (self.drained)();
+            self.drained();
         }
         false
     }

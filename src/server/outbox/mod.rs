@@ -48,15 +48,11 @@ pub(crate) struct Outbox {
     pub traffic: Traffic,
     wire: Spoken,
     /// The wire of the socket that has taken the place of polls.
-    switched: OnceLock<Spoken>,
-    bound: usize,
-    policy: SlowConsumer,
-    metrics: Arc<Metrics>,
-    flusher: Flusher,
-    timer: Timer,
+    /// Boxed, as most have none.
+    switched: OnceLock<Box<Spoken>>,
+    shared: Arc<Shared>,
     me: Weak<Outbox>,
-    /// The spark, told when the backlog is empty again.
-    drained: Box<dyn Fn() + Send + Sync>,
+    spark: Weak<dyn Drains>,
     /// Bytes in the backlog, readable without the lock.
     waiting: AtomicUsize,
     state: Lock<State, rank::Outbox>,
@@ -103,8 +99,9 @@ enum Phase {
     Lost,
 }
 
-/// The parts of the server that an outbox works with.
-pub(crate) struct Parts {
+/// What all outboxes of a server have in common. There may be many thousands of
+/// them: each has a reference.
+pub(crate) struct Shared {
     pub bound: usize,
     pub policy: SlowConsumer,
     pub metrics: Arc<Metrics>,
@@ -112,25 +109,26 @@ pub(crate) struct Parts {
     pub timer: Timer,
 }
 
+/// A spark, as its outbox sees it.
+pub(crate) trait Drains: Send + Sync {
+    /// Its backlog is empty again. Not called under the outbox's lock.
+    fn drained(&self);
+}
+
 impl Outbox {
     pub fn new(
         sink: Sink,
         wire: &'static dyn Wire,
-        parts: Parts,
-        drained: Box<dyn Fn() + Send + Sync>,
+        shared: Arc<Shared>,
+        spark: Weak<dyn Drains>,
     ) -> Arc<Self> {
-        let Parts { bound, policy, metrics, flusher, timer } = parts;
         Arc::new_cyclic(|me| Outbox {
             traffic: Traffic::default(),
             wire: Spoken::new(wire),
             switched: OnceLock::new(),
-            bound,
-            policy,
-            metrics,
-            flusher,
-            timer,
+            shared,
             me: me.clone(),
-            drained,
+            spark,
             waiting: AtomicUsize::new(0),
             state: Lock::new(State { sink, ..State::default() }),
             emptied: Signal::default(),
@@ -199,7 +197,7 @@ impl Outbox {
         if state.backlog.is_empty() {
             let large = frame.len() >= COPY_MAX && !state.sink.is_poll() && early.is_none();
             let newest = state.cork.len();
-            let most = CORK_MAX.min(self.bound);
+            let most = CORK_MAX.min(self.shared.bound);
             let corked = own && state.corked;
             if large && !(corked && newest + frame.len() < most) {
                 return self.send_large(state, frame);
@@ -255,9 +253,8 @@ impl Outbox {
         let mut sent = 0;
         if state.backlog.is_empty() {
             let segment = batch.segment(self.format(&state));
-            match self.try_send(&mut state, |sink| {
-                sink.offer_shared(&segment.bytes, batch.cast())
-            }) {
+            match self.try_send(&mut state, |sink| sink.offer_shared(&segment.bytes, batch.cast()))
+            {
                 Ok(taken) => sent = taken,
                 Err(_) => return,
             }
@@ -342,7 +339,7 @@ impl Outbox {
     /// policy drops.
     fn push_own(&self, state: &mut State, bytes: Vec<u8>, message: bool) {
         let length = bytes.len();
-        let dropped = message && self.policy == SlowConsumer::DropOldest;
+        let dropped = message && self.shared.policy == SlowConsumer::DropOldest;
         state.backlog.push(bytes, dropped, self.waiting());
         self.grew(state, length);
     }
@@ -350,8 +347,8 @@ impl Outbox {
     /// So many bytes more wait.
     fn grew(&self, state: &mut State, unsent: usize) {
         let waiting = self.waiting.fetch_add(unsent, Ordering::Relaxed) + unsent;
-        self.metrics.backlog.add(unsent);
-        if waiting > self.bound / 2 {
+        self.shared.metrics.backlog.add(unsent);
+        if waiting > self.shared.bound / 2 {
             self.note_slow(state);
         }
         // A client that polls is served when it polls.
@@ -359,7 +356,7 @@ impl Outbox {
             && let Sink::Socket(stream) = &state.sink
             && let Some(me) = self.me.upgrade()
         {
-            self.flusher.take(me, stream.clone());
+            self.shared.flusher.take(me, stream.clone());
             state.flushing = true;
         }
     }
@@ -374,7 +371,7 @@ impl Replies for Outbox {
             return;
         }
         // It may not come between messages that are dropped one by one.
-        let corked = state.corked && self.policy != SlowConsumer::DropOldest;
+        let corked = state.corked && self.shared.policy != SlowConsumer::DropOldest;
         if corked && state.backlog.is_empty() {
             state.cork.extend_from_slice(bytes);
             state.controls_corked = true;

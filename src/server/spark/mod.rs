@@ -31,7 +31,7 @@ use crate::server::failure;
 use crate::server::inbox::Inbox;
 use crate::server::inner::Inner as Server;
 use crate::server::metrics::Counter;
-use crate::server::outbox::{Outbox, Parts};
+use crate::server::outbox::Outbox;
 use crate::server::thread;
 use crate::server::wakers::Lent;
 use crate::sync::{Lock, rank};
@@ -66,7 +66,8 @@ pub(super) struct Inner {
     pub inbox: Inbox,
     pub events: SparkEvents,
     state: AtomicU8,
-    reason: OnceLock<CloseReason>,
+    /// Boxed: it has none while it lives.
+    reason: OnceLock<Box<CloseReason>>,
     heart: Lock<Heart, rank::Heart>,
     /// Microseconds; `u64::MAX` while unknown.
     pub latency: AtomicU64,
@@ -96,15 +97,7 @@ pub(super) struct Inner {
 /// The outgoing half of a spark. Apart, for the stack that it takes.
 #[inline(never)]
 fn outbox(server: &Server, sink: Sink, wire: &'static dyn Wire, spark: Weak<Inner>) -> Arc<Outbox> {
-    let parts = Parts {
-        bound: server.options.backlog,
-        policy: server.options.slow_consumer,
-        metrics: server.metrics.clone(),
-        flusher: server.flusher.clone(),
-        timer: server.timer.clone(),
-    };
-    let drained = Box::new(move || spark.upgrade().iter().for_each(|spark| spark.drained()));
-    Outbox::new(sink, wire, parts, drained)
+    Outbox::new(sink, wire, server.outboxes.clone(), spark)
 }
 
 impl Spark {
@@ -262,7 +255,7 @@ impl Inner {
 
     /// Marks the spark as closed, for the first reason given; false when it was.
     pub fn mark_closed(&self, reason: CloseReason) -> bool {
-        if self.reason.set(reason).is_err() {
+        if self.reason.set(Box::new(reason)).is_err() {
             return false;
         }
         self.state.store(ReadyState::Closed as u8, Ordering::Release);
@@ -270,7 +263,7 @@ impl Inner {
     }
 
     pub fn reason(&self) -> Option<&CloseReason> {
-        self.reason.get()
+        self.reason.get().map(|reason| &**reason)
     }
 }
 

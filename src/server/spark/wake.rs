@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Inner;
+use crate::server::outbox::Drains;
 use crate::server::wakers::Lent;
 
-impl Inner {
-    /// The flusher has emptied the backlog.
-    pub(super) fn drained(&self) {
+impl Drains for Inner {
+    fn drained(&self) {
         self.drained.store(true, Ordering::Release);
         self.wake();
     }
+}
 
+impl Inner {
     /// Wakes the spark's thread if it waits on the waker.
     pub fn wake(&self) {
         if let Some(waker) = &*self.waker.lock() {

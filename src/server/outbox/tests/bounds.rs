@@ -67,14 +67,14 @@ impl Pair {
         let near = Arc::new(Stream::from(near));
         near.set_send_buffer(1);
         let outbox = outbox(Sink::Socket(near), bound, policy);
-        outbox.flusher.stop();
+        outbox.shared.flusher.stop();
         Pair { outbox, peer: Peer::Socket(Arc::new(far.into())), got: Vec::new() }
     }
 
     fn poll(bound: usize, policy: SlowConsumer) -> Self {
         let poller = Arc::new(Poller::default());
         let outbox = outbox(Sink::Poll(poller.clone()), bound, policy);
-        outbox.flusher.stop();
+        outbox.shared.flusher.stop();
         Pair { outbox, peer: Peer::Poll(poller), got: Vec::new() }
     }
 
@@ -137,7 +137,7 @@ fn run(pair: &mut Pair, corked: bool) -> (Vec<usize>, Vec<usize>) {
             accepted.push(number);
         }
         // One begun message may be there beside the newest.
-        let most = pair.outbox.bound.max(2 * 310);
+        let most = pair.outbox.shared.bound.max(2 * 310);
         assert!(pair.outbox.waiting() <= most, "{} wait", pair.outbox.waiting());
         if fastrand::u8(0..30) == 0 {
             pair.take(fastrand::usize(1..2_000));
@@ -152,7 +152,7 @@ fn check(policy: SlowConsumer, pair: &Pair, accepted: &[usize], came: &[usize]) 
         SlowConsumer::DropOldest => {
             assert_eq!(accepted.len(), 300, "one was refused");
             assert_eq!(came.last(), Some(&299), "the newest was dropped");
-            assert_eq!(came.len() + pair.outbox.metrics.dropped.value() as usize, 300);
+            assert_eq!(came.len() + pair.outbox.shared.metrics.dropped.value() as usize, 300);
         }
         SlowConsumer::DropNewest => assert_eq!(accepted, came),
         SlowConsumer::Close { .. } if pair.outbox.is_lost() => {
@@ -161,7 +161,7 @@ fn check(policy: SlowConsumer, pair: &Pair, accepted: &[usize], came: &[usize]) 
         }
         SlowConsumer::Close { .. } => assert_eq!(accepted, came),
     }
-    assert_eq!(pair.outbox.metrics.backlog.value(), 0);
+    assert_eq!(pair.outbox.shared.metrics.backlog.value(), 0);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn broadcasts_that_were_sent_together_are_judged_one_by_one() {
                 }
                 let came = pair.take_all();
                 let counted = pair.outbox.traffic.messages_out.value() as usize;
-                let dropped = pair.outbox.metrics.dropped.value() as usize;
+                let dropped = pair.outbox.shared.metrics.dropped.value() as usize;
                 match policy {
                     _ if pair.outbox.is_lost() => assert!(pair.outbox.was_slow()),
                     SlowConsumer::DropOldest => {

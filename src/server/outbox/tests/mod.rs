@@ -31,6 +31,13 @@ impl Wire for Plain {
     fn nudge(&self, _: &mut Vec<u8>) {}
 }
 
+/// The spark of an outbox that has none.
+struct Nobody;
+
+impl Drains for Nobody {
+    fn drained(&self) {}
+}
+
 fn outbox(sink: Sink, bound: usize, policy: SlowConsumer) -> Arc<Outbox> {
     outbox_of(&Plain, sink, bound, policy)
 }
@@ -43,8 +50,8 @@ fn outbox_of(
 ) -> Arc<Outbox> {
     let (flusher, _) = Flusher::start(Arc::default(), 64 << 10).unwrap();
     let timer = Timer::start(Clock::System, "timer", 64 << 10).unwrap();
-    let parts = Parts { bound, policy, metrics: Arc::default(), flusher, timer };
-    Outbox::new(sink, wire, parts, Box::new(|| ()))
+    let shared = Shared { bound, policy, metrics: Arc::default(), flusher, timer };
+    Outbox::new(sink, wire, Arc::new(shared), Weak::<Nobody>::new())
 }
 
 /// An outbox whose socket is full, and the peer's end.
