@@ -12,14 +12,14 @@ mod wheel;
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use wheel::Wheel;
 
 use crate::error::catch;
-use crate::sync::{Guard, Lock, rank};
+use crate::sync::{Guard, Lock, Signal, rank};
 
 pub use clock::{Clock, ManualClock};
 pub(crate) use clock::{Driven, enter_driven_thread};
@@ -81,9 +81,9 @@ struct Shared {
     /// The time of tick 0. Ticks are milliseconds.
     epoch: Instant,
     state: Lock<State, rank::Timer>,
-    wake: Condvar,
+    wake: Signal,
     /// Signalled when the thread falls asleep on a manual clock.
-    settled: Condvar,
+    settled: Signal,
     /// How often the thread woke from its sleep.
     wakes: AtomicU64,
     /// How many tasks have panicked.
@@ -112,8 +112,8 @@ impl Timer {
             clock,
             epoch,
             state: Lock::new(state),
-            wake: Condvar::new(),
-            settled: Condvar::new(),
+            wake: Signal::default(),
+            settled: Signal::default(),
             wakes: AtomicU64::new(0),
             panicked: AtomicU64::new(0),
         });
