@@ -537,7 +537,9 @@ impl Client {
     ///
     /// A server on a Unix socket is `unix:/run/app.sock`, or
     /// `unix:/run/app.sock:/live` with its pathname, which counts here; one whose
-    /// name is abstract, `unix:@app`. Characters that mean something in a URL are
+    /// name is abstract, `unix:@app`. With TLS it is `wss+unix:/run/app.sock`, and the
+    /// name in its certificate `localhost`, unless `ClientTls::server_name` says
+    /// another. Characters that mean something in a URL are
     /// percent-encoded: `:` before `/`, `?`, `#`, `%`.
     pub fn builder(url: &str) -> ClientBuilder {
         ClientBuilder::new(url)

@@ -29,9 +29,9 @@ impl Address {
     /// Takes an `http`, `https`, `ws`, `wss` or `unix` URL apart. The path of the
     /// former is not looked at: Primus clients ask for the `pathname` option.
     pub fn parse(url: &str) -> Result<Self> {
-        if let Some(rest) = strip_unix(url) {
+        if let Some((secure, rest)) = strip_unix(url) {
             let bad = |error| Error::Option(format!("url `{url}`: {error}"));
-            return unix(rest).map_err(bad);
+            return unix(secure, rest).map_err(bad);
         }
         let bad = |what: &str| Error::Option(format!("url `{}`: {what}", without_auth(url)));
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
@@ -64,15 +64,19 @@ fn owned_pairs(query: &str) -> Vec<(String, String)> {
 }
 
 /// What follows `unix:`, or `ws+unix:` as `ws` has it, with or without two slashes
-/// more.
-fn strip_unix(url: &str) -> Option<&str> {
+/// more; and whether it is by TLS.
+fn strip_unix(url: &str) -> Option<(bool, &str)> {
     let (scheme, rest) = url.split_once(':')?;
-    let is_unix = ["unix", "ws+unix", "http+unix"].iter().any(|s| s.eq_ignore_ascii_case(scheme));
-    is_unix.then(|| rest.strip_prefix("//").unwrap_or(rest))
+    let secure = match scheme.to_ascii_lowercase().as_str() {
+        "unix" | "ws+unix" | "http+unix" => false,
+        "wss+unix" | "https+unix" => true,
+        _ => return None,
+    };
+    Some((secure, rest.strip_prefix("//").unwrap_or(rest)))
 }
 
 /// `/socket`, or `/socket:/pathname`, and a query.
-fn unix(rest: &str) -> io::Result<Address> {
+fn unix(secure: bool, rest: &str) -> io::Result<Address> {
     let rest = rest.split('#').next().unwrap_or_default();
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let at = rest.find(":/").unwrap_or(rest.len());
@@ -85,9 +89,9 @@ fn unix(rest: &str) -> io::Result<Address> {
     let name = Name::new(Path::new(&socket));
     name.check()?;
     Ok(Address {
-        secure: false,
+        secure,
         host: "localhost".into(),
-        port: 80,
+        port: if secure { 443 } else { 80 },
         auth: None,
         query: owned_pairs(query),
         path: path.strip_prefix(':').unwrap_or(path).to_owned(),
@@ -223,6 +227,13 @@ mod tests {
             (address.unix.unwrap().to_string(), address.path, address.query.len())
         };
         let told = |name: &str, path: &str, query| (name.into(), path.into(), query);
+        for url in ["wss+unix:/run/a.sock:/live", "HTTPS+UNIX:///run/a.sock:/live"] {
+            let address = Address::parse(url).unwrap();
+            let place =
+                (address.secure, address.host.as_str(), address.port, address.path.as_str());
+            assert_eq!(place, (true, "localhost", 443, "/live"));
+            assert_eq!(address.unix.unwrap().to_string(), "unix:/run/a.sock");
+        }
         assert_eq!(parsed("unix:/run/a.sock"), told("unix:/run/a.sock", "", 0));
         assert_eq!(parsed("unix:///run/a.sock"), told("unix:/run/a.sock", "", 0));
         assert_eq!(parsed("UNIX:/run/a:/live?x=1#y"), told("unix:/run/a", "/live", 1));

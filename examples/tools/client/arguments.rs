@@ -30,7 +30,8 @@ Usage: client URL [options]
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --ca FILE                   for https: trust these authorities (PEM; needs the
-                              feature `tls`), not those that are built in
+                              feature `tls`), not those that are built in; with
+                              --unix it says that the server speaks TLS there
   --compression               permessage-deflate (needs the feature `compression`)
   --idle MS                   how long to wait for answers after the input (300)
   --retries N                 attempts in a row to connect again (10); if it is
@@ -42,7 +43,7 @@ input was lost, 4 messages could not be printed";
 pub fn args() -> Result<Option<Args>, BoxError> {
     let mut url = None;
     let mut options = Vec::new();
-    let mut compression = false;
+    let (mut compression, mut on_unix) = (false, false);
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -57,6 +58,7 @@ pub fn args() -> Result<Option<Args>, BoxError> {
             Long("unix") if url.is_none() => {
                 let path = parser.value()?.into_string().map_err(|_| "--unix: not UTF-8")?;
                 url = Some(unix_url(&path));
+                on_unix = true;
             }
             Long(
                 name @ ("transformer" | "transport" | "parser" | "pathname" | "idle" | "retries"
@@ -69,7 +71,10 @@ pub fn args() -> Result<Option<Args>, BoxError> {
             _ => return Err(format!("{}; see --help", arg.unexpected()).into()),
         }
     }
-    let url = url.ok_or("no URL; see --help")?;
+    let mut url = url.ok_or("no URL; see --help")?;
+    if on_unix && options.iter().any(|(_, name)| name == "ca") {
+        url.insert_str(0, "wss+");
+    }
     let client = Client::builder(&url).compression(compression);
     let mut args = Args { client, url: shown(&url), raw: false, idle: Duration::from_millis(300) };
     // A first connection that fails is told at once, by the status.
@@ -129,9 +134,13 @@ fn unix_url(path: &str) -> String {
     url
 }
 
+fn is_unix(url: &str) -> bool {
+    url.split(':').next().is_some_and(|scheme| scheme.ends_with("unix"))
+}
+
 /// The URL without what is secret in it.
 fn shown(url: &str) -> String {
-    if url.starts_with("unix:") {
+    if is_unix(url) {
         return url.split(['?', '#']).next().unwrap_or_default().to_owned();
     }
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
@@ -143,7 +152,7 @@ fn shown(url: &str) -> String {
 
 /// Says that a path in the URL does not count.
 fn tell_path(url: &str, pathname: &str) {
-    if url.starts_with("unix:") {
+    if is_unix(url) {
         return;
     }
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);

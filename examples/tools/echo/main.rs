@@ -148,7 +148,8 @@ impl Place {
                 socket = socket.mode(mode);
             }
             primus.listen_path(socket)?;
-            format!("unix:{path}")
+            let scheme = if self.scheme == "https" { "wss+unix" } else { "unix" };
+            format!("{scheme}:{path}")
         } else {
             let address = primus
                 .listen((self.host.as_str(), self.port))
