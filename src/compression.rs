@@ -21,6 +21,23 @@ use crate::error::{Error, Result};
 /// the working memory of about 0.4 MiB is borrowed for each message, and the process
 /// keeps eight of them at most. A broadcast is compressed once for all clients.
 ///
+/// # Over HTTP
+/// A server with this option compresses answers to polls too, and the files of the
+/// browser client (`primus.js`), by gzip or deflate as `Accept-Encoding` asks for it:
+/// those that have the [threshold](Self::threshold), at this [level](Self::level),
+/// and of answers to polls those of at most 1 MiB. Streams stay as they are: each
+/// frame would have to be flushed for itself. So do the application's own pages. It
+/// is engine.io's `httpCompression`, which Primus switches on with `compression`.
+///
+/// The browser's JavaScript, and Node's, read such answers by themselves. The
+/// [`Client`](crate::Client) does not ask for them: what is worth compressing comes
+/// on a WebSocket, and a server cannot have it unpack what it did not ask for (an answer
+/// that is compressed all the same is an error).
+///
+/// What is secret, together with what a stranger chooses, in one compressed answer shows
+/// in its length (BREACH): leave it off where a page's answers mix the two.
+///
+/// # Contexts
 /// With *context takeover* a message may refer to those before it. Small messages that
 /// look like each other become smaller, at the cost of 0.4 MiB in each connection for
 /// what it sends and 50 KiB for what it receives; and a server compresses a broadcast

@@ -1,4 +1,4 @@
-//! Deflate (RFC 1951) for messages, and its working memory, which is shared: a
+//! Deflate (RFC 1951) for messages and answers, and its working memory, which is shared: a
 //! compressor has about 0.4 MiB, a decompressor 64 KiB.
 
 use std::sync::Mutex;
@@ -94,6 +94,25 @@ impl Deflater {
         let whole = out.ends_with(&MARK);
         out.truncate(out.len().saturating_sub(MARK.len()));
         whole
+    }
+
+    /// Appends a whole stream of these bytes. False if that failed, when what was
+    /// appended is of no use.
+    pub(crate) fn stream(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+        let mut rest = bytes;
+        loop {
+            room::reserve(out, rest.len() / 2 + 64);
+            let before = self.compress.total_in();
+            let status = self.compress.compress_vec(rest, out, FlushCompress::Finish);
+            let came = (self.compress.total_in() - before) as usize;
+            rest = rest.get(came..).unwrap_or_default();
+            match status {
+                Ok(Status::StreamEnd) => return true,
+                // There was no room for more.
+                Ok(Status::Ok | Status::BufError) => {}
+                Err(_) => return false,
+            }
+        }
     }
 }
 

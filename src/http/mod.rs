@@ -4,12 +4,14 @@
 
 mod body;
 pub(crate) mod client;
+mod coding;
 mod fields;
 mod head;
 mod query;
 pub(crate) mod server;
 
 pub(crate) use body::BodyDecoder;
+pub(crate) use coding::{Coder, Coding};
 pub(crate) use fields::{Fields, is_text_byte, is_token};
 #[cfg(test)]
 pub(crate) use head::parse_request;

@@ -78,6 +78,7 @@ impl Settings {
             script: (head.clone() + &script).into(),
             module: (head + &module).into(),
             types: types.into(),
+            coded: Default::default(),
         }
     }
 

@@ -28,6 +28,7 @@ use crate::spec::Spec;
 use crate::sync::{Guard, Lock};
 use assemble::{Asset, Settings};
 pub use script::Script;
+use serve::Coded;
 pub(crate) use serve::Form;
 
 /// The browser client of one server, rebuilt when what goes into it changes.
@@ -50,6 +51,8 @@ pub(crate) struct Forms {
     pub script: Arc<str>,
     pub module: Arc<str>,
     pub types: Arc<str>,
+    /// Compressed, once somebody has asked for that.
+    pub coded: Coded,
 }
 
 impl Library {

@@ -1,12 +1,13 @@
 //! How the client is handed out over HTTP.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tiny_http::{Header, Response, ResponseBox};
 
 use super::Forms;
-use crate::http::Request;
+use crate::compression::Compression;
+use crate::http::{Coder, Coding, Request};
 
 /// One form of the client, to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +52,48 @@ impl Form {
     }
 
     /// The answer to a request that wants to read it, unless the client has it.
-    pub fn answer(self, forms: &Forms, request: &Request) -> ResponseBox {
+    pub fn answer(
+        self,
+        forms: &Forms,
+        request: &Request,
+        compression: &Compression,
+    ) -> ResponseBox {
         let text = self.text(forms);
-        let etag = etag(text);
-        if request.knows(&etag) {
-            return with(Response::empty(304), &[("ETag", &etag), CACHE]).boxed();
+        let coder = Coder::new(compression, request.header_list("accept-encoding"));
+        let coded = coder.and_then(|coder| coder.of(text.len()));
+        let coded = coded.and_then(|(coding, level)| {
+            Some((coding, forms.coded.get(self, coding, || coding.encode(level, text.as_bytes()))?))
+        });
+        let coding = coded.as_ref().map(|(coding, _)| coding.name());
+        let etag = etag(text, coding);
+        let mut headers = vec![("ETag", &*etag), CACHE];
+        if coder.is_some_and(|coder| coder.minds(text.len())) {
+            headers.push(("Vary", "Accept-Encoding"));
         }
-        let headers = [("Content-Type", self.content_type()), ("ETag", &etag), CACHE];
-        with(Response::from_data(text.as_bytes()), &headers).boxed()
+        if request.knows(&etag) {
+            return with(Response::empty(304), &headers).boxed();
+        }
+        headers.extend(coding.map(|coding| ("Content-Encoding", coding)));
+        headers.insert(0, ("Content-Type", self.content_type()));
+        let bytes = coded.as_ref().map_or(text.as_bytes(), |(_, coded)| &coded[..]);
+        with(Response::from_data(bytes), &headers).boxed()
+    }
+}
+
+/// The forms of a client as they are compressed, each in each coding. Those that were
+/// asked for are kept; `None` for what does not become shorter.
+#[derive(Default)]
+pub(crate) struct Coded([[OnceLock<Option<Arc<[u8]>>>; 2]; 3]);
+
+impl Coded {
+    fn get(
+        &self,
+        form: Form,
+        coding: Coding,
+        encode: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<Arc<[u8]>> {
+        let coded = self.0.get(form as usize)?.get(coding as usize)?;
+        coded.get_or_init(|| encode().map(Into::into)).clone()
     }
 }
 
@@ -76,8 +111,10 @@ fn with<R: std::io::Read>(response: Response<R>, headers: &[(&str, &str)]) -> Re
     plain
 }
 
-fn etag(text: &str) -> String {
+/// Bytes that differ have tags that differ, and so have the codings of one text.
+fn etag(text: &str, coding: Option<&str>) -> String {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
-    format!("\"{:016x}\"", hasher.finish())
+    let coding = coding.map(|coding| format!("-{coding}")).unwrap_or_default();
+    format!("\"{:016x}{coding}\"", hasher.finish())
 }

@@ -116,6 +116,7 @@ impl Primus {
 /// The layers that every server begins with.
 pub(super) fn default_middleware(options: &Options, library: Arc<Library>) -> Middleware {
     let (spec, plugins) = (options.spec(), options.plugins.clone());
+    let compression = options.compression.clone();
     let defaults = Defaults {
         pathname: options.pathname.clone(),
         proxies: options.trusted_proxies.clone(),
@@ -130,7 +131,7 @@ pub(super) fn default_middleware(options: &Options, library: Arc<Library>) -> Mi
             if !matches!(request.method(), Method::Get | Method::Head) {
                 return Some(Form::refusal());
             }
-            Some(form.answer(&library.forms(), request))
+            Some(form.answer(&library.forms(), request, &compression))
         }),
     };
     defaults.middleware()

@@ -210,7 +210,8 @@ impl Builder {
     }
 
     /// permessage-deflate (RFC 7692): messages on WebSockets are compressed for
-    /// clients that offer it. `true`, or a [`Compression`]. Without the feature
+    /// clients that offer it, and so are [answers over HTTP](Compression#over-http) for
+    /// those that accept it. `true`, or a [`Compression`]. Without the feature
     /// `compression` of the crate it is an error from [`build`](Self::build).
     /// Default false.
     pub fn compression(mut self, compression: impl Into<Compression>) -> Self {

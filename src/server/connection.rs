@@ -40,7 +40,8 @@ fn begin(server: &Arc<Inner>, accepted: Accepted) -> Option<Box<http::Connection
     if !server.tls.shake_hands(&accepted, &server.limits, &server.metrics) {
         return None;
     }
-    Some(Box::new(http::Connection::new(accepted, server.limits.clone())))
+    let connection = http::Connection::new(accepted, server.limits.clone());
+    Some(Box::new(connection.compressing(&server.options.compression)))
 }
 
 fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parked> {

@@ -331,7 +331,7 @@ impl Response {
     }
 }
 
-fn header_of<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub fn header_of<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     head.lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(n, _)| n.eq_ignore_ascii_case(name))

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod compression;
 mod failures;
 mod proxies;
 mod shares;

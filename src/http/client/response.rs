@@ -133,6 +133,7 @@ impl Pieces {
                         204 | 304 => BodyLength::Known(0),
                         _ => head.body,
                     };
+                    plain(&head)?;
                     self.until_close = length == BodyLength::UntilClose;
                     self.decoder = Some(BodyDecoder::new(length));
                     return Ok(Some(head));
@@ -181,6 +182,17 @@ impl Pieces {
         self.decoder = None;
         self.until_close = false;
         self.buf.is_empty()
+    }
+}
+
+/// What was asked for is to come as it is.
+fn plain(head: &ResponseHead) -> Result<()> {
+    match head.fields.get("content-encoding").filter(|_| head.status == 200) {
+        Some(coding) if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") => {
+            let text = format!("the server compresses what was not asked for so ({coding:?})");
+            Err(Error::Protocol(text))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -252,6 +264,9 @@ mod tests {
         assert!(read("HTTP/1.1 200", 1000).is_err());
         let endless = format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(10_000));
         assert!(read(&endless, 1000).is_err());
+        let coded = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx";
+        let error = read(coded, 1000).unwrap_err().to_string();
+        assert!(error.contains("gzip"), "{error}");
         let bad_chunk = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
         assert!(read(bad_chunk, 1000).is_err());
         let long = format!("HTTP/1.1 500 X\r\n\r\n{}", "x".repeat(BODY_MAX * 2));

@@ -10,6 +10,7 @@ use tiny_http::StatusCode;
 
 use super::response::HeaderSet;
 use super::streaming::{Framing, Streaming};
+use crate::http::Coder;
 use crate::net::Stream;
 use crate::value::Date;
 
@@ -32,6 +33,8 @@ pub(crate) struct Held {
     fields: Vec<u8>,
     /// The idle time that is announced when the connection stays.
     keep_alive: Option<Duration>,
+    /// How a whole answer may be compressed.
+    coder: Option<Coder>,
 }
 
 impl Held {
@@ -41,13 +44,14 @@ impl Held {
         http10: bool,
         extra: &HeaderSet,
         keep_alive: Option<Duration>,
+        coder: Option<Coder>,
     ) -> Self {
         let mut fields = Vec::new();
         for (name, value) in extra.iter() {
             put(&mut fields, &[name, ": ", value, "\r\n"]);
         }
         fields.shrink_to_fit();
-        Held { stream, since, http10, fields, keep_alive }
+        Held { stream, since, http10, fields, keep_alive, coder }
     }
 
     /// The connection that waits.
@@ -86,7 +90,11 @@ impl Held {
 
     fn whole(self, status: u16, content_type: &str, body: Vec<u8>) -> Unsent {
         let mut head = self.head(status);
-        put(&mut head, &["Content-Type: ", content_type, "\r\n"]);
+        let (body, coding) = match self.coder.filter(|_| status == 200) {
+            Some(coder) => coder.encode(body),
+            None => (body, ""),
+        };
+        put(&mut head, &["Content-Type: ", content_type, "\r\n", coding]);
         date_and_connection(&mut head, self.keep_alive);
         put(&mut head, &["Content-Length: ", &body.len().to_string(), "\r\n\r\n"]);
         Unsent { stream: self.stream, head, body, sent: 0, last: self.keep_alive.is_none() }

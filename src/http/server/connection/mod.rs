@@ -16,10 +16,11 @@ use super::connections::{Accepted, PlaceId};
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
 use super::sink::Sink;
+use crate::compression::Compression;
 use crate::deadline::after;
-use crate::http::Bad;
 use crate::http::body::BodyDecoder;
 use crate::http::head::{BodyLength, Parsed, RequestHead, Scan, parse_request};
+use crate::http::{Bad, Coder};
 use crate::limits::Limits;
 use crate::net::Stream;
 use crate::net::wait::{PollFlags, read_until, wait_until};
@@ -77,6 +78,8 @@ pub(crate) struct Connection {
     idle: Option<Idle>,
     /// How long a thread waits with it.
     patience: Duration,
+    /// How answers are compressed, if they are.
+    compression: Option<Compression>,
 }
 
 /// What is to be remembered of the present request until it is answered.
@@ -87,6 +90,7 @@ struct Exchange {
     body: BodyDecoder,
     /// The client waits for `100 Continue` before it sends the body.
     expects: bool,
+    coder: Option<Coder>,
 }
 
 impl Connection {
@@ -99,6 +103,7 @@ impl Connection {
             keep_alive: false,
             body: BodyDecoder::new(BodyLength::Known(0)),
             expects: false,
+            coder: None,
         };
         let buf = Vec::with_capacity(READ);
         Connection {
@@ -112,7 +117,14 @@ impl Connection {
             holder: None,
             idle: None,
             patience: PATIENCE,
+            compression: None,
         }
+    }
+
+    /// Compresses [whole answers](Held::answer) for clients that accept it.
+    pub(crate) fn compressing(mut self, compression: &Compression) -> Self {
+        self.compression = Some(compression.clone()).filter(|compression| compression.on);
+        self
     }
 
     /// The socket.
@@ -194,6 +206,9 @@ impl Connection {
             keep_alive: request.keep_alive() && !self.limits.keep_alive.is_zero(),
             body: BodyDecoder::new(request.body()),
             expects: expect.is_some(),
+            coder: self.compression.as_ref().and_then(|compression| {
+                Coder::new(compression, request.header_list("accept-encoding"))
+            }),
         };
         match expect {
             Some(expect) if !expect.eq_ignore_ascii_case("100-continue") => {
@@ -266,7 +281,8 @@ impl Connection {
         self.closing = !keeps;
         let http10 = self.exchange.version < (1, 1);
         let keep_alive = keeps.then_some(self.limits.keep_alive);
-        Held::new(Arc::clone(self.stream()), self.came(), http10, extra, keep_alive)
+        let coder = self.exchange.coder;
+        Held::new(Arc::clone(self.stream()), self.came(), http10, extra, keep_alive, coder)
     }
 
     /// Says what is to answer the present request.
