@@ -123,6 +123,8 @@ pub use parsers::Parser;
 pub use plugins::{Channel, Encode, Handler, Handlers, Plugin, Script, Side};
 pub use protocol::Generation;
 pub use ready_state::ReadyState;
+#[cfg(feature = "tls")]
+pub use server::Redirect;
 pub use server::{
     Audience, Builder, ConnectionCounts, Destroy, Destroyed, EndOptions, ListenerErrors, Messages,
     MetricsSnapshot, Primus, SlowConsumer, Spark, SparkReader, SparkWriter,

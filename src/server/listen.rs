@@ -148,6 +148,11 @@ impl Primus {
         let acceptor = Acceptor::start(listener, connections, self.full(), move |accepted| {
             connection::serve(&server, accepted)
         })?;
+        self.attend(acceptor)
+    }
+
+    /// Keeps an acceptor until the server's end.
+    pub(super) fn attend(&self, acceptor: Acceptor) -> Result<()> {
         self.0.roster.lock().acceptors.push(acceptor);
         if self.0.is_closing() {
             // `destroy` may have come between and not have seen this one.

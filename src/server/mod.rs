@@ -49,6 +49,8 @@ pub(crate) mod options;
 mod outbox;
 mod plugins;
 pub(crate) mod primus;
+#[cfg(feature = "tls")]
+mod redirect;
 mod registry;
 #[cfg(feature = "tls")]
 mod secure;
@@ -65,4 +67,6 @@ pub use metrics::{ConnectionCounts, MetricsSnapshot};
 pub use options::{ListenerErrors, SlowConsumer};
 pub(crate) use plugins::ServerHalf;
 pub use primus::Primus;
+#[cfg(feature = "tls")]
+pub use redirect::Redirect;
 pub use spark::{EndOptions, Spark};

@@ -8,7 +8,9 @@ mod certificates;
 mod hostile;
 mod outside;
 mod raw;
+mod redirect;
 mod talking;
+mod unix;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

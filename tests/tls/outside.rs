@@ -75,6 +75,42 @@ fn a_client_in_node_is_served() {
     }
 }
 
+/// Our own client in JavaScript, which the server hands out, under Node.
+#[test]
+fn our_client_in_node_is_served() {
+    if node::is_skipped() {
+        return;
+    }
+    for (transformer, transport) in [
+        ("websockets", ""),
+        ("engine.io", "polling,websocket"),
+        ("engine.io", "polling"),
+        ("sockjs", "websocket"),
+        ("sockjs", "xhr-streaming"),
+        ("sockjs", "xhr-polling"),
+    ] {
+        let server = Server::echo(builder().transformer(transformer).compression(true));
+        let script = r"
+            const [, url, transport] = process.argv;
+            fetch(url + '/primus/primus.js').then(answer => answer.text()).then(text => {
+              const module = { exports: {}, require };
+              new Function('module', 'exports', 'require', text)(module, module.exports, require);
+              const Primus = module.exports.Primus ?? module.exports;
+              const client = new Primus(url, { transport: transport ? { transports: transport.split(',') } : {} });
+              client.on('error', (error) => console.log('error ' + error.message));
+              client.on('open', () => client.write({ hello: 'x'.repeat(30000) }));
+              client.on('data', (data) => { console.log(data.hello.length); client.end(); });
+            }).catch(error => console.log(String(error), String(error.cause)));
+        ";
+        let mut command = Command::new("node");
+        command.env("NODE_EXTRA_CA_CERTS", file("ca.pem")).args(["-e", script]);
+        command.arg(format!("https://localhost:{}", server.addr.port())).arg(transport);
+        let mut process = Process::spawn(command.current_dir(node::project("client-v8")));
+        assert_eq!(process.line(), "30000", "{transformer} {transport}");
+        assert!(process.wait(PATIENCE));
+    }
+}
+
 /// Our client with Primus 8, on Node's own https server and on that of
 /// `Primus.createServer`, which speaks TLS 1.2 at most.
 #[test]
