@@ -19,8 +19,8 @@ use crate::server::flusher::Flusher;
 use crate::server::inner::{Inner, Latch, Roster};
 use crate::server::metrics::Metrics;
 use crate::server::options::Options;
-use crate::server::plugins::ServerHalf;
 use crate::server::outbox;
+use crate::server::plugins::ServerHalf;
 use crate::server::primus::Primus;
 use crate::server::registry::Registry;
 #[cfg(feature = "tls")]

@@ -24,8 +24,8 @@ use crate::server::events::ServerEvents;
 use crate::server::flusher::Flusher;
 use crate::server::metrics::Metrics;
 use crate::server::options::Options;
-use crate::server::plugins::ServerHalf;
 use crate::server::outbox;
+use crate::server::plugins::ServerHalf;
 use crate::server::registry::Registry;
 #[cfg(feature = "tls")]
 use crate::server::secure::Current;

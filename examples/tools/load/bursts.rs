@@ -185,7 +185,7 @@ impl Clients {
         let total = frame.len() * times - usize::from(self.burst == Burst::Unfinished);
         let mut open = Vec::new();
         for _ in 0..self.count {
-            let (stream, _) = wire::open(self.host, &self.path, PATIENCE)?;
+            let stream = wire::open(self.host, &self.path, PATIENCE)?.0.into_tcp()?;
             stream.set_write_timeout(Some(PATIENCE))?;
             open.push((stream, true));
         }
@@ -221,7 +221,7 @@ impl Clients {
         let mut open = Vec::new();
         if self.burst == Burst::Polls {
             for (_, sid) in &sessions {
-                let mut stream = wire::connect(self.host, PATIENCE)?;
+                let mut stream = wire::connect(self.host, PATIENCE)?.into_tcp()?;
                 self.request(&mut stream, sid, None)?;
                 open.push(stream);
             }

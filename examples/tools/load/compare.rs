@@ -10,11 +10,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::Result;
 use crate::options::{Options, Transport};
 use crate::report::{Report, rounded};
 use crate::rows::{self, Metric, Row, Third};
 use crate::target::Target;
+use crate::{Result, deflate};
 
 /// The servers of a row, in the order of their turns.
 fn names(row: &Row) -> [&'static str; 3] {
@@ -107,7 +107,9 @@ impl<'a> Bench<'a> {
         if (server, self.row.third) == (2, Third::Own) {
             options.transport = Transport::Websockets;
             options.room = false;
+            (options.secure, options.compress, options.on_unix) = (false, false, false);
         }
+        deflate::offer(options.compress);
         if self.servers[server].is_none() {
             let target = self.start(server, &options)?;
             if !self.row.fresh {
@@ -132,6 +134,7 @@ impl<'a> Bench<'a> {
             _ => return Target::bare(self.options.log),
         };
         let command = command.as_deref().ok_or("no command starts this server")?;
+        let command = &format!("{command}{}", more(server, options)?);
         match options.transport {
             Transport::Websockets if options.room || options.each.is_some() => {
                 Target::spawn(&format!("{command} --rooms"))
@@ -142,9 +145,29 @@ impl<'a> Bench<'a> {
                 Target::spawn(&format!("{command} --send-buffer 16384 --ping-interval 0"))
             }
             Transport::Websockets => Target::spawn(command),
-            other => Target::spawn(&format!("{command} --transformer {}", other.transformer())),
+            transport => {
+                Target::spawn(&format!("{command} --transformer {}", transport.transformer()))
+            }
         }
     }
+}
+
+/// The arguments that a server is given for a row of the network.
+fn more(server: usize, options: &Options) -> Result<String> {
+    let mut more = String::new();
+    if options.secure {
+        match (&options.tls_cert, &options.tls_key) {
+            (Some(cert), Some(key)) => more = format!(" --tls-cert {cert} --tls-key {key}"),
+            _ => return Err("rows of TLS want --tls-cert and --tls-key".into()),
+        }
+    }
+    if options.compress {
+        more.push_str(" --compression");
+    }
+    if options.on_unix && server == 0 {
+        more.push_str(&format!(" --unix @primus-load-{}", std::process::id()));
+    }
+    Ok(more)
 }
 
 /// Prints a line of the table and returns it as JSON.

@@ -3,7 +3,7 @@
 //! that is a session, with one request that opens it and one that ends it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,21 @@ use rustix::event::{Timespec, epoll};
 use crate::options::{Options, Transport};
 use crate::pool::PATIENCE;
 use crate::report::{Latencies, Report, Stretch};
+use crate::socket::Socket;
 use crate::target::Target;
-use crate::{Result, engine, http, wire};
+use crate::{Result, engine, http, socket, wire};
 
 /// Runs the mode.
 pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let slots = options.connections.unwrap_or(64).max(1);
+    socket::resume(options.resume);
     let mut knocks = Knocks::new(target.host, options, slots)?;
     if options.messages.is_none() {
         let end = Instant::now() + options.warming();
         knocks.run(|_| Instant::now() >= end)?;
     }
     let (from, lost) = (knocks.finished, knocks.lost);
+    let resumed = knocks.resumed;
     knocks.latencies = Latencies::new();
     let stretch = Stretch::begin(target);
     let end = Instant::now() + options.measured();
@@ -39,13 +42,17 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     report.work(&work);
     report.latencies(&knocks.latencies);
     report.set("lost", knocks.lost - lost);
+    report.number(
+        "resumed",
+        (knocks.resumed - resumed) as f64 / (knocks.finished - from).max(1) as f64,
+    );
     Ok(report)
 }
 
 /// One connection in its short life.
 #[derive(Debug)]
 struct Knock {
-    stream: TcpStream,
+    stream: Socket,
     began: Instant,
     received: Vec<u8>,
     accepted: bool,
@@ -70,6 +77,8 @@ struct Knocks {
     finished: u64,
     /// Connections that were refused, or ended in any other way.
     lost: u64,
+    /// Connections that resumed a session of TLS.
+    resumed: u64,
 }
 
 impl Knocks {
@@ -87,6 +96,7 @@ impl Knocks {
             latencies: Latencies::new(),
             finished: 0,
             lost: 0,
+            resumed: 0,
         })
     }
 
@@ -120,7 +130,7 @@ impl Knocks {
     /// Opens the connection of a slot.
     fn knock(&mut self, slot: usize) -> Result<()> {
         let began = Instant::now();
-        let mut stream = wire::dial(self.way.host, Duration::from_secs(5))?;
+        let mut stream = Socket::dial(self.way.host, Duration::from_secs(5))?;
         self.way.send_request(&mut stream)?;
         stream.set_nonblocking(true)?;
         let key = epoll::EventData::new_u64(slot as u64);
@@ -135,6 +145,7 @@ impl Knocks {
         let before = knock.accepted;
         let over = knock.read(&self.way);
         if knock.accepted && !before {
+            self.resumed += u64::from(knock.stream.is_resumed());
             self.latencies.add(knock.began.elapsed());
         }
         if let Some(good) = over {
@@ -189,7 +200,7 @@ impl Knock {
 
 impl Way {
     /// Asks for a connection, or a session.
-    fn send_request(&self, stream: &mut TcpStream) -> io::Result<()> {
+    fn send_request(&self, stream: &mut Socket) -> io::Result<()> {
         match self.transport {
             Transport::Websockets => wire::send_request(stream, self.host, &self.path),
             Transport::Websocket => {

@@ -2,11 +2,12 @@
 //! needs: packets, and how a session begins.
 
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::socket::Socket;
 use crate::{http, wire};
 
 /// What ends a packet in a payload that has more.
@@ -61,7 +62,7 @@ pub fn open_websocket(
     host: SocketAddr,
     path: &str,
     patience: Duration,
-) -> io::Result<(TcpStream, Vec<u8>)> {
+) -> io::Result<(Socket, Vec<u8>)> {
     let (mut stream, mut rest) = wire::open(host, &target(path, "websocket", None), patience)?;
     let opening = read_frame(&mut stream, &mut rest)?;
     session_id(&opening).map(|_| (stream, rest))
@@ -73,7 +74,7 @@ pub fn open_polling(
     host: SocketAddr,
     path: &str,
     patience: Duration,
-) -> io::Result<(TcpStream, String)> {
+) -> io::Result<(Socket, String)> {
     let mut stream = wire::connect(host, patience)?;
     send_get(&mut stream, host, &target(path, "polling", None))?;
     let body = read_answer(&mut stream)?;
@@ -88,7 +89,7 @@ pub fn upgrade(
     path: &str,
     count: usize,
     patience: Duration,
-) -> io::Result<Vec<(TcpStream, Vec<u8>)>> {
+) -> io::Result<Vec<(Socket, Vec<u8>)>> {
     let mut probed = Vec::new();
     for _ in 0..count {
         let (mut poll, sid) = open_polling(host, path, patience)?;
@@ -113,14 +114,14 @@ pub fn upgrade(
     Ok(open)
 }
 
-fn send_get(stream: &mut TcpStream, host: SocketAddr, target: &str) -> io::Result<()> {
+fn send_get(stream: &mut Socket, host: SocketAddr, target: &str) -> io::Result<()> {
     let mut request = Vec::new();
     http::put_get(&mut request, host, target);
     stream.write_all(&request)
 }
 
 /// The body of the next answer, which is to be 200.
-pub fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub fn read_answer(stream: &mut Socket) -> io::Result<Vec<u8>> {
     let mut received = Vec::new();
     loop {
         if let Some(answer) = http::answer(&received)? {
@@ -139,7 +140,7 @@ pub fn read_answer(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     }
 }
 
-fn send_text(stream: &mut TcpStream, text: &[u8]) -> io::Result<()> {
+fn send_text(stream: &mut Socket, text: &[u8]) -> io::Result<()> {
     let mut frame = Vec::new();
     wire::put_masked(&mut frame, wire::TEXT, text);
     stream.write_all(&frame)
@@ -147,7 +148,7 @@ fn send_text(stream: &mut TcpStream, text: &[u8]) -> io::Result<()> {
 
 /// The payload of the next frame; `rest` is what was read before, and then what
 /// follows it.
-fn read_frame(stream: &mut TcpStream, rest: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+fn read_frame(stream: &mut Socket, rest: &mut Vec<u8>) -> io::Result<Vec<u8>> {
     loop {
         if let Some(frame) = wire::frame(rest) {
             let payload = rest[frame.start..frame.end].to_vec();

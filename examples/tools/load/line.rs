@@ -2,15 +2,16 @@
 //! the kernel did not take yet.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 
 use rustix::event::epoll;
 
+use crate::socket::Socket;
+
 /// The connection, as one of those that an epoll waits for.
 #[derive(Debug)]
 pub struct Line {
-    stream: TcpStream,
+    stream: Socket,
     /// What its events are known by.
     key: u64,
     /// The beginning of something whose end has not come.
@@ -35,7 +36,7 @@ const ROOM: usize = 64 * 1024;
 
 impl Line {
     /// A connection on which `rest` has come already.
-    pub fn new(epoll: &OwnedFd, key: u64, stream: TcpStream, rest: Vec<u8>) -> io::Result<Line> {
+    pub fn new(epoll: &OwnedFd, key: u64, stream: Socket, rest: Vec<u8>) -> io::Result<Line> {
         stream.set_read_timeout(None)?;
         stream.set_nonblocking(true)?;
         let data = epoll::EventData::new_u64(key);
@@ -69,12 +70,12 @@ impl Line {
 
     /// Sends bytes behind those that wait already.
     pub fn send(&mut self, epoll: &OwnedFd, bytes: &[u8]) {
-        if !self.unsent.is_empty() {
+        if !self.unsent.is_empty() || self.stream.owes() {
             self.unsent.extend_from_slice(bytes);
             return;
         }
         let sent = self.stream.write(bytes).unwrap_or(0);
-        if sent < bytes.len() {
+        if sent < bytes.len() || self.stream.owes() {
             self.unsent.extend_from_slice(&bytes[sent..]);
             self.watch(epoll, epoll::EventFlags::IN | epoll::EventFlags::OUT);
         }
@@ -82,9 +83,11 @@ impl Line {
 
     /// Sends what waits; there is room for some of it.
     pub fn flush(&mut self, epoll: &OwnedFd) {
+        // If it fails, that shows when it is read.
+        let _ = self.stream.flush();
         let sent = self.stream.write(&self.unsent).unwrap_or(0);
         self.unsent.drain(..sent);
-        if self.unsent.is_empty() {
+        if self.unsent.is_empty() && !self.stream.owes() {
             self.watch(epoll, epoll::EventFlags::IN);
         }
     }

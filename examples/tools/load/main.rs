@@ -10,12 +10,12 @@
 //! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`], [`bursts`], [`rooms`],
 //!   [`trickle`]: the modes; each takes a [`target::Target`] and makes a
 //!   [`report::Report`].
-//! - [`compare`]: runs them by turns against three servers, as a table of [`rows`] and
-//!   [`plugin_rows`].
-//! - [`pool`]: the connections, on one thread: each a [`line`] with the frames of
+//! - [`compare`]: runs them by turns against three servers, as a table of [`rows`],
+//!   [`plugin_rows`] and those of [`network`].
+//! - [`pool`]: the connections, on one thread: each a [`line`] on a [`socket`], with the frames of
 //!   [`wire`], or a [`poller`] or [`xhr`] with the requests of [`http`] and the
 //!   answers of [`pieces`]; [`engine`] has the packets of engine.io and its
-//!   handshakes, [`sockjs`] the frames of SockJS.
+//!   handshakes, [`sockjs`] the frames of SockJS, [`deflate`] compressed messages.
 //! - [`bare`]: the least that a server with a thread per connection can do.
 
 #![forbid(unsafe_code)]
@@ -25,11 +25,13 @@ mod broadcast;
 mod bursts;
 mod compare;
 mod connect;
+mod deflate;
 mod echo;
 mod engine;
 mod http;
 mod idle;
 mod line;
+mod network;
 mod options;
 mod pieces;
 mod plugin_rows;
@@ -40,6 +42,7 @@ mod report;
 mod rooms;
 mod rows;
 mod slow;
+mod socket;
 mod sockjs;
 mod target;
 mod trickle;
@@ -102,6 +105,7 @@ fn mode_of(name: &str) -> Result<Mode> {
 fn measure(mode: Mode, options: &Options) -> Result<ExitCode> {
     raise_descriptor_limit();
     let target = Target::from_options(options)?;
+    deflate::offer(options.compress);
     let report = mode(options, &target)?;
     let clean = report.is_clean();
     println!("{}", report.json());

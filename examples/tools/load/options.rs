@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::Result;
+use crate::{Result, socket};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -41,6 +41,8 @@ MODE
 SERVER
   --url URL           a server that runs already, on this machine
   --unix PATH         one that listens on this Unix socket
+  --ca FILE           trust these certificates (PEM) of servers at https://...;
+                      they must be for `localhost`
   --pid PID           its process, to measure CPU and memory
   --spawn COMMAND     starts it; it must print `listening on http://...`
   --bare              starts the bare server: one thread per connection and
@@ -78,10 +80,14 @@ OPTIONS (defaults in parentheses)
                       each client sends (10; unread 20, posts 0.1, polls 8);
                       trickle: each burst (8)
   --runs N            bursts: rounds (8)
+  --resume            connect: resume sessions of TLS
+  --compress          offer permessage-deflate, without context takeover
 
 compare
   --ours COMMAND      the server under test (left out: its columns are empty)
   --node COMMAND      the JavaScript Primus server
+  --tls-cert FILE     for the rows of TLS: both servers are started with
+  --tls-key FILE      `--tls-cert FILE --tls-key FILE`
   --row NAME          only this row, may be given more than once; see --rows
   --rows              lists the rows
   --runs N            interleaved runs per server (7)
@@ -192,6 +198,14 @@ pub struct Options {
     pub slow: Option<usize>,
     pub megabytes: Option<u64>,
     pub log: bool,
+    pub resume: bool,
+    pub compress: bool,
+    /// The servers are to speak TLS.
+    pub secure: bool,
+    /// Ours is to listen on a Unix socket.
+    pub on_unix: bool,
+    pub tls_cert: Option<String>,
+    pub tls_key: Option<String>,
     pub ours: Option<String>,
     pub node: Option<String>,
     pub rows: Vec<String>,
@@ -236,6 +250,15 @@ impl Options {
         match name {
             "bare" => self.server = Server::Bare,
             "log" => self.log = true,
+            "resume" => self.resume = true,
+            "compress" => self.compress = true,
+            "ca" => socket::trust(&parser.value()?.string()?)?,
+            "tls-cert" => {
+                let file = parser.value()?.string()?;
+                socket::trust(&file)?;
+                self.tls_cert = Some(file);
+            }
+            "tls-key" => self.tls_key = Some(parser.value()?.string()?),
             "rows" => self.list_rows = true,
             "room" => self.room = true,
             "unix" => {

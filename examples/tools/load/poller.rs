@@ -3,7 +3,7 @@
 //! kept. The second is opened when there is something to bring.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ use crate::engine::{self, Packet};
 use crate::http;
 use crate::line::{Came, Line};
 use crate::pool::{self, Out, PATIENCE, Traffic};
+use crate::socket::Socket;
 use crate::wire;
 
 /// A session.
@@ -175,7 +176,7 @@ impl Poller {
     }
 
     fn reopened(&self, epoll: &OwnedFd) -> io::Result<Line> {
-        let stream: TcpStream = wire::connect(self.host, PATIENCE)?;
+        let stream: Socket = wire::connect(self.host, PATIENCE)?;
         Line::new(epoll, key(self.index, Lane::Poll), stream, Vec::new())
     }
 

@@ -3,17 +3,19 @@
 //! send in one call per connection and turn.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
+use crate::deflate;
 use crate::engine::{self, Packet};
 use crate::line::{Came, Line};
 use crate::options::Transport;
 use crate::poller::{self, Lane, Over, Poller};
+use crate::socket::Socket;
 use crate::sockjs::{self, Frame};
 use crate::wire;
 use crate::xhr::Xhr;
@@ -63,6 +65,10 @@ impl Out {
         let mut packet = std::mem::take(&mut self.packet);
         packet.clear();
         match self.transport {
+            Transport::Websockets if deflate::is_on() && !message.is_empty() => {
+                deflate::pack(message, &mut packet);
+                wire::put_masked(&mut self.bytes, wire::TEXT | deflate::BIT, &packet);
+            }
             Transport::Websockets => wire::put_masked(&mut self.bytes, wire::TEXT, message),
             Transport::SockWebsocket => {
                 packet.push(b'[');
@@ -185,7 +191,7 @@ impl Pool {
         upgraded.into_iter().try_for_each(|socket| self.add_socket(socket))
     }
 
-    fn add_socket(&mut self, (stream, rest): (TcpStream, Vec<u8>)) -> io::Result<()> {
+    fn add_socket(&mut self, (stream, rest): (Socket, Vec<u8>)) -> io::Result<()> {
         let key = poller::key(self.connections.len(), Lane::Poll);
         self.add(Link::Socket(Line::new(&self.epoll, key, stream, rest)?));
         Ok(())
@@ -326,6 +332,12 @@ fn handle_frames(
             wire::PING => wire::put_masked(&mut out.bytes, wire::PONG, payload),
             wire::PONG => {}
             wire::CLOSE => wire::put_masked(&mut out.bytes, wire::CLOSE, &[]),
+            _ if frame.compressed => {
+                // What cannot be read is missed soon enough.
+                if deflate::unpack(payload, text).is_ok() {
+                    handle_message(index, now, text, traffic, out);
+                }
+            }
             _ if out.transport == Transport::Websockets => {
                 handle_message(index, now, payload, traffic, out);
             }

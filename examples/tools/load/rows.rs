@@ -1,10 +1,10 @@
 //! The rows of the table.
 
 use crate::options::{Options, Transport};
-use crate::{Mode, broadcast, connect, echo, idle, plugin_rows, slow, trickle};
+use crate::{Mode, broadcast, connect, echo, idle, network, plugin_rows, slow, trickle};
 
 /// What is read from a report.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Metric {
     pub key: &'static str,
     pub unit: &'static str,
@@ -33,13 +33,16 @@ pub struct Row {
 pub enum Third {
     Nothing,
     Bare,
-    /// Ours with the transformer `websockets`, and to all instead of to a room.
+    /// Ours with the transformer `websockets`, over TCP, with nothing else on, and to
+    /// all instead of to a room.
     Own,
 }
 
+/// Of work that is done again and again.
 pub const ECHO: &[Metric] = &[CPU, RATE];
 
-const IDLE: &[Metric] = &[
+/// Of connections that do nothing.
+pub const IDLE: &[Metric] = &[
     Metric { key: "rss_per_connection_kib", unit: "KiB RSS" },
     Metric { key: "accounted_per_connection_kib", unit: "KiB accounted" },
     Metric { key: "whole_per_connection_kib", unit: "KiB whole" },
@@ -48,7 +51,7 @@ const IDLE: &[Metric] = &[
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(plugin_rows::ROWS)
+    ROWS.iter().chain(plugin_rows::ROWS).chain(network::ROWS)
 }
 
 const ROWS: &[Row] = &[

@@ -32,7 +32,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let alone = load.put_on(options, target)?;
     let mut unread = Vec::new();
     for _ in 0..slow {
-        unread.push(wire::open(target.host, options.path(), PATIENCE)?.0);
+        unread.push(wire::open(target.host, options.path(), PATIENCE)?.0.into_tcp()?);
     }
     let beside = load.put_on(options, target)?;
     let cut = wait_for_cuts(&unread)?;

@@ -2,10 +2,11 @@
 //! them, and how a session begins on a websocket.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::socket::Socket;
 use crate::wire;
 
 /// What came in a frame.
@@ -108,7 +109,7 @@ pub fn open_websocket(
     host: SocketAddr,
     path: &str,
     patience: Duration,
-) -> io::Result<(TcpStream, Vec<u8>)> {
+) -> io::Result<(Socket, Vec<u8>)> {
     let target = format!("{}/websocket", session(path));
     let (mut stream, mut rest) = wire::open(host, &target, patience)?;
     loop {

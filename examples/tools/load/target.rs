@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use crate::options::{Options, Server};
-use crate::{Result, wire};
+use crate::{Result, socket};
 
 /// A command may have to build the server first.
 const START: Duration = Duration::from_secs(120);
@@ -107,12 +107,11 @@ impl Drop for Target {
     }
 }
 
-/// The address in `http://host:port/...`, which must be on this machine; or in
-/// `unix:/path`, to which all connections go then.
+/// The address in `http://host:port/...`, or with `https`, which must be on this
+/// machine; or one that stands for a Unix socket, in `unix:/path`.
 fn address(url: &str) -> Result<SocketAddr> {
     if let Some(path) = url.strip_prefix("unix:") {
-        wire::use_unix(path)?;
-        return Ok(SocketAddr::from(([127, 0, 0, 1], 80)));
+        return Ok(socket::unix(path)?);
     }
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or(rest);
@@ -124,6 +123,7 @@ fn address(url: &str) -> Result<SocketAddr> {
     if !host.ip().is_loopback() {
         return Err(format!("{url}: load is only ever put on this machine").into());
     }
+    socket::secure(host, url.starts_with("https:"))?;
     Ok(host)
 }
 

@@ -96,7 +96,7 @@ struct Reader {
 
 impl Reader {
     fn open(options: &Options, target: &Target, messages: usize) -> Result<Reader> {
-        let (stream, _) = wire::open(target.host, options.path(), PATIENCE)?;
+        let stream = wire::open(target.host, options.path(), PATIENCE)?.0.into_tcp()?;
         let mut burst = Vec::new();
         (0..messages).for_each(|_| put_text(&mut burst, MESSAGE));
         let expected = messages * (10 + MESSAGE);

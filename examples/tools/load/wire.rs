@@ -4,11 +4,11 @@
 //! crate cannot hide behind the same mistake here.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::OnceLock;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use crate::deflate;
+use crate::socket::Socket;
 
 /// Opcode of a text frame.
 pub const TEXT: u8 = 0x1;
@@ -34,6 +34,8 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 pub struct Frame {
     /// The opcode.
     pub opcode: u8,
+    /// Whether its message is compressed.
+    pub compressed: bool,
     /// The mask of a frame that a client sent.
     pub mask: Option<[u8; 4]>,
     /// Where the payload begins in the buffer.
@@ -59,7 +61,13 @@ pub fn frame(bytes: &[u8]) -> Option<Frame> {
         Some(key)
     };
     let end = usize::try_from(length).ok()?.checked_add(start)?;
-    (end <= bytes.len()).then_some(Frame { opcode: first & 0x0F, mask, start, end })
+    (end <= bytes.len()).then_some(Frame {
+        opcode: first & 0x0F,
+        compressed: first & deflate::BIT != 0,
+        mask,
+        start,
+        end,
+    })
 }
 
 #[inline]
@@ -123,10 +131,11 @@ pub fn heartbeat_answer(payload: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Sends the upgrade request for `target`.
-pub fn send_request(stream: &mut TcpStream, host: SocketAddr, target: &str) -> io::Result<()> {
+pub fn send_request(stream: &mut impl Write, host: SocketAddr, target: &str) -> io::Result<()> {
+    let extensions = if deflate::is_on() { deflate::OFFER } else { "" };
     let request = format!(
         "GET {target} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n{extensions}\r\n"
     );
     stream.write_all(request.as_bytes())
 }
@@ -180,11 +189,7 @@ fn no_answer(error: io::Error) -> io::Error {
 
 /// Connects and shakes hands, blocking for at most `patience` at each step.
 /// Returns the socket, still blocking, and what followed the answer.
-pub fn open(
-    host: SocketAddr,
-    target: &str,
-    patience: Duration,
-) -> io::Result<(TcpStream, Vec<u8>)> {
+pub fn open(host: SocketAddr, target: &str, patience: Duration) -> io::Result<(Socket, Vec<u8>)> {
     let mut stream = connect(host, patience)?;
     send_request(&mut stream, host, target)?;
     let mut received = Vec::with_capacity(512);
@@ -198,46 +203,15 @@ pub fn open(
     Ok((stream, received))
 }
 
-/// Where all connections go, if not to a TCP address.
-static UNIX: OnceLock<SocketAddrUnix> = OnceLock::new();
-
-/// Has all connections go to a Unix socket from now on.
-pub fn use_unix(path: &str) -> io::Result<()> {
-    let address = match path.strip_prefix('@') {
-        Some(name) => SocketAddrUnix::new_abstract_name(name.as_bytes())?,
-        None => SocketAddrUnix::new(path)?,
-    };
-    UNIX.set(address).map_err(|_| io::Error::other("there is one Unix socket already"))
-}
-
-/// Connects to the server.
-pub fn dial(host: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-    let Some(unix) = UNIX.get() else {
-        return TcpStream::connect_timeout(&host, patience);
-    };
-    let socket = rustix::net::socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
-    rustix::net::connect(&socket, unix)?;
-    // The generator asks nothing of it that only TCP has.
-    Ok(TcpStream::from(socket))
-}
-
 /// Connects; each read waits for at most `patience`.
-pub fn connect(host: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
-    let stream = dial(host, patience)?;
-    if UNIX.get().is_none() {
-        stream.set_nodelay(true)?;
-    }
+pub fn connect(host: SocketAddr, patience: Duration) -> io::Result<Socket> {
+    let stream = Socket::dial(host, patience)?;
     stream.set_read_timeout(Some(patience))?;
     Ok(stream)
 }
 
 /// Reads some more of a handshake.
-pub fn read_more(stream: &mut TcpStream, received: &mut Vec<u8>) -> io::Result<()> {
+pub fn read_more(stream: &mut impl Read, received: &mut Vec<u8>) -> io::Result<()> {
     let mut chunk = [0; 512];
     match stream.read(&mut chunk).map_err(no_answer)? {
         0 => Err(refusal("closed without an answer")),

@@ -9,6 +9,7 @@
 //                [--authorization user:password] [--ping-interval MS]
 //                [--timeout MS (before Primus 7)]
 //                [--max-length BYTES] [--compression] [--transport key=value]...
+//                [--tls-cert FILE --tls-key FILE (https)]
 //                [--modules FOLDER] [--rooms]
 //
 // `--modules` takes another Primus than that of this folder. Options of a
@@ -17,14 +18,16 @@
 // sockjs_url. `--transformer` is one of websockets, faye, engine.io, sockjs. `--rooms`
 // registers primus-rooms.
 //
-// Prints `listening on http://HOST:PORT` and echoes every message. These
+// Prints `listening on http://HOST:PORT`, or https, and echoes every message. These
 // strings are commands: close, reconnect, id, query, headers, address,
 // broadcast:<n>:<bytes>; with `--rooms` also join:<room>, room:<room>:<n>:<bytes>,
 // and joins:<each>:<of> and leaves:<each>:<of>, which have every connection join, or
 // leave, so many of so many rooms. SIGINT and SIGTERM shut down gracefully.
 //
 
+const fs = require('fs');
 const http = require('http');
+const https = require('https');
 const { parseArgs } = require('util');
 const { values: args } = parseArgs({
   options: {
@@ -39,6 +42,8 @@ const { values: args } = parseArgs({
     'max-length': { type: 'string' },
     compression: { type: 'boolean', default: false },
     rooms: { type: 'boolean', default: false },
+    'tls-cert': { type: 'string' },
+    'tls-key': { type: 'string' },
     modules: { type: 'string', default: __dirname },
     transport: { type: 'string', multiple: true, default: [] }
   }
@@ -95,10 +100,15 @@ function authorize(req, done) {
   done({ message: 'Authentication required', authenticate: 'Basic realm="primus"' });
 }
 
-const server = http.createServer((req, res) => {
+function outside(req, res) {
   res.writeHead(404, { 'content-type': 'text/plain' });
   res.end('Not Found');
-});
+}
+
+const secure = args['tls-cert'] !== undefined;
+const server = secure
+  ? https.createServer({ cert: fs.readFileSync(args['tls-cert']), key: fs.readFileSync(args['tls-key']) }, outside)
+  : http.createServer(outside);
 
 const primus = new Primus(server, options());
 
@@ -183,7 +193,7 @@ primus.on('connection', (spark) => {
 
 server.listen(+args.port, args.host, () => {
   const host = args.host.includes(':') ? `[${args.host}]` : args.host;
-  console.log(`listening on http://${host}:${server.address().port}`);
+  console.log(`listening on http${secure ? 's' : ''}://${host}:${server.address().port}`);
 });
 
 function shutdown() {
