@@ -65,6 +65,11 @@ fn what_browsers_do_to_connections() {
 }
 
 #[test]
+fn pages_and_clients_by_https() {
+    run("tls.test.js");
+}
+
+#[test]
 fn the_pages_of_the_examples() {
     run("pages.test.js");
 }

@@ -17,7 +17,7 @@ async function example(name, ...options) {
     });
     const lines = readline.createInterface({ input: child.stdout });
     const [line] = await within(once(lines, 'line'), `the first line of ${name}`);
-    const url = line.match(/http:\/\/\S+/)?.[0];
+    const url = line.match(/https?:\/\/\S+/)?.[0];
     if (!url) throw new Error(`${name} said: ${line}`);
     const end = async signal => {
         if (child.exitCode !== null || child.signalCode !== null) return;
