@@ -165,7 +165,7 @@ fn every_method_and_an_upgrade_are_sent_on() {
     }
     // The head of an answer to HEAD is all there is of it.
     let mut peer = Peer::connect(from);
-    peer.send(b"HEAD / HTTP/1.1\r\nHost: a@b\r\n\r\n");
+    peer.send(b"HEAD / HTTP/1.1\r\nHost: a..b\r\n\r\n");
     let head = peer.read_head();
     assert!(head.starts_with("HTTP/1.1 400 "), "{head}");
     assert!(peer.ends());
