@@ -1,5 +1,5 @@
 //! One TCP connection, on its own thread: HTTP first, and after an upgrade the
-//! life of a spark.
+//! life of a spark. (Before that, on another thread, the TLS handshake.)
 
 use std::io::Read;
 use std::sync::{Arc, PoisonError};
@@ -10,7 +10,7 @@ use tiny_http::ResponseBox;
 use crate::compression::Compression;
 use crate::error::catch;
 use crate::http::server::{
-    self as http, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request,
+    self as http, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request, Served,
 };
 use crate::limits::Limits;
 use crate::middleware::Exchange;
@@ -21,30 +21,48 @@ use crate::server::{life, session, thread};
 use crate::timer::Timer;
 use crate::transformers::serve::{After, Backlog, Host, Opening, Passed, Upgraded};
 
-/// Serves a connection to its end, or until it waits for its client for long.
-#[must_use]
-pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Option<Parked> {
+/// Serves a connection to its end, until it waits for its client for long, or until
+/// its TLS handshake is over.
+pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Served {
     thread::serve(server);
-    go_on(server, begin(server, accepted)?)
+    prepare(server, &accepted.stream);
+    #[cfg(feature = "tls")]
+    if server.tls.is_on() {
+        return secure(server, accepted);
+    }
+    go_on(server, begin(server, accepted))
+}
+
+fn prepare(server: &Inner, stream: &Stream) {
+    stream.set_nodelay();
+    if let Some(bytes) = server.options.send_buffer {
+        stream.set_send_buffer(bytes);
+    }
+}
+
+/// Shakes hands, and goes on elsewhere.
+#[cfg(feature = "tls")]
+#[inline(never)]
+fn secure(server: &Arc<Inner>, accepted: Accepted) -> Served {
+    if !server.tls.shake_hands(&accepted, &server.limits, &server.metrics) {
+        return Served::Over;
+    }
+    let server = server.clone();
+    Served::Moves(Box::new(move || {
+        thread::serve(&server);
+        go_on(&server, begin(&server, accepted))
+    }))
 }
 
 /// Makes an HTTP connection of one that was accepted. Apart, for the stack that it
 /// takes.
 #[inline(never)]
-fn begin(server: &Arc<Inner>, accepted: Accepted) -> Option<Box<http::Connection>> {
-    accepted.stream.set_nodelay();
-    if let Some(bytes) = server.options.send_buffer {
-        accepted.stream.set_send_buffer(bytes);
-    }
-    #[cfg(feature = "tls")]
-    if !server.tls.shake_hands(&accepted, &server.limits, &server.metrics) {
-        return None;
-    }
+fn begin(server: &Inner, accepted: Accepted) -> Box<http::Connection> {
     let connection = http::Connection::new(accepted, server.limits.clone());
-    Some(Box::new(connection.compressing(&server.options.compression)))
+    Box::new(connection.compressing(&server.options.compression))
 }
 
-fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parked> {
+fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Served {
     // Called from here, with nothing of HTTP left on the stack: whatever depth
     // is reached stays resident for as long as the thread lives.
     match catch(|| converse(server, connection)) {
@@ -56,7 +74,7 @@ fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parke
                 thread::serve(&server);
                 go_on(&server, connection)
             });
-            return Some(Parked { stream, until, resume });
+            return Served::Waits(Parked { stream, until, resume });
         }
         // The readers of bodies are the application's too.
         Err(panic) => {
@@ -65,7 +83,7 @@ fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Option<Parke
             server.log(log::Level::Error, &text);
         }
     }
-    None
+    Served::Over
 }
 
 /// How a conversation ended.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::http::server::{Accepted, Acceptor, Full};
+use crate::http::server::{Accepted, Acceptor, Speaks};
 use crate::net::{self, Listener, SocketPath, Stream};
 use crate::outcome::Outcome;
 
@@ -145,7 +145,7 @@ impl Primus {
     fn accept(&self, listener: Listener) -> Result<()> {
         self.serving()?;
         let (server, connections) = (self.0.clone(), self.0.connections.clone());
-        let acceptor = Acceptor::start(listener, connections, self.full(), move |accepted| {
+        let acceptor = Acceptor::start(listener, connections, self.speaks(), move |accepted| {
             connection::serve(&server, accepted)
         })?;
         self.attend(acceptor)
@@ -162,12 +162,12 @@ impl Primus {
         Ok(())
     }
 
-    fn full(&self) -> Full {
+    fn speaks(&self) -> Speaks {
         #[cfg(feature = "tls")]
         if self.0.tls.is_on() {
-            return Full::Tls;
+            return Speaks::Tls;
         }
-        Full::Http
+        Speaks::Http
     }
 
     /// Serves one connection that the application accepted itself, on a thread
@@ -185,7 +185,7 @@ impl Primus {
         let spawned = self
             .0
             .connections
-            .spawn(accepted, move |accepted| connection::serve(&server, accepted));
+            .spawn(accepted, self.speaks(), move |accepted| connection::serve(&server, accepted));
         spawned.map_err(|refused| Error::Io(io::Error::other(refused.to_string())))
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use tiny_http::HTTPVersion;
 
-use super::connections::{Accepted, Connections, Served};
+use super::connections::{Accepted, Connections, Served, Speaks};
 use super::response::refusal;
 use crate::error::catch;
 use crate::net::wait::{PollFd, PollFlags, poll};
@@ -46,28 +46,17 @@ pub(crate) struct Acceptor {
     thread: Lock<Option<JoinHandle<()>>>,
 }
 
-/// What those are told for whom there is no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// 503.
-    Http,
-    /// An alert, to those who speak TLS: `internal_error`, in clear as before any
-    /// handshake.
-    #[cfg_attr(not(feature = "tls"), allow(dead_code))]
-    Tls,
-}
-
-impl Full {
-    fn told(self) -> Vec<u8> {
-        match self {
-            Full::Http => refusal(
-                &HTTPVersion(1, 1),
-                503,
-                &[("Content-Type", "text/plain"), ("Retry-After", "1")],
-                b"too many connections",
-            ),
-            Full::Tls => vec![21, 3, 3, 0, 2, 2, 80],
-        }
+/// What those are told for whom there is no room: 503, or the alert
+/// `internal_error`, in clear as before any handshake.
+fn full(speaks: Speaks) -> Vec<u8> {
+    match speaks {
+        Speaks::Http => refusal(
+            &HTTPVersion(1, 1),
+            503,
+            &[("Content-Type", "text/plain"), ("Retry-After", "1")],
+            b"too many connections",
+        ),
+        Speaks::Tls => vec![21, 3, 3, 0, 2, 2, 80],
     }
 }
 
@@ -81,27 +70,27 @@ impl Acceptor {
     /// own thread. The listener may come in blocking or non-blocking mode and
     /// with any number of connections that may wait; it is made non-blocking,
     /// which a clone of it shares, and the number raised.
-    pub(crate) fn start<S: Served>(
+    pub(crate) fn start<S: Into<Served>>(
         listener: Listener,
         connections: Arc<Connections>,
-        full: Full,
+        speaks: Speaks,
         serve: impl Fn(Accepted) -> S + Send + Sync + 'static,
     ) -> io::Result<Self> {
         listener.prepare()?;
-        Self::start_on(listener, connections, full, serve)
+        Self::start_on(listener, connections, speaks, serve)
     }
 
-    pub(super) fn start_on<S: Served>(
+    pub(super) fn start_on<S: Into<Served>>(
         incoming: impl Incoming,
         connections: Arc<Connections>,
-        full: Full,
+        speaks: Speaks,
         serve: impl Fn(Accepted) -> S + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let stop = Arc::new(Stop { told: AtomicBool::new(false), waker: Waker::new()? });
         let accepting = Accepting {
             incoming,
             connections,
-            full,
+            speaks,
             serve: Arc::new(serve),
             stop: Arc::clone(&stop),
             reserve: reserve(),
@@ -137,7 +126,7 @@ impl Drop for Acceptor {
 struct Accepting<I, F> {
     incoming: I,
     connections: Arc<Connections>,
-    full: Full,
+    speaks: Speaks,
     serve: Arc<F>,
     stop: Arc<Stop>,
     /// A descriptor kept in order to turn newcomers away when there is no
@@ -160,7 +149,7 @@ enum Trouble {
     Other,
 }
 
-impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accepting<I, F> {
+impl<I: Incoming, S: Into<Served>, F: Fn(Accepted) -> S + Send + Sync + 'static> Accepting<I, F> {
     fn run(mut self) {
         while !self.stop.told.load(SeqCst) {
             // Whatever panics, later connections are not to suffer.
@@ -187,9 +176,10 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
             Accepted { stream: Arc::new(stream), remote, at: Instant::now(), place: None };
         let stream = Arc::clone(&accepted.stream);
         let serve = Arc::clone(&self.serve);
-        if let Err(refused) = self.connections.spawn(accepted, move |accepted| serve(accepted)) {
+        let serve = move |accepted| serve(accepted);
+        if let Err(refused) = self.connections.spawn(accepted, self.speaks, serve) {
             self.complain(&refused);
-            turn_away(&stream, self.full);
+            turn_away(&stream, self.speaks);
         }
     }
 
@@ -220,7 +210,7 @@ impl<I: Incoming, S: Served, F: Fn(Accepted) -> S + Send + Sync + 'static> Accep
                 && let Ok((stream, _)) = self.incoming.accept()
             {
                 self.connections.count_refused();
-                turn_away(&stream, self.full);
+                turn_away(&stream, self.speaks);
                 turned += 1;
             }
         }
@@ -287,8 +277,8 @@ fn trouble(error: &io::Error) -> Trouble {
 /// Says that there is no room, without waiting for anything, and closes. What the client has
 /// already sent is read away as far as it is there, so that the answer is not
 /// lost to a reset.
-fn turn_away(stream: &Stream, full: Full) {
-    let _ = stream.offer(&full.told());
+fn turn_away(stream: &Stream, speaks: Speaks) {
+    let _ = stream.offer(&full(speaks));
     stream.shutdown(Shutdown::Write);
     let mut scratch = [0; 2048];
     for _ in 0..16 {

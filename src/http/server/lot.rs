@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::connections::Place;
+use super::connections::{Place, Served};
 use crate::net::Stream;
 use crate::net::wait::{PollFlags, wait_until};
 use crate::net::watch::{EventFlags, Ready, Watch};
@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 const STACK: usize = 128 << 10;
 
 /// What goes on with a connection, on a thread; it may wait again.
-pub(crate) type Resume = Box<dyn FnOnce() -> Option<Parked> + Send>;
+pub(crate) type Resume = Box<dyn FnOnce() -> Served + Send>;
 
 /// A connection that waits for its client.
 #[must_use]

@@ -18,7 +18,7 @@
 //!
 //! The acceptor has one thread; each connection has one, on which everything
 //! here runs, except while it waits for its client for long: then it is parked,
-//! and one thread watches all that are. [`Connections`], with its parking lot, is
+//! and one thread watches all that are. A TLS handshake has a thread before that. [`Connections`], with its parking lot, is
 //! the only thing shared between them.
 
 mod acceptor;
@@ -37,11 +37,11 @@ mod streaming;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use acceptor::{Acceptor, Full};
+pub(crate) use acceptor::Acceptor;
 pub(crate) use answer::{Held, Holder, Unsent};
 pub(crate) use capacity::default_connection_bound;
 pub(crate) use connection::{Connection, Next, drain};
-pub(crate) use connections::{Accepted, Connections, PlaceId, Refused, Rules};
+pub(crate) use connections::{Accepted, Connections, PlaceId, Refused, Rules, Served, Speaks};
 pub(crate) use lot::Parked;
 pub(crate) use request::is_scheme;
 pub use request::{Address, Request};

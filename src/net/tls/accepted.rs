@@ -1,4 +1,4 @@
-//! The handshake of a server, by the thread of the connection.
+//! The handshake of a server, by a thread for that.
 
 use std::io;
 use std::sync::Arc;

@@ -19,7 +19,7 @@
 //!   half a record, or one without anything in it (a ticket, a new key). Readers are
 //!   told so (`WouldBlock`, `None`) and wait again.
 //! - **The handshake** is over before the layer is put on the stream: by a server's
-//!   connection thread within the deadline of the first head, by a client's
+//!   handshake thread within the deadline of the first head, by a client's
 //!   [dialling](super::dial).
 //! - **The end** is said (`close_notify`) when our direction is shut down, and
 //!   expected from the peer: a stream that ends without it is an error, which only

@@ -18,7 +18,7 @@ mod threads;
 
 pub(crate) use entry::Rules;
 pub(crate) use threads::Served;
-use threads::{Slot, Word, join};
+use threads::{Resting, Task, join};
 
 /// A connection as it was accepted.
 #[derive(Clone, Debug)]
@@ -65,8 +65,7 @@ struct Table {
     shares: Shares,
     next: u64,
     closed: bool,
-    /// Threads that wait for a connection, the latest last.
-    resting: Vec<Arc<Slot>>,
+    resting: Resting,
     /// Numbers the threads.
     next_thread: u64,
     /// The threads, by number. A thread that is not joined keeps its stack.
@@ -80,6 +79,16 @@ struct Table {
     retired: HashSet<u64>,
     /// The thread that ended last. The next one to end joins it.
     ended: Option<JoinHandle<()>>,
+}
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    /// HTTP.
+    Http,
+    /// TLS, and HTTP when its handshake is over.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code))]
+    Tls,
 }
 
 /// Why a connection was not taken.
@@ -154,15 +163,20 @@ impl Connections {
     /// Serves a connection on a thread of its own: one that rests from an
     /// earlier connection, or a new one. While the connection is parked it has
     /// none.
-    pub(crate) fn spawn<S: Served>(
+    pub(crate) fn spawn<S: Into<Served>>(
         self: &Arc<Self>,
         accepted: Accepted,
+        speaks: Speaks,
         serve: impl FnOnce(Accepted) -> S + Send + 'static,
     ) -> Result<(), Refused> {
         let owner = self.owner_of(accepted.remote);
         let place = self.enter(Some(Arc::clone(&accepted.stream)), owner, Use::Connection)?;
         let accepted = Accepted { place: Some(place.id()), ..accepted };
-        self.occupy(place, move || serve(accepted))
+        let task = match speaks {
+            Speaks::Http => Task::Connection,
+            Speaks::Tls => Task::Handshake,
+        };
+        self.begin(task, place, move || serve(accepted))
     }
 
     /// A session goes on over this stream, in whatever place it has.
@@ -218,7 +232,7 @@ impl Connections {
         table.closed = true;
         let resting = std::mem::take(&mut table.resting);
         drop(table);
-        resting.iter().for_each(|slot| slot.say(Word::End));
+        resting.end();
     }
 
     /// Cuts every open stream, which wakes the threads that read them; what

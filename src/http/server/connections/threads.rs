@@ -1,5 +1,10 @@
 //! The threads of the connections: each serves one after the other, and rests for
 //! a moment in between.
+//!
+//! A connection on which TLS is spoken begins on a thread that does nothing but shake
+//! hands, and [moves](Served::Moves) from there to its own. A handshake needs several
+//! times the stack of all that follows, and leaves the memory that it has freed with
+//! the thread; both would stay with the connection for as long as it lives.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +21,7 @@ use crate::sync::{Guard, Lock, Signal};
 /// thread costs more than everything else about a new connection.
 const REST: Duration = Duration::from_secs(1);
 
-/// Threads that may wait so at a time.
+/// Threads of a [`Task`] that may wait so at a time.
 const RESTING: usize = 64;
 
 /// Where a resting thread is told what comes next. The thread that takes it off the
@@ -72,33 +77,82 @@ impl Slot {
     }
 }
 
-/// What is left when a connection or session was served: nothing, or a
-/// connection that waits for its client without a thread.
-pub(crate) trait Served {
-    fn parked(self) -> Option<Parked>;
+/// What a thread is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// To serve connections and sessions.
+    Connection,
+    /// To shake hands.
+    Handshake,
 }
 
-impl Served for () {
-    fn parked(self) -> Option<Parked> {
-        None
+impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Task::Connection => "primus-conn",
+            Task::Handshake => "primus-tls",
+        }
     }
 }
 
-impl Served for Option<Parked> {
-    fn parked(self) -> Option<Parked> {
-        self
+/// What is left when a connection or session was served.
+#[must_use]
+pub(crate) enum Served {
+    /// Nothing.
+    Over,
+    /// A connection that waits for its client without a thread.
+    Waits(Parked),
+    /// A connection whose handshake is over, and that goes on with this.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code))]
+    Moves(Resume),
+}
+
+impl From<()> for Served {
+    fn from((): ()) -> Self {
+        Served::Over
+    }
+}
+
+/// The threads that wait for a connection, the latest last.
+#[derive(Default)]
+pub(super) struct Resting {
+    connections: Vec<Arc<Slot>>,
+    handshakes: Vec<Arc<Slot>>,
+}
+
+impl Resting {
+    fn of(&mut self, task: Task) -> &mut Vec<Arc<Slot>> {
+        match task {
+            Task::Connection => &mut self.connections,
+            Task::Handshake => &mut self.handshakes,
+        }
+    }
+
+    /// None rests any more.
+    pub(super) fn end(self) {
+        let all = self.connections.iter().chain(&self.handshakes);
+        all.for_each(|slot| slot.say(Word::End));
     }
 }
 
 impl Connections {
     /// Runs `serve` for a place, on a thread of its own.
-    pub(crate) fn occupy<S: Served>(
+    pub(crate) fn occupy<S: Into<Served>>(
         self: &Arc<Self>,
         place: Place,
         serve: impl FnOnce() -> S + Send + 'static,
     ) -> Result<(), Refused> {
-        let serve = Box::new(move || serve().parked());
-        self.give(Job { place, serve }).map_err(|(error, _)| {
+        self.begin(Task::Connection, place, serve)
+    }
+
+    pub(super) fn begin<S: Into<Served>>(
+        self: &Arc<Self>,
+        task: Task,
+        place: Place,
+        serve: impl FnOnce() -> S + Send + 'static,
+    ) -> Result<(), Refused> {
+        let serve = Box::new(move || serve().into());
+        self.give(task, Job { place, serve }).map_err(|(error, _)| {
             self.opened.fetch_sub(1, Relaxed);
             self.refused.fetch_add(1, Relaxed);
             Refused::Thread(error)
@@ -112,26 +166,26 @@ impl Connections {
         place: Place,
         resume: Resume,
     ) -> Result<(), (Place, Resume)> {
-        let given = self.give(Job { place, serve: resume });
+        let given = self.give(Task::Connection, Job { place, serve: resume });
         given.map_err(|(error, job)| {
             log::warn!("no thread for a connection that goes on: {error}");
             (job.place, job.serve)
         })
     }
 
-    fn give(self: &Arc<Self>, job: Job) -> Result<(), (io::Error, Job)> {
-        let resting = self.lock().resting.pop();
+    fn give(self: &Arc<Self>, task: Task, job: Job) -> Result<(), (io::Error, Job)> {
+        let resting = self.lock().resting.of(task).pop();
         match resting {
             Some(slot) => {
                 slot.say(Word::Serve(job));
                 Ok(())
             }
-            None => self.start(job),
+            None => self.start(task, job),
         }
     }
 
     /// Starts a thread with its first connection.
-    fn start(self: &Arc<Self>, job: Job) -> Result<(), (io::Error, Job)> {
+    fn start(self: &Arc<Self>, task: Task, job: Job) -> Result<(), (io::Error, Job)> {
         let slot = Arc::new(Slot::default());
         *slot.word() = Some(Word::Serve(job));
         let (connections, first) = (Arc::clone(self), Arc::clone(&slot));
@@ -142,9 +196,9 @@ impl Connections {
             table.next_thread
         };
         let thread = Builder::new()
-            .name("primus-conn".into())
+            .name(task.name().into())
             .stack_size(self.stack_size)
-            .spawn(move || connections.work(id, &first));
+            .spawn(move || connections.work(task, id, &first));
         match thread {
             Ok(thread) => {
                 self.started(id, thread);
@@ -164,21 +218,26 @@ impl Connections {
     ///
     /// What it calls is kept from being inlined: the pages of a stack that were
     /// ever touched stay resident, so the deepest call counts.
-    fn work(self: &Arc<Self>, id: u64, slot: &Arc<Slot>) {
+    fn work(self: &Arc<Self>, task: Task, id: u64, slot: &Arc<Slot>) {
         let mut next = slot.first();
         while let Some(job) = next {
             self.serve(job);
-            next = self.rest(slot);
+            next = self.rest(task, slot);
         }
         self.retire(id);
     }
 
-    /// Serves a connection to its end, or until it waits without a thread.
+    /// Serves a connection to its end, or until it goes on without this thread.
     #[inline(never)]
-    fn serve(&self, job: Job) {
+    fn serve(self: &Arc<Self>, job: Job) {
         let Job { mut place, mut serve } = job;
-        while let Some(parked) = self.run(serve) {
-            match self.park(place, parked) {
+        loop {
+            let left = match self.run(serve) {
+                Served::Over => break,
+                Served::Waits(parked) => self.park(place, parked),
+                Served::Moves(onward) => self.hand_over(place, onward),
+            };
+            match left {
                 Some(job) => Job { place, serve } = job,
                 None => return,
             }
@@ -186,12 +245,20 @@ impl Connections {
         drop(place);
     }
 
-    fn run(&self, serve: Resume) -> Option<Parked> {
+    fn run(&self, serve: Resume) -> Served {
         catch(serve).unwrap_or_else(|text| {
             self.count_panicked();
             log::error!("the thread of a connection panicked: {text}");
-            None
+            Served::Over
         })
+    }
+
+    /// Has a connection go on, on its own thread; if there is none, on this one.
+    #[inline(never)]
+    fn hand_over(self: &Arc<Self>, place: Place, onward: Resume) -> Option<Job> {
+        let (error, job) = self.give(Task::Connection, Job { place, serve: onward }).err()?;
+        log::debug!("no thread for a connection after its handshake: {error}");
+        Some(job)
     }
 
     /// Leaves a connection to wait without a thread; if it cannot, waits here.
@@ -203,26 +270,26 @@ impl Connections {
 
     /// Waits for the next connection; `None` when the thread is to end.
     #[inline(never)] // not on the stack of a connection that is served
-    fn rest(&self, slot: &Arc<Slot>) -> Option<Job> {
+    fn rest(&self, task: Task, slot: &Arc<Slot>) -> Option<Job> {
         {
             let mut table = self.lock();
-            if table.closed || table.resting.len() >= RESTING {
+            if table.closed || table.resting.of(task).len() >= RESTING {
                 return None;
             }
-            table.resting.push(Arc::clone(slot));
+            table.resting.of(task).push(Arc::clone(slot));
         }
-        match slot.hear(REST).or_else(|| self.called(slot))? {
+        match slot.hear(REST).or_else(|| self.called(task, slot))? {
             Word::Serve(job) => Some(job),
             Word::End => None,
         }
     }
 
     /// Takes a slot off the list; if somebody else has, what that one says.
-    fn called(&self, slot: &Arc<Slot>) -> Option<Word> {
+    fn called(&self, task: Task, slot: &Arc<Slot>) -> Option<Word> {
         let mut table = self.lock();
-        let at = table.resting.iter().position(|resting| Arc::ptr_eq(resting, slot));
-        if let Some(at) = at {
-            table.resting.remove(at);
+        let resting = table.resting.of(task);
+        if let Some(at) = resting.iter().position(|resting| Arc::ptr_eq(resting, slot)) {
+            resting.remove(at);
             return None;
         }
         drop(table);
@@ -288,8 +355,8 @@ mod tests {
         // Taken off the list, and not given anything yet.
         connections.close();
         thread::scope(|scope| {
-            let rested = scope.spawn(|| connections.called(&slot));
-            let job = Job { place, serve: Box::new(|| None) };
+            let rested = scope.spawn(|| connections.called(Task::Connection, &slot));
+            let job = Job { place, serve: Box::new(|| Served::Over) };
             slot.say(Word::Serve(job));
             assert!(matches!(rested.join().unwrap(), Some(Word::Serve(_))));
         });

@@ -22,19 +22,20 @@ fn later() -> Instant {
 }
 
 /// Serves HTTP with the path as the answer.
-fn http(accepted: Accepted) -> Option<Parked> {
+fn http(accepted: Accepted) -> Served {
     go_on(Box::new(Connection::new(accepted, Arc::default())))
 }
 
-fn go_on(mut connection: Box<Connection>) -> Option<Parked> {
+fn go_on(mut connection: Box<Connection>) -> Served {
     loop {
         match connection.next_request() {
             Next::Request(request) => path(&request, &mut connection),
             Next::Idle(until) => {
                 let stream = Arc::clone(connection.stream());
-                return Some(Parked { stream, until, resume: Box::new(|| go_on(connection)) });
+                let resume = Box::new(|| go_on(connection));
+                return Served::Waits(Parked { stream, until, resume });
             }
-            Next::Refused(_) | Next::Closed => return None,
+            Next::Refused(_) | Next::Closed => return Served::Over,
         }
     }
 }
@@ -53,7 +54,7 @@ fn accepts_and_ends() {
         let address = listener.local_addr().unwrap();
         let connections = Connections::new(100, STACK);
         let acceptor =
-            Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, http)
+            Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Speaks::Http, http)
                 .unwrap();
         for _ in 0..20 {
             assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
@@ -104,7 +105,7 @@ fn accepts_on_unix_sockets() {
     let listener = UnixListener::bind(&path).unwrap();
     let connections = Connections::new(100, STACK);
     let acceptor =
-        Acceptor::start(listener.into(), Arc::clone(&connections), Full::Http, http).unwrap();
+        Acceptor::start(listener.into(), Arc::clone(&connections), Speaks::Http, http).unwrap();
     let mut client = UnixStream::connect(&path).unwrap();
     client.write_all(b"GET /a HTTP/1.0\r\n\r\n").unwrap();
     let mut answer = String::new();
@@ -122,12 +123,16 @@ fn connections_over_the_bound_get_503_and_room_is_made() {
     let connections = Connections::new(2, STACK);
     let (entered, enters) = channel();
     let entered = Mutex::new(entered);
-    let acceptor =
-        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, move |a| {
+    let acceptor = Acceptor::start(
+        Listener::Tcp(listener),
+        Arc::clone(&connections),
+        Speaks::Http,
+        move |a| {
             entered.lock().unwrap().send(()).unwrap();
             http(a);
-        })
-        .unwrap();
+        },
+    )
+    .unwrap();
     let kept = [TcpStream::connect(address).unwrap(), TcpStream::connect(address).unwrap()];
     (0..2).for_each(|_| enters.recv().unwrap());
     assert_eq!((connections.len(), connections.bound()), (2, 2));
@@ -155,13 +160,17 @@ fn shutdown_wakes_and_joins_every_thread() {
     let (entered, enters) = channel();
     let entered = Mutex::new(entered);
     let count = Arc::clone(&gone);
-    let acceptor =
-        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, move |a| {
+    let acceptor = Acceptor::start(
+        Listener::Tcp(listener),
+        Arc::clone(&connections),
+        Speaks::Http,
+        move |a| {
             ON_EXIT.with(|slot| *slot.borrow_mut() = Some(Gone(Arc::clone(&count))));
             entered.lock().unwrap().send(()).unwrap();
             http(a);
-        })
-        .unwrap();
+        },
+    )
+    .unwrap();
     let clients: Vec<_> = (0..30).map(|_| TcpStream::connect(address).unwrap()).collect();
     (0..30).for_each(|_| enters.recv().unwrap());
     assert_eq!(connections.wait(Instant::now(), false), 30, "a deadline that has passed");
@@ -184,9 +193,9 @@ fn a_panic_ends_its_connection_alone() {
         let (client, server) = sockets();
         let accepted = Accepted::new(Arc::new(Stream::from(server)));
         connections
-            .spawn(accepted, move |accepted| {
+            .spawn(accepted, Speaks::Http, move |accepted| {
                 assert!(!panics, "on purpose");
-                http(accepted);
+                http(accepted)
             })
             .unwrap();
         assert_eq!(get(client), if panics { 0 } else { 200 });
@@ -202,7 +211,7 @@ fn thread_exhaustion_refuses_and_recovers() {
     let connections = Connections::new(100, usize::MAX / 4);
     let (client, server) = sockets();
     let accepted = Accepted::new(Arc::new(Stream::from(server)));
-    let refused = connections.spawn(accepted, http);
+    let refused = connections.spawn(accepted, Speaks::Http, http);
     assert!(matches!(refused, Err(Refused::Thread(_))), "{refused:?}");
     assert_eq!((connections.len(), connections.refused(), connections.opened()), (0, 1, 0));
     drop(client);
@@ -255,7 +264,7 @@ fn fd_exhaustion_and_passing_errors_do_not_end_the_loop() {
     let ready = rustix::event::eventfd(1, rustix::event::EventfdFlags::CLOEXEC).unwrap();
     let flaky = Flaky { listener, faults: Mutex::new(faults.into()), ready };
     let connections = Connections::new(100, STACK);
-    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), Full::Http, http).unwrap();
+    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), Speaks::Http, http).unwrap();
     assert_eq!(get(TcpStream::connect(address).unwrap()), 200);
     acceptor.stop();
 }
@@ -272,7 +281,7 @@ fn fd_exhaustion_spends_the_reserve() {
     let ready = rustix::event::eventfd(1, rustix::event::EventfdFlags::CLOEXEC).unwrap();
     let connections = Connections::new(100, STACK);
     let flaky = Flaky { listener, faults, ready };
-    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), Full::Http, http).unwrap();
+    let acceptor = Acceptor::start_on(flaky, Arc::clone(&connections), Speaks::Http, http).unwrap();
     assert_eq!(get(client), 503);
     // One that comes while newcomers are still turned away is turned away too.
     let deadline = later();
@@ -290,7 +299,7 @@ fn churn_leaves_nothing_behind() {
     let address = listener.local_addr().unwrap();
     let connections = Connections::new(1000, STACK);
     let acceptor =
-        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Full::Http, http)
+        Acceptor::start(Listener::Tcp(listener), Arc::clone(&connections), Speaks::Http, http)
             .unwrap();
     for _ in 0..10 {
         for _ in 0..49 {
@@ -331,7 +340,7 @@ fn a_panic_does_not_end_the_loop_and_is_counted() {
     let connections = Connections::new(100, STACK);
     let incoming = Panicky(listener, AtomicUsize::new(0));
     let acceptor =
-        Acceptor::start_on(incoming, Arc::clone(&connections), Full::Http, http).unwrap();
+        Acceptor::start_on(incoming, Arc::clone(&connections), Speaks::Http, http).unwrap();
     for panics in 1..4 {
         // The one whose accept panicked is gone.
         assert!(rest(&mut TcpStream::connect(address).unwrap()).is_empty());
