@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustls::ServerConfig;
+use rustls::server::UnbufferedServerConnection;
 
 use super::layer::Layer;
 use crate::net::Stream;
@@ -26,7 +27,7 @@ pub(crate) enum Shaken {
 pub(crate) fn accept(stream: &Stream, config: Arc<ServerConfig>, deadline: Instant) -> Shaken {
     match first(stream, deadline) {
         Ok(First::PlainHttp) => Shaken::PlainHttp,
-        Ok(First::Tls(bytes)) => match shake_hands(stream, config, &bytes, deadline) {
+        Ok(First::Tls(mut bytes)) => match shake_hands(stream, config, &mut bytes, deadline) {
             Ok(layer) => {
                 stream.set_layer(layer);
                 Shaken::Secured
@@ -59,11 +60,11 @@ fn first(stream: &Stream, deadline: Instant) -> io::Result<First> {
 fn shake_hands(
     stream: &Stream,
     config: Arc<ServerConfig>,
-    first: &[u8],
+    first: &mut [u8],
     deadline: Instant,
 ) -> io::Result<Box<Layer>> {
-    let session = rustls::ServerConnection::new(config).map_err(io::Error::other)?;
-    let mut layer = Box::new(Layer::new(session.into()));
+    let session = UnbufferedServerConnection::new(config).map_err(io::Error::other)?;
+    let mut layer = Box::new(Layer::new(session));
     layer.feed(stream.socket(), first)?;
     while !layer.shake_hands(stream.socket())? {
         let mut flags = PollFlags::IN;

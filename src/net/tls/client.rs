@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, WantsClientCert};
+use rustls::client::{ClientConfig, UnbufferedClientConnection, WantsClientCert};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::SingleCertAndKey;
@@ -185,12 +185,12 @@ pub(crate) struct Secure {
 
 impl Secure {
     /// A session with this host.
-    pub(super) fn session(&self, host: &str) -> Result<rustls::ClientConnection> {
+    pub(super) fn session(&self, host: &str) -> Result<UnbufferedClientConnection> {
         let name = match &self.name {
             Some(name) => name.clone(),
             None => server_name(host)?,
         };
-        rustls::ClientConnection::new(self.config.clone(), name)
+        UnbufferedClientConnection::new(self.config.clone(), name)
             .map_err(|error| Error::Option(format!("tls: {error}")))
     }
 }

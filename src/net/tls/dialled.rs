@@ -19,7 +19,7 @@ pub(crate) struct Dialled {
 impl Dialled {
     /// Begins, on a connection to this host.
     pub fn new(stream: Arc<Stream>, secure: &Secure, host: &str, place: &str) -> Result<Self> {
-        let layer = Box::new(Layer::new(secure.session(host)?.into()));
+        let layer = Box::new(Layer::new(secure.session(host)?));
         Ok(Dialled { stream, layer, place: place.to_owned() })
     }
 

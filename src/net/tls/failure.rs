@@ -55,7 +55,7 @@ impl TlsError {
         TlsError { problem, text }
     }
 
-    pub(super) fn other(error: &io::Error) -> Self {
+    pub(super) fn other(error: impl fmt::Display) -> Self {
         TlsError { problem: TlsProblem::Protocol, text: format!("TLS: {error}") }
     }
 

@@ -5,6 +5,9 @@
 //!   encrypted and decrypted and handed to the socket, which does not block; nothing
 //!   is waited for with it. A reader receives without it, into the buffer that it
 //!   was given, and has that decrypted in place.
+//! - **Nothing is kept** of what has passed. The session has no buffers (it is one of
+//!   `rustls::unbuffered`), and those of the layer are given back when they are empty:
+//!   a connection that waits owns its keys and little more.
 //! - **What is offered** is encrypted record by record, the next only when the
 //!   kernel has all of the one before. Of a record that it has not taken all of, all
 //!   but the last byte counts as taken: so whoever offers knows that something is
@@ -34,6 +37,7 @@ mod layer;
 mod peer;
 mod pem;
 mod server;
+mod session;
 mod state;
 
 pub(crate) use accepted::{Shaken, accept};

@@ -1,25 +1,29 @@
 //! What the lock of a layer guards: a session, and bytes on their way through it.
 
-use std::io::{self, IoSlice, Write};
-
-use rustls::{Connection, IoState};
+use std::io::{self, IoSlice};
 
 use super::failure::TlsError;
+use super::session::{Out, Say, Session, Step, part};
 use crate::net::socket::Socket;
 
 /// Bytes that are encrypted at a time: one record.
 const RECORD: usize = 16 << 10;
 
-/// Bytes received at a time: as much as a session takes without being read from.
+/// Bytes received at a time.
 pub(super) const RECEIVED: usize = 16 << 10;
+
+/// Most bytes of a record, or of a message of a handshake in several records, whose
+/// rest has not come.
+const INCOMPLETE: usize = 64 << 10;
 
 /// See the module.
 pub(super) struct State {
-    pub session: Connection,
-    /// Received, and not yet taken by the session.
-    unfed: Vec<u8>,
-    /// Bytes that the session has for the reader.
-    plain: usize,
+    session: Session,
+    /// Received, and not complete.
+    incoming: Vec<u8>,
+    /// Decrypted; of it the reader has so much.
+    plain: Vec<u8>,
+    read: usize,
     /// The peer has said that it ends.
     pub closed: bool,
     pub failure: Option<TlsError>,
@@ -28,22 +32,30 @@ pub(super) struct State {
     sent: usize,
     /// The byte that is offered next is in a record already.
     pub confirms: Option<u8>,
-    pub said_bye: bool,
+    said_bye: bool,
 }
 
 impl State {
-    pub fn new(session: Connection) -> Self {
-        State {
+    pub fn new(session: Session) -> Self {
+        let mut state = State {
             session,
-            unfed: Vec::new(),
-            plain: 0,
+            incoming: Vec::new(),
+            plain: Vec::new(),
+            read: 0,
             closed: false,
             failure: None,
             unsent: Vec::new(),
             sent: 0,
             confirms: None,
             said_bye: false,
-        }
+        };
+        // A client's begins.
+        state.process(&mut []);
+        state
+    }
+
+    pub fn session(&self) -> &rustls::CommonState {
+        self.session.common()
     }
 
     pub fn owed(&self) -> usize {
@@ -51,74 +63,81 @@ impl State {
     }
 
     pub fn holds(&self) -> bool {
-        self.plain > 0 || !self.unfed.is_empty() || self.closed || self.failure.is_some()
+        !self.plain.is_empty() || self.closed || self.failure.is_some()
     }
 
-    /// Has the session process what was received, and answer it if that calls for an
-    /// answer.
-    pub fn received(&mut self, socket: &Socket, bytes: &[u8]) {
-        if self.unfed.is_empty() {
-            let left = self.process(bytes);
-            self.unfed.extend_from_slice(bytes.get(bytes.len() - left..).unwrap_or_default());
+    /// Has the session process what was received, in place, and answer it if that
+    /// calls for an answer.
+    pub fn received(&mut self, socket: &Socket, bytes: &mut [u8]) {
+        let owed = self.owed();
+        if self.incoming.is_empty() {
+            let done = self.process(bytes);
+            self.incoming.extend_from_slice(bytes.get(done..).unwrap_or_default());
         } else {
-            self.unfed.extend_from_slice(bytes);
+            let mut incoming = std::mem::take(&mut self.incoming);
+            incoming.extend_from_slice(bytes);
+            let done = self.process(&mut incoming);
+            if done < incoming.len() {
+                incoming.drain(..done);
+                self.incoming = incoming;
+            }
         }
-        if self.session.wants_write() {
+        if self.incoming.len() > INCOMPLETE {
+            self.incoming = Vec::new();
+            self.failure = Some(TlsError::other("a message of the handshake is too long"));
+        }
+        if self.owed() > owed {
             // If that fails, the reader will know.
             let _ = self.flush(socket);
         }
     }
 
-    /// Feeds the session, and tells how many bytes are left when it is full.
-    fn process(&mut self, mut bytes: &[u8]) -> usize {
-        while !bytes.is_empty() && !self.closed && self.failure.is_none() {
-            if self.plain > 0 && self.plain + bytes.len() > RECEIVED {
-                return bytes.len();
-            }
-            let taken = self.session.read_tls(&mut bytes);
-            match taken.map(|_| self.session.process_new_packets()) {
-                Ok(Ok(state)) => self.processed(&state),
-                Ok(Err(error)) => self.failure = Some(TlsError::new(&error)),
-                Err(error) => self.failure = Some(TlsError::other(&error)),
+    /// Has the session process all that is complete, and tells how many bytes it is
+    /// done with. What comes after the end is ignored.
+    fn process(&mut self, bytes: &mut [u8]) -> usize {
+        let mut done = 0;
+        while !self.closed && self.failure.is_none() {
+            let rest = bytes.get_mut(done..).unwrap_or_default();
+            let out = Out { plain: &mut self.plain, records: &mut self.unsent };
+            let (discard, step) = self.session.step(rest, Say::Nothing, out);
+            done += discard;
+            match step {
+                Ok(Step::Goes) => {}
+                Ok(Step::Closed) => self.closed = true,
+                Ok(Step::Waits | Step::Said) => return done,
+                Err(error) => self.failed(&error),
             }
         }
-        0
+        bytes.len()
     }
 
-    fn processed(&mut self, state: &IoState) {
-        self.plain = state.plaintext_bytes_to_read();
-        self.closed = state.peer_has_closed();
+    /// The peer is told what it has done.
+    #[cold]
+    fn failed(&mut self, error: &rustls::Error) {
+        self.failure = Some(TlsError::new(error));
+        // Not further than that: it would process the same again.
+        while self.session().wants_write() {
+            let out = Out { plain: &mut self.plain, records: &mut self.unsent };
+            if self.session.step(&mut [], Say::Nothing, out).1.is_err() {
+                break;
+            }
+        }
     }
 
     /// What the reader gets; `None` when there is nothing.
-    pub fn take(&mut self, socket: &Socket, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        let read = self.held(buf);
-        if self.session.wants_write() {
-            let _ = self.flush(socket);
-        }
-        read
-    }
-
-    pub fn held(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
-            if self.plain > 0 {
-                let read = io::Read::read(&mut self.session.reader(), buf)?;
-                self.plain -= read.min(self.plain);
-                return Ok(Some(read));
+    pub fn take(&mut self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        if let Some(plain) = self.plain.get(self.read..).filter(|plain| !plain.is_empty()) {
+            let taken = plain.len().min(buf.len());
+            let (room, plain) = (buf.get_mut(..taken), plain.get(..taken));
+            room.unwrap_or_default().copy_from_slice(plain.unwrap_or_default());
+            self.read += taken;
+            if self.read == self.plain.len() {
+                (self.plain, self.read) = (Vec::new(), 0);
             }
-            if self.unfed.is_empty() {
-                break;
-            }
-            let unfed = std::mem::take(&mut self.unfed);
-            let left = self.process(&unfed);
-            self.unfed.extend_from_slice(unfed.get(unfed.len() - left..).unwrap_or_default());
+            return Ok(Some(taken));
         }
         match &self.failure {
-            // What came in order before it is not counted.
-            Some(failure) => match io::Read::read(&mut self.session.reader(), buf) {
-                Ok(read @ 1..) => Ok(Some(read)),
-                _ => Err(failure.to_io()),
-            },
+            Some(failure) => Err(failure.to_io()),
             None => Ok(self.closed.then_some(0)),
         }
     }
@@ -138,7 +157,9 @@ impl State {
             done = 1;
         }
         while done < whole {
-            done += self.encrypt(pieces, done)?;
+            let record = part(pieces, done, RECORD);
+            self.say(Say::Bytes(&record))?;
+            done += record.len();
             self.flush(socket)?;
             if self.owed() > 0 {
                 self.confirms = byte_at(pieces, done - 1);
@@ -148,18 +169,26 @@ impl State {
         Ok(done)
     }
 
-    /// Encrypts one record of what there is from `at` on.
-    fn encrypt(&mut self, pieces: &[IoSlice<'_>], at: usize) -> io::Result<usize> {
-        let written = match pieces {
-            [piece] => {
-                let end = piece.len().min(at + RECORD);
-                self.session.writer().write(piece.get(at..end).unwrap_or_default())
+    /// Says that our direction ends.
+    pub fn say_bye(&mut self, socket: &Socket) {
+        if !std::mem::replace(&mut self.said_bye, true) {
+            // A peer that takes nothing finds out without it.
+            let _ = self.say(Say::Bye).and_then(|()| self.flush(socket));
+        }
+    }
+
+    /// Has something encrypted.
+    fn say(&mut self, say: Say<'_>) -> io::Result<()> {
+        loop {
+            let out = Out { plain: &mut self.plain, records: &mut self.unsent };
+            let (discard, step) = self.session.step(&mut self.incoming, say, out);
+            self.incoming.drain(..discard.min(self.incoming.len()));
+            match step.map_err(|error| TlsError::new(&error).to_io())? {
+                Step::Said => return Ok(()),
+                Step::Goes => {}
+                Step::Closed => self.closed = true,
+                Step::Waits => return Err(io::ErrorKind::BrokenPipe.into()),
             }
-            pieces => self.session.writer().write_vectored(&part(pieces, at)),
-        };
-        match written? {
-            0 => Err(io::ErrorKind::WriteZero.into()),
-            written => Ok(written),
         }
     }
 
@@ -167,27 +196,12 @@ impl State {
     pub fn flush(&mut self, socket: &Socket) -> io::Result<()> {
         while let Some(left) = self.unsent.get(self.sent..).filter(|left| !left.is_empty()) {
             match socket.offer(left)? {
-                0 => return self.keep(),
+                0 => return Ok(()),
                 sent => self.sent += sent,
             }
         }
         if self.sent > 0 {
             (self.unsent, self.sent) = (Vec::new(), 0);
-        }
-        while self.session.wants_write() {
-            match self.session.write_tls(&mut Direct(socket)) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.keep(),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn keep(&mut self) -> io::Result<()> {
-        while self.session.wants_write() {
-            self.session.write_tls(&mut self.unsent)?;
         }
         Ok(())
     }
@@ -201,40 +215,4 @@ fn byte_at(pieces: &[IoSlice<'_>], mut at: usize) -> Option<u8> {
         at -= piece.len();
     }
     None
-}
-
-/// The pieces of one record.
-fn part<'a>(pieces: &'a [IoSlice<'_>], mut at: usize) -> Vec<IoSlice<'a>> {
-    let (mut part, mut room) = (Vec::new(), RECORD);
-    for piece in pieces {
-        let skipped = at.min(piece.len());
-        at -= skipped;
-        let end = piece.len().min(skipped + room);
-        if let Some(piece) = piece.get(skipped..end).filter(|piece| !piece.is_empty()) {
-            room -= piece.len();
-            part.push(IoSlice::new(piece));
-        }
-    }
-    part
-}
-
-/// Writes to a socket without waiting.
-struct Direct<'a>(&'a Socket);
-
-impl Write for Direct<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_vectored(&[IoSlice::new(bytes)])
-    }
-
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        match pieces {
-            [one] => self.0.offer(one),
-            pieces => self.0.offer_vectored(pieces),
-        }
-        .and_then(|sent| if sent == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(sent) })
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

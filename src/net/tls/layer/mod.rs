@@ -6,10 +6,9 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustls::Connection;
-
 use super::failure::TlsError;
 use super::peer::PeerCertificate;
+use super::session::Session;
 use super::state::{RECEIVED, State};
 use crate::net::socket::Socket;
 use crate::sync::{Guard, Lock, rank};
@@ -34,8 +33,8 @@ pub(in crate::net) struct Layer {
 
 impl Layer {
     /// A session that begins.
-    pub fn new(session: Connection) -> Self {
-        let state = State::new(session);
+    pub(super) fn new(session: impl Into<Session>) -> Self {
+        let state = State::new(session.into());
         let (holds, ended) = (AtomicBool::new(false), AtomicBool::new(false));
         Layer { state: Lock::new(state), holds, ended, peer: None }
     }
@@ -56,8 +55,8 @@ impl Layer {
         loop {
             let mut state = self.state.lock();
             state.flush(socket)?;
-            if !state.session.is_handshaking() {
-                let shown = state.session.peer_certificates();
+            if !state.session().is_handshaking() {
+                let shown = state.session().peer_certificates();
                 let peer = shown.and_then(PeerCertificate::new).map(Arc::new);
                 drop(state);
                 self.peer = peer;
@@ -77,12 +76,12 @@ impl Layer {
         if length == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.feed(socket, room.get(..length).unwrap_or_default())?;
+        self.feed(socket, room.get_mut(..length).unwrap_or_default())?;
         Ok(true)
     }
 
     /// Gives the session what has come, for the handshake.
-    pub fn feed(&self, socket: &Socket, bytes: &[u8]) -> io::Result<()> {
+    pub fn feed(&self, socket: &Socket, bytes: &mut [u8]) -> io::Result<()> {
         let mut state = self.lock();
         state.received(socket, bytes);
         self.note(&state);
@@ -145,8 +144,8 @@ impl Layer {
         if received == 0 {
             return self.over(&mut state).map(Some);
         }
-        state.received(socket, room.get(..received).unwrap_or_default());
-        let read = state.take(socket, buf);
+        state.received(socket, room.get_mut(..received).unwrap_or_default());
+        let read = state.take(buf);
         self.note(&state);
         read
     }
@@ -155,7 +154,7 @@ impl Layer {
     #[inline(never)]
     fn held(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
         let mut state = self.lock();
-        let read = state.held(buf);
+        let read = state.take(buf);
         self.note(&state);
         read
     }
@@ -171,8 +170,8 @@ impl Layer {
         if received == 0 {
             return self.over(&mut state).map(Some);
         }
-        state.received(socket, buf.get(..received).unwrap_or_default());
-        let read = state.take(socket, buf);
+        state.received(socket, buf.get_mut(..received).unwrap_or_default());
+        let read = state.take(buf);
         self.note(&state);
         read
     }
@@ -212,12 +211,7 @@ impl Layer {
             self.end_reading();
         }
         if how != Shutdown::Read {
-            let mut state = self.lock();
-            if !std::mem::replace(&mut state.said_bye, true) {
-                state.session.send_close_notify();
-                // A peer that takes nothing finds out without it.
-                let _ = state.flush(socket);
-            }
+            self.lock().say_bye(socket);
         }
     }
 }

@@ -1,5 +1,7 @@
 use std::os::unix::net::UnixStream;
 
+use rustls::server::UnbufferedServerConnection;
+
 use super::*;
 use crate::net::Stream;
 use crate::net::tls::{ClientTls, Tls};
@@ -14,8 +16,8 @@ fn pair() -> [(Layer, Socket); 2] {
     let clone = near.try_clone().unwrap();
     Stream::from(clone).set_send_buffer(1);
     let (near, far) = (Socket::Unix(near), Socket::Unix(far));
-    let mut server = Layer::new(rustls::ServerConnection::new(config).unwrap().into());
-    let mut client = Layer::new(secure.session("localhost").unwrap().into());
+    let mut server = Layer::new(UnbufferedServerConnection::new(config).unwrap());
+    let mut client = Layer::new(secure.session("localhost").unwrap());
     let mut shaken = (false, false);
     while shaken != (true, true) {
         shaken.0 = shaken.0 || client.shake_hands(&far).unwrap();
