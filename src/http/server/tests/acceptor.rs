@@ -204,6 +204,28 @@ fn a_panic_ends_its_connection_alone() {
     assert_eq!(connections.panicked(), 1);
 }
 
+/// What a handshake leaves on a stack is not to stay with a connection.
+#[test]
+fn a_connection_goes_on_on_another_thread_than_its_handshake() {
+    let connections = Connections::new(100, STACK);
+    let (told, heard) = channel();
+    let (client, server) = sockets();
+    let accepted = Accepted::new(Arc::new(Stream::from(server)));
+    let shake_hands = move |accepted| {
+        let shaken = std::thread::current().id();
+        Served::Moves(Box::new(move || {
+            told.send((shaken, std::thread::current().id())).unwrap();
+            http(accepted)
+        }))
+    };
+    connections.spawn(accepted, Speaks::Tls, shake_hands).unwrap();
+    let (shaken, served) = heard.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_ne!(shaken, served);
+    assert_eq!(connections.len(), 1);
+    assert_eq!(get(client), 200);
+    assert_eq!(connections.wait(later(), false), 0);
+}
+
 /// Thread exhaustion: the connection is refused and counted, and the next is
 /// served.
 #[test]
