@@ -177,8 +177,12 @@ impl State {
         }
     }
 
-    /// Has something encrypted.
+    /// Has something encrypted. After a failure nothing is said any more, nor is the
+    /// session asked again: it would miss what was thrown away.
     fn say(&mut self, say: Say<'_>) -> io::Result<()> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.to_io());
+        }
         loop {
             let out = Out { plain: &mut self.plain, records: &mut self.unsent };
             let (discard, step) = self.session.step(&mut self.incoming, say, out);
