@@ -69,3 +69,23 @@ fn what_came_before_a_broken_record_is_read_before_the_error_is_told() {
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
 }
+
+/// It was asked for its last words once more, for a message whose beginning had been
+/// thrown away.
+#[test]
+fn what_has_failed_within_a_message_is_ended_all_the_same() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/certificates");
+    let config = Tls::from_pem_files("server.pem", "server.key").root(folder).config().unwrap();
+    let server = Layer::new(UnbufferedServerConnection::new(config).unwrap());
+    let (near, far) = UnixStream::pair().unwrap();
+    let (near, far) = (Socket::Unix(near), Socket::Unix(far));
+    // The beginning of a greeting, and then what is no record.
+    server.feed(&near, &mut *b"\x16\x03\x01\x00\x05\x01\x00\x01\x00\x03").unwrap();
+    server.feed(&near, &mut *b"\x99\x03\x03\x00\x01x").unwrap_err();
+    assert!(server.offer(&near, &[IoSlice::new(b"x")]).is_err());
+    server.shutdown(&near, Shutdown::Both);
+    let mut told = [0; 64];
+    let length = far.read_now(&mut told).unwrap().unwrap();
+    // One alert, which is fatal.
+    assert_eq!((length, told[0], told[5]), (7, 21, 2));
+}
