@@ -15,6 +15,19 @@ pub fn resident() -> usize {
     kib << 10
 }
 
+/// How much more memory was in use at a time while something ran. What an
+/// allocator keeps from before counts as in use.
+pub fn peak(run: impl FnOnce()) -> usize {
+    let before = resident();
+    // Begins the high-water mark anew.
+    fs::write("/proc/self/clear_refs", "5").expect("clear_refs");
+    run();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    (kib << 10).saturating_sub(before)
+}
+
 /// Names of this process's threads that belong to servers.
 pub fn server_threads() -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();

@@ -13,6 +13,8 @@ mod runner;
 
 mod attacks;
 mod cve;
+#[cfg(feature = "compression")]
+mod deflate;
 mod destroy;
 mod engine_io;
 mod faults;
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
     let tests = [
         attacks::TESTS,
         cve::TESTS,
+        #[cfg(feature = "compression")]
+        deflate::TESTS,
         destroy::TESTS,
         faults::TESTS,
         little_memory::TESTS,

@@ -38,19 +38,6 @@ fn server() -> Server {
     echo(bounded())
 }
 
-/// How much more memory was in use at a time while something ran. What an
-/// allocator keeps from before counts as in use.
-fn peak(run: impl FnOnce()) -> usize {
-    let before = resident();
-    // Begins the high-water mark anew.
-    std::fs::write("/proc/self/clear_refs", "5").expect("clear_refs");
-    run();
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    (kib << 10).saturating_sub(before)
-}
-
 /// CPU time that something takes, the least of several: whatever else the
 /// process does only adds.
 fn least(mut run: impl FnMut()) -> Duration {
