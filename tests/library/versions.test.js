@@ -62,3 +62,21 @@ for (const { name, transformer, transport } of ways) {
     assert.deepEqual(client.told.slice(0, 5), ['open', 'close', 'reconnect scheduled', 'reconnect', 'reconnected']);
   });
 }
+
+// The lines of `docs::browsers`.
+for (const { version, args, event } of [
+  { version: 6, args: ['--timeout', '10200'], event: 'outgoing::ping' },
+  { version: 7, args: ['--ping-interval', '1500'], event: 'incoming::ping' }
+]) {
+  test(`Primus ${version}: who pings can be read from its spec`, async (t) => {
+    const folder = modules[`${version}-websockets`] || modules[version];
+    const { url } = await start(t, 'node', { transformer: 'websockets', args: ['--modules', folder, ...args] });
+    const { timeout } = await (await fetch(`${url}/primus/spec`)).json();
+    const client = connect(t, load('websockets'), url, { ping: timeout && timeout - 10000 });
+    await next(client, 'open');
+    for (let n = 0; n < 2; n++) await next(client, event);
+    client.write('still');
+    assert.deepEqual(await messages(client, 1), ['still']);
+    assert.deepEqual(client.told, ['open']);
+  });
+}
