@@ -16,8 +16,9 @@ use crate::events::{ListenerId, Listeners};
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::message::Written;
+use crate::parsers::dynamic::to_value;
 use crate::parsers::{Parser, Peer};
-use crate::value::{Value, to_value};
+use crate::value::Value;
 
 pub(crate) use reserved::Reserved;
 

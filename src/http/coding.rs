@@ -222,7 +222,7 @@ mod tests {
         use std::io::Read;
 
         for length in [1024, 5552, 5553, 200_000] {
-            let body: Vec<u8> = (0..length).map(|n: usize| (n * n >> 7) as u8 | 0x80).collect();
+            let body: Vec<u8> = (0..length).map(|n: usize| ((n * n) >> 7) as u8 | 0x80).collect();
             for coding in [Coding::Gzip, Coding::Deflate] {
                 let coded = coding.encode(6, &body.repeat(3)).unwrap();
                 let mut read = Vec::new();

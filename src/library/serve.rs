@@ -83,7 +83,10 @@ impl Form {
 /// The forms of a client as they are compressed, each in each coding. Those that were
 /// asked for are kept; `None` for what does not become shorter.
 #[derive(Default)]
-pub(crate) struct Coded([[OnceLock<Option<Arc<[u8]>>>; 2]; 3]);
+pub(crate) struct Coded([[OnceLock<Body>; 2]; 3]);
+
+/// A compressed file; `None` for one that is not worth it.
+type Body = Option<Arc<[u8]>>;
 
 impl Coded {
     fn get(

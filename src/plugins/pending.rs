@@ -14,11 +14,11 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::catch;
-use crate::sync::{Guard, Lock};
+use crate::sync::{Guard, Lock, Signal};
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ struct State<K, T> {
 }
 
 enum Waiting<T> {
-    Thread(Arc<Condvar>),
+    Thread(Arc<Signal>),
     /// What a thread is about to fetch.
     Outcome(Result<T, Lost>),
     Function {
@@ -79,7 +79,7 @@ impl<K: Ord + Clone, T> Pending<K, T> {
     /// # Errors
     /// There is no room, or the connection has ended for good.
     pub fn place(&self, id: impl FnMut() -> K) -> Result<Place<'_, K, T>, Refused> {
-        let signal = Arc::new(Condvar::new());
+        let signal = Arc::new(Signal::default());
         let id = self.put(id, Waiting::Thread(signal.clone()))?;
         Ok(Place { pending: self, id, signal, is_out: false })
     }
@@ -267,7 +267,7 @@ impl<K: Ord, T> Drop for Pending<K, T> {
 pub(crate) struct Place<'a, K: Ord, T> {
     pending: &'a Pending<K, T>,
     id: K,
-    signal: Arc<Condvar>,
+    signal: Arc<Signal>,
     /// It is taken out of the table, and another one may have the id.
     is_out: bool,
 }

@@ -157,7 +157,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
     ),
     // What plugins see of a connection, and the plugins.
     (&["channel/", "codec.rs"], &["transformers/", "server/", "client/", "plugins/", "testing/"]),
-    (&["plugins/"], &["transformers/", "http/", "net/", "testing/"]),
+    (&["plugins/"], &["transformers/", "http/server/", "http/client/", "net/", "testing/"]),
     // Server and client: of the wire protocols they know the catalogue.
     (
         &["server/", "library/"],
@@ -166,6 +166,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
             "plugins/",
             "testing/",
             "transformers/*/",
+            "!transformers/polled/cast.rs",
             "!transformers/polled/records.rs",
             "transformers/connect.rs",
             "http/client/",
@@ -197,6 +198,7 @@ const CIRCLES: &[&[&str]] = &[
         "client/events.rs",
         "client/mod.rs",
         "client/options.rs",
+        "client/outgoing.rs",
         "client/plugins.rs",
         "client/shared.rs",
     ],
@@ -206,7 +208,7 @@ const CIRCLES: &[&[&str]] = &[
     &["http/server/connection/"],
     // A parked connection goes on on a thread, and a thread parks connections.
     &["http/server/connections/", "http/server/lot.rs"],
-    &["library/assemble.rs", "library/mod.rs"],
+    &["library/assemble.rs", "library/mod.rs", "library/serve.rs"],
     // A server has its sparks and plugins, these have their server, and listeners
     // are called with them.
     &[

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process;
 
-use primus::{BoxError, Builder, ClientPlugin, Destroy, Parser, Plugin, Primus};
+use primus::{BoxError, Builder, Destroy, Parser, Plugin, Primus, Script};
 
 const TRANSFORMERS: [&str; 3] = ["websockets", "engine.io", "sockjs"];
 
@@ -86,9 +86,9 @@ impl Plugin for Half {
         Ok(())
     }
 
-    fn client(&self) -> Option<ClientPlugin<'_>> {
+    fn script(&self) -> Option<Script<'_>> {
         let library = include_str!("../../src/plugins/library.js");
-        Some(ClientPlugin { client: self.client, library, types: self.types })
+        Some(Script { client: self.client, library, types: self.types })
     }
 }
 

@@ -228,13 +228,13 @@ impl Clients {
         }
         for (mut stream, sid) in sessions {
             self.request(&mut stream, &sid, Some(b"1"))?;
-            open.push(stream);
+            open.push(stream.into_tcp()?);
         }
         Ok(open)
     }
 
     /// A POST of this body, or a poll.
-    fn request(&self, stream: &mut TcpStream, sid: &str, body: Option<&[u8]>) -> Result<()> {
+    fn request(&self, stream: &mut impl Write, sid: &str, body: Option<&[u8]>) -> Result<()> {
         let target = engine::target(&self.path, "polling", Some(sid));
         let mut request = Vec::new();
         match body {

@@ -12,7 +12,6 @@ use crate::line::{self, Line};
 use crate::pieces::{Came, Pieces};
 use crate::poller::{Lane, Over, key};
 use crate::pool::{self, Out, PATIENCE, Traffic};
-use crate::socket::Socket;
 use crate::sockjs::{self, Frame};
 use crate::wire;
 

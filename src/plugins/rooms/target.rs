@@ -9,8 +9,9 @@ use super::plugin::shared_of;
 use super::shared::{Members, Shared, refused};
 use super::store::RoomMessage;
 use crate::error::{Error, Result, catch};
+use crate::parsers::dynamic::to_value;
 use crate::server::{Audience, Primus, Spark};
-use crate::value::{Value, to_value};
+use crate::value::Value;
 
 /// One room of a server or several: what
 /// [`PrimusRooms::room`](super::PrimusRooms::room) gives.

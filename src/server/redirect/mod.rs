@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::http::server::{Accepted, Acceptor, Connection, Full, Next, Request, refusal};
+use crate::http::server::{Accepted, Acceptor, Connection, Next, Request, Speaks, refusal};
 use crate::net::{self, Listener};
 use crate::server::inner::Inner;
 use crate::server::primus::Primus;
@@ -149,7 +149,7 @@ impl Primus {
         let serve = move |accepted| serve(&server, &rules, accepted);
         let listener = Listener::Tcp(listener);
         let connections = self.0.connections.clone();
-        self.attend(Acceptor::start(listener, connections, Full::Http, serve)?)?;
+        self.attend(Acceptor::start(listener, connections, Speaks::Http, serve)?)?;
         Ok(address)
     }
 }

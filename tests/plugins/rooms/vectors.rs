@@ -39,7 +39,7 @@ fn basic() {
 
     primus.room("news").write("1 from a.room(news).write (the sender gets it too)").unwrap();
     primus.room("news").except(&spark_a).write("2 except a").unwrap();
-    primus.room("sport").write(&Value::from_iter([("n", 3)])).unwrap();
+    primus.room("sport").write(&Value::from_iter([("n", Value::from(3))])).unwrap();
     let both = primus.room(["news", "sport"]);
     both.write("4 union, once each").unwrap();
     both.clone().except(["spark-a", "spark-c"]).write("5 except string list").unwrap();
@@ -72,7 +72,9 @@ fn wildcard() {
     spark_a.join("user:*").unwrap();
     spark_b.join("user:*:*").unwrap();
     spark_c.join("user:*:*:123").unwrap();
-    let write = |room: &str, text| drop(primus.room(room).write(text).unwrap());
+    let write = |room: &str, text| {
+        primus.room(room).write(text).unwrap();
+    };
     write("user:jb:abc:123", "1");
     write("user:x", "2");
     write("user:x:y", "3");

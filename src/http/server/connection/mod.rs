@@ -2,6 +2,7 @@
 
 mod body_reader;
 mod idle;
+mod linger;
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use tiny_http::{HTTPVersion, Method, ResponseBox};
 
 use self::idle::{Idle, PATIENCE, Waited, Watched};
+pub(crate) use self::linger::drain;
 use super::answer::{Held, Holder};
 use super::connections::{Accepted, PlaceId};
 use super::request::Request;
@@ -30,12 +32,6 @@ const READ: usize = 2 << 10;
 
 /// Bytes of an unread body that are read away to keep a connection.
 const DRAIN: u64 = 4 << 10;
-
-/// For so long, and for so many bytes, a connection that is being closed is
-/// read on: a socket closed with unread bytes is reset, and the reset may
-/// overtake the answer.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 256 << 10;
 
 /// A kept connection is closed so much later than was announced: a request that
 /// its client sends at the last moment is still on its way then.
@@ -391,20 +387,5 @@ impl Connection {
         };
         self.buf.truncate(end + *read.as_ref().unwrap_or(&0));
         read
-    }
-}
-
-/// Reads on a connection of which our direction has ended, until its peer has
-/// ended the other or has had time enough.
-#[inline(never)] // its scratch would be on the stack of every connection
-pub(crate) fn drain(stream: &Stream) {
-    let deadline = after(Instant::now(), LINGER);
-    let mut left = LINGER_BYTES;
-    let mut scratch = [0; READ];
-    while left > 0 {
-        match read_until(stream, &mut scratch, deadline, false) {
-            Ok(0) | Err(_) => break,
-            Ok(read) => left = left.saturating_sub(read),
-        }
     }
 }

@@ -129,7 +129,7 @@ fn connections_over_the_bound_get_503_and_room_is_made() {
         Speaks::Http,
         move |a| {
             entered.lock().unwrap().send(()).unwrap();
-            http(a);
+            let _ = http(a);
         },
     )
     .unwrap();
@@ -167,7 +167,7 @@ fn shutdown_wakes_and_joins_every_thread() {
         move |a| {
             ON_EXIT.with(|slot| *slot.borrow_mut() = Some(Gone(Arc::clone(&count))));
             entered.lock().unwrap().send(()).unwrap();
-            http(a);
+            let _ = http(a);
         },
     )
     .unwrap();

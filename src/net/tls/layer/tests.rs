@@ -80,8 +80,8 @@ fn what_has_failed_within_a_message_is_ended_all_the_same() {
     let (near, far) = UnixStream::pair().unwrap();
     let (near, far) = (Socket::Unix(near), Socket::Unix(far));
     // The beginning of a greeting, and then what is no record.
-    server.feed(&near, &mut *b"\x16\x03\x01\x00\x05\x01\x00\x01\x00\x03").unwrap();
-    server.feed(&near, &mut *b"\x99\x03\x03\x00\x01x").unwrap_err();
+    server.feed(&near, &mut b"\x16\x03\x01\x00\x05\x01\x00\x01\x00\x03".to_vec()).unwrap();
+    server.feed(&near, &mut b"\x99\x03\x03\x00\x01x".to_vec()).unwrap_err();
     assert!(server.offer(&near, &[IoSlice::new(b"x")]).is_err());
     server.shutdown(&near, Shutdown::Both);
     let mut told = [0; 64];
