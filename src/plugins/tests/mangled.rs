@@ -181,7 +181,12 @@ fn mangled_messages_are_told_apart_by_every_parser() {
     assert!(all.len() > 10_000, "{}", all.len());
     for json in &all {
         for parser in &parsers {
-            let frame = parser.encode(json, &NoPeer).unwrap().unwrap();
+            let frame = match parser.encode(json, &NoPeer) {
+                Ok(frame) => frame.unwrap(),
+                // BinaryPack has no whole numbers beyond 64 bits, nor doubles for them.
+                Err(error) if error.to_string().contains("too large") => continue,
+                Err(error) => panic!("{json}: {error}"),
+            };
             read(json, &parser.decode(&frame, &NoPeer).unwrap());
         }
     }
