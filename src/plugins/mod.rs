@@ -1,18 +1,16 @@
 //! Plugins: named extensions of servers and clients.
 
+pub mod analytics;
 pub(crate) mod args;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod emit;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod emitter;
 mod envelope;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
-mod mirage;
+pub mod fortress;
+pub mod latency;
+pub mod mirage;
 #[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod multiplex;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod named;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod names;
 #[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod pending;

@@ -46,7 +46,8 @@ pub(super) fn admit(
     if !known {
         tell_fault(&spark, fault);
     } else if server.is_closing() {
-        spark.close(server.shutdown_reason());
+        // Behind what was written to all since it is registered.
+        spark.close_behind(server.shutdown_reason());
     } else if let Some(error) = refusal {
         failure::refuse(&spark, error);
     }

@@ -1,3 +1,115 @@
-//! Ids that stay with a client over its connections.
+#![doc = include_str!("mod.md")]
 
+mod client;
+mod server;
 pub(crate) mod wire;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Plugin, Script, Side};
+use crate::client::Client;
+use crate::error::{BoxError, Result};
+use crate::server::{Primus, Spark};
+
+pub use client::{ClientMirage, MirageListener};
+pub use server::SparkMirage;
+
+/// Makes the id of a client that has none.
+type Generator = dyn Fn(&Spark) -> Result<String, BoxError> + Send + Sync;
+
+/// Judges the id that a client presents: `None` keeps it, `Some` is another one.
+type Validator = dyn Fn(&Spark, &str) -> Result<Option<String>, BoxError> + Send + Sync;
+
+/// The plugin `mirage`: see [its page](self). For servers and clients.
+#[derive(Clone)]
+pub struct Mirage {
+    timeout: Duration,
+    generator: Option<Arc<Generator>>,
+    validator: Option<Arc<Validator>>,
+    id: Option<String>,
+}
+
+impl Default for Mirage {
+    fn default() -> Self {
+        Mirage::new()
+    }
+}
+
+impl Mirage {
+    /// Random ids, and every id that is presented is kept.
+    pub fn new() -> Self {
+        Mirage { timeout: Duration::from_secs(5), generator: None, validator: None, id: None }
+    }
+
+    /// How long generator and validator may take; a client for which they take longer
+    /// is refused. They are not interrupted. Defaults to 5 s.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Makes the ids of clients that have none, on the thread of the spark, where it
+    /// may block. An error refuses the client. By default they are 16 random
+    /// hexadecimal digits.
+    pub fn generator<E: Into<BoxError>>(
+        mut self,
+        generate: impl Fn(&Spark) -> Result<String, E> + Send + Sync + 'static,
+    ) -> Self {
+        self.generator = Some(Arc::new(move |spark| generate(spark).map_err(Into::into)));
+        self
+    }
+
+    /// Judges the id that a client presents, on the thread of the spark, where it may
+    /// block: `Ok(None)` keeps it, `Ok(Some)` gives the client another one, an error
+    /// refuses the client. By default every id is kept, whoever presents it: ids are
+    /// no proof of who somebody is unless they are checked here.
+    pub fn validator<E: Into<BoxError>>(
+        mut self,
+        validate: impl Fn(&Spark, &str) -> Result<Option<String>, E> + Send + Sync + 'static,
+    ) -> Self {
+        self.validator = Some(Arc::new(move |spark, id| validate(spark, id).map_err(Into::into)));
+        self
+    }
+
+    /// The id that a client presents from the beginning, such as one that was kept
+    /// from the last run.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+}
+
+impl Plugin for Mirage {
+    fn name(&self) -> &str {
+        "mirage"
+    }
+
+    fn reserved(&self, side: Side) -> &[&'static str] {
+        match side {
+            Side::Server => &[wire::EVENT],
+            Side::Client => &[],
+        }
+    }
+
+    fn server(&self, primus: &Primus) -> Result<(), BoxError> {
+        server::install(self, primus)
+    }
+
+    fn client(&self, client: &Client) -> Result<(), BoxError> {
+        client::install(self, client);
+        Ok(())
+    }
+
+    fn script(&self) -> Option<Script<'_>> {
+        let (client, types) = (include_str!("client.js"), include_str!("types.d.ts"));
+        Some(Script { client, types, ..Script::default() })
+    }
+}
+
+impl fmt::Debug for Mirage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mirage").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
