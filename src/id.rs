@@ -52,11 +52,15 @@ pub fn session_id() -> io::Result<String> {
 pub fn uuid() -> io::Result<String> {
     let mut bytes = [0; 16];
     fill(&mut bytes)?;
-    bytes[6] = bytes[6] & 0x0F | 0x40;
-    bytes[8] = bytes[8] & 0x3F | 0x80;
-    let mut digits = format!("{:032x}", u128::from_be_bytes(bytes));
+    Ok(uuid_of(u128::from_be_bytes(bytes)))
+}
+
+/// A random number as a UUID.
+pub fn uuid_of(random: u128) -> String {
+    let version = 0xF << 76 | 0x3 << 62;
+    let mut digits = format!("{:032x}", random & !version | 0x4 << 76 | 0x2 << 62);
     [8, 13, 18, 23].iter().for_each(|at| digits.insert(*at, '-'));
-    Ok(digits)
+    digits
 }
 
 fn letters<const COUNT: usize>() -> io::Result<String> {

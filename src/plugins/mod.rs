@@ -1,10 +1,12 @@
 //! Plugins: named extensions of servers and clients.
 
 pub mod analytics;
-pub(crate) mod args;
-mod emit;
-mod emitter;
+mod answers;
+mod args;
+pub mod emit;
+pub mod emitter;
 mod envelope;
+mod event;
 pub mod fortress;
 pub mod latency;
 pub mod mirage;
@@ -12,13 +14,11 @@ pub mod mirage;
 mod multiplex;
 mod named;
 mod names;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod pending;
 mod register;
 #[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod resource;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
-mod responder;
+pub mod responder;
 pub mod rooms;
 #[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
 mod substream;
@@ -33,7 +33,15 @@ use crate::server::Primus;
 
 pub use crate::channel::{Channel, Encode, Handler, Handlers};
 pub use crate::library::Script;
+pub use analytics::Analytics;
 pub use args::Args;
+pub use emit::{Emit, EmitExt, EmitServerExt};
+pub use emitter::{Emitter, EmitterExt, EmitterServerExt};
+pub use event::{Ack, Event, EventExt, ServerEventExt};
+pub use fortress::{Fortress, Invalid};
+pub use latency::{Latency, SparkLatency};
+pub use mirage::{ClientMirage, Mirage, SparkMirage};
+pub use responder::{Responder, ResponderExt};
 
 /// Which side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -62,6 +62,7 @@ impl<F: ?Sized> Named<F> {
     }
 
     /// True when there is no listener of any event.
+    #[cfg(test)]
     pub fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }

@@ -41,15 +41,19 @@ pub(crate) enum Refused {
 /// What is called with an outcome, once.
 pub(crate) type Callback<T> = Box<dyn FnOnce(Result<T, Lost>) + Send>;
 
-/// The answers that one connection waits for.
-pub(crate) struct Pending<K: Ord, T> {
+/// The answers that one connection waits for. `H` is what is held for as long as
+/// functions wait: the connection, which sets the timers.
+pub(crate) struct Pending<K: Ord, T, H = ()> {
     most: usize,
-    state: Lock<State<K, T>>,
+    state: Lock<State<K, T, H>>,
 }
 
-struct State<K, T> {
+struct State<K, T, H> {
     waiting: BTreeMap<K, Waiting<T>>,
     over: bool,
+    /// Of those that wait, how many are functions.
+    functions: usize,
+    holder: Option<H>,
     /// When the timers go off that are set for [`Pending::expire`]: the next one
     /// last.
     timers: Vec<Instant>,
@@ -66,10 +70,16 @@ enum Waiting<T> {
     },
 }
 
-impl<K: Ord + Clone, T> Pending<K, T> {
+impl<K: Ord + Clone, T, H> Pending<K, T, H> {
     /// A table for at most so many.
     pub fn new(most: usize) -> Self {
-        let state = State { waiting: BTreeMap::new(), over: false, timers: Vec::new() };
+        let state = State {
+            waiting: BTreeMap::new(),
+            over: false,
+            functions: 0,
+            holder: None,
+            timers: Vec::new(),
+        };
         Pending { most, state: Lock::new(state) }
     }
 
@@ -78,9 +88,9 @@ impl<K: Ord + Clone, T> Pending<K, T> {
     ///
     /// # Errors
     /// There is no room, or the connection has ended for good.
-    pub fn place(&self, id: impl FnMut() -> K) -> Result<Place<'_, K, T>, Refused> {
+    pub fn place(&self, id: impl FnMut() -> K) -> Result<Place<'_, K, T, H>, Refused> {
         let signal = Arc::new(Signal::default());
-        let id = self.put(id, Waiting::Thread(signal.clone()))?;
+        let id = self.put(id, Waiting::Thread(signal.clone()), None)?;
         Ok(Place { pending: self, id, signal, is_out: false })
     }
 
@@ -94,13 +104,19 @@ impl<K: Ord + Clone, T> Pending<K, T> {
         &self,
         id: impl FnMut() -> K,
         until: Option<Instant>,
+        holder: H,
         call: Callback<T>,
     ) -> Result<(K, Option<Instant>), Refused> {
-        let id = self.put(id, Waiting::Function { call, until })?;
+        let id = self.put(id, Waiting::Function { call, until }, Some(holder))?;
         Ok((id, until.and_then(|until| self.state.lock().set_timer(until))))
     }
 
-    fn put(&self, mut id: impl FnMut() -> K, waiting: Waiting<T>) -> Result<K, Refused> {
+    fn put(
+        &self,
+        mut id: impl FnMut() -> K,
+        waiting: Waiting<T>,
+        holder: Option<H>,
+    ) -> Result<K, Refused> {
         let mut state = self.state.lock();
         let refused = match (state.over, state.waiting.len() >= self.most) {
             (true, _) => Refused::Over,
@@ -110,6 +126,11 @@ impl<K: Ord + Clone, T> Pending<K, T> {
                     .find(|id| !state.waiting.contains_key(id))
                     .expect("an endless iterator");
                 state.waiting.insert(id.clone(), waiting);
+                let Some(holder) = holder else { return Ok(id) };
+                state.functions += 1;
+                let before = state.holder.replace(holder);
+                drop(state);
+                drop(before);
                 return Ok(id);
             }
         };
@@ -122,12 +143,17 @@ impl<K: Ord + Clone, T> Pending<K, T> {
     /// Takes a function away that is not to be called; false when it was, or is
     /// being.
     pub fn withdraw(&self, id: &K) -> bool {
-        let taken = self.state.lock().waiting.remove(id);
-        taken.is_some()
+        let mut state = self.state.lock();
+        let taken = state.waiting.remove(id);
+        let is_function = matches!(taken, Some(Waiting::Function { .. }));
+        let holder = state.let_go(usize::from(is_function));
+        drop(state);
+        drop(holder);
+        is_function
     }
 }
 
-impl<K: Ord, T> Pending<K, T> {
+impl<K: Ord, T, H> Pending<K, T, H> {
     /// The answer for this id has come. False, and nothing else, when nobody waits
     /// for it, or not any more.
     pub fn answer<Q: Ord + ?Sized>(&self, id: &Q, answer: T) -> bool
@@ -144,7 +170,9 @@ impl<K: Ord, T> Pending<K, T> {
             }
             Some(Waiting::Function { .. }) => {
                 let taken = state.waiting.remove(id);
+                let holder = state.let_go(1);
                 drop(state);
+                drop(holder);
                 if let Some(Waiting::Function { call, .. }) = taken {
                     call(Ok(answer));
                 }
@@ -155,21 +183,28 @@ impl<K: Ord, T> Pending<K, T> {
     }
 
     /// How many wait.
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.state.lock().waiting.len()
     }
 
     /// Calls the functions whose time has come. `set` is the time for which the
     /// timer was set that has gone off. Gives the time for which another one is to
-    /// be set, if need be.
-    pub fn expire(&self, set: Instant, now: Instant) -> Option<Instant> {
+    /// be set, if need be, and what sets it.
+    pub fn expire(&self, set: Instant, now: Instant) -> Option<(Instant, H)>
+    where
+        H: Clone,
+    {
         let mut state = self.state.lock();
         // A timer may go off a bit early.
         let now = now.max(set);
         state.timers.retain(|timer| *timer > now);
         let late = state.take(|until| until.is_some_and(|until| until <= now));
         let next = state.next().and_then(|next| state.set_timer(next));
+        let next = next.zip(state.holder.clone());
+        let holder = state.let_go(late.len());
         drop(state);
+        drop(holder);
         go_on(call_all(late, Lost::Late));
         next
     }
@@ -186,7 +221,7 @@ impl<K: Ord, T> Pending<K, T> {
         go_on(self.lose_all(state));
     }
 
-    fn lose_all(&self, mut state: Guard<'_, State<K, T>>) -> Option<String> {
+    fn lose_all(&self, mut state: Guard<'_, State<K, T, H>>) -> Option<String> {
         let mut threads = Vec::new();
         for waiting in state.waiting.values_mut() {
             if let Waiting::Thread(_) = waiting {
@@ -194,13 +229,22 @@ impl<K: Ord, T> Pending<K, T> {
             }
         }
         let functions = state.take(|_| true);
+        let holder = state.let_go(functions.len());
         drop(state);
+        drop(holder);
         threads.iter().for_each(Waiting::wake);
         call_all(functions, Lost::Over)
     }
 }
 
-impl<K: Ord, T> State<K, T> {
+impl<K: Ord, T, H> State<K, T, H> {
+    /// So many functions wait no longer. What was held for the last is to be dropped
+    /// without the lock.
+    fn let_go(&mut self, functions: usize) -> Option<H> {
+        self.functions -= functions;
+        if self.functions == 0 { self.holder.take() } else { None }
+    }
+
     /// Takes the functions out of which `is` says so by their time.
     fn take(&mut self, is: impl Fn(Option<Instant>) -> bool) -> Vec<Callback<T>> {
         let due = |waiting: &mut Waiting<T>| match waiting {
@@ -255,7 +299,7 @@ fn go_on(panic: Option<String>) {
     }
 }
 
-impl<K: Ord, T> Drop for Pending<K, T> {
+impl<K: Ord, T, H> Drop for Pending<K, T, H> {
     fn drop(&mut self) {
         if let Some(text) = self.lose_all(self.state.lock()) {
             log::error!("listener panicked: {text}");
@@ -264,15 +308,15 @@ impl<K: Ord, T> Drop for Pending<K, T> {
 }
 
 /// Where a thread waits.
-pub(crate) struct Place<'a, K: Ord, T> {
-    pending: &'a Pending<K, T>,
+pub(crate) struct Place<'a, K: Ord, T, H> {
+    pending: &'a Pending<K, T, H>,
     id: K,
     signal: Arc<Signal>,
     /// It is taken out of the table, and another one may have the id.
     is_out: bool,
 }
 
-impl<K: Ord, T> Place<'_, K, T> {
+impl<K: Ord, T, H> Place<'_, K, T, H> {
     /// The id of what is asked for.
     pub fn id(&self) -> &K {
         &self.id
@@ -295,7 +339,7 @@ impl<K: Ord, T> Place<'_, K, T> {
     }
 }
 
-impl<K: Ord, T> Drop for Place<'_, K, T> {
+impl<K: Ord, T, H> Drop for Place<'_, K, T, H> {
     fn drop(&mut self) {
         if !self.is_out {
             let taken = self.pending.state.lock().waiting.remove(&self.id);

@@ -3,5 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod events;
 mod mechanism;
+mod npm;
 mod rooms;

@@ -9,6 +9,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::id;
 use crate::plugins::envelope::{fields, is_falsy};
 use crate::value::Value;
 
@@ -45,9 +46,15 @@ pub(crate) fn decode(message: Value) -> Option<Packet> {
     }
 }
 
+/// A new id. Only the other side of the connection sees it and may use it, so it
+/// need not be hard to guess.
+pub(crate) fn uuid() -> String {
+    id::uuid_of(fastrand::u128(..))
+}
+
 /// The envelope of a request.
 pub(crate) struct Request<'a, D: ?Sized> {
-    /// Ours are UUIDs of version 4.
+    /// A UUID of version 4.
     pub id: &'a str,
     pub data: &'a D,
 }

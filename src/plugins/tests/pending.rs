@@ -62,7 +62,7 @@ fn a_function_is_called_once() {
     let (pending, outcomes) = (Pending::<u64, u64>::new(10), Outcomes::default());
     let (now, mut id) = (Instant::now(), ids());
     let at = |seconds| Some(now + Duration::from_secs(seconds));
-    let mut ask = |n, until| pending.call(&mut id, until, keeps(&outcomes, n)).unwrap();
+    let mut ask = |n, until| pending.call(&mut id, until, (), keeps(&outcomes, n)).unwrap();
     // A timer is asked for where none goes off in time.
     assert_eq!(ask(1, at(5)), (1, at(5)));
     assert_eq!(ask(2, at(7)), (2, None));
@@ -73,7 +73,8 @@ fn a_function_is_called_once() {
     assert!(pending.answer(&1, 10) && !pending.answer(&1, 11));
     // It goes off a bit early; the one at 5 is set already, and comes for nothing.
     assert_eq!(pending.expire(now + Duration::from_secs(2), now), None);
-    assert_eq!(pending.expire(now + Duration::from_secs(5), at(5).unwrap()), at(7));
+    let next = pending.expire(now + Duration::from_secs(5), at(5).unwrap());
+    assert_eq!(next.map(|(at, ())| at), at(7));
     assert_eq!(*outcomes.lock().unwrap(), [(1, Ok(10)), (3, Err(Lost::Late))]);
     assert_eq!(pending.expire(at(7).unwrap(), at(8).unwrap()), None);
     assert_eq!(outcomes.lock().unwrap().last(), Some(&(2, Err(Lost::Late))));
@@ -86,11 +87,11 @@ fn a_function_is_called_once() {
 fn short_waits_beside_a_long_one_do_not_pile_up_timers() {
     let (pending, outcomes) = (Pending::<u64, u64>::new(10), Outcomes::default());
     let (start, mut id) = (Instant::now(), ids());
-    let (_, long) = pending.call(&mut id, Some(start + LONG), keeps(&outcomes, 0)).unwrap();
+    let (_, long) = pending.call(&mut id, Some(start + LONG), (), keeps(&outcomes, 0)).unwrap();
     let mut timers = usize::from(long.is_some());
     for n in 1..=100 {
         let until = start + Duration::from_millis(n);
-        let (_, timer) = pending.call(&mut id, Some(until), keeps(&outcomes, n)).unwrap();
+        let (_, timer) = pending.call(&mut id, Some(until), (), keeps(&outcomes, n)).unwrap();
         assert_eq!(timer, Some(until));
         timers += usize::from(pending.expire(until, until).is_some());
     }
@@ -98,13 +99,39 @@ fn short_waits_beside_a_long_one_do_not_pile_up_timers() {
 }
 
 #[test]
+fn the_connection_is_held_while_functions_wait() {
+    let (pending, outcomes) = (Pending::<u64, u64, Arc<()>>::new(10), Outcomes::default());
+    let (held, now, mut id) = (Arc::new(()), Instant::now(), ids());
+    let count = || Arc::strong_count(&held) - 1;
+    let mut ask = |until| {
+        let asked = pending.call(&mut id, until, held.clone(), keeps(&outcomes, 0));
+        asked.unwrap().0
+    };
+    let (first, second, late) = (ask(None), ask(Some(now + LONG)), ask(Some(now)));
+    assert!(count() == 1 && pending.withdraw(&first) && pending.answer(&second, 1));
+    assert_eq!(count(), 1);
+    assert!(pending.expire(now, now).is_none() && !pending.withdraw(&late));
+    assert_eq!(count(), 0);
+    ask(Some(now));
+    ask(Some(now + LONG));
+    let (next, holder) = pending.expire(now, now).unwrap();
+    assert_eq!((next, count()), (now + LONG, 2));
+    drop(holder);
+    pending.lose();
+    assert_eq!(count(), 0);
+    ask(None);
+    drop(pending);
+    assert_eq!(count(), 0);
+}
+
+#[test]
 fn no_more_than_the_bound_and_none_after_the_end() {
     let (pending, outcomes) = (Pending::<u64, u64>::new(2), Outcomes::default());
     let mut id = ids();
     let place = pending.place(&mut id).unwrap();
-    pending.call(&mut id, None, keeps(&outcomes, 2)).unwrap();
+    pending.call(&mut id, None, (), keeps(&outcomes, 2)).unwrap();
     assert_eq!(pending.place(&mut id).err(), Some(Refused::Full(2)));
-    assert_eq!(pending.call(&mut id, None, keeps(&outcomes, 3)).err(), Some(Refused::Full(2)));
+    assert_eq!(pending.call(&mut id, None, (), keeps(&outcomes, 3)).err(), Some(Refused::Full(2)));
     drop(place);
     let place = pending.place(&mut id).unwrap();
     pending.lose();
@@ -114,7 +141,7 @@ fn no_more_than_the_bound_and_none_after_the_end() {
     pending.end();
     assert_eq!(place.wait(LONG), Err(Lost::Over));
     assert_eq!(pending.place(&mut id).err(), Some(Refused::Over));
-    assert_eq!(pending.call(&mut id, None, keeps(&outcomes, 4)).err(), Some(Refused::Over));
+    assert_eq!(pending.call(&mut id, None, (), keeps(&outcomes, 4)).err(), Some(Refused::Over));
     assert_eq!(*outcomes.lock().unwrap(), [(2, Err(Lost::Over))]);
 }
 
@@ -139,15 +166,15 @@ fn functions_are_called_when_the_table_is_dropped_and_without_its_lock() {
             (Arc::downgrade(&pending), outcomes.clone(), keeps(&outcomes, n));
         let comes_back: Callback<u64> = Box::new(move |outcome| {
             if let Some(pending) = again.upgrade() {
-                pending.call(|| 50, None, keeps(&inner, 50)).unwrap();
+                pending.call(|| 50, None, (), keeps(&inner, 50)).unwrap();
                 assert!(pending.withdraw(&50));
             }
             kept(outcome);
         });
-        pending.call(&mut id, Some(Instant::now()), comes_back).unwrap();
+        pending.call(&mut id, Some(Instant::now()), (), comes_back).unwrap();
     }
     assert!(pending.answer(&1, 7));
-    pending.call(&mut id, None, keeps(&outcomes, 9)).unwrap();
+    pending.call(&mut id, None, (), keeps(&outcomes, 9)).unwrap();
     let late = Instant::now() + LONG;
     pending.expire(late, late);
     drop(pending);
@@ -161,13 +188,13 @@ fn one_that_panics_keeps_no_other_from_being_called() {
     let (pending, mut id) = (Pending::<u64, u64>::new(10), ids());
     let panics = || -> Callback<u64> { Box::new(|_| panic!("of the application")) };
     for n in 0..3 {
-        pending.call(&mut id, None, panics()).unwrap();
-        pending.call(&mut id, None, keeps(&outcomes, n)).unwrap();
+        pending.call(&mut id, None, (), panics()).unwrap();
+        pending.call(&mut id, None, (), keeps(&outcomes, n)).unwrap();
     }
     assert!(catch_unwind(AssertUnwindSafe(|| pending.lose())).is_err());
     assert_eq!(outcomes.lock().unwrap().len(), 3);
-    pending.call(&mut id, None, panics()).unwrap();
-    pending.call(&mut id, None, keeps(&outcomes, 3)).unwrap();
+    pending.call(&mut id, None, (), panics()).unwrap();
+    pending.call(&mut id, None, (), keeps(&outcomes, 3)).unwrap();
     drop(pending);
     assert_eq!(outcomes.lock().unwrap().len(), 4);
 }
@@ -183,7 +210,7 @@ fn races_have_one_outcome() {
         for n in 1..=20 {
             let calls = calls.clone();
             let call: Callback<u64> = Box::new(move |outcome| calls.send((n, outcome)).unwrap());
-            pending.call(&mut id, Some(now), call).unwrap();
+            pending.call(&mut id, Some(now), (), call).unwrap();
         }
         let places: Vec<_> = (0..4).map(|_| pending.place(&mut id).unwrap()).collect();
         let start = Barrier::new(3 + places.len());
