@@ -4,6 +4,8 @@
 mod common;
 
 mod events;
+mod fortress;
 mod mechanism;
+mod mirage;
 mod npm;
 mod rooms;
