@@ -111,7 +111,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
 /// Makes room for one more and as many as there are, or for no more than are left.
 #[inline(never)]
-fn grow<T>(things: &mut Vec<T>, left: Option<usize>) {
+pub(crate) fn grow<T>(things: &mut Vec<T>, left: Option<usize>) {
     let more = things.len().max(4);
     things.reserve_exact(left.map_or(more, |left| more.min(left.saturating_add(1))));
 }

@@ -20,7 +20,7 @@ use std::fmt;
 use std::ops::Index;
 
 pub use date::Date;
-pub(crate) use de::{ValueVisitor, without_duplicates};
+pub(crate) use de::{ValueVisitor, grow, without_duplicates};
 pub(crate) use fault::Fault;
 pub(crate) use key::{KeyDeserializer, KeySerializer};
 pub use number::Number;

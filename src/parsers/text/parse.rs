@@ -1,7 +1,7 @@
 //! A JSON text to a `Value`, without the detour of serde.
 
 use super::lexer::Lexer;
-use crate::value::{Fault, MAX_DEPTH, Value, ValueVisitor, visit_number, without_duplicates};
+use crate::value::{Fault, MAX_DEPTH, Value, ValueVisitor, grow, visit_number, without_duplicates};
 
 /// Reads a message.
 pub(in crate::parsers) fn parse(text: &str) -> Result<Value, Fault> {
@@ -32,12 +32,23 @@ fn open(lexer: &mut Lexer<'_>, depth: usize) -> Result<(), Fault> {
     if depth > MAX_DEPTH { lexer.fault("nested too deeply") } else { Ok(()) }
 }
 
+/// A peer may send many lists of one: for the last there is no more room made than it
+/// takes.
+#[inline]
+fn push<T>(things: &mut Vec<T>, thing: T, lexer: &mut Lexer<'_>, bracket: u8) {
+    if things.len() == things.capacity() {
+        grow(things, (lexer.peek() == Some(bracket)).then_some(0));
+    }
+    things.push(thing);
+}
+
 fn array(lexer: &mut Lexer<'_>, depth: usize) -> Result<Value, Fault> {
     open(lexer, depth)?;
     let mut elements = Vec::new();
     let mut more = lexer.peek() != Some(b']');
     while more {
-        elements.push(value(lexer, depth)?);
+        let element = value(lexer, depth)?;
+        push(&mut elements, element, lexer, b']');
         more = lexer.eat(b',');
     }
     lexer.expect(b']', "expected the end of the array")?;
@@ -54,7 +65,8 @@ fn object(lexer: &mut Lexer<'_>, depth: usize) -> Result<Value, Fault> {
             _ => return lexer.fault("expected a key"),
         };
         lexer.expect(b':', "expected a colon")?;
-        entries.push((key, value(lexer, depth)?));
+        let entry = (key, value(lexer, depth)?);
+        push(&mut entries, entry, lexer, b'}');
         more = lexer.eat(b',');
     }
     lexer.expect(b'}', "expected the end of the object")?;
