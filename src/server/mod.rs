@@ -21,6 +21,7 @@
 //! | `Outbox::fin` | `linger`, when the peer's part is done | ends our direction when all has gone out | the peer ends its own |
 //! | `Outbox::shutdown` | `die`, `finish` | ends both directions, behind what the kernel has taken | – |
 //! | `Outbox::cut` | time-outs, [`SlowConsumer::Close`](crate::SlowConsumer::Close) | resets the connection and forgets what waits | – |
+//! | `Outbox::failed` | whoever sends, when the socket has failed | forgets what waits, and wakes the spark's thread | `Spark::lost` |
 //! | `Outbox::release` | `finish`, `abandon` | lets go of the socket | – |
 
 mod admit;

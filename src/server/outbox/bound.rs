@@ -105,7 +105,7 @@ impl Outbox {
     fn cut_slow(&self, state: &mut State) {
         self.shared.metrics.slow_consumers.add(1);
         state.slow = true;
-        self.abort(state);
+        self.cut_locked(state);
     }
 
     /// True once the bound or the grace period has ended the connection.

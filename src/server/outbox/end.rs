@@ -23,7 +23,7 @@ impl Outbox {
     /// Lets go of the socket at the end of the connection.
     pub fn release(&self) {
         let mut state = self.lock();
-        self.lose(&mut state);
+        self.forget(&mut state);
         if state.flushing {
             // The flusher waits for room in the socket, and keeps it open until
             // it is woken.
@@ -70,7 +70,7 @@ impl Outbox {
     /// Cuts the connection and forgets what waits.
     pub fn cut(&self) {
         let mut state = self.lock();
-        self.abort(&mut state);
+        self.cut_locked(&mut state);
     }
 
     /// Ends our direction of the socket once everything has gone out.
@@ -83,14 +83,15 @@ impl Outbox {
     }
 
     /// The socket failed: the spark's thread is woken to end the spark.
-    pub(super) fn broken(&self, state: &mut State, error: io::Error) -> Error {
+    pub(super) fn failed(&self, state: &mut State, error: io::Error) -> Error {
         log::debug!("write failed: {error}");
-        self.lose(state);
+        self.forget(state);
         state.sink.shutdown(Shutdown::Both);
         Error::Closed
     }
 
-    pub(super) fn lose(&self, state: &mut State) {
+    /// Nothing more can be sent, so nothing waits any more.
+    fn forget(&self, state: &mut State) {
         state.phase = Phase::Lost;
         state.backlog = Queue::default();
         state.cork = Vec::new();
@@ -100,8 +101,9 @@ impl Outbox {
         self.emptied.notify_all();
     }
 
-    pub(super) fn abort(&self, state: &mut State) {
-        self.lose(state);
+    /// [`cut`](Self::cut), with the lock held.
+    pub(super) fn cut_locked(&self, state: &mut State) {
+        self.forget(state);
         state.sink.abort();
     }
 

@@ -109,7 +109,7 @@ impl Outbox {
             }
         }
         let sent = state.sink.offer_vectored(&pieces);
-        sent.map_err(|error| self.broken(state, error))
+        sent.map_err(|error| self.failed(state, error))
     }
 
     /// Drops `sent` bytes from the front of the backlog.

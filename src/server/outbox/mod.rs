@@ -332,7 +332,7 @@ impl Outbox {
         state: &mut State,
         send: impl FnOnce(&Sink) -> io::Result<usize>,
     ) -> Result<usize> {
-        send(&state.sink).map_err(|error| self.broken(state, error))
+        send(&state.sink).map_err(|error| self.failed(state, error))
     }
 
     /// Puts bytes at the end of the backlog: a message, or something that no

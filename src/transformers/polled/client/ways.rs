@@ -12,7 +12,7 @@ use crate::frame::Frame;
 use crate::http::client::{Answer, Exchanger, Target};
 use crate::net::dial::Destination;
 use crate::transformers::connect::{News, Writer};
-use crate::transformers::websockets::client::{Link, Socket};
+use crate::transformers::websockets::client::{Socket, SocketWriter};
 
 /// Messages that are taken out one by one, because together they may need far
 /// more memory than the bytes they came in.
@@ -81,8 +81,8 @@ impl<R: Requests + 'static> Ways<R> {
     }
 
     /// The way out of the WebSocket, once it is open.
-    pub fn socket(&self) -> Option<&Arc<Link>> {
-        self.socket.as_ref().and_then(Socket::link)
+    pub fn socket(&self) -> Option<&Arc<SocketWriter>> {
+        self.socket.as_ref().and_then(Socket::writer)
     }
 
     /// Whether the WebSocket carries the session, or is to from its beginning.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::link::Link;
 use super::open::Open;
+use super::writer::SocketWriter;
 use crate::base64;
 use crate::compression::Compression;
 use crate::error::{Error, Result};
@@ -59,8 +59,8 @@ impl Handshake {
     /// It was not.
     pub fn finish(self, answer: &Answer, target: &Target, max_length: usize) -> Result<Open> {
         let agreed = check(answer, &self.key, &target.compression)?;
-        let link = Link::new(self.stream, Arc::clone(&target.to.waker), agreed.clone());
-        Ok(Open::new(link, max_length, agreed.as_ref(), &answer.body))
+        let writer = SocketWriter::new(self.stream, Arc::clone(&target.to.waker), agreed.clone());
+        Ok(Open::new(writer, max_length, agreed.as_ref(), &answer.body))
     }
 }
 

@@ -1,18 +1,18 @@
 //! The `websockets` transport of the client.
 
 mod handshake;
-mod link;
 mod open;
 mod packing;
 mod socket;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use self::handshake::Handshake;
-pub(in crate::transformers) use self::link::{Link, mask};
 use self::open::Open;
 pub(in crate::transformers) use self::socket::{Heard, Socket};
+pub(in crate::transformers) use self::writer::{SocketWriter, mask};
 use crate::close::CloseReason;
 use crate::error::Result;
 use crate::http::client::Target;
@@ -95,7 +95,7 @@ impl Connecting {
                 let stage = std::mem::replace(&mut self.stage, Stage::Over);
                 let Stage::Handshake(handshake) = stage else { return Ok(None) };
                 let open = handshake.finish(&answer, &self.target, self.max_length)?;
-                let writer: Arc<dyn Writer> = Arc::clone(open.link()) as _;
+                let writer: Arc<dyn Writer> = Arc::clone(open.writer()) as _;
                 self.stage = Stage::Open(open);
                 Ok(Some(News::Open(writer)))
             }

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::link::Link;
+use super::writer::SocketWriter;
 use crate::close::CloseReason;
 use crate::net::Waker;
 use crate::net::wait::{Ready, Wants, on, wait};
@@ -19,7 +19,7 @@ const PINGS_MAX: u32 = 1_000;
 
 /// See the module.
 pub(in crate::transformers) struct Open {
-    link: Arc<Link>,
+    writer: Arc<SocketWriter>,
     session: Session,
 }
 
@@ -27,25 +27,25 @@ impl Open {
     /// A connection that was upgraded, with the longest message in bytes, the
     /// compression that was `agreed` on, and what came behind the handshake.
     pub(super) fn new(
-        link: Link,
+        writer: SocketWriter,
         max_length: usize,
         agreed: Option<&Agreed>,
         leftover: &[u8],
     ) -> Self {
         let session = Session::new(Role::Client, max_length, PINGS_MAX, agreed, leftover);
-        Open { link: Arc::new(link), session }
+        Open { writer: Arc::new(writer), session }
     }
 
     /// The way out.
-    pub fn link(&self) -> &Arc<Link> {
-        &self.link
+    pub fn writer(&self) -> &Arc<SocketWriter> {
+        &self.writer
     }
 
     /// Begins to close, with a code and a text or without: what was written
     /// goes first.
     pub fn close(&mut self, why: Option<(u16, &str)>) {
         if self.session.close() {
-            self.link.say_close(why);
+            self.writer.say_close(why);
         }
     }
 
@@ -64,8 +64,8 @@ impl Open {
     /// What it waits for.
     pub fn wants(&self, paused: bool) -> Wants {
         let draining = self.session.is_over();
-        let write = !draining && self.link.is_waiting();
-        Some((Arc::clone(self.link.stream()) as _, Ready { read: draining || !paused, write }))
+        let write = !draining && self.writer.is_waiting();
+        Some((Arc::clone(self.writer.stream()) as _, Ready { read: draining || !paused, write }))
     }
 
     /// Goes on with what was waited for; tells the first of what has come.
@@ -73,8 +73,8 @@ impl Open {
         if self.session.is_over() {
             return if ready.read { self.read() } else { None };
         }
-        if ready.write && self.link.is_waiting() && self.link.flush().is_err() {
-            self.link.give_up();
+        if ready.write && self.writer.is_waiting() && self.writer.flush().is_err() {
+            self.writer.give_up();
         }
         if paused || !ready.read {
             return None;
@@ -84,7 +84,7 @@ impl Open {
 
     /// Reads once; tells the end of the stream.
     fn read(&mut self) -> Option<News> {
-        let stream = self.link.stream();
+        let stream = self.writer.stream();
         let nothing = || io::ErrorKind::WouldBlock.into();
         match self.session.read(|room| stream.read_now(room)?.ok_or_else(nothing)) {
             Ok(1..) => None,
@@ -99,7 +99,7 @@ impl Open {
         loop {
             match self.session.next(Instant::now)? {
                 Heard::Message(frame) => return Some(News::Message(frame)),
-                Heard::Ping(payload) => self.link.pong(&payload),
+                Heard::Ping(payload) => self.writer.pong(&payload),
                 Heard::Answered => self.bye(None),
                 Heard::Closed(reason) => {
                     self.bye(farewell(Role::Client, &reason));
@@ -112,8 +112,8 @@ impl Open {
     /// Says goodbye for good: a close frame, unless one was sent, and the end
     /// of the stream.
     fn bye(&self, why: Option<(u16, &str)>) {
-        self.link.say_close(why);
-        self.link.stream().shutdown(Shutdown::Write);
+        self.writer.say_close(why);
+        self.writer.stream().shutdown(Shutdown::Write);
     }
 }
 
@@ -124,6 +124,6 @@ fn lost(text: &str) -> News {
 impl Drop for Open {
     /// Frees the threads that are blocked in a write.
     fn drop(&mut self) {
-        self.link.cut();
+        self.writer.cut();
     }
 }

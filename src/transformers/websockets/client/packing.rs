@@ -8,7 +8,7 @@ use crate::transformers::websockets::deflate::{Agreed, Packer, pack};
 pub(super) struct Packing {
     agreed: Option<Agreed>,
     /// What knows the messages before, where each refers to them. Locked behind the
-    /// link's own locks.
+    /// writer's own locks.
     packer: Option<Mutex<Packer>>,
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::handshake::Handshake;
-use super::link::Link;
 use super::open::Open;
+use super::writer::SocketWriter;
 use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -58,9 +58,9 @@ impl Socket {
     }
 
     /// The way out, once it is open.
-    pub fn link(&self) -> Option<&Arc<Link>> {
+    pub fn writer(&self) -> Option<&Arc<SocketWriter>> {
         match &self.stage {
-            Stage::Open(open) => Some(open.link()),
+            Stage::Open(open) => Some(open.writer()),
             _ => None,
         }
     }

@@ -18,7 +18,7 @@ use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, Wants, on, wait};
 use crate::sync::{Guard, Lock};
 use crate::transformers::connect::Writer as _;
-use crate::transformers::websockets::client::Link as WebSocket;
+use crate::transformers::websockets::client::SocketWriter;
 
 /// Bytes that may wait for the next POST before writers wait too.
 const AHEAD: usize = 256 << 10;
@@ -56,7 +56,7 @@ enum Way {
     Polling,
     /// Polling is at rest, and the WebSocket about to be told so.
     Switching,
-    WebSocket(Arc<WebSocket>),
+    WebSocket(Arc<SocketWriter>),
     Gone,
 }
 
@@ -98,7 +98,7 @@ impl<R: Requests> Posts<R> {
     }
 
     /// The way out of a session that was opened by a WebSocket.
-    pub fn websocket(requests: R, to: Arc<WebSocket>) -> Result<Self> {
+    pub fn websocket(requests: R, to: Arc<SocketWriter>) -> Result<Self> {
         Self::new(requests, Way::WebSocket(to), Exchanger::default())
     }
 
@@ -188,7 +188,7 @@ impl<R: Requests> Posts<R> {
     }
 
     /// From now on by this WebSocket, beginning with what is queued.
-    pub fn switch(&self, to: &Arc<WebSocket>) {
+    pub fn switch(&self, to: &Arc<SocketWriter>) {
         let mut state = self.lock();
         state.way = Way::WebSocket(Arc::clone(to));
         state.lane = Exchanger::default();

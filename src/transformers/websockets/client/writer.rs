@@ -30,7 +30,7 @@ const KEEP: usize = 64 << 10;
 /// | `pending` | bytes to be sent before anything else | a system call that may block |
 ///
 /// Order: `socket`, then `pending`.
-pub(in crate::transformers) struct Link {
+pub(in crate::transformers) struct SocketWriter {
     stream: Arc<Stream>,
     waker: Arc<Waker>,
     socket: Mutex<Vec<u8>>,
@@ -80,10 +80,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Link {
+impl SocketWriter {
     /// The way out through this socket.
     pub fn new(stream: Arc<Stream>, waker: Arc<Waker>, agreed: Option<Agreed>) -> Self {
-        Link {
+        SocketWriter {
             stream,
             waker,
             socket: Mutex::default(),
@@ -230,7 +230,7 @@ impl Link {
     }
 }
 
-impl Link {
+impl SocketWriter {
     /// Sends what `encode` appends, a whole message; see [`Writer::write`].
     pub fn write_encoded(&self, encode: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         if self.packing.keeps_order() {
@@ -323,7 +323,7 @@ impl Link {
     }
 }
 
-impl Writer for Link {
+impl Writer for SocketWriter {
     fn write(&self, frame: &Frame) -> Result<()> {
         self.write_encoded(|out| frame::encode(frame, mask(), out))
     }
@@ -337,12 +337,12 @@ impl Writer for Link {
     }
 
     fn waiting(&self) -> usize {
-        Link::waiting(self)
+        SocketWriter::waiting(self)
     }
 
     fn drain(&self) -> Result<()> {
         let _socket = lock(&self.socket);
-        Link::drain(self)
+        SocketWriter::drain(self)
     }
 
     fn close(&self) {
