@@ -77,6 +77,7 @@ mod deadline;
 #[cfg(feature = "compression")]
 mod deflate;
 mod error;
+mod escapes;
 mod events;
 mod excuse;
 mod extensions;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Forms, Script};
+use super::forms::Forms;
+use super::script::Script;
 use crate::parsers::{ClientParser, Parser};
 use crate::protocol::ClientMode;
 use crate::server::options::Options;

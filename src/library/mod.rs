@@ -14,6 +14,7 @@
 //! they share the scope of one function, in the order of [`core`].
 
 mod assemble;
+mod forms;
 mod script;
 mod serve;
 
@@ -27,9 +28,8 @@ use crate::server::options::Options;
 use crate::spec::Spec;
 use crate::sync::{Guard, Lock};
 use assemble::{Asset, Settings};
+pub(crate) use forms::{Form, Forms};
 pub use script::Script;
-use serve::Coded;
-pub(crate) use serve::Form;
 
 /// The browser client of one server, rebuilt when what goes into it changes.
 pub(crate) struct Library {
@@ -44,15 +44,6 @@ struct State {
     plugins: Vec<Asset>,
     /// What was built last, and whether for a server with authorization.
     built: Option<(bool, Arc<Forms>)>,
-}
-
-/// The forms of one client.
-pub(crate) struct Forms {
-    pub script: Arc<str>,
-    pub module: Arc<str>,
-    pub types: Arc<str>,
-    /// Compressed, once somebody has asked for that.
-    pub coded: Coded,
 }
 
 impl Library {

@@ -1,24 +1,13 @@
 //! How the client is handed out over HTTP.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tiny_http::{Header, Response, ResponseBox};
 
-use super::Forms;
+use super::forms::{Form, Forms};
 use crate::compression::Compression;
-use crate::http::{Coder, Coding, Request};
-
-/// One form of the client, to be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// For script tags, CommonJS and AMD.
-    Script,
-    /// The ES module.
-    Module,
-    /// The types.
-    Types,
-}
+use crate::http::{Coder, Request};
 
 impl Form {
     /// The form that a file name below the pathname stands for.
@@ -77,26 +66,6 @@ impl Form {
         headers.insert(0, ("Content-Type", self.content_type()));
         let bytes = coded.as_ref().map_or(text.as_bytes(), |(_, coded)| &coded[..]);
         with(Response::from_data(bytes), &headers).boxed()
-    }
-}
-
-/// The forms of a client as they are compressed, each in each coding. Those that were
-/// asked for are kept; `None` for what does not become shorter.
-#[derive(Default)]
-pub(crate) struct Coded([[OnceLock<Body>; 2]; 3]);
-
-/// A compressed file; `None` for one that is not worth it.
-type Body = Option<Arc<[u8]>>;
-
-impl Coded {
-    fn get(
-        &self,
-        form: Form,
-        coding: Coding,
-        encode: impl FnOnce() -> Option<Vec<u8>>,
-    ) -> Option<Arc<[u8]>> {
-        let coded = self.0.get(form as usize)?.get(coding as usize)?;
-        coded.get_or_init(|| encode().map(Into::into)).clone()
     }
 }
 

@@ -75,8 +75,18 @@ pub(crate) fn truth(value: &str) -> Result<bool, Expected> {
 
 /// A time of at least a millisecond.
 pub(crate) fn millis(value: &str) -> Result<Duration, Expected> {
-    let ms = value.parse().ok().filter(|ms| (1..=LONGEST_MS).contains(ms));
-    ms.map(Duration::from_millis).ok_or(Expected("whole milliseconds, from 1 to 1000000000"))
+    span(value)
+        .filter(|span| !span.is_zero())
+        .ok_or(Expected("whole milliseconds, from 1 to 1000000000"))
+}
+
+/// A time, or none.
+pub(crate) fn millis_or_none(value: &str) -> Result<Duration, Expected> {
+    span(value).ok_or(Expected("whole milliseconds, from 0 to 1000000000"))
+}
+
+fn span(value: &str) -> Option<Duration> {
+    value.parse().ok().filter(|ms| *ms <= LONGEST_MS).map(Duration::from_millis)
 }
 
 /// The names of a list in lower case, with commas or spaces between them; a

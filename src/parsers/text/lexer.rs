@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::scan;
+use crate::escapes::unescape;
 use crate::value::{Fault, MAX_DEPTH};
 
 /// A place in a JSON text.
@@ -169,48 +170,16 @@ impl<'de> Lexer<'de> {
 
     /// Takes an escape, whose backslash is next.
     fn escape(&mut self) -> Result<char, Fault> {
-        let letter = self.bytes().get(self.at + 1).copied();
-        if letter == Some(b'u') {
-            return self.unicode_escape();
-        }
-        let char = match letter {
-            Some(b'"') => '"',
-            Some(b'\\') => '\\',
-            Some(b'/') => '/',
-            Some(b'b') => '\u{8}',
-            Some(b'f') => '\u{c}',
-            Some(b'n') => '\n',
-            Some(b'r') => '\r',
-            Some(b't') => '\t',
-            _ => return self.fault("an unknown escape"),
-        };
-        self.at += 2;
-        Ok(char)
-    }
-
-    fn unicode_escape(&mut self) -> Result<char, Fault> {
-        let Some(high) = self.unit(self.at) else {
-            return self.fault("an escape without four hex digits");
-        };
-        self.at += 6;
-        if let Some(char) = char::from_u32(high) {
-            return Ok(char);
-        }
-        let low = self.unit(self.at).filter(|low| (0xDC00..0xE000).contains(low));
-        match low {
-            Some(low) if high < 0xDC00 => {
-                self.at += 6;
-                let code = 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-                Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+        match unescape(self.bytes(), self.at) {
+            Some((char, behind)) => {
+                self.at = behind;
+                Ok(char)
             }
-            _ => Ok(char::REPLACEMENT_CHARACTER),
+            None if self.bytes().get(self.at + 1) == Some(&b'u') => {
+                self.fault("an escape without four hex digits")
+            }
+            None => self.fault("an unknown escape"),
         }
-    }
-
-    /// The UTF-16 unit of `\uXXXX` at a place.
-    fn unit(&self, at: usize) -> Option<u32> {
-        let digits = self.bytes().get(at..at + 6)?.strip_prefix(b"\\u")?;
-        digits.iter().try_fold(0, |unit, byte| Some(unit << 4 | char::from(*byte).to_digit(16)?))
     }
 
     /// Skips a string, whose quote is next.

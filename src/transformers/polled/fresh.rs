@@ -4,9 +4,18 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-use super::sessions::Listed;
 use crate::http::server::Owner;
 use crate::limits::Limits;
+
+/// A session that can be listed.
+pub(crate) trait Listed {
+    /// Its id.
+    fn id(&self) -> &str;
+
+    /// Whether its client has not come back since it was opened. Asked with the
+    /// table locked.
+    fn is_fresh(&self) -> bool;
+}
 
 /// Those whose client may not have come back, the oldest first.
 pub(super) struct Fresh<S>(VecDeque<(Owner, Weak<S>)>);

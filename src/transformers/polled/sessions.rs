@@ -5,19 +5,10 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::fresh::Fresh;
+pub(crate) use super::fresh::Listed;
 use crate::http::server::Owner;
 use crate::limits::Limits;
 use crate::sync::{Guard, Lock, rank};
-
-/// A session that can be listed.
-pub(crate) trait Listed {
-    /// Its id.
-    fn id(&self) -> &str;
-
-    /// Whether its client has not come back since it was opened. Asked with the
-    /// table locked.
-    fn is_fresh(&self) -> bool;
-}
 
 /// Sessions by id.
 ///

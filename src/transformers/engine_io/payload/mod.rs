@@ -70,7 +70,7 @@ where
 
 /// [`encode`] for a client that polls by JSONP: a call of its function with
 /// this number.
-pub(crate) fn encode_jsonp<'a, I>(packets: I, format: Format, number: &str, out: &mut Vec<u8>)
+fn encode_jsonp<'a, I>(packets: I, format: Format, number: &str, out: &mut Vec<u8>)
 where
     I: IntoIterator<Item = PacketRef<'a>>,
     I::IntoIter: Clone,
@@ -78,6 +78,27 @@ where
     let mut body = Vec::new();
     encode(packets, Format { b64: true, ..format }, &mut body);
     jsonp::call_into(number, &body, out);
+}
+
+/// Appends the body of an answer to a poll, which is a call if the client polls by
+/// JSONP, by its function of this number.
+pub(crate) fn answer<'a, I>(
+    packets: I,
+    format: Format,
+    jsonp: Option<&str>,
+    out: &mut Vec<u8>,
+) -> Content
+where
+    I: IntoIterator<Item = PacketRef<'a>>,
+    I::IntoIter: Clone,
+{
+    match jsonp {
+        Some(number) => {
+            encode_jsonp(packets, format, number, out);
+            Content::Text
+        }
+        None => encode(packets, format, out),
+    }
 }
 
 /// The most bytes that one packet adds to a text body.

@@ -4,14 +4,8 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::protocol::Live;
-use super::upgrade::say;
-use crate::frame::Frame;
 use crate::net::Stream;
 use crate::sync::{Lock, Signal};
-use crate::transformers::engine_io::packet::Packet;
-use crate::transformers::engine_io::request::Refusal;
-use crate::transformers::engine_io::session::server::Input;
 
 /// How long a request waits for what the client has sent on the WebSocket that
 /// probes.
@@ -38,17 +32,6 @@ impl State {
     fn is(&self, stream: &Arc<Stream>) -> bool {
         self.probe.as_ref().is_some_and(|probe| Arc::ptr_eq(probe, stream))
     }
-}
-
-/// What became of a frame on it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Probed {
-    /// It probes on.
-    Open,
-    /// It takes the polls' place.
-    Switch,
-    /// It is to be closed.
-    Over,
 }
 
 impl Probing {
@@ -96,21 +79,22 @@ impl Probing {
         }
     }
 
-    fn begin(&self, stream: &Arc<Stream>) {
+    /// This one probes from now on.
+    pub fn begin(&self, stream: &Arc<Stream>) {
         let mut state = self.state.lock();
         (state.probe, state.behind) = (Some(stream.clone()), true);
     }
 
     /// A frame of this one is being handled from now on; false if another probes,
     /// or none.
-    fn handles(&self, stream: &Arc<Stream>) -> bool {
+    pub fn handles(&self, stream: &Arc<Stream>) -> bool {
         let mut state = self.state.lock();
         state.handled = state.is(stream);
         state.handled
     }
 
     /// The frame is handled; whether the WebSocket probes on.
-    fn handled(&self, switch: bool) -> bool {
+    pub fn handled(&self, switch: bool) -> bool {
         let mut state = self.state.lock();
         state.handled = false;
         if switch {
@@ -120,7 +104,7 @@ impl Probing {
     }
 
     /// Takes this one out, if it probes.
-    fn leave(&self, stream: &Arc<Stream>) -> bool {
+    pub fn leave(&self, stream: &Arc<Stream>) -> bool {
         let mut state = self.state.lock();
         let probes = state.is(stream);
         if probes {
@@ -130,49 +114,10 @@ impl Probing {
     }
 }
 
-/// A WebSocket is to take the polls' place.
-pub(super) fn upgrade(live: &Live, stream: &Arc<Stream>) -> Result<(), Refusal> {
-    live.knock();
-    let probing = &live.fixed().probing;
-    probing.catch_up();
-    let mut state = live.lock();
-    let todo = live.feed(&mut state, Input::Upgrade);
-    if todo.accepted() {
-        probing.begin(stream);
-    }
-    drop(state);
-    live.settle(todo).refused.map_or(Ok(()), Err)
-}
-
-/// A frame came on the WebSocket that probes.
-pub(super) fn probe(live: &Live, frame: Frame, stream: &Arc<Stream>) -> Probed {
-    let probing = &live.fixed().probing;
-    let mut state = live.lock();
-    if !probing.handles(stream) {
-        return Probed::Over;
-    }
-    let todo = match Packet::from_frame(frame, live.fixed().format.revision) {
-        // Clients wait for the answer to their last poll.
-        Ok(Packet::Upgrade) if state.is_behind() => live.unread(&mut state),
-        packet => live.feed(&mut state, Input::Probe(packet)),
-    };
-    let switches = todo.switches();
-    let probes = probing.handled(switches);
-    drop(state);
-    live.settle(todo);
-    match (switches, probes) {
-        (true, _) => Probed::Switch,
-        (false, true) => Probed::Open,
-        (false, false) => Probed::Over,
-    }
-}
-
-/// The WebSocket that probes is gone.
-pub(super) fn lost(live: &Live, stream: &Arc<Stream>) {
-    let mut state = live.lock();
-    if live.fixed().probing.leave(stream) {
-        let todo = live.feed(&mut state, Input::ProbeLost);
-        drop(state);
-        live.settle(todo);
+/// Sends a few bytes on a WebSocket that is no spark's yet. A client that does
+/// not even read this little is not what we wait for.
+pub(super) fn say(stream: &Stream, bytes: &[u8]) {
+    if !stream.offer(bytes).is_ok_and(|sent| sent == bytes.len()) {
+        stream.shutdown(Shutdown::Both);
     }
 }

@@ -47,13 +47,7 @@ impl Fixed {
     {
         let length = packets.clone().map(|packet| payload::item_len(packet, self.format)).sum();
         room::reserve(out, length);
-        match &self.jsonp {
-            Some(number) => {
-                payload::encode_jsonp(packets, self.format, number, out);
-                Content::Text
-            }
-            None => payload::encode(packets, self.format, out),
-        }
+        payload::answer(packets, self.format, self.jsonp.as_deref(), out)
     }
 }
 

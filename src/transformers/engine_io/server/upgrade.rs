@@ -5,15 +5,17 @@ use std::net::Shutdown;
 use std::sync::Arc;
 
 use super::polling::session;
-use super::probing::{self, Probed};
+use super::probing::say;
 use super::protocol::Live;
 use super::{EngineIo, generation, wire};
 use crate::close::CloseReason;
+use crate::frame::Frame;
 use crate::http::server as http;
 use crate::net::Stream;
 use crate::net::wait::readable;
-use crate::transformers::engine_io::packet::PacketRef;
+use crate::transformers::engine_io::packet::{Packet, PacketRef};
 use crate::transformers::engine_io::request::Refusal;
+use crate::transformers::engine_io::session::server::Input;
 use crate::transformers::engine_io::{Carrier, Format};
 use crate::transformers::polled::outlet::Outlet;
 use crate::transformers::serve::{
@@ -66,13 +68,13 @@ pub(super) fn open(
 #[inline(never)]
 pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
     let stream = passed.connection.stream().clone();
-    if let Err(refusal) = probing::upgrade(live, &stream) {
+    if let Err(refusal) = begin(live, &stream) {
         return refuse(host, passed, refusal);
     }
     let fixed = live.fixed();
     let longest = fixed.shared.options.max_body(host.max_length());
     let Some(accepted) = answer(host, passed, longest, false) else {
-        return probing::lost(live, &stream);
+        return lost(live, &stream);
     };
     let wire = accepted.wire(wire::wire(fixed.format));
     let mut source = accepted.source;
@@ -82,7 +84,7 @@ pub(super) fn probe(live: &Arc<Live>, host: &dyn Host, passed: Box<Passed>) {
         Over::Switch => return live.switch(stream, wire, source),
         Over::Closed(reason) => reason,
     };
-    probing::lost(live, &stream);
+    lost(live, &stream);
     let mut last = goodbye();
     if let Some(reason) = reason {
         last.clear();
@@ -107,7 +109,7 @@ fn converse(live: &Live, stream: &Arc<Stream>, source: &mut Reader) -> Over {
     let replies = Direct(stream);
     loop {
         match source.buffered(&replies) {
-            Some(Inbound::Frame(frame)) => match probing::probe(live, frame, stream) {
+            Some(Inbound::Frame(frame)) => match handle(live, frame, stream) {
                 Probed::Open => {}
                 Probed::Switch => return Over::Switch,
                 Probed::Over => return Over::Closed(None),
@@ -128,6 +130,64 @@ fn converse(live: &Live, stream: &Arc<Stream>, source: &mut Reader) -> Over {
     }
 }
 
+/// What became of a frame on it.
+#[derive(Debug, PartialEq, Eq)]
+enum Probed {
+    /// It probes on.
+    Open,
+    /// It takes the polls' place.
+    Switch,
+    /// It is to be closed.
+    Over,
+}
+
+/// A WebSocket is to take the polls' place.
+fn begin(live: &Live, stream: &Arc<Stream>) -> Result<(), Refusal> {
+    live.knock();
+    let probing = &live.fixed().probing;
+    probing.catch_up();
+    let mut state = live.lock();
+    let todo = live.feed(&mut state, Input::Upgrade);
+    if todo.accepted() {
+        probing.begin(stream);
+    }
+    drop(state);
+    live.settle(todo).refused.map_or(Ok(()), Err)
+}
+
+/// A frame came on the WebSocket that probes.
+fn handle(live: &Live, frame: Frame, stream: &Arc<Stream>) -> Probed {
+    let probing = &live.fixed().probing;
+    let mut state = live.lock();
+    if !probing.handles(stream) {
+        return Probed::Over;
+    }
+    let todo = match Packet::from_frame(frame, live.fixed().format.revision) {
+        // Clients wait for the answer to their last poll.
+        Ok(Packet::Upgrade) if state.is_behind() => live.unread(&mut state),
+        packet => live.feed(&mut state, Input::Probe(packet)),
+    };
+    let switches = todo.switches();
+    let probes = probing.handled(switches);
+    drop(state);
+    live.settle(todo);
+    match (switches, probes) {
+        (true, _) => Probed::Switch,
+        (false, true) => Probed::Open,
+        (false, false) => Probed::Over,
+    }
+}
+
+/// The WebSocket that probes is gone.
+fn lost(live: &Live, stream: &Arc<Stream>) {
+    let mut state = live.lock();
+    if live.fixed().probing.leave(stream) {
+        let todo = live.feed(&mut state, Input::ProbeLost);
+        drop(state);
+        live.settle(todo);
+    }
+}
+
 /// Refuses an upgrade.
 pub(super) fn refuse(host: &dyn Host, passed: Box<Passed>, refusal: Refusal) {
     if refusal == Refusal::Close {
@@ -143,14 +203,6 @@ fn goodbye() -> Vec<u8> {
     let mut frame = Vec::new();
     encode_close(None, None, &mut frame);
     frame
-}
-
-/// Sends a few bytes on a WebSocket that is no spark's yet. A client that does
-/// not even read this little is not what we wait for.
-pub(super) fn say(stream: &Stream, bytes: &[u8]) {
-    if !stream.offer(bytes).is_ok_and(|sent| sent == bytes.len()) {
-        stream.shutdown(Shutdown::Both);
-    }
 }
 
 /// Answers pings of the WebSocket's own while it is no spark's.

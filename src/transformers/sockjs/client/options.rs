@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::transformers::options::{Expected, OptionSet, list, truth};
+use crate::transformers::options::{Expected, OptionSet, list, millis_or_none, truth};
 
 /// How a session may go over the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl OptionSet for Options {
     fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Expected>> {
         Some(match name {
             "transports" => transports(value).map(|transports| self.transports = transports),
-            "timeout" => milliseconds(value).map(|time| self.timeout = time),
+            "timeout" => millis_or_none(value).map(|time| self.timeout = time),
             "withcredentials" => truth(value).map(|on| self.credentials = on),
             _ => return None,
         })
@@ -80,11 +80,6 @@ fn transports(value: &str) -> Result<Vec<Transport>, Expected> {
         }
     }
     if transports.is_empty() { Err(EXPECTED) } else { Ok(transports) }
-}
-
-fn milliseconds(value: &str) -> Result<Duration, Expected> {
-    let number = value.parse::<u32>().map_err(|_| Expected("a number of milliseconds"))?;
-    Ok(Duration::from_millis(number.into()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Strings of JSON, in the form that SockJS gives them, and in any.
 
+use crate::escapes::unescape;
 use crate::frame::room;
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
@@ -146,46 +147,11 @@ fn escaped(
             Some(b'\\') => {}
             _ => return Err(NotJson),
         }
-        let (char, behind) = unescaped(text.as_bytes(), special)?;
+        let (char, behind) = unescape(text.as_bytes(), special).ok_or(NotJson)?;
         out.push(char);
         from = behind;
         special = run::<false>(text.as_bytes(), from);
     }
-}
-
-/// The character that an escape stands for, and where what follows it begins.
-#[inline]
-fn unescaped(bytes: &[u8], at: usize) -> Result<(char, usize), NotJson> {
-    let char = match bytes.get(at + 1) {
-        Some(b'"') => '"',
-        Some(b'\\') => '\\',
-        Some(b'/') => '/',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => return of_units(bytes, at),
-        _ => return Err(NotJson),
-    };
-    Ok((char, at + 2))
-}
-
-fn of_units(bytes: &[u8], at: usize) -> Result<(char, usize), NotJson> {
-    let high = unit(bytes, at).ok_or(NotJson)?;
-    let low = unit(bytes, at + 6);
-    let units = [high, low.unwrap_or_default()];
-    match char::decode_utf16(units).next() {
-        Some(Ok(char)) => Ok((char, at + 6 * char.len_utf16())),
-        _ => Ok((char::REPLACEMENT_CHARACTER, at + 6)),
-    }
-}
-
-/// The UTF-16 unit of an escape `\uXXXX`.
-fn unit(bytes: &[u8], at: usize) -> Option<u16> {
-    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    let digit = |digit: &u8| char::from(*digit).to_digit(16).map(|value| value as u16);
-    digits.iter().try_fold(0, |unit, next| Some(unit << 4 | digit(next)?))
 }
 
 /// Skips a string, of which the quote is at `at`.
@@ -196,7 +162,7 @@ pub(super) fn skip_string(text: &str, at: usize) -> Result<usize, NotJson> {
         at = run::<false>(bytes, at);
         match bytes.get(at) {
             Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => at = unescaped(bytes, at)?.1,
+            Some(b'\\') => at = unescape(bytes, at).ok_or(NotJson)?.1,
             _ => return Err(NotJson),
         }
     }

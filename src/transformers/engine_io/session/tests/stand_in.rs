@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::transformers::engine_io::packet::{Packet, PacketRef};
-use crate::transformers::engine_io::payload::{self, Content};
+use crate::transformers::engine_io::payload;
 use crate::transformers::engine_io::request::Refusal;
 use crate::transformers::engine_io::session::server::{Effect, Input, Session, Timing};
 use crate::transformers::engine_io::{Carrier, Format};
@@ -220,13 +220,7 @@ impl StandIn {
     fn answer(&mut self, session: usize, packets: &[PacketRef<'_>], at: u64) {
         let Live { format, jsonp, poll, .. } = &self.sessions[session];
         let (mut body, conn, packets) = (Vec::new(), *poll, packets.iter().copied());
-        let content = match jsonp {
-            Some(number) => {
-                payload::encode_jsonp(packets, *format, number, &mut body);
-                Content::Text
-            }
-            None => payload::encode(packets, *format, &mut body),
-        };
+        let content = payload::answer(packets, *format, jsonp.as_deref(), &mut body);
         self.send(conn, at, &format!("200 {} {}", content.mime(), show(&body)));
     }
 
