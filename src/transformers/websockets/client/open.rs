@@ -1,7 +1,6 @@
 //! An open WebSocket, driven by the thread that reads it.
 
 use std::io;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,17 +63,17 @@ impl Open {
     /// What it waits for.
     pub fn wants(&self, paused: bool) -> Wants {
         let draining = self.session.is_over();
-        let write = !draining && self.writer.is_waiting();
+        let write = self.writer.is_waiting();
         Some((Arc::clone(self.writer.stream()) as _, Ready { read: draining || !paused, write }))
     }
 
     /// Goes on with what was waited for; tells the first of what has come.
     pub fn proceed(&mut self, ready: Ready, paused: bool) -> Option<News> {
-        if self.session.is_over() {
-            return if ready.read { self.read() } else { None };
-        }
         if ready.write && self.writer.is_waiting() && self.writer.flush().is_err() {
             self.writer.give_up();
+        }
+        if self.session.is_over() {
+            return if ready.read { self.read() } else { None };
         }
         if paused || !ready.read {
             return None;
@@ -113,7 +112,7 @@ impl Open {
     /// of the stream.
     fn bye(&self, why: Option<(u16, &str)>) {
         self.writer.say_close(why);
-        self.writer.stream().shutdown(Shutdown::Write);
+        self.writer.end();
     }
 }
 
