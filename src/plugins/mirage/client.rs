@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Mirage, wire};
+use super::wire;
 use crate::channel::{Channel, Handler};
 use crate::client::Client;
 use crate::error::BoxError;
@@ -50,9 +50,9 @@ struct State {
     listeners: Listeners<MirageListener>,
 }
 
-pub(super) fn install(mirage: &Mirage, client: &Client) {
+pub(super) fn install(id: Option<String>, client: &Client) {
     let state = client.extensions().get_or_init(State::default);
-    state.id.lock().clone_from(&mirage.id);
+    *state.id.lock() = id;
     client.on_outgoing_url(|client, url| {
         if let Some(id) = client.mirage() {
             url.query.push((wire::PARAMETER.to_owned(), id));

@@ -14,20 +14,13 @@ use crate::error::{BoxError, Result};
 use crate::server::{Primus, Spark};
 
 pub use client::{ClientMirage, MirageListener};
+use server::Rules;
 pub use server::SparkMirage;
-
-/// Makes the id of a client that has none.
-type Generator = dyn Fn(&Spark) -> Result<String, BoxError> + Send + Sync;
-
-/// Judges the id that a client presents: `None` keeps it, `Some` is another one.
-type Validator = dyn Fn(&Spark, &str) -> Result<Option<String>, BoxError> + Send + Sync;
 
 /// The plugin `mirage`: see [its page](self). For servers and clients.
 #[derive(Clone)]
 pub struct Mirage {
-    timeout: Duration,
-    generator: Option<Arc<Generator>>,
-    validator: Option<Arc<Validator>>,
+    rules: Rules,
     id: Option<String>,
 }
 
@@ -40,13 +33,14 @@ impl Default for Mirage {
 impl Mirage {
     /// Random ids, and every id that is presented is kept.
     pub fn new() -> Self {
-        Mirage { timeout: Duration::from_secs(5), generator: None, validator: None, id: None }
+        let rules = Rules { timeout: Duration::from_secs(5), generator: None, validator: None };
+        Mirage { rules, id: None }
     }
 
     /// How long generator and validator may take; a client for which they take longer
     /// is refused. They are not interrupted. Defaults to 5 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.rules.timeout = timeout;
         self
     }
 
@@ -57,7 +51,7 @@ impl Mirage {
         mut self,
         generate: impl Fn(&Spark) -> Result<String, E> + Send + Sync + 'static,
     ) -> Self {
-        self.generator = Some(Arc::new(move |spark| generate(spark).map_err(Into::into)));
+        self.rules.generator = Some(Arc::new(move |spark| generate(spark).map_err(Into::into)));
         self
     }
 
@@ -69,7 +63,8 @@ impl Mirage {
         mut self,
         validate: impl Fn(&Spark, &str) -> Result<Option<String>, E> + Send + Sync + 'static,
     ) -> Self {
-        self.validator = Some(Arc::new(move |spark, id| validate(spark, id).map_err(Into::into)));
+        self.rules.validator =
+            Some(Arc::new(move |spark, id| validate(spark, id).map_err(Into::into)));
         self
     }
 
@@ -94,11 +89,11 @@ impl Plugin for Mirage {
     }
 
     fn server(&self, primus: &Primus) -> Result<(), BoxError> {
-        server::install(self, primus)
+        server::install(self.rules.clone(), primus)
     }
 
     fn client(&self, client: &Client) -> Result<(), BoxError> {
-        client::install(self, client);
+        client::install(self.id.clone(), client);
         Ok(())
     }
 
@@ -110,6 +105,6 @@ impl Plugin for Mirage {
 
 impl fmt::Debug for Mirage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mirage").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Mirage").field("timeout", &self.rules.timeout).finish_non_exhaustive()
     }
 }

@@ -1,8 +1,9 @@
 //! The server's half.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{Mirage, wire};
+use super::wire;
 use crate::channel::Channel;
 use crate::error::{BoxError, Result};
 use crate::plugins::{emit, emitter};
@@ -22,7 +23,21 @@ impl SparkMirage for Spark {
 
 struct Settled(String);
 
-pub(super) fn install(mirage: &Mirage, primus: &Primus) -> Result<(), BoxError> {
+/// Makes the id of a client that has none.
+pub(super) type Generator = dyn Fn(&Spark) -> Result<String, BoxError> + Send + Sync;
+
+/// Judges the id that a client presents: `None` keeps it, `Some` is another one.
+pub(super) type Validator = dyn Fn(&Spark, &str) -> Result<Option<String>, BoxError> + Send + Sync;
+
+/// How ids are made and judged.
+#[derive(Clone)]
+pub(super) struct Rules {
+    pub timeout: Duration,
+    pub generator: Option<Arc<Generator>>,
+    pub validator: Option<Arc<Validator>>,
+}
+
+pub(super) fn install(rules: Rules, primus: &Primus) -> Result<(), BoxError> {
     let plugins = primus.plugins();
     let has = |name: &str| plugins.iter().any(|plugin| plugin == name);
     let carrier = match (has("emit"), has("emitter")) {
@@ -30,8 +45,7 @@ pub(super) fn install(mirage: &Mirage, primus: &Primus) -> Result<(), BoxError> 
         (_, true) => Carrier::Emitter,
         _ => return Err("mirage needs `emit` or `emitter`, registered before it".into()),
     };
-    let mirage = mirage.clone();
-    primus.on_connection(move |spark| mirage.settle(spark, carrier));
+    primus.on_connection(move |spark| rules.settle(spark, carrier));
     Ok(())
 }
 
@@ -42,7 +56,7 @@ enum Carrier {
     Emitter,
 }
 
-impl Mirage {
+impl Rules {
     /// Runs before the application's `connection` listeners, on the spark's thread.
     fn settle(&self, spark: &Spark, carrier: Carrier) -> Result<(), BoxError> {
         let began = Instant::now();
