@@ -34,7 +34,7 @@ fn framed(bytes: &[u8], frames: usize) -> Vec<Vec<u8>> {
 }
 
 fn a_bomb_takes_less_than_twice_the_bound() {
-    let bomb = bomb(16 * BOUND);
+    let bomb = bomb(4 * BOUND);
     assert!(bomb.len() < BOUND / 10, "{}", bomb.len());
     for takeover in [false, true] {
         let compression = Compression::default().client_context_takeover(takeover);
