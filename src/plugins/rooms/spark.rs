@@ -33,7 +33,8 @@ pub trait SparkRooms {
     /// primus.on_connection(|spark| -> primus::Result<()> {
     ///     spark.join_all(["news", "sport"])?;
     ///     let wanted = spark.query_param("rooms").unwrap_or_default();
-    ///     spark.join_all(wanted.split(',').filter(|room| !room.contains('*')))?;
+    ///     let may_have = |room: &&str| !room.is_empty() && !room.contains('*');
+    ///     spark.join_all(wanted.split(',').filter(may_have))?;
     ///     Ok(())
     /// });
     /// # primus.destroy(Default::default());
