@@ -33,7 +33,10 @@ impl Plugin for Analytics {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        let (client, types) = (include_str!("client.js"), include_str!("types.d.ts"));
-        Some(Script { client, types, ..Script::default() })
+        Some(Script {
+            client: include_str!("client.js"),
+            library: include_str!("../library.js"),
+            types: include_str!("types.d.ts"),
+        })
     }
 }
