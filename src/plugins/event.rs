@@ -210,10 +210,10 @@ pub trait EventExt: Channel + Sized {
     ///
     /// let primus = Primus::builder().plugin(Emit).build()?;
     /// primus.on_connection(|spark| {
-    ///     spark.on_event("move", |spark, event| {
+    ///     spark.on_event("move", |spark, event| -> primus::Result<()> {
     ///         let (x, y): (f64, f64) = event.parse()?;
     ///         println!("{} is at {x}, {y}", spark.id());
-    ///         primus::Result::Ok(())
+    ///         Ok(())
     ///     });
     /// });
     /// # primus.destroy(Default::default());

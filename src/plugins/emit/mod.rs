@@ -13,7 +13,8 @@
 //! });
 //! primus.on_event("news", |spark, event| println!("{}: {:?}", spark.id(), event.args()));
 //!
-//! let (client, _spark) = pair(&primus, |client| client.plugin(Emit))?;
+//! let pair = pair(&primus, |client| client.plugin(Emit))?;
+//! let client = pair.client();
 //! let (tell, told) = mpsc::channel();
 //! client.on_event("welcome", move |_, event| tell.send(event.parse::<(String, u8)>()));
 //! client.emit("hello", "Ann")?;

@@ -16,7 +16,8 @@
 //!     });
 //! });
 //!
-//! let (client, _spark) = pair(&primus, |client| client.plugin(Emitter))?;
+//! let pair = pair(&primus, |client| client.plugin(Emitter))?;
+//! let client = pair.client();
 //! // A thread that waits for the acknowledgement, which it must not on the
 //! // connection's own; or a function that is called with it.
 //! let sum: f64 = client.send_ack("add", (1, 2), Duration::from_secs(5))?.parse()?;

@@ -15,7 +15,8 @@
 //!     });
 //! });
 //!
-//! let (client, _spark) = pair(&primus, |client| client.plugin(Responder))?;
+//! let pair = pair(&primus, |client| client.plugin(Responder))?;
+//! let client = pair.client();
 //! let answer = client.write_and_wait("Ann", Duration::from_secs(5))?;
 //! assert_eq!(answer.as_str(), Some("hello, Ann"));
 //! primus.destroy(Destroy::default());
