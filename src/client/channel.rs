@@ -8,9 +8,11 @@ use super::Client;
 use crate::channel::{Channel, Encode, Handlers};
 use crate::deadline::after;
 use crate::error::Result;
+use crate::events::ListenerId;
 use crate::extensions::Extensions;
 use crate::message::Written;
 use crate::ready_state::ReadyState;
+use crate::value::Value;
 
 impl Channel for Client {
     fn write_message(&self, message: &dyn Encode) -> Result<Written> {
@@ -71,6 +73,18 @@ impl Client {
     /// long as the client, over all of its connections.
     pub fn extensions(&self) -> &Extensions {
         &self.shared().extensions
+    }
+
+    /// Has `messages` called for each connection that is made, on the client's thread:
+    /// what it gives is sent before what was written while there was none. For plugins
+    /// that have to introduce themselves anew. Outgoing transforms see it.
+    ///
+    /// Returns what [`off`](Self::off) takes to remove it.
+    pub fn first_messages(
+        &self,
+        messages: impl Fn(&Client) -> Vec<Value> + Send + Sync + 'static,
+    ) -> ListenerId {
+        self.shared().first.add(Arc::new(messages), false)
     }
 
     /// Whether `name` is an event that Primus itself emits on clients, which

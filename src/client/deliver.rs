@@ -5,6 +5,7 @@ use super::Client;
 use super::shared::Shared;
 use crate::error::{Error, caught};
 use crate::message::Message;
+use crate::transformers::connect::Writer;
 
 impl Shared {
     /// Gives a message to the plugin that claims it, and else to the application.
@@ -43,6 +44,25 @@ impl Shared {
                 return self.inbox.unpop(message);
             }
             self.tell(&client, &listeners, |listener| listener(&client, &message));
+        }
+    }
+
+    /// Tells a new connection what is to come before the queue.
+    pub fn greet(&self, writer: &dyn Writer) {
+        let Some(client) = self.client() else { return };
+        for first in self.first.snapshot().iter() {
+            let frames = caught(|| {
+                let values = first(&client);
+                values.iter().map(|value| self.codec.encode(value, &client)).collect::<Vec<_>>()
+            });
+            match frames {
+                Ok(frames) => frames.into_iter().for_each(|frame| match frame {
+                    // Without a connection the reader will know it.
+                    Ok(frame) => drop(frame.map(|frame| writer.queue(&frame))),
+                    Err(error) => self.error(&client, &error),
+                }),
+                Err(error) => self.error(&client, &error),
+            }
         }
     }
 

@@ -277,6 +277,7 @@ impl Driver {
 
     fn flush(&mut self) {
         if let Some(writer) = &self.writer {
+            self.shared.greet(&**writer);
             self.shared.outbox.connect(writer);
         }
         if !lock(&self.shared.ids).is_empty() {

@@ -64,6 +64,7 @@ impl Shared {
         self.tell(client, &events.destroy.snapshot(), |l| l(client));
         events.clear();
         self.codec.clear();
+        self.first.clear();
         self.outbox.clear();
         let failure = self.core().failure.take();
         drop(failure);

@@ -84,7 +84,8 @@ define_events! {
 impl Client {
     /// Takes a listener or transform away. False if it was not there any more.
     pub fn off(&self, id: ListenerId) -> bool {
-        self.shared().events.remove(id) || self.shared().codec.remove(id)
+        let shared = self.shared();
+        shared.events.remove(id) || shared.codec.remove(id) || shared.first.remove(id)
     }
 
     /// Adds a transform of received messages, after those added before: it

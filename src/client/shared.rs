@@ -30,9 +30,11 @@ use super::{Client, Handle};
 use crate::channel::Reserved;
 use crate::codec::Codec;
 use crate::error::{Error, Result};
+use crate::events::Listeners;
 use crate::extensions::Extensions;
 use crate::net::Waker;
 use crate::timer::{Clock, Driven, enter_driven_thread};
+use crate::value::Value;
 
 /// The stack of a client's thread: listeners and serde run on it.
 const STACK: usize = 2 << 20;
@@ -54,6 +56,8 @@ pub(crate) struct Shared {
     pub extensions: Extensions,
     pub reserved: Reserved,
     pub alarms: Alarms,
+    /// What each connection is told before anything else.
+    pub first: Listeners<dyn Fn(&Client) -> Vec<Value> + Send + Sync>,
     pub waker: Arc<Waker>,
     pub inbox: Inbox,
     pub outbox: Outbox,
@@ -116,6 +120,7 @@ impl Shared {
             extensions: Extensions::default(),
             reserved: Reserved::default(),
             alarms: Alarms::default(),
+            first: Listeners::default(),
             waker: Arc::new(Waker::new()?),
             inbox: Inbox::new(options.given.inbox),
             outbox: Outbox::new(options.given.queue_size),

@@ -10,8 +10,7 @@ mod event;
 pub mod fortress;
 pub mod latency;
 pub mod mirage;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
-mod multiplex;
+pub mod multiplex;
 mod named;
 mod names;
 mod pending;
@@ -20,8 +19,8 @@ mod register;
 mod resource;
 pub mod responder;
 pub mod rooms;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
-mod substream;
+mod stream;
+pub mod substream;
 #[cfg(test)]
 mod tests;
 

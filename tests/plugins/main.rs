@@ -7,5 +7,7 @@ mod events;
 mod fortress;
 mod mechanism;
 mod mirage;
+mod multiplex;
 mod npm;
 mod rooms;
+mod substream;

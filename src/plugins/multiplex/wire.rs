@@ -87,6 +87,12 @@ impl Id {
         }
     }
 
+    /// Whether it can be one that [`random`](Self::random) has made.
+    pub fn is_ours(value: &Value) -> bool {
+        let is_ours = |text: &str| text.len() == ID && text.bytes().all(|b| ALPHABET.contains(&b));
+        value.as_str().is_some_and(is_ours)
+    }
+
     /// The id as a text.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -134,6 +140,12 @@ pub(crate) fn claims(message: &Value) -> bool {
     matches!(message, Value::Array(list) if list.first().is_some_and(|kind| {
         KINDS.iter().any(|known| is_exactly(kind, *known))
     }))
+}
+
+/// The id and the channel that a claimed message is for, if it says so.
+pub(crate) fn address(message: &Value) -> Option<(&Value, &str)> {
+    let list = message.as_array()?;
+    Some((list.get(1)?, list.get(2)?.as_str()?))
 }
 
 /// What a claimed message says; `None` for nothing: without the name of a channel,

@@ -1,3 +1,8 @@
-//! Streams with a name inside one connection.
+#![doc = include_str!("mod.md")]
 
+mod handle;
+mod plugin;
 pub(crate) mod wire;
+
+pub use handle::Substream;
+pub use plugin::{OpenSubstream, Substreams};

@@ -1,0 +1,174 @@
+//! The plugin, and what it does with packets.
+
+use std::sync::{Arc, OnceLock};
+
+use super::channel::{OnDemand, Table};
+use super::client::{self, FromServer};
+use super::server::ServerChannel;
+use super::spark::{ChannelSpark, Subscriptions};
+use super::wire::{Body, Id, address, claims, decode};
+use crate::channel::{Channel, Handler};
+use crate::client::Client;
+use crate::error::BoxError;
+use crate::events::ListenerId;
+use crate::library::Script;
+use crate::plugins::stream::call_all;
+use crate::plugins::{Plugin, Side};
+use crate::server::{Primus, Spark};
+use crate::sync::Lock;
+use crate::value::Value;
+
+/// Subscriptions that a connection has at most.
+pub(super) const MOST_SUBSCRIPTIONS: usize = 1_000;
+
+/// Bytes of the name of a channel.
+pub(super) const LONGEST_NAME: usize = 256;
+
+/// The plugin `multiplex`: see [its page](super). Registered with
+/// [`Builder::plugin`](crate::Builder::plugin) and
+/// [`ClientBuilder::plugin`](crate::ClientBuilder::plugin).
+#[derive(Default)]
+pub struct Multiplex {
+    on_demand: Lock<Option<Box<OnDemand>>>,
+    installed: OnceLock<Installed>,
+}
+
+struct Installed {
+    table: Arc<Table>,
+    ids: [ListenerId; 2],
+}
+
+impl Multiplex {
+    /// With the channels that the application makes.
+    pub fn new() -> Self {
+        Multiplex::default()
+    }
+
+    /// What to do when a client subscribes to a channel that the server does not have:
+    /// `make` gets the connection and the channel, can add listeners, and says whether to
+    /// make it. Such a channel is gone with its last subscription, unless the application
+    /// asks for it meanwhile. Clients choose the names. Default: no channel is made.
+    ///
+    /// Called on the connection's thread. When two connections ask for one name at the same
+    /// time it may be called for both, and one of the channels is thrown away.
+    pub fn on_demand(
+        self,
+        make: impl Fn(&Spark, &ServerChannel) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        *self.on_demand.lock() = Some(Box::new(make));
+        self
+    }
+
+    pub(super) fn table(&self) -> Option<&Arc<Table>> {
+        self.installed.get().map(|installed| &installed.table)
+    }
+}
+
+impl Plugin for Multiplex {
+    fn name(&self) -> &str {
+        "multiplex"
+    }
+
+    fn reserved(&self, side: Side) -> &[&'static str] {
+        match side {
+            Side::Server => &["subscribe", "unsubscribe"],
+            Side::Client => &[],
+        }
+    }
+
+    fn server(&self, primus: &Primus) -> Result<(), BoxError> {
+        let on_demand = self.on_demand.lock().take();
+        let table = Arc::new(Table::new(on_demand));
+        let ids = [
+            primus.handlers().add(FromClients(table.clone())),
+            primus.on_disconnection(|spark| {
+                let Some(all) = spark.extension::<Subscriptions>() else { return };
+                for state in all.all() {
+                    let member = ChannelSpark { spark: spark.clone(), state };
+                    member.state.stream.end(&member, false);
+                }
+            }),
+        ];
+        let _ = self.installed.set(Installed { table, ids });
+        Ok(())
+    }
+
+    fn client(&self, client: &Client) -> Result<(), BoxError> {
+        client.handlers().add(FromServer);
+        client.on_close(|client, _| client::lost(client));
+        client.on_end(|client, _| client::end_all(client));
+        client.first_messages(client::subscribes);
+        Ok(())
+    }
+
+    fn script(&self) -> Option<Script<'_>> {
+        Some(Script {
+            client: include_str!("client.js"),
+            library: include_str!("../library.js"),
+            types: include_str!("types.d.ts"),
+        })
+    }
+
+    fn plugout(&self, primus: &Primus) {
+        for id in self.installed.get().iter().flat_map(|installed| installed.ids) {
+            primus.off(id);
+        }
+    }
+}
+
+/// Takes what clients send.
+struct FromClients(Arc<Table>);
+
+impl Handler for FromClients {
+    fn claims(&self, channel: &dyn Channel, message: &Value) -> bool {
+        claims(message) && address(message).is_some() && channel.any().is::<Spark>()
+    }
+
+    fn handle(&self, channel: &dyn Channel, message: Value) -> Result<(), BoxError> {
+        let (Some(spark), Some(packet)) = (channel.any().downcast_ref::<Spark>(), decode(message))
+        else {
+            return Ok(());
+        };
+        let key = (packet.id, packet.channel);
+        let all = spark.extension::<Subscriptions>();
+        let present = all.and_then(|all| all.get(&key));
+        let present = present.map(|state| ChannelSpark { spark: spark.clone(), state });
+        match (packet.body, present) {
+            (Body::Message(payload), Some(member)) => {
+                member.state.stream.received(&member, payload.unwrap_or(Value::Undefined))
+            }
+            (Body::Unsubscribe, Some(member)) => {
+                // JavaScript's server answers, too.
+                member.state.stream.end(&member, true);
+                Ok(())
+            }
+            (Body::Subscribe, None) => self.subscribe(spark, key),
+            // Late, or a guess.
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FromClients {
+    fn subscribe(&self, spark: &Spark, (id, name): (Id, String)) -> Result<(), BoxError> {
+        let all = spark.extensions().get_or_init(Subscriptions::default);
+        // Only this thread adds some.
+        if all.len() >= MOST_SUBSCRIPTIONS || name.is_empty() || name.len() > LONGEST_NAME {
+            log::debug!("a subscribe is ignored: there are too many, or it has no good name");
+            return Ok(());
+        }
+        let Some(member) = self.0.join(spark, id.clone(), &name) else { return Ok(()) };
+        all.add((id, name), member.state.clone());
+        let channel = &member.state.channel;
+        if !spark.is_open() {
+            member.state.stream.end(&member, false);
+            return Ok(());
+        }
+        let listeners = channel.connection.snapshot();
+        let told = call_all(listeners.iter(), |listener| listener(&member));
+        if told.is_err() {
+            member.end();
+        }
+        told
+    }
+}
