@@ -137,6 +137,13 @@ pub(crate) fn clear_at_end(channel: &dyn Channel, once: &OnceLock<()>, clear: fn
     }
 }
 
+/// Lets go of the listeners of a stream that has ended.
+pub(crate) fn forget(extensions: &Extensions) {
+    if let Some(events) = extensions.get::<Events>() {
+        events.named.clear();
+    }
+}
+
 /// The listeners of one server, for the events of all its sparks.
 #[derive(Clone, Default)]
 pub(crate) struct ServerEvents(Arc<Events>);

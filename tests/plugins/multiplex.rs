@@ -7,6 +7,7 @@ use std::time::Duration;
 use primus::plugins::multiplex::{
     ChannelSpark, ClientChannel, Multiplex, OpenChannel, PrimusChannels,
 };
+use primus::plugins::{Emitter, EmitterExt, EventExt};
 use primus::testing::Pair;
 use primus::{BoxError, Channel, Client, Error, Handler, Primus, Result, Spark, Value};
 
@@ -404,4 +405,32 @@ fn messages_in_a_channel_are_offered_to_plugins_and_packets_there_are_messages()
     channel.write(&(1, "inner", "news")).unwrap();
     assert_eq!(next(&told), format!(r#"{}: [1,"inner","news"]"#, channel.id()));
     assert_eq!(server.primus.channel("news").unwrap().connected(), 1);
+}
+
+#[test]
+fn events_and_acknowledgements_work_in_both_directions_of_a_channel() {
+    let builder = Primus::builder().plugin(Multiplex::new()).plugin(Emitter);
+    let server = Server::start(builder);
+    let news = server.primus.channel("news").unwrap();
+    news.on_connection(|subscriber| {
+        subscriber.on_event("twice", |_: &ChannelSpark, event| {
+            let (n,): (i64,) = event.parse()?;
+            event.ack(2 * n)?;
+            Ok::<_, BoxError>(())
+        });
+    });
+    let setup = |client: primus::ClientBuilder| client.plugin(Multiplex::new()).plugin(Emitter);
+    let pair = primus::testing::pair(&server.primus, setup).unwrap();
+    let (a, b) = (pair.client().channel("news").unwrap(), pair.client().channel("news").unwrap());
+    for (n, channel) in [(1, &a), (20, &b)] {
+        let doubled = channel.send_ack("twice", (n,), PATIENCE).unwrap();
+        assert_eq!(doubled.parse::<(i64,)>().unwrap(), (2 * n,));
+    }
+    let (tell, told) = channel();
+    a.on_event("told", move |channel: &ClientChannel, event| {
+        tell.send(format!("{} {}", channel.name(), event.len()))
+    });
+    news.for_each(|subscriber| assert!(subscriber.send("told", (1, 2, 3)).is_ok()));
+    assert_eq!(next(&told), "news 3");
+    assert!(told.try_recv().is_err());
 }

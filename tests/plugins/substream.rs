@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use primus::plugins::substream::{OpenSubstream, Substream, Substreams};
+use primus::plugins::{Emitter, EmitterExt, EventExt};
 use primus::testing::Pair;
 use primus::{BoxError, Channel, Client, Error, Handler, Primus, Result, Spark, Value};
 
@@ -284,4 +285,27 @@ fn a_stream_that_has_ended_lets_go_of_its_listeners_and_of_itself() {
         stream.end();
         assert_eq!(Arc::strong_count(&held), 1);
     }
+}
+
+#[test]
+fn events_and_acknowledgements_work_inside_a_stream() {
+    let server = Server::start(Primus::builder().plugin(Emitter).plugin(Substreams::new()));
+    let setup = |client: primus::ClientBuilder| client.plugin(Substreams::new()).plugin(Emitter);
+    let pair = primus::testing::pair(&server.primus, setup).unwrap();
+    let far = pair.spark().unwrap().substream("s").unwrap();
+    let near = pair.client().substream("s").unwrap();
+    far.on_event("add", |stream: &Substream, event| {
+        assert_eq!(stream.name(), "s");
+        let (a, b): (i64, i64) = event.parse()?;
+        event.ack(a + b)?;
+        Ok::<_, BoxError>(())
+    });
+    let sum = near.send_ack("add", (2, 3), PATIENCE).unwrap();
+    assert_eq!(sum.parse::<(i64,)>().unwrap(), (5,));
+    // Nobody answers, and then the stream ends.
+    let (waiting, ender) = (near.clone(), far.clone());
+    far.on_event("never", move |_: &Substream, _| ender.end());
+    let waited = waiting.send_ack("never", (), PATIENCE);
+    assert!(matches!(waited, Err(Error::Closed)), "{waited:?}");
+    assert!(matches!(near.send("add", (1, 2)), Err(Error::Closed)));
 }

@@ -4,27 +4,36 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::{Arc, Weak};
 
-use super::server::ServerChannel;
-use super::spark::{ChannelSpark, Subscription};
-use super::wire::Id;
-use crate::error::BoxError;
+use crate::error::{BoxError, Error, Result};
 use crate::events::Listeners;
-use crate::plugins::stream::Stream;
-use crate::server::Spark;
 use crate::sync::Lock;
 
-/// Whether to make a channel that a client asks for.
-pub(super) type OnDemand = dyn Fn(&Spark, &ServerChannel) -> bool + Send + Sync;
+/// Subscriptions that a connection has at most.
+pub(super) const MOST_SUBSCRIPTIONS: usize = 1_000;
 
-/// One channel: its name and its listeners.
-pub(super) struct State {
-    pub name: Box<str>,
-    pub connection: Listeners<dyn Fn(&ChannelSpark) -> Result<(), BoxError> + Send + Sync>,
-    pub disconnection: Listeners<dyn Fn(&ChannelSpark) + Send + Sync>,
-    table: Weak<Table>,
+/// Bytes of the name of a channel.
+pub(super) const LONGEST_NAME: usize = 256;
+
+/// The name, if a channel can have it.
+pub(super) fn named(name: &str) -> Result<&str> {
+    match name.len() {
+        1..=LONGEST_NAME => Ok(name),
+        _ => {
+            let text = format!("the name of a channel has 1 to {LONGEST_NAME} bytes");
+            Err(Error::Misuse(text))
+        }
+    }
 }
 
-impl State {
+/// One channel: its name and its listeners. `M` is a member of it.
+pub(super) struct State<M> {
+    pub name: Box<str>,
+    pub connection: Listeners<dyn Fn(&M) -> Result<(), BoxError> + Send + Sync>,
+    pub disconnection: Listeners<dyn Fn(&M) + Send + Sync>,
+    table: Weak<Table<M>>,
+}
+
+impl<M: Clone> State<M> {
     /// A subscription is over.
     pub fn leave(&self, number: u64) {
         if let Some(table) = self.table.upgrade() {
@@ -33,7 +42,7 @@ impl State {
     }
 
     /// Those who have subscribed, in that order.
-    pub fn members(&self) -> Vec<ChannelSpark> {
+    pub fn members(&self) -> Vec<M> {
         self.table.upgrade().map_or_else(Vec::new, |table| {
             let rows = table.rows.lock();
             let row = rows.channels.get(&self.name).filter(|row| std::ptr::eq(&*row.state, self));
@@ -65,39 +74,37 @@ impl State {
 }
 
 /// All channels of a server.
-pub(super) struct Table {
-    rows: Lock<Rows>,
-    pub on_demand: Option<Box<OnDemand>>,
+pub(super) struct Table<M> {
+    rows: Lock<Rows<M>>,
 }
 
-#[derive(Default)]
-struct Rows {
-    channels: BTreeMap<Box<str>, Row>,
+struct Rows<M> {
+    channels: BTreeMap<Box<str>, Row<M>>,
     last: u64,
 }
 
-struct Row {
-    state: Arc<State>,
+struct Row<M> {
+    state: Arc<State<M>>,
     /// By the numbers that they got.
-    members: BTreeMap<u64, ChannelSpark>,
+    members: BTreeMap<u64, M>,
     /// The application has asked for it.
     is_kept: bool,
 }
 
-impl Rows {
+impl<M> Rows<M> {
     #[must_use]
-    fn remove_unused(&mut self, name: &str) -> Option<Row> {
-        let is_unused = |row: &Row| !row.is_kept && row.members.is_empty();
+    fn remove_unused(&mut self, name: &str) -> Option<Row<M>> {
+        let is_unused = |row: &Row<M>| !row.is_kept && row.members.is_empty();
         self.channels.get(name).is_some_and(is_unused).then(|| self.channels.remove(name))?
     }
 }
 
-impl Table {
-    pub fn new(on_demand: Option<Box<OnDemand>>) -> Self {
-        Table { rows: Lock::default(), on_demand }
+impl<M: Clone> Table<M> {
+    pub fn new() -> Self {
+        Table { rows: Lock::new(Rows { channels: BTreeMap::new(), last: 0 }) }
     }
 
-    fn make(self: &Arc<Self>, name: &str) -> Arc<State> {
+    fn make(self: &Arc<Self>, name: &str) -> Arc<State<M>> {
         Arc::new(State {
             name: name.into(),
             connection: Listeners::default(),
@@ -107,7 +114,7 @@ impl Table {
     }
 
     /// The channel of this name, which is made if there is none.
-    pub fn channel(self: &Arc<Self>, name: &str) -> Arc<State> {
+    pub fn channel(self: &Arc<Self>, name: &str) -> Arc<State<M>> {
         let fresh = self.make(name);
         let mut rows = self.rows.lock();
         let row = Row { state: fresh, members: BTreeMap::new(), is_kept: true };
@@ -122,16 +129,18 @@ impl Table {
         state
     }
 
-    /// Lets somebody in; `None` when there is no such channel and none is made.
-    pub fn join(self: &Arc<Self>, spark: &Spark, id: Id, name: &str) -> Option<ChannelSpark> {
+    /// Lets somebody in, whom `member` makes of the channel and a number. Where there is
+    /// no such channel, `make` says whether to make it; `None` if not.
+    pub fn join(
+        self: &Arc<Self>,
+        name: &str,
+        make: impl FnOnce(&Arc<State<M>>) -> bool,
+        member: impl FnOnce(Arc<State<M>>, u64) -> M,
+    ) -> Option<M> {
         let is_there = self.rows.lock().channels.contains_key(name);
-        let mut made = None;
-        if !is_there {
-            let channel = ServerChannel::of(self.make(name));
-            if !self.on_demand.as_ref()?(spark, &channel) {
-                return None;
-            }
-            made = Some(channel.state().clone());
+        let made = (!is_there).then(|| self.make(name));
+        if made.as_ref().is_some_and(|made| !make(made)) {
+            return None;
         }
         let mut rows = self.rows.lock();
         rows.last += 1;
@@ -145,10 +154,7 @@ impl Table {
             // It was taken away just now.
             (Entry::Vacant(_), None) => return None,
         };
-        let channel = row.state.clone();
-        let stream = Stream::default();
-        let state = Arc::new(Subscription { id, channel, number, stream });
-        let member = ChannelSpark { spark: spark.clone(), state };
+        let member = member(row.state.clone(), number);
         row.members.insert(number, member.clone());
         drop(rows);
         Some(member)

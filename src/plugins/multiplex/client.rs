@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::plugin::{MOST_SUBSCRIPTIONS, Multiplex};
-use super::server::named;
+use super::channel::{MOST_SUBSCRIPTIONS, named};
 use super::wire::{Body, Id, Send as Packet, address, claims, decode};
 use crate::channel::{Channel, Encode, Handler};
 use crate::client::Client;
 use crate::error::{BoxError, Error, Result};
 use crate::message::Written;
-use crate::plugins::stream::{Inside, Stream, missing, stream_handle};
+use crate::plugins::stream::{Inside, Stream, stream_handle};
 use crate::sync::Lock;
 use crate::value::Value;
 
@@ -39,41 +38,26 @@ impl Opened {
     }
 }
 
-/// Clients that have channels.
-pub trait OpenChannel {
-    /// Opens a channel, another one each time. Nothing says whether the server has it.
-    /// Without a connection it is opened with the next one.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] when the plugin [`Multiplex`] is not registered, for a name that is
-    /// empty or longer than 256 bytes, and when 1,000 channels are open; [`Error::Closed`]
-    /// when the client has ended; [`Error::Io`] when the operating system has no
-    /// randomness for an id.
-    fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel>;
-}
-
-impl OpenChannel for Client {
-    fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel> {
-        self.plugin::<Multiplex>().ok_or_else(|| missing("multiplex"))?;
-        let (id, name) = (Id::random()?, named(name.as_ref())?.into());
-        let state = Arc::new(State { id, name, stream: Stream::default() });
-        let channel = ClientChannel { client: self.clone(), state: state.clone() };
-        let opened = self.extensions().get_or_init(Opened::default);
-        let mut table = opened.0.lock();
-        if table.len() >= MOST_SUBSCRIPTIONS {
-            drop(table);
-            let text = format!("a connection has no more than {MOST_SUBSCRIPTIONS} channels");
-            return Err(Error::Misuse(text));
-        }
-        table.insert(state.id.clone(), state.clone());
+/// Opens a channel.
+pub(super) fn open(client: &Client, name: &str) -> Result<ClientChannel> {
+    let (id, name) = (Id::random()?, named(name)?.into());
+    let state = Arc::new(State { id, name, stream: Stream::default() });
+    let channel = ClientChannel { client: client.clone(), state: state.clone() };
+    let opened = client.extensions().get_or_init(Opened::default);
+    let mut table = opened.0.lock();
+    if table.len() >= MOST_SUBSCRIPTIONS {
         drop(table);
-        // A connection that is made just now may say it, too, which does no harm.
-        match channel.subscribe() {
-            Ok(_) => Ok(channel),
-            Err(error) => {
-                state.stream.end(&channel, false);
-                Err(error)
-            }
+        let text = format!("a connection has no more than {MOST_SUBSCRIPTIONS} channels");
+        return Err(Error::Misuse(text));
+    }
+    table.insert(state.id.clone(), state.clone());
+    drop(table);
+    // A connection that is made just now may say it, too, which does no harm.
+    match channel.subscribe() {
+        Ok(_) => Ok(channel),
+        Err(error) => {
+            state.stream.end(&channel, false);
+            Err(error)
         }
     }
 }

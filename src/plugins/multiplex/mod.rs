@@ -4,10 +4,8 @@ mod channel;
 mod client;
 mod plugin;
 mod server;
-mod spark;
 pub(crate) mod wire;
 
-pub use client::{ClientChannel, OpenChannel};
-pub use plugin::Multiplex;
-pub use server::{PrimusChannels, ServerChannel};
-pub use spark::ChannelSpark;
+pub use client::ClientChannel;
+pub use plugin::{Multiplex, OpenChannel, PrimusChannels};
+pub use server::{ChannelSpark, ServerChannel};

@@ -2,27 +2,23 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::channel::{OnDemand, Table};
-use super::client::{self, FromServer};
-use super::server::ServerChannel;
-use super::spark::{ChannelSpark, Subscriptions};
+use super::channel::{LONGEST_NAME, MOST_SUBSCRIPTIONS, Table, named};
+use super::client::{self, ClientChannel, FromServer};
+use super::server::{ChannelSpark, ServerChannel, Subscription, Subscriptions};
 use super::wire::{Body, Id, address, claims, decode};
 use crate::channel::{Channel, Handler};
 use crate::client::Client;
-use crate::error::BoxError;
+use crate::error::{BoxError, Result};
 use crate::events::ListenerId;
 use crate::library::Script;
-use crate::plugins::stream::call_all;
+use crate::plugins::stream::{Stream, call_all, missing};
 use crate::plugins::{Plugin, Side};
 use crate::server::{Primus, Spark};
 use crate::sync::Lock;
 use crate::value::Value;
 
-/// Subscriptions that a connection has at most.
-pub(super) const MOST_SUBSCRIPTIONS: usize = 1_000;
-
-/// Bytes of the name of a channel.
-pub(super) const LONGEST_NAME: usize = 256;
+/// Whether to make a channel that a client asks for.
+type OnDemand = dyn Fn(&Spark, &ServerChannel) -> bool + Send + Sync;
 
 /// The plugin `multiplex`: see [its page](super). Registered with
 /// [`Builder::plugin`](crate::Builder::plugin) and
@@ -34,7 +30,7 @@ pub struct Multiplex {
 }
 
 struct Installed {
-    table: Arc<Table>,
+    table: Arc<Table<ChannelSpark>>,
     ids: [ListenerId; 2],
 }
 
@@ -59,7 +55,7 @@ impl Multiplex {
         self
     }
 
-    pub(super) fn table(&self) -> Option<&Arc<Table>> {
+    fn table(&self) -> Option<&Arc<Table<ChannelSpark>>> {
         self.installed.get().map(|installed| &installed.table)
     }
 }
@@ -78,9 +74,9 @@ impl Plugin for Multiplex {
 
     fn server(&self, primus: &Primus) -> Result<(), BoxError> {
         let on_demand = self.on_demand.lock().take();
-        let table = Arc::new(Table::new(on_demand));
+        let table = Arc::new(Table::new());
         let ids = [
-            primus.handlers().add(FromClients(table.clone())),
+            primus.handlers().add(FromClients { table: table.clone(), on_demand }),
             primus.on_disconnection(|spark| {
                 let Some(all) = spark.extension::<Subscriptions>() else { return };
                 for state in all.all() {
@@ -117,7 +113,10 @@ impl Plugin for Multiplex {
 }
 
 /// Takes what clients send.
-struct FromClients(Arc<Table>);
+struct FromClients {
+    table: Arc<Table<ChannelSpark>>,
+    on_demand: Option<Box<OnDemand>>,
+}
 
 impl Handler for FromClients {
     fn claims(&self, channel: &dyn Channel, message: &Value) -> bool {
@@ -157,7 +156,15 @@ impl FromClients {
             log::debug!("a subscribe is ignored: there are too many, or it has no good name");
             return Ok(());
         }
-        let Some(member) = self.0.join(spark, id.clone(), &name) else { return Ok(()) };
+        let make = |state: &_| {
+            let channel = ServerChannel::of(Arc::clone(state));
+            self.on_demand.as_ref().is_some_and(|make| make(spark, &channel))
+        };
+        let member = |channel, number| {
+            let state = Subscription { id: id.clone(), channel, number, stream: Stream::default() };
+            ChannelSpark { spark: spark.clone(), state: Arc::new(state) }
+        };
+        let Some(member) = self.table.join(&name, make, member) else { return Ok(()) };
         all.add((id, name), member.state.clone());
         let channel = &member.state.channel;
         if !spark.is_open() {
@@ -170,5 +177,44 @@ impl FromClients {
             member.end();
         }
         told
+    }
+}
+
+/// Servers that have channels.
+pub trait PrimusChannels {
+    /// The channel of this name: the one that is there, or a new one.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`](crate::Error::Misuse) when the plugin [`Multiplex`] is not registered, or for a name that
+    /// is empty or longer than 256 bytes.
+    fn channel(&self, name: impl AsRef<str>) -> Result<ServerChannel>;
+}
+
+impl PrimusChannels for Primus {
+    fn channel(&self, name: impl AsRef<str>) -> Result<ServerChannel> {
+        let plugin = self.plugin::<Multiplex>();
+        let table = plugin.as_deref().and_then(Multiplex::table);
+        let table = table.ok_or_else(|| missing("multiplex"))?;
+        Ok(ServerChannel::of(table.channel(named(name.as_ref())?)))
+    }
+}
+
+/// Clients that have channels.
+pub trait OpenChannel {
+    /// Opens a channel, another one each time. Nothing says whether the server has it.
+    /// Without a connection it is opened with the next one.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`](crate::Error::Misuse) when the plugin [`Multiplex`] is not registered, for a name that is
+    /// empty or longer than 256 bytes, and when 1,000 channels are open; [`Error::Closed`]
+    /// when the client has ended; [`Error::Io`](crate::Error::Io) when the operating system has no
+    /// randomness for an id.
+    fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel>;
+}
+
+impl OpenChannel for Client {
+    fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel> {
+        self.plugin::<Multiplex>().ok_or_else(|| missing("multiplex"))?;
+        client::open(self, name.as_ref())
     }
 }

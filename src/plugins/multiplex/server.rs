@@ -1,62 +1,30 @@
-//! Channels, on the server.
+//! Channels and their subscriptions, on the server.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::channel::State;
-use super::plugin::{LONGEST_NAME, Multiplex};
-use super::spark::ChannelSpark;
+use super::wire::{Body, Id, Send as Packet};
 use crate::channel::{Channel, Encode};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::ListenerId;
+use crate::message::Written;
 use crate::outcome::Outcome;
-use crate::plugins::stream::missing;
-use crate::server::Primus;
+use crate::plugins::stream::{Inside, Stream, quietly, stream_handle};
+use crate::server::Spark;
+use crate::sync::Lock;
 
 /// A channel of a server: see [the page](super) of the plugin. A handle: clones are cheap,
 /// and stand for the same channel.
 #[derive(Clone)]
-pub struct ServerChannel(Arc<State>);
-
-/// Servers that have channels.
-pub trait PrimusChannels {
-    /// The channel of this name: the one that is there, or a new one.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] when the plugin [`Multiplex`] is not registered, or for a name that
-    /// is empty or longer than 256 bytes.
-    fn channel(&self, name: impl AsRef<str>) -> Result<ServerChannel>;
-}
-
-impl PrimusChannels for Primus {
-    fn channel(&self, name: impl AsRef<str>) -> Result<ServerChannel> {
-        let plugin = self.plugin::<Multiplex>();
-        let table = plugin.as_deref().and_then(Multiplex::table);
-        let table = table.ok_or_else(|| missing("multiplex"))?;
-        Ok(ServerChannel(table.channel(named(name.as_ref())?)))
-    }
-}
-
-/// The name, if a channel can have it.
-pub(super) fn named(name: &str) -> Result<&str> {
-    match name.len() {
-        1..=LONGEST_NAME => Ok(name),
-        _ => {
-            let text = format!("the name of a channel has 1 to {LONGEST_NAME} bytes");
-            Err(Error::Misuse(text))
-        }
-    }
-}
+pub struct ServerChannel(Arc<State<ChannelSpark>>);
 
 impl ServerChannel {
-    pub(super) fn of(state: Arc<State>) -> Self {
+    pub(super) fn of(state: Arc<State<ChannelSpark>>) -> Self {
         ServerChannel(state)
-    }
-
-    pub(super) fn state(&self) -> &Arc<State> {
-        &self.0
     }
 
     /// Its name.
@@ -112,7 +80,7 @@ impl ServerChannel {
     }
 
     /// Ends all subscriptions, and takes the channel away: a later
-    /// [`channel`](PrimusChannels::channel) of its name is a new one.
+    /// [`channel`](super::PrimusChannels::channel) of its name is a new one.
     pub fn destroy(&self) {
         self.0.forget();
         self.0.members().iter().for_each(ChannelSpark::end);
@@ -125,5 +93,110 @@ impl fmt::Debug for ServerChannel {
             .field("name", &self.name())
             .field("connected", &self.connected())
             .finish_non_exhaustive()
+    }
+}
+
+/// One subscription of a client to a [`ServerChannel`]: what a
+/// [`Spark`] is to the server. A handle: clones are cheap, and stand for the same one.
+#[derive(Clone)]
+pub struct ChannelSpark {
+    pub(super) spark: Spark,
+    pub(super) state: Arc<Subscription>,
+}
+
+pub(super) struct Subscription {
+    pub id: Id,
+    pub channel: Arc<State<ChannelSpark>>,
+    /// Where the channel keeps it.
+    pub number: u64,
+    pub stream: Stream<ChannelSpark>,
+}
+
+impl ChannelSpark {
+    /// The id that the client has given it. Unique on its connection only.
+    pub fn id(&self) -> &str {
+        self.state.id.as_str()
+    }
+
+    /// The name of the channel.
+    pub fn name(&self) -> &str {
+        &self.state.channel.name
+    }
+
+    /// The channel.
+    pub fn channel(&self) -> ServerChannel {
+        ServerChannel::of(self.state.channel.clone())
+    }
+
+    /// The connection that it is in.
+    pub fn spark(&self) -> &Spark {
+        &self.spark
+    }
+}
+
+impl Inside for ChannelSpark {
+    fn outer(&self) -> &dyn Channel {
+        &self.spark
+    }
+
+    fn stream(&self) -> &Stream<Self> {
+        &self.state.stream
+    }
+
+    fn say(&self, message: &dyn Encode) -> Result<Written> {
+        let body = Body::Message(Some(message.to_value()?));
+        self.spark.write(&Packet { id: &self.state.id, channel: self.name(), body })
+    }
+
+    fn leave(&self, tell: bool) {
+        if let Some(all) = self.spark.extension::<Subscriptions>() {
+            all.remove(&self.state);
+        }
+        self.state.channel.leave(self.state.number);
+        if tell {
+            let (id, channel) = (&self.state.id, self.name());
+            // Without a connection nobody is to be told.
+            let _ = self.spark.write(&Packet::<()> { id, channel, body: Body::Unsubscribe });
+        }
+    }
+
+    fn left(&self) {
+        for listener in self.state.channel.disconnection.snapshot().iter() {
+            quietly(|| listener(self));
+        }
+    }
+}
+
+stream_handle!(ChannelSpark);
+
+/// The subscriptions of a connection.
+#[derive(Default)]
+pub(super) struct Subscriptions(Lock<BTreeMap<Key, Arc<Subscription>>>);
+
+/// The id, and the name of the channel.
+pub(super) type Key = (Id, String);
+
+impl Subscriptions {
+    pub fn get(&self, key: &Key) -> Option<Arc<Subscription>> {
+        self.0.lock().get(key).cloned()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    pub fn add(&self, key: Key, subscription: Arc<Subscription>) {
+        let before = self.0.lock().insert(key, subscription);
+        drop(before);
+    }
+
+    fn remove(&self, subscription: &Subscription) {
+        let key = (subscription.id.clone(), subscription.channel.name.to_string());
+        let removed = self.0.lock().remove(&key);
+        drop(removed);
+    }
+
+    pub fn all(&self) -> Vec<Arc<Subscription>> {
+        self.0.lock().values().cloned().collect()
     }
 }

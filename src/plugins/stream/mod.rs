@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::event::forget;
 use super::{Channel, Encode};
 use crate::error::{BoxError, Error, Result, catch};
 use crate::events::{ListenerId, Listeners};
@@ -162,6 +163,7 @@ impl<S: Inside> Stream<S> {
         self.lost();
         this.left();
         self.data.clear();
+        forget(&self.extensions);
         self.over.clear();
         self.early.clear();
     }

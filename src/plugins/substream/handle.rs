@@ -1,13 +1,18 @@
-//! A stream.
+//! A stream, and all of a connection.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use super::plugin::Streams;
 use super::wire::{Data, END};
 use crate::channel::{Channel, Encode};
 use crate::error::{Error, Result};
 use crate::message::Written;
 use crate::plugins::stream::{Inside, Stream, stream_handle};
+use crate::sync::Lock;
+
+/// Streams that a connection has open at most.
+const MOST_STREAMS: usize = 1_000;
 
 /// A stream inside a connection: see [its page](super). A handle: clones are cheap, and
 /// stand for the same stream. It keeps the connection's [`Client`](crate::Client) from
@@ -65,3 +70,43 @@ impl Inside for Substream {
 }
 
 stream_handle!(Substream);
+
+/// The open streams of a connection.
+#[derive(Default)]
+pub(super) struct Streams(Lock<BTreeMap<Box<str>, Arc<State>>>);
+
+impl Streams {
+    pub fn get(&self, name: &str) -> Option<Arc<State>> {
+        self.0.lock().get(name).cloned()
+    }
+
+    /// The one of this name, which is made if there is none.
+    pub fn open(&self, name: &str) -> Result<Arc<State>> {
+        let fresh = Arc::new(State { name: name.into(), stream: Stream::default() });
+        let mut table = self.0.lock();
+        let count = table.len();
+        let state = match table.entry(name.into()) {
+            Entry::Occupied(present) => present.get().clone(),
+            Entry::Vacant(_) if count >= MOST_STREAMS => {
+                let text = format!("a connection has no more than {MOST_STREAMS} substreams");
+                return Err(Error::Misuse(text));
+            }
+            Entry::Vacant(place) => place.insert(fresh.clone()).clone(),
+        };
+        drop(table);
+        Ok(state)
+    }
+
+    fn remove(&self, state: &Arc<State>) {
+        let mut table = self.0.lock();
+        // A new one may have the name.
+        let is_it = table.get(&state.name).is_some_and(|present| Arc::ptr_eq(present, state));
+        let removed = is_it.then(|| table.remove(&state.name));
+        drop(table);
+        drop(removed);
+    }
+
+    pub fn all(&self) -> Vec<Arc<State>> {
+        self.0.lock().values().cloned().collect()
+    }
+}

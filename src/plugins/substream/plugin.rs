@@ -1,10 +1,8 @@
-//! The plugin, and the streams of a connection.
+//! The plugin, and where it is used.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use super::handle::{State, Substream};
+use super::handle::{Streams, Substream};
 use super::wire::{Packet, decode, stream};
 use crate::channel::{Channel, Handler};
 use crate::client::Client;
@@ -12,13 +10,9 @@ use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
 use crate::library::Script;
 use crate::plugins::Plugin;
-use crate::plugins::stream::{Stream, missing};
+use crate::plugins::stream::missing;
 use crate::server::{Primus, Spark};
-use crate::sync::Lock;
 use crate::value::Value;
-
-/// Streams that a connection has open at most.
-const MOST_STREAMS: usize = 1_000;
 
 /// The plugin `substream`: see [its page](super). Registered with
 /// [`Builder::plugin`](crate::Builder::plugin) and
@@ -69,46 +63,6 @@ impl Plugin for Substreams {
         for id in self.installed.get().into_iter().flatten() {
             primus.off(*id);
         }
-    }
-}
-
-/// The open streams of a connection.
-#[derive(Default)]
-pub(super) struct Streams(Lock<BTreeMap<Box<str>, Arc<State>>>);
-
-impl Streams {
-    fn get(&self, name: &str) -> Option<Arc<State>> {
-        self.0.lock().get(name).cloned()
-    }
-
-    /// The one of this name, which is made if there is none.
-    fn open(&self, name: &str) -> Result<Arc<State>> {
-        let fresh = Arc::new(State { name: name.into(), stream: Stream::default() });
-        let mut table = self.0.lock();
-        let count = table.len();
-        let state = match table.entry(name.into()) {
-            Entry::Occupied(present) => present.get().clone(),
-            Entry::Vacant(_) if count >= MOST_STREAMS => {
-                let text = format!("a connection has no more than {MOST_STREAMS} substreams");
-                return Err(Error::Misuse(text));
-            }
-            Entry::Vacant(place) => place.insert(fresh.clone()).clone(),
-        };
-        drop(table);
-        Ok(state)
-    }
-
-    pub fn remove(&self, state: &Arc<State>) {
-        let mut table = self.0.lock();
-        // A new one may have the name.
-        let is_it = table.get(&state.name).is_some_and(|present| Arc::ptr_eq(present, state));
-        let removed = is_it.then(|| table.remove(&state.name));
-        drop(table);
-        drop(removed);
-    }
-
-    fn all(&self) -> Vec<Arc<State>> {
-        self.0.lock().values().cloned().collect()
     }
 }
 
