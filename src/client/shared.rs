@@ -42,6 +42,9 @@ const STACK: usize = 2 << 20;
 /// A caller that waits for the spark's id.
 pub(crate) type IdWaiter = Box<dyn FnOnce(&str) + Send>;
 
+/// Gives what goes out before anything else on a connection.
+pub(crate) type First = dyn Fn(&Client) -> Vec<Value> + Send + Sync;
+
 thread_local! {
     /// Whose thread this is, if it is a client's: the address of its `Shared`.
     static INSIDE: Cell<usize> = const { Cell::new(0) };
@@ -57,7 +60,7 @@ pub(crate) struct Shared {
     pub reserved: Reserved,
     pub alarms: Alarms,
     /// What each connection is told before anything else.
-    pub first: Listeners<dyn Fn(&Client) -> Vec<Value> + Send + Sync>,
+    pub first: Listeners<First>,
     pub waker: Arc<Waker>,
     pub inbox: Inbox,
     pub outbox: Outbox,

@@ -25,10 +25,13 @@ pub(super) fn named(name: &str) -> Result<&str> {
     }
 }
 
+/// What is called with a new member.
+pub(super) type Joined<M> = dyn Fn(&M) -> Result<(), BoxError> + Send + Sync;
+
 /// One channel: its name and its listeners. `M` is a member of it.
 pub(super) struct State<M> {
     pub name: Box<str>,
-    pub connection: Listeners<dyn Fn(&M) -> Result<(), BoxError> + Send + Sync>,
+    pub connection: Listeners<Joined<M>>,
     pub disconnection: Listeners<dyn Fn(&M) + Send + Sync>,
     table: Weak<Table<M>>,
 }

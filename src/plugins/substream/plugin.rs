@@ -35,7 +35,7 @@ impl Plugin for Substreams {
     }
 
     fn server(&self, primus: &Primus) -> Result<(), BoxError> {
-        let ids = [primus.handlers().add(Claims), primus.on_disconnection(|spark| end_all(spark))];
+        let ids = [primus.handlers().add(Claims), primus.on_disconnection(end_all)];
         let _ = self.installed.set(ids);
         Ok(())
     }
