@@ -15,8 +15,7 @@ mod named;
 mod names;
 mod pending;
 mod register;
-#[cfg_attr(not(test), expect(dead_code, reason = "the plugins that use it follow"))]
-mod resource;
+pub mod resource;
 pub mod responder;
 pub mod rooms;
 mod stream;

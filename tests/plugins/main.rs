@@ -9,5 +9,6 @@ mod mechanism;
 mod mirage;
 mod multiplex;
 mod npm;
+mod resource;
 mod rooms;
 mod substream;

@@ -38,11 +38,16 @@ impl Opened {
     }
 }
 
-/// Opens a channel.
-pub(super) fn open(client: &Client, name: &str) -> Result<ClientChannel> {
+/// Opens a channel, after `setup`.
+pub(super) fn open(
+    client: &Client,
+    name: &str,
+    setup: impl FnOnce(&ClientChannel),
+) -> Result<ClientChannel> {
     let (id, name) = (Id::random()?, named(name)?.into());
     let state = Arc::new(State { id, name, stream: Stream::default() });
     let channel = ClientChannel { client: client.clone(), state: state.clone() };
+    setup(&channel);
     let opened = client.extensions().get_or_init(Opened::default);
     let mut table = opened.0.lock();
     if table.len() >= MOST_SUBSCRIPTIONS {

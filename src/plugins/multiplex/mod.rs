@@ -2,6 +2,7 @@
 
 mod channel;
 mod client;
+mod events;
 mod plugin;
 mod server;
 pub(crate) mod wire;

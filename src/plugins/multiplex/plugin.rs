@@ -209,12 +209,29 @@ pub trait OpenChannel {
     /// empty or longer than 256 bytes, and when 1,000 channels are open; [`Error::Closed`]
     /// when the client has ended; [`Error::Io`](crate::Error::Io) when the operating system has no
     /// randomness for an id.
-    fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel>;
+    fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel> {
+        self.channel_with(name, |_| {})
+    }
+
+    /// [`channel`](Self::channel), after `setup`, which adds listeners in time for the
+    /// first event: one that comes before is lost, unlike messages.
+    ///
+    /// # Errors
+    /// As [`channel`](Self::channel).
+    fn channel_with(
+        &self,
+        name: impl AsRef<str>,
+        setup: impl FnOnce(&ClientChannel),
+    ) -> Result<ClientChannel>;
 }
 
 impl OpenChannel for Client {
-    fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel> {
+    fn channel_with(
+        &self,
+        name: impl AsRef<str>,
+        setup: impl FnOnce(&ClientChannel),
+    ) -> Result<ClientChannel> {
         self.plugin::<Multiplex>().ok_or_else(|| missing("multiplex"))?;
-        client::open(self, name.as_ref())
+        client::open(self, name.as_ref(), setup)
     }
 }

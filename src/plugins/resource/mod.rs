@@ -1,3 +1,10 @@
-//! Methods of the server that clients call.
+#![doc = include_str!("mod.md")]
 
+mod client;
+mod plugin;
+mod server;
 pub(crate) mod wire;
+
+pub use client::ClientResource;
+pub use plugin::{ClientResources, PrimusResources, Resources};
+pub use server::{Methods, ServerResource};

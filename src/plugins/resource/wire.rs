@@ -33,14 +33,6 @@ pub(crate) fn event<'a>(flat: Option<&str>, event: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// The name of a resource's event, of that on the wire; `None` if it is another's.
-pub(crate) fn strip<'a>(flat: Option<&str>, event: &'a str) -> Option<&'a str> {
-    match flat {
-        Some(resource) => event.strip_prefix(resource)?.strip_prefix(SEPARATOR),
-        None => Some(event),
-    }
-}
-
 /// Whether a method may have this name: it is one of its own to JavaScript too.
 pub(crate) fn is_method(name: &str) -> bool {
     // Those that JavaScript's server uses for itself.

@@ -239,10 +239,7 @@ fn what_is_sent() {
     else {
         panic!("{recorded:?}");
     };
-    assert_eq!(resource::wire::strip(Some("creature"), &name), Some("ready"));
     assert_eq!(resource::wire::methods(args), methods);
-    assert_eq!(resource::wire::strip(Some("creat"), &name), None);
-    assert_eq!(resource::wire::strip(None, &name), Some("creature::ready"));
 }
 
 mod erased {
