@@ -239,6 +239,7 @@ fn what_is_sent() {
     else {
         panic!("{recorded:?}");
     };
+    assert_eq!(name, ready);
     assert_eq!(resource::wire::methods(args), methods);
 }
 
