@@ -9,6 +9,7 @@ mod mechanism;
 mod mirage;
 mod multiplex;
 mod npm;
+mod npm_streams;
 mod resource;
 mod rooms;
 mod substream;
