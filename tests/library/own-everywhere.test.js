@@ -42,6 +42,7 @@ for (const way of ways) test(`emitter, responder, substream, multiplex and resou
     },
     connected(spark) {
       spark.on('ask', (value, ack) => ack(value, 2));
+      spark.on('tell', (ack) => ack());
       spark.on('request', (data, done) => done(data));
       const stream = spark.substream('foo');
       stream.on('data', (data) => stream.write(data));
@@ -54,4 +55,6 @@ for (const way of ways) test(`emitter, responder, substream, multiplex and resou
   news.write(VALUE);
   const [streamed, told, acked, answered, sum] = await Promise.all(got);
   assert.deepEqual([streamed[0], told[0], acked, answered, sum], [VALUE, VALUE, [VALUE, 2], VALUE, [3]]);
+  // Without a value there is none, and not one that is undefined.
+  assert.deepEqual(await client.sendAck('tell'), []);
 });

@@ -32,8 +32,9 @@ function (primus) {
       post(event, args, (error, answer) => (error ? failed(error) : done(answer)), ackTimeout);
     });
 
-    function receive({ type, data: [event, ...args], id }) {
-      if (type === ACK) return waits.answer(id, [event, ...args]);
+    function receive({ type, data, id }) {
+      if (type === ACK) return waits.answer(id, data);
+      const [event, ...args] = data;
       if (typeof event !== 'string' || primus.reserved(event)) return;
       if (id) args.push(waits.once((...answer) => connection.write({ id, type: ACK, data: answer })));
       connection._raise(event, args);
