@@ -1,4 +1,43 @@
-//! Plugins: named extensions of servers and clients.
+//! Plugins: named extensions of servers and clients, and those that the crate brings.
+//!
+//! | plugin | npm | on | what |
+//! |---|---|---|---|
+//! | [`emit`] | `primus-emit` | server, client, page | events with arguments |
+//! | [`emitter`] | `primus-emitter` | server, client, page | events with acknowledgements |
+//! | [`responder`] | `primus-responder` | server, client, page | requests and responses |
+//! | [`substream`] | `substream` | server, client, page | streams by name inside a connection |
+//! | [`multiplex`] | `primus-multiplex` | server, client, page | channels, each with connections of its own |
+//! | [`resource`] | `primus-resource` | server, client, page | methods of the server that clients call |
+//! | [`rooms`] | `primus-rooms` | server | groups of connections, to be written to together |
+//! | [`fortress`] | `fortress-maximus` | server | drops what no validator lets pass |
+//! | [`mirage`] | `mirage` | server, client, page | ids that outlive connections |
+//! | [`latency`] | `primus-spark-latency` | server | clocks of clients |
+//! | [`analytics`] | `primus-analytics` | page | tells a page's analytics what happens |
+//!
+//! They speak with the npm packages of the second column: a server of this crate with
+//! JavaScript clients, a client of this crate with a JavaScript server, and the
+//! browser client ([`Primus::library`]) has their halves. Traits add what they do to
+//! [`Primus`], [`Spark`](crate::Spark) and [`Client`].
+//!
+//! # Together
+//!
+//! | | goes with | order |
+//! |---|---|---|
+//! | `emit` and `emitter` | each other only here: in JavaScript they break each other, so a page or a server there has one of them | any |
+//! | `emit`, `emitter`, `responder` | work inside of substreams and channels too (in JavaScript `emitter` does in channels) | any |
+//! | `resource` | needs `emitter`, and `multiplex` unless it is flat | behind these |
+//! | `mirage` | needs `emit` or `emitter` | behind that |
+//! | `fortress` | sees events of `emit` and `emitter`; the messages of all others are `data` to it | any |
+//! | `rooms` | `emit` and `emitter`, whose events can be sent to rooms | any |
+//!
+//! # Rules for all
+//!
+//! A message that a plugin claims is no `data`; one of another shape is, as if the plugin
+//! were not there. Whatever a peer sends raises no event that only this side raises. What
+//! waits for an answer has a time-out, fails when the connection ends, and is an error
+//! ([`Error::Misuse`](crate::Error::Misuse)) on the thread that would bring the answer.
+//! What a plugin keeps for a connection is bounded
+//! ([`docs::security`](crate::docs::security)).
 
 pub mod analytics;
 mod answers;
@@ -39,7 +78,11 @@ pub use event::{Ack, Event, EventExt, ServerEventExt};
 pub use fortress::{Fortress, Invalid};
 pub use latency::{Latency, SparkLatency};
 pub use mirage::{ClientMirage, Mirage, SparkMirage};
+pub use multiplex::Multiplex;
+pub use resource::Resources;
 pub use responder::{Responder, ResponderExt};
+pub use rooms::Rooms;
+pub use substream::Substreams;
 
 /// Which side of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
