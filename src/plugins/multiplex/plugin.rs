@@ -206,7 +206,7 @@ pub trait OpenChannel {
     ///
     /// # Errors
     /// [`Error::Misuse`](crate::Error::Misuse) when the plugin [`Multiplex`] is not registered, for a name that is
-    /// empty or longer than 256 bytes, and when 1,000 channels are open; [`Error::Closed`]
+    /// empty or longer than 256 bytes, and when 1,000 channels are open; [`Error::Closed`](crate::Error::Closed)
     /// when the client has ended; [`Error::Io`](crate::Error::Io) when the operating system has no
     /// randomness for an id.
     fn channel(&self, name: impl AsRef<str>) -> Result<ClientChannel> {

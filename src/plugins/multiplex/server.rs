@@ -62,7 +62,7 @@ impl ServerChannel {
     /// many it was written: not to those whose connection has ended, or reads too slowly.
     ///
     /// # Errors
-    /// [`Error::Transform`] when it cannot be serialised.
+    /// [`Error::Transform`](crate::Error::Transform) when it cannot be serialised.
     pub fn write<T: Serialize + ?Sized>(&self, message: &T) -> Result<usize> {
         let message = Encode::to_value(&message)?;
         let members = self.0.members();
