@@ -24,7 +24,7 @@ const primus = new Primus();
 
 primus.on('open', () => {
     show('open', 'connected');
-    if (me) primus.write({ join: { ...me, run, seen } });
+    if (me) enter();
 });
 primus.on('close', () => { isJoined = false; });
 primus.on('reconnect scheduled', attempt => {
@@ -34,15 +34,17 @@ primus.on('reconnect scheduled', attempt => {
 primus.on('reconnect', () => show('waiting', 'reconnecting'));
 // Without a network the client ends, and comes back with it.
 primus.on('end', () => (primus.online ? show('closed', 'disconnected') : show('waiting', 'offline')));
-primus.on('data', message => {
-    for (const [kind, content] of Object.entries(message)) handle[kind]?.(content);
+primus.on('topics', list => {
+    element('topics-known').replaceChildren(...list.map(topic => node('option', { value: topic.name })));
+    element('topics').replaceChildren(...list.map(topicItem));
 });
+primus.on('people', names => {
+    element('people').replaceChildren(...names.sort((a, b) => a.localeCompare(b)).map(personItem));
+});
+primus.on('said', said);
 
-const handle = {
-    topics: list => {
-        element('topics-known').replaceChildren(...list.map(topic => node('option', { value: topic.name })));
-        element('topics').replaceChildren(...list.map(topicItem));
-    },
+// What the server answers to `join`.
+const answers = {
     joined({ topic, run: now, messages, whole }) {
         isJoined = true;
         if (run !== now) seen = 0;
@@ -53,16 +55,19 @@ const handle = {
         document.title = `#${topic} – Chat`;
         if (!whole && log.children.length > 0) note('Some messages were missed.');
         messages.forEach(said);
-        pending.forEach(({ id, text }) => primus.write({ say: { id, text } }));
+        pending.forEach(({ id, text }) => primus.send('say', { id, text }));
         if (seen === 0) note('Nothing has been said here yet.').id = 'nothing';
         log.scrollTop = log.scrollHeight;
         element('text').focus();
     },
-    refused: reason => { element('join-error').textContent = reason; },
-    people: names => element('people').replaceChildren(...names.sort((a, b) => a.localeCompare(b)).map(personItem)),
-    said,
-    pong: sent => show('open', `connected · ${Math.round(performance.now() - sent)} ms`)
+    refused: reason => { element('join-error').textContent = reason; }
 };
+
+function enter() {
+    primus.send('join', { ...me, run, seen }, answer => {
+        for (const [kind, content] of Object.entries(answer)) answers[kind](content);
+    });
+}
 
 function show(state, text) {
     element('state').dataset.state = state;
@@ -143,7 +148,7 @@ function join(name, topic) {
     me = { name, topic };
     isJoined = false;
     element('join-error').textContent = '';
-    if (primus.readyState === Primus.OPEN) primus.write({ join: { ...me, run, seen } });
+    if (primus.readyState === Primus.OPEN) enter();
 }
 
 element('join-form').addEventListener('submit', event => {
@@ -162,7 +167,7 @@ element('say-form').addEventListener('submit', event => {
     pending.push({ id, text, item });
     log.append(item);
     log.scrollTop = log.scrollHeight;
-    if (isJoined) primus.write({ say: { id, text } });
+    if (isJoined) primus.send('say', { id, text });
 });
 
 element('text').addEventListener('keydown', event => {
@@ -177,5 +182,7 @@ log.addEventListener('scroll', () => {
 element('newest').addEventListener('click', () => { log.scrollTop = log.scrollHeight; });
 
 setInterval(() => {
-    if (primus.readyState === Primus.OPEN && !document.hidden) primus.write({ ping: performance.now() });
+    if (primus.readyState !== Primus.OPEN || document.hidden) return;
+    const sent = performance.now();
+    primus.send('ping', () => show('open', `connected · ${Math.round(performance.now() - sent)} ms`));
 }, 5000);

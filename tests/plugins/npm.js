@@ -6,7 +6,7 @@
 //   node npm.js server PLUGIN        prints `listening on http://HOST:PORT`
 //   node npm.js client PLUGIN URL
 //
-// PLUGIN is emit, emitter or responder. Both roles do the same on a connection, as
+// PLUGIN is emit, emitter, responder or mirage. Both roles do the same on a connection, as
 // `serve` says, and print what comes.
 //
 
@@ -14,7 +14,11 @@ const http = require('http');
 const Primus = require('primus');
 
 const [role, name, url] = process.argv.slice(2);
-const plugin = require(`primus-${name}`);
+
+// The id of mirage comes by an event.
+const plugin = name === 'mirage'
+  ? { mirage: require('mirage'), emitter: require('primus-emitter') }
+  : { [name]: require(`primus-${name}`) };
 
 function say(what, values) {
   console.log(`${what} ${JSON.stringify(values)}`);
@@ -45,19 +49,23 @@ const serve = {
       done('twice');
     });
     peer.writeAndWait({ q: 1 }, (data) => say('answered', data));
+  },
+  mirage(peer) {
+    say('mirage', peer.mirage);
   }
 }[name];
 
 if (role === 'server') {
   const server = http.createServer();
-  const primus = new Primus(server, { transformer: 'websockets', plugin: { [name]: plugin } });
+  const primus = new Primus(server, { transformer: 'websockets', plugin });
   primus.on('connection', serve);
   server.listen(0, '127.0.0.1', () => {
     console.log(`listening on http://127.0.0.1:${server.address().port}`);
   });
 } else {
-  const Socket = Primus.createSocket({ transformer: 'websockets', plugin: { [name]: plugin } });
+  const Socket = Primus.createSocket({ transformer: 'websockets', plugin });
   const client = new Socket(url);
-  client.on('open', () => serve(client));
+  if (name === 'mirage') client.on('mirage', (id) => say('given', id));
+  else client.on('open', () => serve(client));
   client.on('error', (error) => console.error(error));
 }

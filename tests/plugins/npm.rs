@@ -8,8 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use primus::plugins::mirage::{ClientMirage, Mirage, SparkMirage};
 use primus::plugins::{Emit, EmitExt, Emitter, EmitterExt, EventExt, Responder, ResponderExt};
-use primus::{Channel, Client, Destroy, Error, Plugin, Primus, Value};
+use primus::{Channel, Client, Destroy, EndOptions, Error, Plugin, Primus, Value};
 
 use crate::common::node::{self, Process};
 
@@ -216,4 +217,55 @@ fn requests_with_the_client_of_npm() {
     if !node::is_skipped() {
         with_their_client("responder", Responder, &Requests(Told::new()));
     }
+}
+
+#[test]
+fn ids_from_the_server_of_npm() {
+    if node::is_skipped() {
+        return;
+    }
+    let process = node(&["server", "mirage"]);
+    let line = process.line();
+    let url = line.strip_prefix("listening on ").expect("it tells where it listens");
+    let told = Told::new();
+    let tell = told.0.clone();
+    let client = Client::builder(url).plugin(Mirage::new());
+    let client = client
+        .connect_with(|client| {
+            client.on_mirage(move |_, id| tell.send(id.to_owned()));
+        })
+        .unwrap();
+    let id = told.next();
+    assert!(id.len() == 16 && client.mirage().as_ref() == Some(&id), "{id}");
+    let expected = format!("mirage \"{id}\"");
+    assert_eq!(process.line(), expected);
+    // Another connection, the same id.
+    client.end();
+    client.open().unwrap();
+    assert_eq!(process.line(), expected);
+    client.end();
+    // An id from before.
+    let known = Client::builder(url).plugin(Mirage::new().id("a b&c=ü")).connect().unwrap();
+    assert_eq!(process.line(), "mirage \"a b&c=ü\"");
+    assert_eq!(known.mirage().as_deref(), Some("a b&c=ü"));
+    known.end();
+}
+
+#[test]
+fn ids_for_the_client_of_npm() {
+    if node::is_skipped() {
+        return;
+    }
+    let primus = Primus::builder().plugin(Emitter).plugin(Mirage::new()).build().unwrap();
+    let (tell, told) = channel();
+    primus.on_connection(move |spark| tell.send(spark.clone()));
+    let address = primus.listen("127.0.0.1:0").unwrap();
+    let process = node(&["client", "mirage", &format!("http://{address}")]);
+    let first = told.recv_timeout(SOON).unwrap();
+    let id = first.mirage().expect("it is settled").to_owned();
+    assert_eq!(process.line(), format!("given \"{id}\""));
+    first.end_options(EndOptions::default().reconnect(true));
+    let second = told.recv_timeout(SOON).unwrap();
+    assert_eq!(second.mirage(), Some(&*id));
+    primus.destroy(Destroy::default());
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use primus::middleware::HttpError;
 use primus::plugins::rooms::Rooms;
+use primus::plugins::{Emit, EmitExt, Emitter, ServerEventExt};
 use primus::{
     BoxError, Builder, Destroy, EndOptions, Error, Limits, Message, Parser, Primus, ReadyState,
     SocketPath, Spark, Value,
@@ -55,6 +56,8 @@ Usage: echo [options]
                               kernel's own choice)
   --max-length BYTES          longest message accepted (10485760)
   --rooms                     the plugin rooms, and commands for it
+  --emit, --emitter           the plugin of this name: the event `m` comes back, or
+                              is acknowledged with its arguments if that is wanted
   --compression               permessage-deflate (needs the feature `compression`)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: pingInterval, pingTimeout,
@@ -113,6 +116,11 @@ fn run() -> Result<(), BoxError> {
     let primus = builder.build()?;
     primus.on_connection(|spark| {
         spark.on_data(echo);
+    });
+    // One listener for all: one for each would be memory.
+    primus.on_event("m", |spark, event| match event.wants_ack() {
+        true => event.ack(event.args()),
+        false => spark.emit("m", event.args()).map(drop),
     });
     let listening = place.listen(&primus)?;
     // It serves whether or not anybody wants to know where.
@@ -175,6 +183,8 @@ fn option(
     match name {
         "compression" => return Ok(builder.compression(true)),
         "rooms" => return Ok(builder.plugin(Rooms::new())),
+        "emit" => return Ok(builder.plugin(Emit)),
+        "emitter" => return Ok(builder.plugin(Emitter)),
         _ => {}
     }
     let value = text(name, arguments)?;

@@ -14,7 +14,7 @@ use crate::options::{Options, Transport};
 use crate::report::{Report, rounded};
 use crate::rows::{self, Metric, Row, Third};
 use crate::target::Target;
-use crate::{Result, deflate};
+use crate::{Result, deflate, echo};
 
 /// The servers of a row, in the order of their turns.
 fn names(row: &Row) -> [&'static str; 3] {
@@ -107,6 +107,9 @@ impl<'a> Bench<'a> {
         if (server, self.row.third) == (2, Third::Own) {
             options.transport = Transport::Websockets;
             options.room = false;
+            // As many bytes as the envelope of an event has, without one.
+            let plain = options.events.take().map_or(0, echo::overhead);
+            options.bytes = options.bytes.or(Some(echo::BYTES)).map(|bytes| bytes + plain);
             (options.secure, options.compress, options.on_unix) = (false, false, false);
         }
         deflate::offer(options.compress);
@@ -144,7 +147,10 @@ impl<'a> Bench<'a> {
             Transport::Websockets if self.row.name == "trickle" => {
                 Target::spawn(&format!("{command} --send-buffer 16384 --ping-interval 0"))
             }
-            Transport::Websockets => Target::spawn(command),
+            Transport::Websockets => {
+                let plugin = options.events.map(|events| format!(" --{}", events.plugin()));
+                Target::spawn(&format!("{command}{}", plugin.unwrap_or_default()))
+            }
             transport => {
                 Target::spawn(&format!("{command} --transformer {}", transport.transformer()))
             }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::options::Options;
+use crate::options::{Events, Options};
 use crate::pool::{Out, Pool, Traffic};
 use crate::process;
 use crate::report::{Latencies, Report, Stretch, Work};
@@ -20,12 +20,13 @@ const LAST: Duration = Duration::from_secs(5);
 pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let connections = options.connections.unwrap_or(64).max(1);
     let in_flight = options.in_flight.unwrap_or(1).max(1);
-    let bytes = options.bytes.unwrap_or(64);
-    let mut pool = Pool::new(options.transport, bytes + 64)?;
+    let bytes = options.bytes.unwrap_or(BYTES);
+    let mut pool = Pool::new(options.transport, bytes + 128)?;
     let before = target.pid().and_then(process::rss_kib);
     pool.open_many(connections, target.host, options.path())?;
 
-    let mut echo = Echo::new(connections, bytes, options.messages);
+    let texts = Texts::new(bytes, options.events);
+    let mut echo = Echo::new(connections, texts, options.messages);
     let work = drive(options, target, &mut pool, &mut echo, in_flight)?;
 
     let after = target.pid().and_then(process::rss_kib);
@@ -101,7 +102,8 @@ pub fn greet(pool: &mut Pool) -> Result<()> {
 }
 
 fn are_served(pool: &mut Pool, connections: Range<usize>) -> Result<bool> {
-    let mut echo = Echo::new(connections.end, DIGITS, Some(connections.len() as u64));
+    let mut echo =
+        Echo::new(connections.end, Texts::new(DIGITS, None), Some(connections.len() as u64));
     for connection in connections {
         pool.send(connection, |out| echo.send(connection, Instant::now(), out));
     }
@@ -120,7 +122,7 @@ pub fn probe(options: &Options, host: SocketAddr) -> Result<bool> {
 #[derive(Debug)]
 struct Echo {
     lanes: Vec<Lane>,
-    text: Text,
+    texts: Texts,
     /// Messages that may still be sent.
     left: u64,
     sent: u64,
@@ -137,10 +139,10 @@ struct Lane {
 }
 
 impl Echo {
-    fn new(connections: usize, bytes: usize, messages: Option<u64>) -> Echo {
+    fn new(connections: usize, texts: Texts, messages: Option<u64>) -> Echo {
         Echo {
             lanes: (0..connections).map(|_| Lane::default()).collect(),
-            text: Text::new(bytes),
+            texts,
             left: messages.unwrap_or(u64::MAX),
             sent: 0,
             received: 0,
@@ -164,7 +166,7 @@ impl Echo {
         let lane = &mut self.lanes[connection];
         let number = lane.received + lane.stamps.len() as u64;
         lane.stamps.push_back(now);
-        out.text(self.text.of(connection, number));
+        out.text(self.texts.sent.of(connection, number));
     }
 }
 
@@ -177,7 +179,8 @@ impl Traffic for Echo {
             self.wrong += 1;
             return;
         };
-        if payload != self.text.of(connection, lane.received) {
+        let expected = self.texts.answer.as_mut().unwrap_or(&mut self.texts.sent);
+        if payload != expected.of(connection, lane.received) {
             self.wrong += 1;
         }
         lane.received += 1;
@@ -187,30 +190,92 @@ impl Traffic for Echo {
     }
 }
 
+/// Characters of a message, if nothing else is said.
+pub const BYTES: usize = 64;
+
 /// Hexadecimal digits at the beginning of a message that make it unique.
 const DIGITS: usize = 16;
 
+/// The number in front of those of acknowledgements, so that all have as many
+/// digits.
+const FIRST_ID: u64 = 1_000_000_000;
+
+/// What is sent, and what has to come back, if it is not the same.
+#[derive(Debug)]
+struct Texts {
+    sent: Text,
+    answer: Option<Text>,
+}
+
+/// What is around the message, and around the number behind it or before.
+type Envelope = [&'static str; 3];
+
+fn envelopes(events: Option<Events>) -> (Envelope, Option<Envelope>) {
+    match events {
+        None => (["", "", ""], None),
+        Some(Events::Emit) => (["{\"emit\":[\"m\",", "]}", ""], None),
+        Some(Events::Emitter) => (
+            ["{\"type\":0,\"data\":[\"m\",", "],\"id\":", "}"],
+            Some(["{\"id\":", ",\"type\":1,\"data\":[", "]}"]),
+        ),
+    }
+}
+
+/// Bytes of the envelope of what is sent.
+pub fn overhead(events: Events) -> usize {
+    let (sent, _) = envelopes(Some(events));
+    let id = if sent[2].is_empty() { 0 } else { FIRST_ID.to_string().len() };
+    sent.iter().map(|part| part.len()).sum::<usize>() + id
+}
+
+impl Texts {
+    fn new(bytes: usize, events: Option<Events>) -> Texts {
+        let (sent, answer) = envelopes(events);
+        Texts {
+            sent: Text::new(bytes, sent, false),
+            answer: answer.map(|answer| Text::new(bytes, answer, true)),
+        }
+    }
+}
+
 /// Makes messages: JSON strings that begin with the connection and the number
-/// of the message, so far as they are long enough.
+/// of the message, so far as they are long enough; perhaps in an envelope, with
+/// the number as its id.
 #[derive(Debug)]
 struct Text {
     json: Vec<u8>,
-    digits: usize,
+    /// Where the digits are.
+    digits: Range<usize>,
+    id: Range<usize>,
 }
 
 impl Text {
-    fn new(bytes: usize) -> Text {
-        let filling = (b'a'..=b'z').cycle().take(bytes);
-        let json = [b'"'].into_iter().chain(filling).chain([b'"']).collect();
-        Text { json, digits: bytes.min(DIGITS) }
+    fn new(bytes: usize, [before, between, after]: Envelope, id_first: bool) -> Text {
+        let filling: String = ('a'..='z').cycle().take(bytes).collect();
+        let (message, id) = (format!("\"{filling}\""), FIRST_ID.to_string());
+        let id = if after.is_empty() { "" } else { &*id };
+        let (first, second) = if id_first { (id, &*message) } else { (&*message, id) };
+        let json = format!("{before}{first}{between}{second}{after}");
+        let (first, second) = (before.len(), before.len() + first.len() + between.len());
+        let (message, place) = if id_first { (second, first) } else { (first, second) };
+        Text {
+            json: json.into_bytes(),
+            digits: message + 1..message + 1 + bytes.min(DIGITS),
+            id: place..place + id.len(),
+        }
     }
 
     #[inline]
     fn of(&mut self, connection: usize, number: u64) -> &[u8] {
         let mut rest = (connection as u64) << 44 | number;
-        for digit in self.json[1..=self.digits].iter_mut().rev() {
+        for digit in self.json[self.digits.clone()].iter_mut().rev() {
             *digit = b"0123456789abcdef"[(rest & 0xF) as usize];
             rest >>= 4;
+        }
+        let mut rest = FIRST_ID + number;
+        for digit in self.json[self.id.clone()].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
         }
         &self.json
     }

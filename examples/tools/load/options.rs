@@ -18,7 +18,9 @@ load bare-server [--port 0]         the bare server itself
 
 MODE
   echo        every connection keeps --in-flight messages on their way and
-              checks that each comes back, in order
+              checks that each comes back, in order; with --events emit as the
+              event `m` (start the server with --emit), with --events emitter as
+              the acknowledgement of it (--emitter)
   broadcast   the first connection sends `broadcast:<burst>:<bytes>`, all count
               what arrives; then the next round
   connect     connections are opened, shake hands and close again
@@ -61,6 +63,7 @@ OPTIONS (defaults in parentheses)
                       (websocket)
   --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50,
                       bursts 100, 30 that post, 50 that poll)
+  --events PLUGIN     echo: emit or emitter, see there
   --in-flight N       messages on their way per connection (1)
   --bytes N           characters of a message (64; broadcast 128; slow 16384)
   --seconds S         measured time (2)
@@ -172,6 +175,31 @@ impl Transport {
     }
 }
 
+/// Whose envelopes messages have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    Emit,
+    Emitter,
+}
+
+impl Events {
+    fn of(name: &str) -> Result<Self> {
+        match name {
+            "emit" => Ok(Events::Emit),
+            "emitter" => Ok(Events::Emitter),
+            _ => Err(format!("--events {name}: expected emit or emitter").into()),
+        }
+    }
+
+    /// The name of the plugin.
+    pub fn plugin(self) -> &'static str {
+        match self {
+            Events::Emit => "emit",
+            Events::Emitter => "emitter",
+        }
+    }
+}
+
 /// Everything that the command line may say. What was left out is `None`
 /// where the default depends on the mode.
 #[derive(Clone, Debug, Default)]
@@ -186,6 +214,7 @@ pub struct Options {
     pub transport: Transport,
     pub connections: Option<usize>,
     pub in_flight: Option<usize>,
+    pub events: Option<Events>,
     pub bytes: Option<usize>,
     pub seconds: Option<f64>,
     pub warm_up: Option<f64>,
@@ -268,6 +297,7 @@ impl Options {
             "spawn" => self.server = Server::Spawn(parser.value()?.string()?),
             "pathname" => self.pathname = Some(parser.value()?.string()?),
             "transformer" => self.transformer = Some(parser.value()?.string()?),
+            "events" => self.events = Some(Events::of(&parser.value()?.string()?)?),
             "transport" => self.transport_name = Some(parser.value()?.string()?),
             "ours" => self.ours = Some(parser.value()?.string()?),
             "node" => self.node = Some(parser.value()?.string()?),

@@ -1,7 +1,8 @@
 //! The rows of plugins.
 
+use crate::options::Events;
 use crate::rows::{CPU, ECHO, Metric, RATE, Row, Third};
-use crate::{broadcast, rooms};
+use crate::{broadcast, echo, rooms};
 
 const MEMBERS: &[Metric] = &[
     CPU,
@@ -12,6 +13,29 @@ const MEMBERS: &[Metric] = &[
 
 /// All of them.
 pub const ROWS: &[Row] = &[
+    Row {
+        name: "emit",
+        what: "event that comes back (emit), 64 connections, 16 in flight, 64 B",
+        wanted: "<= 1.25 ours plain, 0.6 node",
+        mode: echo::run,
+        set: |options| {
+            options.events = Some(Events::Emit);
+            options.in_flight = Some(16);
+        },
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Own,
+    },
+    Row {
+        name: "ack",
+        what: "event and acknowledgement (emitter), 64 connections, 1 in flight, 64 B",
+        wanted: "<= 0.5 node",
+        mode: echo::run,
+        set: |options| options.events = Some(Events::Emitter),
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Own,
+    },
     Row {
         name: "room",
         what: "one message at a time to a room of 1,000 sparks, 128 B, per delivery",

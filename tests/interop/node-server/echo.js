@@ -10,13 +10,14 @@
 //                [--timeout MS (before Primus 7)]
 //                [--max-length BYTES] [--compression] [--transport key=value]...
 //                [--tls-cert FILE --tls-key FILE (https)]
-//                [--modules FOLDER] [--rooms]
+//                [--modules FOLDER] [--rooms] [--emit | --emitter]
 //
 // `--modules` takes another Primus than that of this folder. Options of a
 // transformer, each with `--transport`: those of engine.io, or of sockjs, as
 // response_limit, heartbeat_delay, disconnect_delay, websocket, jsessionid and
 // sockjs_url. `--transformer` is one of websockets, faye, engine.io, sockjs. `--rooms`
-// registers primus-rooms.
+// registers primus-rooms, `--emit` primus-emit, under which the event `m` comes back,
+// and `--emitter` primus-emitter, under which it is acknowledged with its argument.
 //
 // Prints `listening on http://HOST:PORT`, or https, and echoes every message. These
 // strings are commands: close, reconnect, id, query, headers, address,
@@ -42,6 +43,8 @@ const { values: args } = parseArgs({
     'max-length': { type: 'string' },
     compression: { type: 'boolean', default: false },
     rooms: { type: 'boolean', default: false },
+    emit: { type: 'boolean', default: false },
+    emitter: { type: 'boolean', default: false },
     'tls-cert': { type: 'string' },
     'tls-key': { type: 'string' },
     modules: { type: 'string', default: __dirname },
@@ -114,6 +117,8 @@ const primus = new Primus(server, options());
 
 if (args.authorization !== undefined) primus.authorize(authorize);
 if (args.rooms) primus.plugin('rooms', require('primus-rooms'));
+if (args.emit) primus.plugin('emit', require('primus-emit'));
+if (args.emitter) primus.plugin('emitter', require('primus-emitter'));
 
 // Node's request is stowed away among the headers, as `primus::req::backup`.
 function received(headers) {
@@ -183,7 +188,12 @@ function command(spark, data) {
 }
 
 primus.on('connection', (spark) => {
+  if (args.emit) spark.on('m', (value) => spark.emit('m', value));
+  if (args.emitter) spark.on('m', (value, done) => done(value));
+
   spark.on('data', (data) => {
+    // What primus-emitter has handled is data all the same.
+    if (args.emitter && Array.isArray(data?.data)) return;
     if (!command(spark, data)) spark.write(data);
   });
 
