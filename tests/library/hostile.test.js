@@ -67,7 +67,7 @@ for (const [name, Primus] of Object.entries(all)) {
     await next(client, 'end');
     assert.deepEqual(client.told.slice(0, 2), ['timeout', 'reconnect scheduled']);
     // `fetch` may connect once more for a request that is given up just then.
-    const most = 'sockjs' === name ? 10 : 5;
+    const most = Primus === WebSockets ? 5 : 10;
     assert.ok(server.count <= most, `${server.count} connections`);
   });
 
