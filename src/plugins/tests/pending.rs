@@ -84,6 +84,19 @@ fn a_function_is_called_once() {
 }
 
 #[test]
+fn functions_that_are_late_together_are_called_in_the_order_of_their_times() {
+    let (pending, outcomes) = (Pending::<u64, u64>::new(10), Outcomes::default());
+    let (start, mut id) = (Instant::now(), ids());
+    for seconds in [3, 1, 2] {
+        let until = start + Duration::from_secs(seconds);
+        pending.call(&mut id, Some(until), (), keeps(&outcomes, seconds)).unwrap();
+    }
+    pending.expire(start + LONG, start + LONG);
+    let called: Vec<u64> = outcomes.lock().unwrap().iter().map(|(n, _)| *n).collect();
+    assert_eq!(called, [1, 2, 3]);
+}
+
+#[test]
 fn short_waits_beside_a_long_one_do_not_pile_up_timers() {
     let (pending, outcomes) = (Pending::<u64, u64>::new(10), Outcomes::default());
     let (start, mut id) = (Instant::now(), ids());
