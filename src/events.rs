@@ -135,6 +135,13 @@ impl<F: ?Sized> Listeners<F> {
         old.is_some()
     }
 
+    /// The ids of the listeners of which `is` says so.
+    pub fn ids_of(&self, is: impl Fn(&F) -> bool) -> Vec<ListenerId> {
+        let entries = self.lock().0.clone();
+        let entries = entries.iter().flat_map(|entries| entries.iter());
+        entries.filter(|entry| is(&entry.call)).map(|entry| entry.id).collect()
+    }
+
     /// Removes all of them.
     pub fn clear(&self) {
         let old = std::mem::take(&mut *self.lock());

@@ -1,9 +1,9 @@
 //! What can carry the messages of plugins: a connection, or a stream inside one; and
 //! what takes them before they become `data`.
 
-mod reserved;
+mod names;
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use crate::parsers::dynamic::to_value;
 use crate::parsers::{Parser, Peer};
 use crate::value::Value;
 
-pub(crate) use reserved::Reserved;
+pub(crate) use names::{Reserved, check_name};
 
 /// A way to the other side, as plugins see it: a [`Spark`](crate::Spark), a
 /// [`Client`](crate::Client), or a stream that a plugin runs inside one of them.
@@ -104,7 +104,7 @@ impl<T: Serialize + ?Sized> Encode for T {
 ///
 /// It comes after the transforms, on the channel's own thread; messages that
 /// arrive while `connection` listeners run wait for their end.
-pub trait Handler: Send + Sync {
+pub trait Handler: Any + Send + Sync {
     /// Whether the message is this plugin's. Called for every message that no
     /// handler before it has claimed, so it is quick, and looks only.
     fn claims(&self, channel: &dyn Channel, message: &Value) -> bool;
@@ -127,7 +127,7 @@ pub struct Handlers {
 
 impl Handlers {
     /// Adds a handler, behind those that are there.
-    pub fn add(&self, handler: impl Handler + 'static) -> ListenerId {
+    pub fn add(&self, handler: impl Handler) -> ListenerId {
         let id = self.list.add(Arc::new(handler), false);
         self.any.store(true, Ordering::Release);
         id
@@ -142,6 +142,14 @@ impl Handlers {
             self.any.store(true, Ordering::Release);
         }
         removed
+    }
+
+    /// Takes all handlers of a type away.
+    pub(crate) fn remove_all<H: Handler>(&self) {
+        let is = |handler: &dyn Handler| handler.type_id() == TypeId::of::<H>();
+        for id in self.list.ids_of(is) {
+            self.remove(id);
+        }
     }
 
     pub(crate) fn clear(&self) {

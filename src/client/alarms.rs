@@ -20,11 +20,12 @@ impl Alarms {
         self.lock().iter().map(|(at, _)| *at).min()
     }
 
-    /// Takes one that is due.
+    /// Takes the one that is due first; of two with the same time, the one that was
+    /// added first.
     pub fn due(&self, now: Instant) -> Option<Job> {
         let mut jobs = self.lock();
-        let at = jobs.iter().position(|(at, _)| *at <= now)?;
-        Some(jobs.swap_remove(at).1)
+        let (index, _) = jobs.iter().enumerate().min_by_key(|(_, (at, _))| *at)?;
+        (jobs[index].0 <= now).then(|| jobs.remove(index).1)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, Job)>> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Client;
+use crate::channel::check_name;
 use crate::error::{BoxError, Error, Result, caught};
 
 /// What a client needs of a plugin.
@@ -26,13 +27,8 @@ impl Plugins {
     /// Refuses names that are empty or there twice.
     pub fn check(&self) -> Result<()> {
         for (at, plugin) in self.0.iter().enumerate() {
-            let name = plugin.title();
-            if name.is_empty() {
-                return Err(Error::Option("Plugin name must be a non empty string".into()));
-            }
-            if self.0[..at].iter().any(|other| other.title() == name) {
-                return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
-            }
+            let before = self.0[..at].iter().map(|other| other.title());
+            check_name(plugin.title(), before)?;
         }
         Ok(())
     }

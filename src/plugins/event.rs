@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 
 use super::args::Args;
+use super::calls::call_all;
 use super::emitter::wire;
 use super::named::Named;
 use super::names::{is_inherited, is_of_listeners};
@@ -169,14 +170,12 @@ pub(crate) fn raise(
     if channel.is_reserved(name) || is_inherited(name) {
         return Ok(());
     }
-    let own = channel.extensions().get::<Events>();
-    let mut outcome = Ok(());
-    for events in own.into_iter().chain(server.map(|server| &*server.0)) {
-        for listener in events.named.snapshot(name).iter() {
-            outcome = outcome.and(listener(event));
-        }
-    }
-    outcome
+    let listeners = |events: Option<&Events>| {
+        events.map(|events| events.named.snapshot(name)).unwrap_or_default()
+    };
+    let own = listeners(channel.extensions().get());
+    let all = listeners(server.map(|server| &*server.0));
+    call_all(own.iter().chain(all.iter()), |listener| listener(event))
 }
 
 /// Whether an event can be sent under this name.

@@ -42,6 +42,7 @@
 pub mod analytics;
 mod answers;
 mod args;
+mod calls;
 pub mod emit;
 pub mod emitter;
 mod envelope;

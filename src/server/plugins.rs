@@ -3,7 +3,8 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
-use crate::error::{BoxError, Error, Result};
+use crate::channel::check_name;
+use crate::error::{BoxError, Result};
 use crate::library::Script;
 use crate::server::primus::Primus;
 
@@ -20,7 +21,7 @@ pub(crate) trait ServerHalf: Any + Send + Sync {
 impl Primus {
     pub(crate) fn register(&self, plugin: Arc<dyn ServerHalf>) -> Result<()> {
         let name = plugin.title().to_owned();
-        check_name(&name, &self.plugins())?;
+        check_name(&name, self.plugins().iter())?;
         self.0.caught(|| {
             plugin.install(self)?;
             if let Some(script) = plugin.browser_half() {
@@ -69,15 +70,4 @@ impl Primus {
         let plugin = roster.plugins.iter().find(|plugin| (***plugin).type_id() == id)?;
         Some(Arc::clone(plugin) as Arc<dyn Any + Send + Sync>)
     }
-}
-
-/// Refuses a name that is empty, or among those that are taken.
-pub(crate) fn check_name(name: &str, taken: &[String]) -> Result<()> {
-    if name.is_empty() {
-        return Err(Error::Option("Plugin name must be a non empty string".into()));
-    }
-    if taken.iter().any(|one| one == name) {
-        return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
-    }
-    Ok(())
 }

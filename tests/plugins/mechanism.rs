@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use primus::plugins::{Emit, Emitter, Latency, Mirage, Responder, SparkMirage};
 use primus::testing::Pair;
 use primus::{
     Audience, BoxError, Channel, Client, ClientBuilder, Destroy, Error, Handler, Plugin, Primus,
@@ -326,4 +327,37 @@ fn plugins_of_a_client_have_names_and_one_that_fails_keeps_it_from_being_made() 
     assert!(matches!(build(&[""]), Err(Error::Option(_))));
     assert!(matches!(build(&["a", "b", "a"]), Err(Error::Option(_))));
     assert!(matches!(build(&["a"]), Err(Error::Listener(_))));
+}
+
+#[test]
+fn plugins_that_are_taken_out_leave_their_messages_to_data() {
+    let primus = Primus::builder()
+        .plugin(Emit)
+        .plugin(Emitter)
+        .plugin(Responder)
+        .plugin(Latency)
+        .plugin(Mirage::new())
+        .build()
+        .unwrap();
+    let (tell, told) = channel();
+    primus.on_connection(move |spark| {
+        assert!(spark.mirage().is_none());
+        let tell = tell.clone();
+        spark.on_data(move |_, message| tell.send(message.parse::<Value>().unwrap()).unwrap());
+    });
+    for name in primus.plugins() {
+        assert!(primus.plugout(&name) && !primus.plugout(&name));
+    }
+    let (client, _, _pair) = pair(&primus, |client| client);
+    for text in [
+        r#"{"emit":["x"]}"#,
+        r#"{"type":0,"data":["x"]}"#,
+        r#"{"plugin":"primus-responder","requestId":"1"}"#,
+        r#"{"_clock":1}"#,
+    ] {
+        let message: Value = serde_json::from_str(text).unwrap();
+        client.write(&message).unwrap();
+        assert_eq!(told.recv_timeout(SOON).unwrap(), message, "{text}");
+    }
+    primus.destroy(Destroy::default());
 }

@@ -78,6 +78,10 @@ impl Plugin for Emit {
             types: include_str!("types.d.ts"),
         })
     }
+
+    fn plugout(&self, primus: &Primus) {
+        primus.handlers().remove_all::<Events>();
+    }
 }
 
 struct Events(Option<ServerEvents>);

@@ -96,6 +96,10 @@ impl Plugin for Emitter {
             types: include_str!("types.d.ts"),
         })
     }
+
+    fn plugout(&self, primus: &Primus) {
+        primus.handlers().remove_all::<Packets>();
+    }
 }
 
 struct Packets(Option<ServerEvents>);

@@ -62,6 +62,10 @@ impl Plugin for Latency {
         primus.handlers().add(Told);
         Ok(())
     }
+
+    fn plugout(&self, primus: &Primus) {
+        primus.handlers().remove_all::<Told>();
+    }
 }
 
 /// Takes `{"_latency":ms,"_clock":ms}`, either of them alone too.

@@ -8,6 +8,7 @@ use crate::client::Client;
 use crate::error::BoxError;
 use crate::events::{ListenerId, Listeners};
 use crate::outcome::Outcome;
+use crate::plugins::calls::call_all;
 use crate::plugins::{emit, emitter};
 use crate::sync::Lock;
 use crate::value::Value;
@@ -87,9 +88,6 @@ impl Handler for Given {
         let Some(id) = args.and_then(wire::given) else { return Ok(()) };
         let Some(state) = client.extensions().get::<State>() else { return Ok(()) };
         *state.id.lock() = Some(id.clone());
-        for listener in state.listeners.snapshot().iter() {
-            listener(client, &id)?;
-        }
-        Ok(())
+        call_all(state.listeners.snapshot().iter(), |listener| listener(client, &id))
     }
 }

@@ -5,12 +5,13 @@ mod server;
 pub(crate) mod wire;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::{Plugin, Script, Side};
 use crate::client::Client;
 use crate::error::{BoxError, Result};
+use crate::events::ListenerId;
 use crate::server::{Primus, Spark};
 
 pub use client::{ClientMirage, MirageListener};
@@ -22,6 +23,8 @@ pub use server::SparkMirage;
 pub struct Mirage {
     rules: Rules,
     id: Option<String>,
+    /// What it has at the server that it is registered with.
+    listener: OnceLock<ListenerId>,
 }
 
 impl Default for Mirage {
@@ -34,7 +37,7 @@ impl Mirage {
     /// Random ids, and every id that is presented is kept.
     pub fn new() -> Self {
         let rules = Rules { timeout: Duration::from_secs(5), generator: None, validator: None };
-        Mirage { rules, id: None }
+        Mirage { rules, id: None, listener: OnceLock::new() }
     }
 
     /// How long generator and validator may take; a client for which they take longer
@@ -89,12 +92,20 @@ impl Plugin for Mirage {
     }
 
     fn server(&self, primus: &Primus) -> Result<(), BoxError> {
-        server::install(self.rules.clone(), primus)
+        let listener = server::install(self.rules.clone(), primus)?;
+        let _ = self.listener.set(listener);
+        Ok(())
     }
 
     fn client(&self, client: &Client) -> Result<(), BoxError> {
         client::install(self.id.clone(), client);
         Ok(())
+    }
+
+    fn plugout(&self, primus: &Primus) {
+        if let Some(listener) = self.listener.get() {
+            primus.off(*listener);
+        }
     }
 
     fn script(&self) -> Option<Script<'_>> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::wire;
 use crate::channel::Channel;
 use crate::error::{BoxError, Result};
+use crate::events::ListenerId;
 use crate::plugins::{emit, emitter};
 use crate::server::{Primus, Spark};
 
@@ -37,7 +38,7 @@ pub(super) struct Rules {
     pub validator: Option<Arc<Validator>>,
 }
 
-pub(super) fn install(rules: Rules, primus: &Primus) -> Result<(), BoxError> {
+pub(super) fn install(rules: Rules, primus: &Primus) -> Result<ListenerId, BoxError> {
     let plugins = primus.plugins();
     let has = |name: &str| plugins.iter().any(|plugin| plugin == name);
     let carrier = match (has("emit"), has("emitter")) {
@@ -45,8 +46,7 @@ pub(super) fn install(rules: Rules, primus: &Primus) -> Result<(), BoxError> {
         (_, true) => Carrier::Emitter,
         _ => return Err("mirage needs `emit` or `emitter`, registered before it".into()),
     };
-    primus.on_connection(move |spark| rules.settle(spark, carrier));
-    Ok(())
+    Ok(primus.on_connection(move |spark| rules.settle(spark, carrier)))
 }
 
 /// The plugin whose events carry the id.

@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::events::ListenerId;
 use crate::message::Written;
 use crate::outcome::Outcome;
-use crate::plugins::stream::{Inside, Stream, quietly, stream_handle};
+use crate::plugins::calls::quietly;
+use crate::plugins::stream::{Inside, Stream, stream_handle};
 use crate::server::Spark;
 use crate::sync::Lock;
 

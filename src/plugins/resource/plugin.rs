@@ -8,9 +8,9 @@ use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::Script;
 use crate::plugins::Plugin;
+use crate::plugins::calls::missing;
 use crate::plugins::emitter::Emitter;
 use crate::plugins::multiplex::PrimusChannels;
-use crate::plugins::stream::missing;
 use crate::server::Primus;
 use crate::sync::Lock;
 

@@ -45,6 +45,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::answers::Answers;
+use super::calls::call_all;
 use super::event::clear_at_end;
 use super::{Plugin, Script};
 use crate::channel::{Channel, Handler};
@@ -81,6 +82,10 @@ impl Plugin for Responder {
             types: include_str!("types.d.ts"),
         })
     }
+
+    fn plugout(&self, primus: &Primus) {
+        primus.handlers().remove_all::<Requests>();
+    }
 }
 
 struct Requests;
@@ -96,12 +101,7 @@ impl Handler for Requests {
         match packet {
             wire::Packet::Request { id, data } => {
                 let request = Request { channel, id, data, is_taken: AtomicBool::new(false) };
-                // All of them run; the first error counts.
-                let mut outcome = Ok(());
-                for listener in state.listeners.snapshot().iter() {
-                    outcome = outcome.and(listener(&request));
-                }
-                outcome
+                call_all(state.listeners.snapshot().iter(), |listener| listener(&request))
             }
             wire::Packet::Response { id, data } => {
                 state.answers.answer(&*id, data);

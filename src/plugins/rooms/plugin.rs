@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use super::shared::{Announced, Shared};
 use super::store::{Here, Local, RoomMessage, RoomStore};
 use super::table::Bounds;
-use crate::error::{BoxError, Error, Result};
+use crate::error::{BoxError, Result};
 use crate::events::ListenerId;
+use crate::plugins::calls::missing;
 use crate::plugins::{Plugin, Side};
 use crate::server::{Audience, Primus, Spark};
 use crate::sync::Lock;
@@ -121,8 +122,7 @@ fn announce(spark: &Spark) {
 pub(super) fn shared_of(primus: &Primus) -> Result<Arc<Shared>> {
     let rooms = primus.plugin::<Rooms>();
     let installed = rooms.as_deref().and_then(|rooms| rooms.installed.get());
-    let missing = || Error::Misuse("the plugin `rooms` is not registered".to_owned());
-    installed.map(|installed| installed.shared.clone()).ok_or_else(missing)
+    installed.map(|installed| installed.shared.clone()).ok_or_else(|| missing("rooms"))
 }
 
 impl Local for Shared {

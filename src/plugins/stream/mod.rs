@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::calls::{call_all, quietly};
 use super::event::forget;
 use super::{Channel, Encode};
-use crate::error::{BoxError, Error, Result, catch};
+use crate::error::{BoxError, Result};
 use crate::events::{ListenerId, Listeners};
 use crate::extensions::Extensions;
 use crate::message::Written;
@@ -167,37 +168,6 @@ impl<S: Inside> Stream<S> {
         self.over.clear();
         self.early.clear();
     }
-}
-
-/// Calls all listeners, and gives the first error. The first panic goes on when all
-/// have been called.
-pub(crate) fn call_all<'a, F: ?Sized + 'a>(
-    listeners: impl Iterator<Item = &'a F>,
-    call: impl Fn(&F) -> Result<(), BoxError>,
-) -> Result<(), BoxError> {
-    let (mut result, mut panic) = (Ok(()), None);
-    for listener in listeners {
-        match catch(|| call(listener)) {
-            Ok(done) => result = result.and(done),
-            Err(text) => panic = panic.or(Some(text)),
-        }
-    }
-    match panic {
-        Some(text) => std::panic::resume_unwind(Box::new(text)),
-        None => result,
-    }
-}
-
-/// Calls what has nobody to be told of its panic.
-pub(crate) fn quietly(call: impl FnOnce()) {
-    if let Err(text) = catch(call) {
-        log::error!("listener panicked: {text}");
-    }
-}
-
-/// The error of those who want streams that nothing carries.
-pub(crate) fn missing(plugin: &str) -> Error {
-    Error::Misuse(format!("the plugin `{plugin}` is not registered"))
 }
 
 /// What every handle of a stream can do, by what [`Inside`] says.

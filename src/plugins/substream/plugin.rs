@@ -10,7 +10,7 @@ use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
 use crate::library::Script;
 use crate::plugins::Plugin;
-use crate::plugins::stream::missing;
+use crate::plugins::calls::missing;
 use crate::server::{Primus, Spark};
 use crate::value::Value;
 

@@ -1,7 +1,8 @@
-//! Names of events that only this side raises.
+//! Names: of events that only this side raises, and of plugins.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::error::{Error, Result};
 use crate::sync::Lock;
 
 /// The names that the plugins of one server, or client, raise themselves.
@@ -32,4 +33,21 @@ impl Reserved {
     pub fn has(&self, name: &str) -> bool {
         self.any.load(Ordering::Acquire) && self.names.lock().iter().any(|one| one == name)
     }
+}
+
+/// Refuses the name of a plugin that is empty, or among those that are taken.
+///
+/// # Errors
+/// [`Error::Option`], in the words of Primus.
+pub(crate) fn check_name<T: AsRef<str>>(
+    name: &str,
+    mut taken: impl Iterator<Item = T>,
+) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::Option("Plugin name must be a non empty string".into()));
+    }
+    if taken.any(|one| one.as_ref() == name) {
+        return Err(Error::Option(format!("The plugin name `{name}` was already defined")));
+    }
+    Ok(())
 }
