@@ -11,7 +11,7 @@ use crate::channel::{Encode, Handlers};
 use crate::error::{BoxError, Error, Result, caught};
 use crate::events::{ListenerId, Listeners};
 use crate::frame::Frame;
-use crate::message::Message;
+use crate::message::{Looked, Message};
 use crate::parsers::dynamic::to_value;
 use crate::parsers::{Parser, Peer};
 use crate::value::Value;
@@ -94,23 +94,25 @@ impl<P: Peer> Codec<P> {
     }
 
     /// The message in a received frame; `None` when a transform dropped it.
-    /// Without transforms it is checked, and decoded when it is looked at.
+    /// Without transforms and handlers it is checked, and decoded when it is looked at.
     ///
     /// # Errors
     /// [`Error::Parser`] and [`Error::Transform`].
     #[inline]
     pub fn decode(&self, frame: Frame, peer: &P) -> Result<Option<Message>> {
-        let message = Message::checked(frame, &self.parser, peer, self.values)?;
-        match self.incoming.is_empty() {
-            true => Ok(Some(message)),
-            false => self.transformed(message, peer),
-        }
+        let transformed = !self.incoming.is_empty();
+        let looked = match transformed || !self.handlers.is_empty() {
+            true => Looked::Surely,
+            false => Looked::Perhaps,
+        };
+        let message = Message::checked(frame, &self.parser, peer, self.values, looked)?;
+        if transformed { self.transformed(message, peer) } else { Ok(Some(message)) }
     }
 
     /// Apart, for the stack that it takes.
     #[inline(never)]
-    fn transformed(&self, message: Message, peer: &P) -> Result<Option<Message>> {
-        let value = self.incoming.apply(peer, message.value().clone())?;
+    fn transformed(&self, mut message: Message, peer: &P) -> Result<Option<Message>> {
+        let value = self.incoming.apply(peer, message.take_value())?;
         Ok(value.map(|value| message.transformed(value)))
     }
 

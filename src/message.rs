@@ -73,33 +73,29 @@ impl Message {
     /// # Errors
     /// [`Error::Parser`](crate::Error::Parser) if the parser can't decode it.
     pub fn from_frame(frame: Frame, parser: &Parser) -> Result<Self> {
-        Message::checked(frame, parser, &NoPeer, usize::MAX)
+        Message::checked(frame, parser, &NoPeer, usize::MAX, Looked::Perhaps)
     }
 
     /// A frame that `parser` has checked, with no more values in it than so many.
-    /// Custom parsers may look at their peer, so their messages are decoded now; the
-    /// others wait.
+    /// Custom parsers may look at their peer, so their messages are decoded now, and
+    /// so is what is surely looked at; the others wait.
     pub(crate) fn checked(
         frame: Frame,
         parser: &Parser,
         peer: &dyn Peer,
         values: usize,
+        looked: Looked,
     ) -> Result<Self> {
-        let message =
-            Message { frame, parser: parser.clone(), value: OnceLock::new(), changed: false };
-        if parser.is_custom() {
-            message.decode_now(peer)?;
+        // No value takes less than a byte: a frame that is no longer need not be
+        // counted first.
+        let now = parser.is_custom() || looked == Looked::Surely && frame.len() <= values;
+        let value = if now {
+            OnceLock::from(decoded(&frame, parser, peer)?)
         } else {
-            parser.check_within(&message.frame, peer, values)?;
-        }
-        Ok(message)
-    }
-
-    /// Apart, for the stack that it takes.
-    #[inline(never)]
-    fn decode_now(&self, peer: &dyn Peer) -> Result<()> {
-        let _ = self.value.set(self.parser.decode(&self.frame, peer)?);
-        Ok(())
+            parser.check_within(&frame, peer, values)?;
+            OnceLock::new()
+        };
+        Ok(Message { frame, parser: parser.clone(), value, changed: false })
     }
 
     /// The same message with the value that the incoming transforms made of it.
@@ -126,9 +122,15 @@ impl Message {
     }
 
     /// The decoded message, given away.
-    pub fn into_value(self) -> Value {
+    pub fn into_value(mut self) -> Value {
+        self.take_value()
+    }
+
+    /// The decoded message, which is to be given back as
+    /// [`transformed`](Self::transformed).
+    pub(crate) fn take_value(&mut self) -> Value {
         self.value();
-        self.value.into_inner().unwrap_or(Value::Null)
+        self.value.take().unwrap_or(Value::Null)
     }
 
     /// The text, if the message is a string.
@@ -149,6 +151,19 @@ impl Message {
             _ => Ok(self.parser.decode_as(&self.frame, &NoPeer)?),
         }
     }
+}
+
+/// Apart, for the stack that it takes.
+#[inline(never)]
+fn decoded(frame: &Frame, parser: &Parser, peer: &dyn Peer) -> Result<Value> {
+    Ok(parser.decode(frame, peer)?)
+}
+
+/// Whether somebody will look at the value of a received message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Looked {
+    Surely,
+    Perhaps,
 }
 
 impl Serialize for Message {
@@ -197,15 +212,18 @@ mod tests {
                 continue;
             };
             for frame in frames(&parser, 40) {
-                let checked = |most| Message::checked(frame.clone(), &parser, &NoPeer, most);
-                assert!(checked(40).is_ok(), "{name} {frame:?}");
-                let error = checked(39).unwrap_err().to_string();
-                assert!(error.ends_with("more values than the limit allows"), "{name} {error}");
-                assert!(checked(0).is_err());
-                assert!(checked(usize::MAX).is_ok());
+                for looked in [Looked::Perhaps, Looked::Surely] {
+                    let checked =
+                        |most| Message::checked(frame.clone(), &parser, &NoPeer, most, looked);
+                    assert!(checked(40).is_ok(), "{name} {frame:?}");
+                    let error = checked(39).unwrap_err().to_string();
+                    assert!(error.ends_with("more values than the limit allows"), "{name} {error}");
+                    assert!(checked(0).is_err());
+                    assert!(checked(usize::MAX).is_ok());
+                }
             }
             let alone = parser.encode(&5, &NoPeer).unwrap().unwrap();
-            assert!(Message::checked(alone, &parser, &NoPeer, 0).is_ok());
+            assert!(Message::checked(alone, &parser, &NoPeer, 0, Looked::Perhaps).is_ok());
         }
     }
 

@@ -15,6 +15,16 @@ const MEMBERS: &[Metric] = &[
 pub const ROWS: &[Row] = &[
     Row {
         name: "emit",
+        what: "event that comes back (emit), 64 connections, 1 in flight, 64 B",
+        wanted: "<= 1.25 ours plain, 0.6 node",
+        mode: echo::run,
+        set: |options| options.events = Some(Events::Emit),
+        metrics: ECHO,
+        fresh: false,
+        third: Third::Own,
+    },
+    Row {
+        name: "emit-64x16",
         what: "event that comes back (emit), 64 connections, 16 in flight, 64 B",
         wanted: "<= 1.25 ours plain, 0.6 node",
         mode: echo::run,

@@ -22,10 +22,13 @@ pub(crate) fn decode(message: Value) -> Option<(String, Args)> {
 
 /// An event, of the list of its name and its arguments.
 pub(crate) fn event(list: Value) -> Option<(String, Args)> {
-    let Value::Array(list) = list else { return None };
-    let mut list = list.into_iter();
-    match list.next() {
-        Some(Value::String(name)) => Some((name, list.collect())),
+    let Value::Array(mut list) = list else { return None };
+    if !matches!(list.first(), Some(Value::String(_))) {
+        return None;
+    }
+    // The arguments stay in the memory that they are in.
+    match list.remove(0) {
+        Value::String(name) => Some((name, list.into())),
         _ => None,
     }
 }
