@@ -20,6 +20,11 @@ const readline = require('node:readline');
 const ROUNDS = 7;
 const PACKAGES = path.join(__dirname, '../interop/node-server/node_modules');
 
+// The two clients have the same `ws` under Node.js: the one that is installed today, and
+// the one that Primus 8.0.9 was made with, which makes a microtask of each message.
+const TODAY = path.join(PACKAGES, 'engine.io/node_modules');
+const version = folder => require(path.join(folder, 'ws/package.json')).version;
+
 // What is measured in a process of its own: it prints its figure.
 const WORK = {
     async receive(client) {
@@ -74,8 +79,8 @@ async function child([file, work, url]) {
     process.exit(0);
 }
 
-function measure(file, work, url) {
-    const options = { env: { ...process.env, NODE_PATH: PACKAGES }, encoding: 'utf8' };
+function measure(file, work, url, packages) {
+    const options = { env: { ...process.env, NODE_PATH: packages }, encoding: 'utf8' };
     return Number(execFileSync(process.execPath, [__filename, '--child', file, work, url], options));
 }
 
@@ -178,14 +183,17 @@ async function main([echo]) {
         console.log(`${name.padEnd(44)} ${mine.toFixed(0).padStart(8)} ${theirs.toFixed(0).padStart(8)} ${unit.padEnd(8)} ${ratio}`);
     };
     console.log(`${''.padEnd(44)} ${'ours'.padStart(8)} ${'npm'.padStart(8)} ${''.padEnd(8)} ratio`);
-    const names = { receive: 'receive 100,000 small messages, CPU', echo: 'echo 50,000, CPU', open: 'from nothing to open' };
-    for (const [work, name] of Object.entries(names)) {
-        const [mine, theirs] = [[], []];
-        for (let round = 0; round < ROUNDS; round += 1) {
-            mine.push(measure(ours, work, url));
-            theirs.push(measure(npm, work, url));
+    const names = { receive: '  receive 100,000 small messages, CPU', echo: '  echo 50,000, CPU', open: '  from nothing to open' };
+    for (const packages of [TODAY, PACKAGES]) {
+        console.log(`ws ${version(packages)}:`);
+        for (const [work, name] of Object.entries(names)) {
+            const [mine, theirs] = [[], []];
+            for (let round = 0; round < ROUNDS; round += 1) {
+                mine.push(measure(ours, work, url, packages));
+                theirs.push(measure(npm, work, url, packages));
+            }
+            show(name, work === 'open' ? 'us' : 'ms', median(mine), median(theirs));
         }
-        show(name, work === 'open' ? 'us' : 'ms', median(mine), median(theirs));
     }
     const { Chromium } = require('../browser/chromium.js');
     const browser = await Chromium.launch();
