@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::channel::{Encode, Handlers};
+use crate::channel::{Channel, Encode, Handler, Handlers};
 use crate::error::{BoxError, Error, Result, caught};
 use crate::events::{ListenerId, Listeners};
 use crate::frame::Frame;
@@ -30,7 +30,7 @@ pub(crate) struct Codec<P> {
     pub handlers: Handlers,
 }
 
-impl<P: Peer> Codec<P> {
+impl<P: Peer + Channel> Codec<P> {
     /// A codec without transforms.
     pub fn new(parser: Parser, values: usize) -> Self {
         Codec {
@@ -93,20 +93,58 @@ impl<P: Peer> Codec<P> {
         self.parser.control(frame, peer)
     }
 
-    /// The message in a received frame; `None` when a transform dropped it.
-    /// Without transforms and handlers it is checked, and decoded when it is looked at.
+    /// [`encode_dyn`](Self::encode_dyn) past the transforms.
     ///
     /// # Errors
-    /// [`Error::Parser`] and [`Error::Transform`].
+    /// [`Error::Parser`].
+    pub fn encode_past(&self, message: &dyn Encode, peer: &P) -> Result<Option<Frame>> {
+        message.to_frame(&self.parser, peer)
+    }
+
+    /// The message in a received frame. It is checked, and decoded when it is looked
+    /// at, which transforms and handlers do at once.
+    ///
+    /// # Errors
+    /// [`Error::Parser`].
     #[inline]
-    pub fn decode(&self, frame: Frame, peer: &P) -> Result<Option<Message>> {
-        let transformed = !self.incoming.is_empty();
-        let looked = match transformed || !self.handlers.is_empty() {
-            true => Looked::Surely,
-            false => Looked::Perhaps,
+    pub fn check(&self, frame: Frame, peer: &P) -> Result<Message> {
+        let looked = match self.is_plain() {
+            true => Looked::Perhaps,
+            false => Looked::Surely,
         };
-        let message = Message::checked(frame, &self.parser, peer, self.values, looked)?;
-        if transformed { self.transformed(message, peer) } else { Ok(Some(message)) }
+        Message::checked(frame, &self.parser, peer, self.values, looked)
+    }
+
+    /// What is left of a received message; `None` when a transform or a handler has
+    /// taken it.
+    ///
+    /// # Errors
+    /// [`Error::Transform`], and the [`Error::Listener`] of a handler.
+    #[inline]
+    pub fn take(&self, message: Message, peer: &P) -> Result<Option<Message>> {
+        if self.is_plain() { Ok(Some(message)) } else { self.taken(message, peer) }
+    }
+
+    /// Whether nothing looks at received messages before the application.
+    fn is_plain(&self) -> bool {
+        self.incoming.is_empty() && self.handlers.is_empty()
+    }
+
+    /// Apart, for the stack that it takes.
+    #[inline(never)]
+    fn taken(&self, message: Message, peer: &P) -> Result<Option<Message>> {
+        if let Some(handler) = self.handlers.before(peer, || message.value()) {
+            return handled(&*handler, peer, message);
+        }
+        let message = match self.incoming.is_empty() {
+            true => Some(message),
+            false => self.transformed(message, peer)?,
+        };
+        let Some(message) = message else { return Ok(None) };
+        match self.handlers.after(peer, || message.value()) {
+            Some(handler) => handled(&*handler, peer, message),
+            None => Ok(Some(message)),
+        }
     }
 
     /// Apart, for the stack that it takes.
@@ -126,6 +164,18 @@ impl<P: Peer> Codec<P> {
         self.handlers.clear();
         self.incoming.clear();
         self.outgoing.clear();
+    }
+}
+
+/// Has a handler handle what it has claimed.
+fn handled(
+    handler: &dyn Handler,
+    channel: &dyn Channel,
+    message: Message,
+) -> Result<Option<Message>> {
+    match handler.handle(channel, message.into_value()) {
+        Ok(()) => Ok(None),
+        Err(error) => Err(Error::Listener(error)),
     }
 }
 
@@ -174,7 +224,10 @@ impl<P> Transforms<P> {
     }
 
     /// Passes a message through all of them; `None` when one dropped it.
-    fn apply(&self, peer: &P, value: Value) -> Result<Option<Value>> {
+    ///
+    /// # Errors
+    /// [`Error::Transform`].
+    pub fn apply(&self, peer: &P, value: Value) -> Result<Option<Value>> {
         let mut value = value;
         for transform in self.list.snapshot().iter() {
             match transform(peer, value).map_err(Error::Transform)? {

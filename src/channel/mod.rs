@@ -36,6 +36,32 @@ pub trait Channel: Any + Send + Sync {
     /// [`Client::write`](crate::Client::write).
     fn write_message(&self, message: &dyn Encode) -> Result<Written>;
 
+    /// [`write_message`](Self::write_message) past the transforms: for the message of
+    /// a stream inside this channel, whose content has passed them
+    /// ([`outgoing`](Self::outgoing)).
+    ///
+    /// # Errors
+    /// As `write_message`.
+    fn write_past(&self, message: &dyn Encode) -> Result<Written> {
+        self.write_message(message)
+    }
+
+    /// What the outgoing transforms make of a message; `None` when one drops it. A
+    /// stream inside a connection has none of its own.
+    ///
+    /// # Errors
+    /// [`Error::Transform`](crate::Error::Transform), of the transforms.
+    fn outgoing(&self, message: Value) -> Result<Option<Value>> {
+        Ok(Some(message))
+    }
+
+    /// The same of the incoming transforms: for what a plugin finds inside of a message
+    /// that it has claimed [before they saw it](Handlers::add_first). An error of theirs
+    /// is told as for other messages, and drops it.
+    fn incoming(&self, message: Value) -> Option<Value> {
+        Some(message)
+    }
+
     /// The state of this channel, by type; it lives as long as the channel.
     fn extensions(&self) -> &Extensions;
 
@@ -102,8 +128,9 @@ impl<T: Serialize + ?Sized> Encode for T {
 
 /// Takes those received messages that are a plugin's: they are no `data` then.
 ///
-/// It comes after the transforms, on the channel's own thread; messages that
-/// arrive while `connection` listeners run wait for their end.
+/// It comes after the transforms, unless it was [added](Handlers::add_first) before
+/// them, on the channel's own thread; messages that arrive while `connection`
+/// listeners run wait for their end.
 pub trait Handler: Any + Send + Sync {
     /// Whether the message is this plugin's. Called for every message that no
     /// handler before it has claimed, so it is quick, and looks only.
@@ -120,21 +147,28 @@ pub trait Handler: Any + Send + Sync {
 /// The [`Handler`]s of a server or client, in the order in which they were added.
 #[derive(Default)]
 pub struct Handlers {
+    /// Asked before the transforms.
+    first: Stage,
+    /// Asked after them.
+    then: Stage,
+}
+
+/// Those that are asked at one time.
+#[derive(Default)]
+struct Stage {
     list: Listeners<dyn Handler>,
     /// Readable without the list's lock, which all sparks would share.
     any: AtomicBool,
 }
 
-impl Handlers {
-    /// Adds a handler, behind those that are there.
-    pub fn add(&self, handler: impl Handler) -> ListenerId {
-        let id = self.list.add(Arc::new(handler), false);
+impl Stage {
+    fn add(&self, handler: Arc<dyn Handler>) -> ListenerId {
+        let id = self.list.add(handler, false);
         self.any.store(true, Ordering::Release);
         id
     }
 
-    /// Takes a handler away; false when it was not there.
-    pub fn remove(&self, id: ListenerId) -> bool {
+    fn remove(&self, id: ListenerId) -> bool {
         let removed = self.list.remove(id);
         self.any.store(!self.list.is_empty(), Ordering::Release);
         if !self.list.is_empty() {
@@ -144,22 +178,66 @@ impl Handlers {
         removed
     }
 
-    /// Takes all handlers of a type away.
-    pub(crate) fn remove_all<H: Handler>(&self) {
-        let is = |handler: &dyn Handler| handler.type_id() == TypeId::of::<H>();
-        for id in self.list.ids_of(is) {
-            self.remove(id);
-        }
-    }
-
-    pub(crate) fn clear(&self) {
+    fn clear(&self) {
         self.any.store(false, Ordering::Release);
         self.list.clear();
     }
 
+    fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    /// The first one that claims what `message` gives, which is not asked for where
+    /// there is none.
+    fn claimant<'a>(
+        &self,
+        channel: &dyn Channel,
+        message: impl FnOnce() -> &'a Value,
+    ) -> Option<Arc<dyn Handler>> {
+        if self.is_empty() {
+            return None;
+        }
+        let message = message();
+        self.list.snapshot().find(|handler| handler.claims(channel, message))
+    }
+}
+
+impl Handlers {
+    /// Adds a handler, behind those that are there.
+    pub fn add(&self, handler: impl Handler) -> ListenerId {
+        self.then.add(Arc::new(handler))
+    }
+
+    /// Adds a handler that is asked before the transforms see a message: for a plugin
+    /// that has them see what is inside of its messages, each by itself
+    /// ([`Channel::incoming`]).
+    pub fn add_first(&self, handler: impl Handler) -> ListenerId {
+        self.first.add(Arc::new(handler))
+    }
+
+    /// Takes a handler away; false when it was not there.
+    pub fn remove(&self, id: ListenerId) -> bool {
+        self.first.remove(id) || self.then.remove(id)
+    }
+
+    /// Takes all handlers of a type away.
+    pub(crate) fn remove_all<H: Handler>(&self) {
+        let is = |handler: &dyn Handler| handler.type_id() == TypeId::of::<H>();
+        for stage in [&self.first, &self.then] {
+            stage.list.ids_of(is).into_iter().for_each(|id| {
+                stage.remove(id);
+            });
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        self.first.clear();
+        self.then.clear();
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        !self.any.load(Ordering::Acquire)
+        self.first.is_empty() && self.then.is_empty()
     }
 
     /// Offers a message that has come on a channel to all of them, and gives it
@@ -168,22 +246,29 @@ impl Handlers {
     /// # Errors
     /// Those of the handler that has.
     pub fn offer(&self, channel: &dyn Channel, message: Value) -> Result<Option<Value>, BoxError> {
-        match self.claimant(channel, &message) {
+        let first = self.first.claimant(channel, || &message);
+        match first.or_else(|| self.then.claimant(channel, || &message)) {
             Some(handler) => handler.handle(channel, message).map(|()| None),
             None => Ok(Some(message)),
         }
     }
 
-    /// The first one that claims a message.
-    pub(crate) fn claimant(
+    /// The first one that claims a message before the transforms.
+    pub(crate) fn before<'a>(
         &self,
         channel: &dyn Channel,
-        message: &Value,
+        message: impl FnOnce() -> &'a Value,
     ) -> Option<Arc<dyn Handler>> {
-        if self.is_empty() {
-            return None;
-        }
-        self.list.snapshot().find(|handler| handler.claims(channel, message))
+        self.first.claimant(channel, message)
+    }
+
+    /// The first one that claims a message after the transforms.
+    pub(crate) fn after<'a>(
+        &self,
+        channel: &dyn Channel,
+        message: impl FnOnce() -> &'a Value,
+    ) -> Option<Arc<dyn Handler>> {
+        self.then.claimant(channel, message)
     }
 }
 

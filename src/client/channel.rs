@@ -20,6 +20,23 @@ impl Channel for Client {
         frame.map_or(Ok(Written::Sent), |frame| self.write_frame(&frame))
     }
 
+    fn write_past(&self, message: &dyn Encode) -> Result<Written> {
+        let frame = self.shared().codec.encode_past(message, self)?;
+        frame.map_or(Ok(Written::Sent), |frame| self.write_frame(&frame))
+    }
+
+    fn outgoing(&self, message: Value) -> Result<Option<Value>> {
+        self.shared().codec.outgoing.apply(self, message)
+    }
+
+    fn incoming(&self, message: Value) -> Option<Value> {
+        let made = self.shared().codec.incoming.apply(self, message);
+        made.unwrap_or_else(|error| {
+            self.shared().error(self, &error);
+            None
+        })
+    }
+
     fn extensions(&self) -> &Extensions {
         &self.shared().extensions
     }

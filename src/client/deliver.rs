@@ -3,23 +3,17 @@
 
 use super::Client;
 use super::shared::Shared;
-use crate::error::{Error, caught};
+use crate::error::caught;
 use crate::message::Message;
 use crate::transformers::connect::Writer;
 
 impl Shared {
     /// Gives a message to the plugin that claims it, and else to the application.
     pub fn offer(&self, client: &Client, message: Message) {
-        let handlers = &self.codec.handlers;
-        if handlers.is_empty() {
-            return self.deliver(client, message);
-        }
-        let Some(handler) = handlers.claimant(client, message.value()) else {
-            return self.deliver(client, message);
-        };
-        let done = caught(|| handler.handle(client, message.into_value()));
-        if let Err(error) = done.and_then(|done| done.map_err(Error::Listener)) {
-            self.error(client, &error);
+        match caught(|| self.codec.take(message, client)).and_then(|left| left) {
+            Ok(Some(message)) => self.deliver(client, message),
+            Ok(None) => {}
+            Err(error) => self.error(client, &error),
         }
     }
 

@@ -315,7 +315,7 @@ impl Driver {
         {
             return Ok(None);
         }
-        codec.decode(frame, client)
+        codec.check(frame, client).map(Some)
     }
 
     fn emit(&mut self, event: Event) {

@@ -27,7 +27,7 @@
 //! | `emit`, `emitter`, `responder` | work inside of substreams and channels too (in JavaScript `emitter` does in channels) | any |
 //! | `resource` | needs `emitter`, and `multiplex` unless it is flat | behind these |
 //! | `mirage` | needs `emit` or `emitter` | behind that |
-//! | `fortress` | sees events of `emit` and `emitter`; the messages of all others are `data` to it | any |
+//! | `fortress` | sees events of `emit` and `emitter`, also in streams; the messages of all others are `data` to it | any |
 //! | `rooms` | `emit` and `emitter`, whose events can be sent to rooms | any |
 //!
 //! # Rules for all

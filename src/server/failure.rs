@@ -31,10 +31,15 @@ pub(super) fn tell<F: ?Sized>(
     }
 }
 
-/// What became of listeners that a plugin has run.
-pub(super) fn told(spark: &Spark, outcome: Result<(), BoxError>) {
-    if let Err(error) = outcome {
-        goes_on(spark, error);
+/// Reports the error of a transform, or of listeners that a plugin has run.
+#[cold]
+#[inline(never)]
+pub(super) fn taken(spark: &Spark, error: Error) {
+    match error {
+        Error::Listener(error) => {
+            goes_on(spark, error);
+        }
+        error => report(spark, &error),
     }
 }
 

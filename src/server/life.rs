@@ -186,18 +186,10 @@ fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
 fn receive(spark: &Spark, frame: Frame) {
     // What reading it takes of the stack is free again when the listeners run.
     let Some(message) = read(spark, frame) else { return };
-    match spark.0.server.codec.handlers.is_empty() {
-        true => deliver(spark, message),
-        false => offer(spark, message),
-    }
-}
-
-/// Gives a message to the plugin that claims it, and else to the application.
-#[inline(never)]
-fn offer(spark: &Spark, message: Message) {
-    match spark.0.server.codec.handlers.claimant(spark, message.value()) {
-        Some(handler) => failure::told(spark, handler.handle(spark, message.into_value())),
-        None => deliver(spark, message),
+    match spark.0.server.codec.take(message, spark) {
+        Ok(Some(message)) => deliver(spark, message),
+        Ok(None) => {}
+        Err(error) => failure::taken(spark, error),
     }
 }
 
@@ -218,24 +210,16 @@ fn read(spark: &Spark, frame: Frame) -> Option<Message> {
     if !inner.is_open() {
         return None;
     }
-    inner.server.codec.decode(frame, spark).unwrap_or_else(|error| {
-        unreadable(spark, error);
-        None
-    })
+    inner.server.codec.check(frame, spark).map_err(|error| unreadable(spark, &error)).ok()
 }
 
+/// The client's failure.
 #[cold]
 #[inline(never)]
-fn unreadable(spark: &Spark, error: Error) {
-    match error {
-        // The application's own failure; a parser's is the client's.
-        Error::Transform(_) => failure::report(spark, &error),
-        _ => {
-            let text = format!("message of {} not delivered: {error}", spark.id());
-            spark.0.server.log(log::Level::Info, &text);
-            emit_error(spark, &error);
-        }
-    }
+fn unreadable(spark: &Spark, error: &Error) {
+    let text = format!("message of {} not delivered: {error}", spark.id());
+    spark.0.server.log(log::Level::Info, &text);
+    emit_error(spark, error);
 }
 
 /// Handles one of Primus's own messages; false when it is the application's

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use primus::plugins::substream::{OpenSubstream, Substreams};
 use primus::plugins::{Emit, Emitter, EventExt, Fortress};
 use primus::{Primus, Value};
 
@@ -97,6 +98,40 @@ fn only_what_passes_is_raised_and_the_rest_is_told() {
         ] {
             peer.text(text);
             assert_eq!(next(), expected, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_inside_of_a_stream_is_checked_as_what_is_not() {
+    let (tell, told) = channel();
+    let invalid = tell.clone();
+    let fortress = rules().on_invalid(move |_, wrong| invalid.send(format!("wrong: {wrong}")));
+    // In either order.
+    for builder in [
+        Primus::builder().plugin(fortress.clone()).plugin(Substreams::new()),
+        Primus::builder().plugin(Substreams::new()).plugin(fortress),
+    ] {
+        let server = Server::start(builder.plugin(Emit));
+        let tell = tell.clone();
+        server.primus.on_connection(move |spark| -> primus::Result<()> {
+            let stream = spark.substream("s")?;
+            let event = tell.clone();
+            stream.on_event("two", move |_, args| event.send(format!("two {}", args.len())));
+            let data = tell.clone();
+            stream.on_data(move |_, message| data.send(format!("data {message}")));
+            Ok(())
+        });
+        let mut peer = server.open();
+        for (inside, expected) in [
+            (r#"{"emit":["two",1,2]}"#, "two 2"),
+            (r#"{"emit":["two",1]}"#, "wrong: Missing arguments for two"),
+            (r#"{"emit":["other"]}"#, "wrong: Missing validator for other"),
+            ("[1]", "data [1]"),
+            ("null", "wrong: nothing"),
+        ] {
+            peer.text(&format!(r#"{{"substream":"s","args":{inside}}}"#));
+            assert_eq!(told.recv_timeout(SOON).unwrap(), expected, "{inside}");
         }
     }
 }

@@ -13,3 +13,4 @@ mod npm_streams;
 mod resource;
 mod rooms;
 mod substream;
+mod transforms;

@@ -51,11 +51,14 @@ impl Inside for Substream {
     }
 
     fn say(&self, message: &dyn Encode) -> Result<Written> {
-        let message = message.to_value()?;
+        // The transforms see what is inside alone, as in JavaScript.
+        let Some(message) = self.connection.outgoing(message.to_value()?)? else {
+            return Ok(Written::Sent);
+        };
         if message.as_str() == Some(END) {
             return Err(Error::Misuse(format!("`{END}` would end the stream: call `end`")));
         }
-        self.connection.write_message(&Data { stream: self.name(), data: &message })
+        self.connection.write_past(&Data { stream: self.name(), data: &message })
     }
 
     fn leave(&self, tell: bool) {
@@ -64,7 +67,7 @@ impl Inside for Substream {
         }
         if tell {
             // Without a connection nobody is to be told.
-            let _ = self.connection.write_message(&Data { stream: self.name(), data: END });
+            let _ = self.connection.write_past(&Data { stream: self.name(), data: END });
         }
     }
 }

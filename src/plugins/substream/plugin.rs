@@ -35,13 +35,13 @@ impl Plugin for Substreams {
     }
 
     fn server(&self, primus: &Primus) -> Result<(), BoxError> {
-        let ids = [primus.handlers().add(Claims), primus.on_disconnection(end_all)];
+        let ids = [primus.handlers().add_first(Claims), primus.on_disconnection(end_all)];
         let _ = self.installed.set(ids);
         Ok(())
     }
 
     fn client(&self, client: &Client) -> Result<(), BoxError> {
-        client.handlers().add(Claims);
+        client.handlers().add_first(Claims);
         client.on_close(|client, _| {
             if let Some(streams) = client.extensions().get::<Streams>() {
                 streams.all().iter().for_each(|state| state.stream.lost());
@@ -75,6 +75,7 @@ fn end_all(connection: &(impl Channel + Clone)) {
     }
 }
 
+/// Before the transforms, which are for what is inside.
 struct Claims;
 
 impl Handler for Claims {
@@ -92,7 +93,10 @@ impl Handler for Claims {
         };
         let substream = Substream { connection: channel.share(), state };
         match decode(message) {
-            Packet::Data(value) => substream.state.stream.received(&substream, value),
+            Packet::Data(value) => match channel.incoming(value) {
+                Some(value) => substream.state.stream.received(&substream, value),
+                None => Ok(()),
+            },
             Packet::End => {
                 substream.state.stream.end(&substream, false);
                 Ok(())

@@ -11,9 +11,10 @@ use crate::deadline::after;
 use crate::error::Result;
 use crate::extensions::Extensions;
 use crate::message::Written;
-use crate::server::failure::guarded;
+use crate::server::failure::{emit_error, guarded, report};
 use crate::server::thread;
 use crate::sync::Lock;
+use crate::value::Value;
 
 /// What a spark's thread is to do, because its time has come; there once something
 /// was ever to be done later.
@@ -25,6 +26,25 @@ type Job = Box<dyn FnOnce() + Send>;
 impl Channel for Spark {
     fn write_message(&self, message: &dyn Encode) -> Result<Written> {
         self.write_encoded(|codec| codec.encode_dyn(message, self))
+    }
+
+    fn write_past(&self, message: &dyn Encode) -> Result<Written> {
+        self.write_encoded(|codec| codec.encode_past(message, self))
+    }
+
+    fn outgoing(&self, message: Value) -> Result<Option<Value>> {
+        let made = self.0.server.codec.outgoing.apply(self, message);
+        made.inspect_err(|error| {
+            emit_error(self, error);
+        })
+    }
+
+    fn incoming(&self, message: Value) -> Option<Value> {
+        let made = self.0.server.codec.incoming.apply(self, message);
+        made.unwrap_or_else(|error| {
+            report(self, &error);
+            None
+        })
     }
 
     fn extensions(&self) -> &Extensions {
