@@ -13,6 +13,7 @@ pub mod kit;
 pub mod libraries;
 pub mod node;
 pub mod peer;
+pub mod plugged;
 pub mod process;
 pub mod server;
 pub mod shares;
