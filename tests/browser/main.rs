@@ -14,6 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use common::node::Process;
+use common::plugged::Plugged;
 use common::{examples, libraries, node};
 
 /// How long one script may take, even on a busy machine.
@@ -21,6 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 #[track_caller]
 fn run(script: &str) {
+    run_with(script, "");
+}
+
+/// The same, with servers that have plugins.
+#[track_caller]
+fn run_with(script: &str, plugged: &str) {
     if std::env::var_os("PRIMUS_SKIP_BROWSER").is_some_and(|value| value == "1") {
         let _ = writeln!(std::io::stderr(), "{script}: skipped (PRIMUS_SKIP_BROWSER=1)");
         return;
@@ -39,6 +46,7 @@ fn run(script: &str) {
             .env("PRIMUS_CLIENTS", node::project("client-v8"))
             .env("PRIMUS_MODULES", node::project("library"))
             .env("PRIMUS_PLUGINS", libraries::with_plugins())
+            .env("PRIMUS_PLUGGED", plugged)
             .current_dir(folder),
     );
     assert!(node.wait(PATIENCE), "{script} failed");
@@ -57,6 +65,12 @@ fn the_transports_of_sockjs_and_proxies_in_their_way() {
 #[test]
 fn the_client_halves_of_plugins_in_a_page() {
     run("plugins.test.js");
+}
+
+#[test]
+fn pages_with_plugins_of_this_crate_and_of_npm_at_a_server_with_all_of_them() {
+    let servers = Plugged::start();
+    run_with("plugged.test.js", &servers.urls());
 }
 
 #[test]
