@@ -29,4 +29,4 @@ pub(crate) use listener::{Listener, bind};
 pub use stream::Stream;
 pub use unix::SocketPath;
 pub(crate) use waitable::Waitable;
-pub(crate) use waker::Waker;
+pub use waker::Waker;

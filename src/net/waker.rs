@@ -5,25 +5,25 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-/// Wakes a thread that waits in `poll(2)`: one descriptor, readable from the
-/// first [`wake`](Self::wake) to the next [`clear`](Self::clear).
+/// Wakes a thread that waits for a socket: one descriptor, readable from the
+/// first wake-up on until the thread has taken notice.
 #[derive(Debug)]
-pub(crate) struct Waker(OwnedFd);
+pub struct Waker(OwnedFd);
 
 impl Waker {
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Waker(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
     }
 
     /// Makes the next or present wait return.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         // Fails only after 2^64 wake-ups that were not taken, which are as
         // good as one more.
         let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
     }
 
     /// Takes the wake-ups so far.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 }

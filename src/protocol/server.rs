@@ -136,6 +136,12 @@ impl Heartbeat {
         Heartbeat { options, rules, deadline: after(now, wait), late: Late::default() }
     }
 
+    /// That of a connection over which nobody pings.
+    pub fn silent(options: Arc<HeartbeatOptions>, now: Instant) -> Self {
+        let rules = Rules::Happn { timeout: None, armed: now, skipped: 0, ponged: None };
+        Heartbeat { options, rules, deadline: None, late: Late::default() }
+    }
+
     /// When the next tick is needed; `None` for never.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline

@@ -262,7 +262,7 @@ pub(crate) trait Carried: Send + Sync {
 }
 
 /// The incoming half of a connection, driven by the spark's thread.
-pub(crate) trait Source: Send {
+pub trait Source: Send {
     /// The next thing received, without blocking. What the protocol demands in
     /// answer (a pong) goes to `replies` on the way.
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound>;
@@ -277,14 +277,14 @@ pub(crate) trait Source: Send {
 }
 
 /// Where a source puts what the wire protocol makes it answer.
-pub(crate) trait Replies {
+pub trait Replies {
     /// Sends an encoded control frame, unless one still waits to be sent.
     fn control(&self, bytes: &[u8]);
 }
 
 /// What a source received.
 #[derive(Debug)]
-pub(crate) enum Inbound {
+pub enum Inbound {
     /// A message.
     Frame(Frame),
     /// A sign of life that is not a message.
@@ -294,7 +294,7 @@ pub(crate) enum Inbound {
 }
 
 /// How messages become bytes on a lasting socket.
-pub(crate) trait Wire: Send + Sync {
+pub trait Wire: Send + Sync {
     /// Tells formats apart: sparks with the same format share the bytes of a
     /// broadcast.
     fn format(&self) -> &'static str;
@@ -305,17 +305,38 @@ pub(crate) trait Wire: Send + Sync {
     /// Appends what comes before the frame's bytes, if the rest of the message
     /// is those bytes as they are, which are then sent without a copy. False,
     /// and nothing is appended, if it is not.
-    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool;
+    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool {
+        let _ = (frame, out);
+        false
+    }
 
     /// Appends a packet of the protocol's own, as far as it has such.
-    fn packet(&self, packet: &str, out: &mut Vec<u8>);
+    fn packet(&self, packet: &str, out: &mut Vec<u8>) {
+        let _ = (packet, out);
+    }
 
     /// Appends the closing packet for a connection that ends for this reason.
     fn close(&self, reason: &CloseReason, out: &mut Vec<u8>);
 
+    /// Whether our direction of the socket ends right behind the closing packet,
+    /// because that end is what the peer takes for the goodbye. Else it stays open
+    /// until the peer has closed in its own way.
+    fn hangs_up(&self) -> bool {
+        false
+    }
+
+    /// Whether Primus's own heartbeat goes over it. Where it does not, nobody pings,
+    /// and a peer that is silent stays.
+    fn has_heartbeat(&self) -> bool {
+        true
+    }
+
     /// Appends something that the peer must answer, to wake the thread that
-    /// reads from it.
-    fn nudge(&self, out: &mut Vec<u8>);
+    /// reads from it; nothing if the protocol has nothing of the kind. It is asked
+    /// for only where there is no descriptor left to wake that thread by.
+    fn nudge(&self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
 
     /// Whether to encode this message takes so long that it is better done before
     /// locks are taken.

@@ -60,9 +60,13 @@ impl Outbox {
         let format = self.format(&state);
         goodbye.iter().for_each(|frame| format.encode(frame, &mut packet));
         format.close(reason, &mut packet);
+        let hangs_up = format.hangs_up();
         self.append(&mut state, &packet);
         if state.phase == Phase::Open {
             state.phase = Phase::Closing;
+            if hangs_up {
+                Self::fin_locked(&mut state);
+            }
         }
         true
     }
@@ -75,7 +79,10 @@ impl Outbox {
 
     /// Ends our direction of the socket once everything has gone out.
     pub fn fin(&self) {
-        let mut state = self.lock();
+        Self::fin_locked(&mut self.lock());
+    }
+
+    fn fin_locked(state: &mut State) {
         state.fin = true;
         if state.backlog.is_empty() {
             state.sink.shutdown(Shutdown::Write);

@@ -108,7 +108,11 @@ impl Spark {
         opening: Box<Opening>,
     ) -> (Self, Box<dyn Source>) {
         let now = server.timer.now();
-        let beat = Heartbeat::open(server.heartbeat.clone(), &signals(&opening), now);
+        let options = server.heartbeat.clone();
+        let beat = match opening.wire.has_heartbeat() {
+            true => Heartbeat::open(options, &signals(&opening), now),
+            false => Heartbeat::silent(options, now),
+        };
         let Opening { request, extensions, sink, wire, source, .. } = *opening;
         let spark = Spark(Arc::new_cyclic(|me: &Weak<Inner>| Inner {
             id,

@@ -84,6 +84,14 @@ impl Wire for Deflated {
         self.wire.close(reason, out);
     }
 
+    fn hangs_up(&self) -> bool {
+        self.wire.hangs_up()
+    }
+
+    fn has_heartbeat(&self) -> bool {
+        self.wire.has_heartbeat()
+    }
+
     fn nudge(&self, out: &mut Vec<u8>) {
         self.wire.nudge(out);
     }
@@ -129,6 +137,14 @@ impl Wire for Own {
 
     fn close(&self, reason: &CloseReason, out: &mut Vec<u8>) {
         self.plain.close(reason, out);
+    }
+
+    fn hangs_up(&self) -> bool {
+        self.plain.hangs_up()
+    }
+
+    fn has_heartbeat(&self) -> bool {
+        self.plain.has_heartbeat()
     }
 
     fn nudge(&self, out: &mut Vec<u8>) {
