@@ -96,7 +96,6 @@ mod server;
 mod spec;
 mod sync;
 mod timer;
-mod transformers;
 mod unheard;
 pub mod value;
 
@@ -105,6 +104,7 @@ pub mod middleware;
 pub mod parsers;
 pub mod plugins;
 pub mod testing;
+pub mod transformers;
 
 pub use client::{Attempt, Client, ClientBuilder, ClientMessages, OutgoingUrl, Reconnected};
 pub use close::{CloseReason, Ended};

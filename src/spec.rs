@@ -26,8 +26,8 @@ const PING_MARGIN: Duration = Duration::from_secs(10);
 /// in some other way, and
 /// [`ClientBuilder::options`](crate::ClientBuilder::options) uses it. It is
 /// displayed as the JSON document that is served at `<pathname>/spec`, with the
-/// keys and their order as Primus has them, and behind these the plugins, if there
-/// are any.
+/// keys and their order as Primus has them, and behind these all transformers, if there
+/// are several, and the plugins, if there are any.
 ///
 /// ```
 /// let primus = primus::Primus::builder().ping_interval(None).build()?;
@@ -39,8 +39,8 @@ const PING_MARGIN: Duration = Duration::from_secs(10);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// `None`: one that has no name.
-    pub(crate) transformer: Option<String>,
+    /// By name, in the order in which clients are to try them; none if it has no name.
+    pub(crate) transformers: Vec<String>,
     /// `None`: one that a name does not tell.
     pub(crate) parser: Option<Parser>,
     pub(crate) pathname: Option<String>,
@@ -52,6 +52,12 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The names of the server's transformers, in the order in which clients are to try
+    /// them. Servers in JavaScript have one.
+    pub fn transformers(&self) -> &[String] {
+        &self.transformers
+    }
+
     /// The names of the server's plugins, in order. Servers in JavaScript do not
     /// tell.
     pub fn plugins(&self) -> &[String] {
@@ -120,8 +126,11 @@ impl fmt::Display for Spec {
             text(Some(self.pathname.as_deref().unwrap_or("/primus"))),
             text(Some(&self.version)),
             text(self.parser.as_ref().map(Parser::name)),
-            text(self.transformer.as_deref()),
+            text(self.transformers.first().map(String::as_str)),
         )?;
+        if self.transformers.len() > 1 {
+            write!(f, r#","transformers":{}"#, Value::from(self.transformers.clone()))?;
+        }
         if !self.plugins.is_empty() {
             write!(f, r#","plugins":{}"#, Value::from(self.plugins.clone()))?;
         }
@@ -150,11 +159,17 @@ impl FromStr for Spec {
             (None, Some(timeout)) => Heartbeat::ClientPings(span(timeout)),
             (None, None) => Heartbeat::Untold,
         };
-        let plugins = spec.get("plugins").and_then(Value::as_array);
-        let plugins = plugins.into_iter().flatten().filter_map(Value::as_str);
+        let list = |name: &str| -> Vec<String> {
+            let list = spec.get(name).and_then(Value::as_array).into_iter().flatten();
+            list.filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let mut transformers = list("transformers");
+        if transformers.is_empty() {
+            transformers.extend(text("transformer").filter(known).map(str::to_owned));
+        }
         Ok(Spec {
-            plugins: plugins.map(str::to_owned).collect(),
-            transformer: text("transformer").filter(known).map(str::to_owned),
+            plugins: list("plugins"),
+            transformers,
             parser: text("parser").filter(known).map(str::parse).transpose()?,
             pathname: text("pathname").map(str::to_owned),
             heartbeat,
@@ -178,7 +193,7 @@ mod tests {
     #[test]
     fn the_document_is_that_of_primus() {
         let spec = Spec {
-            transformer: Some("websockets".into()),
+            transformers: vec!["websockets".into()],
             parser: Some(Parser::JSON),
             pathname: Some("/a\"b".into()),
             heartbeat: Heartbeat::ServerPings(Some(ms(30_000))),
@@ -194,6 +209,14 @@ mod tests {
         let document = document.replace("\"}", r#"","plugins":["emit","a\"b"]}"#);
         assert_eq!(spec.to_string(), document);
         assert_eq!(document.parse::<Spec>().unwrap().plugins(), ["emit", "a\"b"]);
+        let several = ["engine.io".to_owned(), "websockets".to_owned()];
+        let spec = Spec { transformers: several.to_vec(), ..spec };
+        let document = spec.to_string();
+        let told = r#""transformer":"engine.io","transformers":["engine.io","websockets"],"#;
+        assert!(document.contains(told), "{document}");
+        assert_eq!(document.parse::<Spec>().unwrap().transformers(), several);
+        let odd: Spec = r#"{"transformer":"sockjs","transformers":[1,{}]}"#.parse().unwrap();
+        assert_eq!(odd.transformers(), ["sockjs"]);
         let odd: Spec = r#"{"plugins":[1,{},"rooms"]}"#.parse().unwrap();
         assert_eq!(odd.plugins(), ["rooms"]);
         assert!(r#"{"plugins":{}}"#.parse::<Spec>().unwrap().plugins().is_empty());
@@ -215,7 +238,8 @@ mod tests {
     #[test]
     fn what_has_no_name_is_left_open() {
         let spec: Spec = r#"{"parser":"custom","transformer":"custom"}"#.parse().unwrap();
-        assert!(spec.parser.is_none() && spec.transformer.is_none() && spec.version().is_none());
+        assert!(spec.parser.is_none() && spec.version().is_none());
+        assert!(spec.transformers.is_empty());
         assert!(matches!(r#"{"parser":"smoke"}"#.parse::<Spec>(), Err(Error::Option(_))));
         assert!(matches!("<html>".parse::<Spec>(), Err(Error::Protocol(_))));
     }

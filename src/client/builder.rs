@@ -21,7 +21,8 @@ use crate::net::{Stream, Waker};
 use crate::parsers::Parser;
 use crate::protocol::ClientMode;
 use crate::timer::{Clock, ManualClock};
-use crate::transformers::Kind;
+use crate::transformers::chosen::Chosen;
+use crate::transformers::{Kind, Transformers};
 
 /// A client before it is built: its options, each with its default.
 ///
@@ -41,7 +42,7 @@ use crate::transformers::Kind;
 #[must_use = "a builder does nothing before `connect` or `build`"]
 pub struct ClientBuilder {
     url: String,
-    transformer: String,
+    transformers: Transformers,
     /// Why an option cannot be used; told when the client is built.
     fault: Option<String>,
     transport: Vec<(String, String)>,
@@ -56,7 +57,7 @@ impl ClientBuilder {
     pub(crate) fn new(url: &str) -> Self {
         ClientBuilder {
             url: url.to_owned(),
-            transformer: Kind::Websockets.name().into(),
+            transformers: Kind::Websockets.name().into(),
             fault: None,
             transport: Vec::new(),
             strategy: "disconnect, online, timeout".into(),
@@ -67,8 +68,13 @@ impl ClientBuilder {
     }
 
     /// The wire protocol, by its name in Primus; the same as the server's;
-    /// case does not matter. `websockets` (which also serves `faye`, `uws` and
-    /// `lws`), `engine.io` or `sockjs`. Default `websockets`.
+    /// case does not matter. `websockets` (which `faye`, `uws`, `lws` and `ws` name,
+    /// too), `engine.io` or `sockjs`. Default `websockets`.
+    ///
+    /// A list, or `all`, is for a server that speaks several: they are tried in this
+    /// order, without those that cannot carry what the parser makes, until one opens.
+    /// What counts as failed, and with which the next attempt begins, is told in
+    /// [`docs::port`](crate::docs::port#which-one-a-client-speaks).
     ///
     /// # engine.io
     /// A session polls over HTTP and goes over to a WebSocket if the server
@@ -93,8 +99,8 @@ impl ClientBuilder {
     /// above, but for the goodbye: there is none. Only text goes, so the parser is
     /// `json`, `ejson` or one that makes text. A server that has clients go on
     /// elsewhere (`base_url`) is not followed.
-    pub fn transformer(mut self, name: impl Into<String>) -> Self {
-        self.transformer = name.into();
+    pub fn transformer(mut self, names: impl Into<Transformers>) -> Self {
+        self.transformers = names.into();
         self
     }
 
@@ -117,7 +123,9 @@ impl ClientBuilder {
     /// `transport`: an option of the transformer, by its name in Primus; may
     /// be called repeatedly. An option that the transformer does not know is
     /// logged and otherwise ignored, as in Primus; a value that cannot be used
-    /// is an error when the client is built. Case does not matter in names.
+    /// is an error when the client is built. Case does not matter in names. With
+    /// several transformers it goes to all that know it, or to the one that is named
+    /// before it: `sockjs:transports`.
     ///
     /// `websockets` has none. Those of `engine.io`:
     ///
@@ -504,11 +512,12 @@ impl ClientBuilder {
             let path = address.path.escape_debug();
             log::warn!("the URL's path `{path}` is not used, but the pathname `{pathname}`");
         }
-        let kind = Kind::of_name(&self.transformer)?;
-        self.given.parser = kind.check_parser(self.given.parser)?;
+        let chosen = Chosen::of(&self.transformers)?;
+        let (chosen, parser) = chosen.speaking(self.given.parser)?;
+        self.given.parser = parser;
         Ok(Options {
             address,
-            transport: kind.client(&self.transport)?,
+            transport: chosen.client(&self.transport)?,
             secure,
             strategy: parse_strategy(&self.strategy)?,
             given: Given { pathname, ..self.given },

@@ -12,7 +12,7 @@ use crate::net::dial::Dialler;
 use crate::net::wait::{Ready, wait, write_all};
 use crate::protocol::ClientMode;
 use crate::spec::Spec;
-use crate::transformers::Kind;
+use crate::transformers::{Kind, Transformers};
 
 impl ClientBuilder {
     /// Reads the server's spec document, at [`pathname`](Self::pathname), and
@@ -35,16 +35,15 @@ impl ClientBuilder {
             return Err(answer.refusal().at(&target.place()));
         }
         let spec: Spec = String::from_utf8_lossy(&answer.body).parse()?;
-        if let Some(transformer) = &spec.transformer {
-            Kind::of_name(transformer)?;
-        }
+        Transformers::known(spec.transformers())?;
         // What the document was found below, a proxy may have renamed.
         Ok(self.options(&Spec { pathname: None, ..spec }))
     }
 
-    /// Sets [`transformer`], [`parser`], [`pathname`] and the heartbeat
-    /// ([`ping_timeout`] for servers that ping, [`happn`] for older ones) to
-    /// what a server asks for; everything else stays as it is. For the
+    /// Sets [`transformer`] (all those of the server that are known here), [`parser`],
+    /// [`pathname`] and the heartbeat ([`ping_timeout`] for servers that ping,
+    /// [`happn`] for older ones) to what a server asks for; everything else stays as it
+    /// is. For the
     /// `engine.io` of a server before Primus 8 it also sets the [`transport`]
     /// options `protocol` and `doubleEncoding`, unless they were set before.
     ///
@@ -68,13 +67,15 @@ impl ClientBuilder {
     /// [`happn`]: Self::happn
     /// [`transport`]: Self::transport
     pub fn options(mut self, of_server: &Spec) -> Self {
-        if let Some(transformer) = &of_server.transformer {
-            self = self.transformer(transformer);
-            // Whether there is such a one shows when the client is built.
-            if let Ok(kind) = Kind::of_name(transformer) {
-                for (name, value) in kind.options_for(of_server, self.transport_options()) {
-                    self = self.transport(name, value);
-                }
+        let names = of_server.transformers();
+        if !names.is_empty() {
+            // Whether there are such shows when the client is built.
+            let known = Transformers::known(names);
+            self = self.transformer(known.unwrap_or_else(|_| names.into()));
+        }
+        for (kind, _) in names.iter().filter_map(|name| Kind::of_name(name).ok()) {
+            for (name, value) in kind.options_for(of_server, self.transport_options()) {
+                self = self.transport(name, value);
             }
         }
         if let Some(parser) = &of_server.parser {

@@ -10,6 +10,9 @@ pub mod browsers {}
 #[doc = include_str!("changelog.md")]
 pub mod changelog {}
 
+#[doc = include_str!("port.md")]
+pub mod port {}
+
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
 

@@ -42,6 +42,11 @@ const SINGLE: [&str; 19] = [
 ];
 
 impl Fields {
+    /// None, and nothing before them.
+    pub(crate) fn none() -> Self {
+        Fields { text: Box::default(), ends: Box::default(), sent: 0, lead: 0 }
+    }
+
     /// Copies the fields of a parsed head.
     pub(crate) fn new(lead: &[u8], headers: &[httparse::Header<'_>]) -> Result<Self, Bad> {
         let length = headers.iter().map(|h| h.name.len() + h.value.len()).sum::<usize>();

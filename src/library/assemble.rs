@@ -1,21 +1,23 @@
 //! Puts the files together.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::forms::Forms;
-use super::script::Script;
+use super::script::Script as Half;
 use crate::parsers::{ClientParser, Parser};
 use crate::protocol::ClientMode;
 use crate::server::options::Options;
 use crate::spec::{PRIMUS_VERSION, Spec};
-use crate::transformers::Kind;
+use crate::transformers::Script;
+use crate::transformers::chosen::Chosen;
 
 /// What goes into every client of a server.
 pub(super) struct Settings {
-    transformer: Kind,
+    transformers: Chosen,
     parser: String,
     custom: Option<Custom>,
     global: String,
@@ -40,8 +42,8 @@ pub(super) struct Asset {
 
 impl Asset {
     /// That of the plugin of this name.
-    pub fn of(name: &str, half: Script<'_>) -> Asset {
-        let Script { client, library, types } = half;
+    pub fn of(name: &str, half: Half<'_>) -> Asset {
+        let Half { client, library, types } = half;
         let [client, library, types] = [client, library, types].map(str::to_owned);
         Asset { name: name.to_owned(), client, library, types }
     }
@@ -51,7 +53,7 @@ impl Settings {
     pub fn new(options: &Options, spec: &Spec) -> Self {
         let parser = &options.parser;
         Settings {
-            transformer: options.transformer,
+            transformers: options.transformers.clone(),
             parser: parser.name().to_owned(),
             custom: parser.is_custom().then(|| Custom::new(parser)),
             global: options.global.clone(),
@@ -65,7 +67,7 @@ impl Settings {
         let create = with_libraries(self.create(plugins, authorization), plugins);
         let head = format!(
             "// The client of a Primus {PRIMUS_VERSION} server: {}, {}.\n",
-            self.transformer.name(),
+            self.transformers.names().collect::<Vec<_>>().join(", "),
             self.parser
         );
         let name = json!(self.global).to_string();
@@ -96,6 +98,8 @@ impl Settings {
             text.push_str(file);
             text.push('\n');
         }
+        text.push_str(&self.transport());
+        text.push('\n');
         text.push_str(self.custom.as_ref().map_or("", |custom| &custom.after));
         text.push_str("return Primus;\n})();\n");
         for Asset { name, client, .. } in plugins.iter().filter(|plugin| !plugin.client.is_empty())
@@ -124,7 +128,31 @@ impl Settings {
         })
     }
 
-    /// The files, in their order.
+    /// The transport, or several and what chooses one of them.
+    fn transport(&self) -> Cow<'static, str> {
+        let mut scripts = self.transformers.scripts();
+        let Some((name, first)) = scripts.next() else {
+            return include_str!("none.js").into();
+        };
+        let mut scripts = scripts.peekable();
+        if scripts.peek().is_none() {
+            return first.text.into();
+        }
+        // Each has names of its own.
+        let mut text = String::from("const TRANSPORTS = [\n");
+        for (name, Script { text: own, requests }) in [(name, first)].into_iter().chain(scripts) {
+            let name = json!(name);
+            let _ = writeln!(
+                text,
+                "[{name}, (function () {{\n{own}\nreturn TRANSPORT;\n}})(), {requests}],"
+            );
+        }
+        text.push_str("];\n\n");
+        text.push_str(include_str!("several.js"));
+        text.into()
+    }
+
+    /// The files before it, in their order.
     fn core(&self) -> Vec<&str> {
         let mut files = vec![
             include_str!("events.js"),
@@ -134,11 +162,11 @@ impl Settings {
             include_str!("queue.js"),
             include_str!("url.js"),
         ];
-        let transport = self.transformer.script();
-        if transport.requests || self.parser == "ejson" {
+        let requests = self.transformers.scripts().any(|(_, script)| script.requests);
+        if requests || self.parser == "ejson" {
             files.push(include_str!("base64.js"));
         }
-        if transport.requests {
+        if requests {
             files.push(include_str!("requests.js"));
         }
         files.extend(self.parser());
@@ -147,7 +175,6 @@ impl Settings {
             include_str!("page.js"),
             include_str!("socket.js"),
             include_str!("client.js"),
-            transport.text,
         ]);
         files
     }

@@ -6,6 +6,7 @@
 //! | `machine.js`, `recovery.js`, `heartbeat.js` | the same tables as [`client`](crate::Client)'s |
 //! | `queue.js`, `url.js`, `base64.js`, `decoder.js`, `pack.js`, `socket.js`, `requests.js` | what the others use |
 //! | `client.js`, `drive.js`, `page.js` | the class, what keeps it going, and what happens to its page |
+//! | `several.js`, `none.js` | in place of the transport, where the server has several transformers, or only such of its application's own |
 //! | `umd.js`, `module.js` | what is around them in the two forms |
 //! | `primus.d.ts` | the types |
 //!

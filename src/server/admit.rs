@@ -10,6 +10,7 @@ use crate::server::carried;
 use crate::server::failure;
 use crate::server::inner::Inner as Server;
 use crate::server::spark::Spark;
+use crate::transformers::port::Which;
 use crate::transformers::serve::{Opening, Source};
 
 /// A spark that was made.
@@ -20,18 +21,20 @@ pub(super) struct Admitted {
     pub known: bool,
 }
 
-/// Makes a spark, registers it and answers its handshake. Generators of ids may
-/// fail, panic or repeat themselves. `place` is that of a session's thread.
+/// Makes a spark of this transformer, registers it and answers its handshake.
+/// Generators of ids may fail, panic or repeat themselves. `place` is that of a
+/// session's thread.
 #[inline(never)]
 pub(super) fn admit(
     server: &Arc<Server>,
+    which: Which,
     mut opening: Box<Opening>,
     place: Option<PlaceId>,
 ) -> Admitted {
     let (id, fault) = name(server, &mut opening);
     let carrier = opening.session.take();
     let answer = std::mem::take(&mut opening.answer);
-    let (spark, source) = Spark::open(server, id, opening);
+    let (spark, source) = Spark::open(server, which, id, opening);
     let refusal = show(&spark);
     let known = spark.outbox().greet(&answer, || {
         if let Some(carrier) = carrier {
@@ -39,7 +42,7 @@ pub(super) fn admit(
         }
         let known = fault.is_none() && server.registry.insert(&spark);
         if known {
-            server.metrics.connected(server.options.transformer);
+            server.metrics.connected(spark.transformer());
         }
         known
     });

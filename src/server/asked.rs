@@ -19,6 +19,12 @@ impl Spark {
         &self.0.id
     }
 
+    /// The name of the transformer by which its client has come, as it was given to
+    /// [`Builder::transformer`](crate::Builder::transformer).
+    pub fn transformer(&self) -> &'static str {
+        self.0.server.port.name(self.0.transformer)
+    }
+
     /// The request that opened the connection.
     pub fn request(&self) -> &Request {
         &self.0.request

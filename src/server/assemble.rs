@@ -29,7 +29,7 @@ use crate::server::wakers::Wakers;
 use crate::spec::Spec;
 use crate::sync::Lock;
 use crate::timer::Timer;
-use crate::transformers::serve::Transformer;
+use crate::transformers::port::Port;
 
 /// The stack of the server's own threads, which run no listeners.
 const OWN_STACK: usize = 128 << 10;
@@ -37,7 +37,7 @@ const OWN_STACK: usize = 128 << 10;
 impl Primus {
     pub(crate) fn start(
         options: Options,
-        transformer: Box<dyn Transformer>,
+        port: Port,
         plugins: Vec<Arc<dyn ServerHalf>>,
     ) -> Result<Primus> {
         #[cfg(feature = "tls")]
@@ -47,7 +47,7 @@ impl Primus {
         let bound = limits
             .connections
             .unwrap_or_else(|| http::default_connection_bound(options.stack_size));
-        let metrics = Arc::new(Metrics::new(options.transformer));
+        let metrics = Arc::new(Metrics::new(options.transformers.names()));
         // Each of these threads ends with its last handle, so none is left over
         // when the next cannot be made.
         let (broadcaster, broadcasting) = Broadcaster::start(
@@ -69,7 +69,7 @@ impl Primus {
         let primus = Primus(Arc::new(Inner {
             limits,
             heartbeat: Arc::new(options.heartbeat.clone()),
-            transformer,
+            port,
             started: timer.now(),
             registry,
             broadcaster,

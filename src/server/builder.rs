@@ -16,7 +16,8 @@ use crate::server::options::{ListenerErrors, Options, SlowConsumer};
 use crate::server::plugins::ServerHalf;
 use crate::server::primus::Primus;
 use crate::timer::{Clock, ManualClock};
-use crate::transformers::Kind;
+use crate::transformers::chosen::Chosen;
+use crate::transformers::{CustomTransformer, Kind, Transformers};
 use crate::unheard;
 
 /// Makes a [`Primus`] from options. Every option has a default; those of
@@ -37,7 +38,8 @@ use crate::unheard;
 pub struct Builder {
     pub(super) options: Options,
     plugins: Vec<Arc<dyn ServerHalf>>,
-    transformer: String,
+    transformers: Transformers,
+    custom: Vec<Arc<dyn CustomTransformer>>,
     parser: Result<Parser>,
     origins: Option<String>,
 }
@@ -46,7 +48,7 @@ impl Default for Builder {
     fn default() -> Self {
         Builder {
             options: Options {
-                transformer: Kind::Websockets,
+                transformers: Chosen::default(),
                 parser: Parser::JSON,
                 pathname: "/primus".into(),
                 authorization: Authorization::default(),
@@ -70,7 +72,8 @@ impl Default for Builder {
                 tls: None,
             },
             plugins: Vec::new(),
-            transformer: Kind::Websockets.name().into(),
+            transformers: Kind::Websockets.name().into(),
+            custom: Vec::new(),
             parser: Ok(Parser::JSON),
             origins: None,
         }
@@ -78,13 +81,33 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// The wire protocol, by name; case does not matter: `websockets`, `engine.io`
-    /// or `sockjs`. `faye`, `uws` and `lws` are other names of `websockets`, which
-    /// is the default. `sockjs` carries text, so it does not go with a parser that
-    /// makes bytes: [`build`](Self::build) refuses `binary` and `msgpack`, and with
-    /// one of the application's own such a write is an error.
-    pub fn transformer(mut self, name: impl Into<String>) -> Self {
-        self.transformer = name.into();
+    /// The wire protocols, by name; case does not matter: `websockets`, `engine.io`,
+    /// `sockjs`, a list of them, or `all`. With several, each kind of client is served
+    /// at the same path at the same time, see [`docs::port`](crate::docs::port).
+    ///
+    /// `faye`, `uws`, `lws` and `ws` are [other names](crate::docs::port) of
+    /// `websockets`, which is the default. `sockjs` carries text, so it does not go with
+    /// a parser that makes bytes: [`build`](Self::build) refuses `binary` and
+    /// `msgpack`, and with one of the application's own such a write is an error.
+    ///
+    /// ```
+    /// # use primus::Primus;
+    /// let one = Primus::builder().transformer("engine.io").build()?;
+    /// let two = Primus::builder().transformer(["engine.io", "websockets"]).build()?;
+    /// let all = Primus::builder().transformer("all").build()?;
+    /// # for primus in [one, two, all] { primus.destroy(Default::default()); }
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn transformer(mut self, names: impl Into<Transformers>) -> Self {
+        self.transformers = names.into();
+        self
+    }
+
+    /// Adds a wire protocol of the application's own, beside the
+    /// [others](Self::transformer), for streams that are handed to
+    /// [`Primus::serve_as`].
+    pub fn custom_transformer(mut self, transformer: impl CustomTransformer) -> Self {
+        self.custom.push(Arc::new(transformer));
         self
     }
 
@@ -239,7 +262,9 @@ impl Builder {
     /// An option of the transformer, by its Primus name, whose case does not
     /// matter; may be called repeatedly. One that the transformer does not know
     /// is logged and otherwise ignored, as in Primus; a value that makes no sense
-    /// is an error from [`build`](Self::build).
+    /// is an error from [`build`](Self::build). With several transformers it goes to
+    /// all that know it, or to the one that is named before it:
+    /// `engine.io:transports`.
     ///
     /// `websockets` has none. Those of `engine.io`:
     ///
@@ -339,9 +364,8 @@ impl Builder {
     /// [`Error::Option`] for an option that cannot be used, [`Error::Io`] when
     /// a thread cannot be started.
     pub fn build(mut self) -> Result<Primus> {
-        self.options.transformer = Kind::of_name(&self.transformer)?;
-        self.options.parser = self.parser?;
-        self.options.parser = self.options.transformer.check_parser(self.options.parser)?;
+        let chosen = Chosen::of(&self.transformers)?.with(self.custom)?;
+        self.options.parser = chosen.check_parser(self.parser?)?;
         if let Some(origins) = &self.origins {
             self.options.cors.origins = Origins::parse(origins)?;
         }
@@ -367,14 +391,15 @@ impl Builder {
         if self.options.pathname == "/" {
             unheard::warn("`pathname` is `/`: every request is Primus's, own pages get none");
         }
-        let transformer = self.options.transformer.server(&self.options.transport)?;
-        Primus::start(self.options, transformer, self.plugins)
+        let port = chosen.port(&self.options.transport)?;
+        self.options.transformers = chosen;
+        Primus::start(self.options, port, self.plugins)
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("transformer", &self.transformer).finish_non_exhaustive()
+        f.debug_struct("Builder").field("transformer", &self.transformers).finish_non_exhaustive()
     }
 }
 

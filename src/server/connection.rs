@@ -2,24 +2,23 @@
 //! life of a spark. (Before that, on another thread, the TLS handshake.)
 
 use std::io::Read;
+use std::net::Shutdown;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use tiny_http::ResponseBox;
 
-use crate::compression::Compression;
 use crate::error::catch;
-use crate::http::server::{
-    self as http, Accepted, HeaderSet, Next, Owner, Parked, Refused, Request, Served,
-};
-use crate::limits::Limits;
+use crate::http::server::{self as http, Accepted, HeaderSet, Next, Parked, Request, Served};
 use crate::middleware::Exchange;
 use crate::net::Stream;
 use crate::server::inner::Fallback;
 use crate::server::inner::Inner;
-use crate::server::{life, session, thread};
-use crate::timer::Timer;
-use crate::transformers::serve::{After, Backlog, Host, Opening, Passed, Upgraded};
+use crate::server::mount::Mount;
+use crate::server::{life, thread};
+use crate::transformers::CustomTransformer;
+use crate::transformers::port::Which;
+use crate::transformers::serve::{After, Host, Opening, Passed, Upgraded};
 
 /// Serves a connection to its end, until it waits for its client for long, or until
 /// its TLS handshake is over.
@@ -31,6 +30,31 @@ pub(super) fn serve(server: &Arc<Inner>, accepted: Accepted) -> Served {
         return secure(server, accepted);
     }
     go_on(server, begin(server, accepted))
+}
+
+/// Serves a connection on which a transformer of the application's own speaks.
+pub(super) fn serve_as(
+    server: &Arc<Inner>,
+    which: Which,
+    transformer: &dyn CustomTransformer,
+    accepted: &Accepted,
+) {
+    thread::serve(server);
+    prepare(server, &accepted.stream);
+    match catch(|| transformer.open(&accepted.stream, server.options.max_length)) {
+        Ok(Ok(opened)) => {
+            let request = Request::none(accepted.remote).over(&accepted.stream);
+            let opening = Box::new(opened.on(accepted.stream.clone(), request));
+            return life::run(server, which, opening);
+        }
+        Ok(Err(error)) => log::debug!("{}: {error}", transformer.name()),
+        Err(panic) => {
+            server.metrics.panics.add(1);
+            let text = format!("{}: opening a connection panicked: {panic}", transformer.name());
+            server.log(log::Level::Error, &text);
+        }
+    }
+    accepted.stream.shutdown(Shutdown::Both);
 }
 
 fn prepare(server: &Inner, stream: &Stream) {
@@ -67,7 +91,7 @@ fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Served {
     // is reached stays resident for as long as the thread lives.
     match catch(|| converse(server, connection)) {
         Ok(Conversed::Over) => {}
-        Ok(Conversed::Opened(opening)) => life::run(server, opening),
+        Ok(Conversed::Opened(which, opening)) => life::run(server, which, opening),
         Ok(Conversed::Idle(connection, until)) => {
             let (server, stream) = (server.clone(), connection.stream().clone());
             let resume = Box::new(move || {
@@ -90,8 +114,8 @@ fn go_on(server: &Arc<Inner>, connection: Box<http::Connection>) -> Served {
 enum Conversed {
     /// With the connection.
     Over,
-    /// A spark takes the connection over.
-    Opened(Box<Opening>),
+    /// A spark of this transformer takes the connection over.
+    Opened(Which, Box<Opening>),
     /// It may go on when the client says something, or at this time.
     Idle(Box<http::Connection>, Instant),
 }
@@ -104,17 +128,17 @@ fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Conve
         connection = match next(server, connection) {
             Answered::Kept(kept) => kept,
             // From here, with nothing of what was done before left on the stack.
-            Answered::Passed(passed) => {
-                let host: Arc<dyn Host> = server.clone();
-                match server.transformer.request(&host, passed) {
+            Answered::Passed(which, passed) => {
+                let host: Arc<dyn Host> = Arc::new(Mount::new(server, which));
+                match server.port.transformer(which).request(&host, passed) {
                     After::Kept(kept) => kept,
                     After::Over => return Conversed::Over,
                 }
             }
-            Answered::Upgrade(passed) => {
-                let host: Arc<dyn Host> = server.clone();
-                return match server.transformer.upgrade(&host, passed) {
-                    Upgraded::Spark(opening) => Conversed::Opened(opening),
+            Answered::Upgrade(which, passed) => {
+                let host: Arc<dyn Host> = Arc::new(Mount::new(server, which));
+                return match server.port.transformer(which).upgrade(&host, passed) {
+                    Upgraded::Spark(opening) => Conversed::Opened(which, opening),
                     Upgraded::Over => Conversed::Over,
                 };
             }
@@ -128,10 +152,10 @@ fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Conve
 enum Answered {
     /// It was answered, and the connection can take another.
     Kept(Box<http::Connection>),
-    /// The middleware has let it pass: the transformer answers it.
-    Passed(Box<Passed>),
+    /// The middleware has let it pass: this transformer answers it.
+    Passed(Which, Box<Passed>),
     /// The same, and it asks for an upgrade.
-    Upgrade(Box<Passed>),
+    Upgrade(Which, Box<Passed>),
     /// None has come for a while.
     Idle(Box<http::Connection>, Instant),
     /// The connection has ended.
@@ -159,7 +183,7 @@ fn answer(
     mut connection: Box<http::Connection>,
 ) -> Answered {
     let ours = request.path().starts_with(&server.options.pathname);
-    if !ours || (server.is_closing() && !server.transformer.carries(&**server, &request)) {
+    if !ours || (server.is_closing() && !is_carried(server, &request)) {
         return outside(server, &request, connection);
     }
     let is_upgrade = request.is_upgrade();
@@ -168,8 +192,13 @@ fn answer(
     let (headers, extensions) = exchange.into_parts();
     match passed {
         Ok(()) => {
+            let which = server.port.find(&request, &server.options.pathname);
             let passed = Box::new(Passed { request, extensions, headers, connection });
-            if is_upgrade { claim(server, passed) } else { Answered::Passed(passed) }
+            match which {
+                Some(which) if is_upgrade => claim(server, which, passed),
+                Some(which) => Answered::Passed(which, passed),
+                None => nobodys(server, is_upgrade, passed),
+            }
         }
         Err(answer) => {
             if let Some(failure) = &answer.failure {
@@ -187,17 +216,42 @@ fn answer(
     }
 }
 
+/// Whether it belongs to a session that is open, while the server shuts down.
+#[cold]
+fn is_carried(server: &Arc<Inner>, request: &Request) -> bool {
+    let which = server.port.find(request, &server.options.pathname);
+    which.is_some_and(|which| {
+        let mount = Mount::new(server, which);
+        server.port.transformer(which).carries(&mount, request)
+    })
+}
+
+/// Answers what no transformer of the server knows.
+#[cold]
+#[inline(never)]
+fn nobodys(server: &Arc<Inner>, is_upgrade: bool, passed: Box<Passed>) -> Answered {
+    let response = http::text(404, "Not Found");
+    let Passed { headers, mut connection, .. } = *passed;
+    if !is_upgrade {
+        return respond(server, response, &headers, connection);
+    }
+    server.count_refusal(&response);
+    connection.refuse_upgrade(response, &headers);
+    Answered::Over
+}
+
 /// A connection that stays counts for its client, which may be behind a proxy.
-fn claim(server: &Arc<Inner>, passed: Box<Passed>) -> Answered {
+fn claim(server: &Arc<Inner>, which: Which, passed: Box<Passed>) -> Answered {
     let owner = server.owner(&passed.request);
     let assigned = match passed.connection.place() {
         Some(place) => server.connections.assign(place, owner),
         None => Ok(()),
     };
     match assigned {
-        Ok(()) => Answered::Upgrade(passed),
+        Ok(()) => Answered::Upgrade(which, passed),
         Err(refused) => {
-            passed.refuse(&**server, http::text(503, refused.to_string()));
+            let host = Mount::new(server, which);
+            passed.refuse(&host, http::text(503, refused.to_string()));
             Answered::Over
         }
     }
@@ -249,47 +303,5 @@ impl Inner {
         if status >= 400 {
             self.metrics.refused(status);
         }
-    }
-}
-
-impl Host for Inner {
-    fn pathname(&self) -> &str {
-        &self.options.pathname
-    }
-
-    fn refused(&self, status: u16) {
-        self.metrics.refused(status);
-    }
-
-    fn max_length(&self) -> usize {
-        self.options.max_length
-    }
-
-    fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    fn compression(&self) -> Option<&Compression> {
-        Some(&self.options.compression).filter(|compression| compression.on)
-    }
-
-    fn owner(&self, request: &Request) -> Owner {
-        Owner::of(self.options.trusted_proxies.counted(request))
-    }
-
-    fn is_closing(&self) -> bool {
-        Inner::is_closing(self)
-    }
-
-    fn timer(&self) -> &Timer {
-        &self.timer
-    }
-
-    fn send_later(&self, rest: Arc<dyn Backlog>, stream: Arc<Stream>) {
-        self.flusher.take(rest, stream);
-    }
-
-    fn open(self: Arc<Self>, opening: Box<Opening>) -> Result<(), Refused> {
-        session::open(&self, opening)
     }
 }

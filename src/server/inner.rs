@@ -13,7 +13,7 @@ use crate::channel::Reserved;
 use crate::codec::Codec;
 use crate::error::Result;
 use crate::extensions::Extensions;
-use crate::http::server::{Acceptor, Bounds, Connections, Request, Rules};
+use crate::http::server::{Acceptor, Bounds, Connections, Owner, Request, Rules};
 use crate::id;
 use crate::library::Library;
 use crate::limits::Limits;
@@ -33,7 +33,7 @@ use crate::server::spark::Spark;
 use crate::server::wakers::Wakers;
 use crate::sync::{Lock, Signal, rank};
 use crate::timer::Timer;
-use crate::transformers::serve::Transformer;
+use crate::transformers::port::Port;
 
 pub(crate) type Fallback = dyn Fn(&Request, &mut dyn Read) -> ResponseBox + Send + Sync;
 
@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     pub options: Options,
     pub limits: Arc<Limits>,
     pub heartbeat: Arc<HeartbeatOptions>,
-    pub transformer: Box<dyn Transformer>,
+    pub port: Port,
     pub started: Instant,
     pub registry: Arc<Registry>,
     pub broadcaster: Broadcaster,
@@ -79,6 +79,11 @@ pub(crate) struct Roster {
 }
 
 impl Inner {
+    /// The client that a request counts for when places are shared out.
+    pub fn owner(&self, request: &Request) -> Owner {
+        Owner::of(self.options.trusted_proxies.counted(request))
+    }
+
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
@@ -90,7 +95,7 @@ impl Inner {
             bounds: Bounds::new(&self.limits, places),
             is_proxy: Box::new(move |ip| proxies.lists(ip)),
             make_room: Box::new(move |of| {
-                server.upgrade().is_some_and(|server| server.transformer.make_room(of))
+                server.upgrade().is_some_and(|server| server.port.make_room(of))
             }),
         });
     }

@@ -22,6 +22,7 @@ use crate::server::failure::{self, emit_error, guarded, quietly, tell};
 use crate::server::inner::Inner as Server;
 use crate::server::spark::Spark;
 use crate::server::thread::{self, Lived};
+use crate::transformers::port::Which;
 use crate::transformers::serve::{Inbound, Opening, Source};
 
 /// How often a closing connection is read, to throw away what comes; a peer
@@ -29,15 +30,15 @@ use crate::transformers::serve::{Inbound, Opening, Source};
 const LINGER_READS: usize = 1 << 10;
 
 /// Makes a spark of an accepted connection and lives its life.
-pub(super) fn run(server: &Arc<Server>, opening: Box<Opening>) {
+pub(super) fn run(server: &Arc<Server>, which: Which, opening: Box<Opening>) {
     let lived = Lived::default();
-    let Admitted { spark, source, known } = admit(server, opening, None);
+    let Admitted { spark, source, known } = admit(server, which, opening, None);
     lived.reads(source);
     if !known {
         abandon_unnamed(&spark);
     } else if spark.outbox().is_lost() {
         // The client left before it was answered: there was no connection.
-        server.metrics.disconnected(server.options.transformer);
+        server.metrics.disconnected(spark.transformer());
         abandon(&spark);
     } else {
         lived.by(&spark.0);
@@ -270,7 +271,7 @@ fn finish(spark: &Spark) {
     spark.stop_timers();
     inner.give_up_waker();
     spark.outbox().release();
-    server.metrics.disconnected(server.options.transformer);
+    server.metrics.disconnected(spark.transformer());
     server.registry.forget(spark, || server.metrics.ended.absorb(&inner.outbox.traffic));
     quietly(spark, || {
         inner.events.clear();

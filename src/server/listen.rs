@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::error::{Error, Result};
-use crate::http::server::{Accepted, Acceptor, Speaks};
+use crate::http::server::{Accepted, Acceptor, Served, Speaks};
 use crate::net::{self, Listener, SocketPath, Stream};
 use crate::outcome::Outcome;
 
 use crate::server::connection;
 use crate::server::destroy::Destroy;
+use crate::server::inner::Inner;
 use crate::server::primus::Primus;
 use crate::server::spark::Spark;
 
@@ -177,15 +178,39 @@ impl Primus {
     /// [`Error::Io`] when there is no thread for it or the bound on connections
     /// is reached, [`Error::Closed`] after `destroy`.
     pub fn serve(&self, stream: impl Into<Stream>) -> Result<()> {
+        self.hand_in(stream.into(), self.speaks(), connection::serve)
+    }
+
+    /// Serves one connection that the application accepted itself, by the
+    /// [transformer](crate::Builder::custom_transformer) of its own that has this name, on
+    /// a thread of its own. No TLS is spoken on it, and no middleware sees it.
+    ///
+    /// # Errors
+    /// [`Error::Option`] when there is no such transformer, else as
+    /// [`serve`](Self::serve).
+    pub fn serve_as(&self, transformer: &str, stream: impl Into<Stream>) -> Result<()> {
+        let Some((which, custom)) = self.0.port.custom(transformer) else {
+            let text = format!("there is no transformer of your own named `{transformer}`");
+            return Err(Error::Option(text));
+        };
+        self.hand_in(stream.into(), Speaks::Http, move |server, accepted| {
+            connection::serve_as(server, which, &*custom, &accepted);
+            Served::Over
+        })
+    }
+
+    fn hand_in(
+        &self,
+        stream: Stream,
+        speaks: Speaks,
+        serve: impl FnOnce(&Arc<Inner>, Accepted) -> Served + Send + 'static,
+    ) -> Result<()> {
         self.serving()?;
-        let stream = stream.into();
         stream.set_blocking()?;
         let server = self.0.clone();
         let accepted = Accepted::new(Arc::new(stream));
-        let spawned = self
-            .0
-            .connections
-            .spawn(accepted, self.speaks(), move |accepted| connection::serve(&server, accepted));
+        let serve = move |accepted| serve(&server, accepted);
+        let spawned = self.0.connections.spawn(accepted, speaks, serve);
         spawned.map_err(|refused| Error::Io(io::Error::other(refused.to_string())))
     }
 

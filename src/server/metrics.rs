@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::sync::Lock;
-use crate::transformers::Kind;
 
 /// A number that grows; or, for a gauge, also shrinks.
 #[derive(Debug, Default)]
@@ -87,21 +86,21 @@ pub struct ConnectionCounts {
 }
 
 impl Metrics {
-    /// Those of a server with this transformer, of which there are none yet.
-    pub fn new(transformer: Kind) -> Self {
-        let by_transformer = BTreeMap::from([(transformer.name(), ConnectionCounts::default())]);
+    /// Those of a server with these transformers, of which there are none yet.
+    pub fn new(transformers: impl Iterator<Item = &'static str>) -> Self {
+        let by_transformer = transformers.map(|name| (name, ConnectionCounts::default())).collect();
         Metrics { by_transformer: Lock::new(by_transformer), ..Metrics::default() }
     }
 
-    pub fn connected(&self, transformer: Kind) {
+    pub fn connected(&self, transformer: &'static str) {
         let mut table = self.by_transformer.lock();
-        let connections = table.entry(transformer.name()).or_default();
+        let connections = table.entry(transformer).or_default();
         connections.now += 1;
         connections.ever += 1;
     }
 
-    pub fn disconnected(&self, transformer: Kind) {
-        if let Some(connections) = self.by_transformer.lock().get_mut(transformer.name()) {
+    pub fn disconnected(&self, transformer: &str) {
+        if let Some(connections) = self.by_transformer.lock().get_mut(transformer) {
             connections.now = connections.now.saturating_sub(1);
         }
     }

@@ -46,6 +46,7 @@ mod life;
 mod listen;
 mod messages;
 mod metrics;
+mod mount;
 pub(crate) mod options;
 mod outbox;
 mod plugins;

@@ -14,7 +14,7 @@ use crate::protocol::{Generation, HeartbeatOptions};
 use crate::spec::{Heartbeat, PRIMUS_VERSION, Spec};
 use crate::sync::Lock;
 use crate::timer::Clock;
-use crate::transformers::Kind;
+use crate::transformers::chosen::Chosen;
 
 /// What happens to a client that does not read what is written to it, once
 /// its backlog reaches the bound (see [`Builder::backlog`](crate::Builder::backlog)).
@@ -68,7 +68,7 @@ pub(crate) type IdGenerator = dyn Fn(&Request) -> String + Send + Sync;
 
 /// The options of a server, as [`Builder`] made them.
 pub(crate) struct Options {
-    pub transformer: Kind,
+    pub transformers: Chosen,
     pub parser: Parser,
     pub pathname: String,
     pub authorization: Authorization,
@@ -98,7 +98,7 @@ impl Options {
     pub fn spec(&self) -> Spec {
         let beat = &self.heartbeat;
         Spec {
-            transformer: Some(self.transformer.name().to_owned()),
+            transformers: self.transformers.names().map(str::to_owned).collect(),
             parser: Some(self.parser.clone()),
             pathname: Some(self.pathname.clone()),
             heartbeat: match beat.generation {

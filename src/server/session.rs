@@ -10,13 +10,18 @@ use crate::http::server::{Refused, Use};
 use crate::server::admit::{self, Admitted};
 use crate::server::inner::Inner as Server;
 use crate::server::{life, thread};
-use crate::transformers::serve::{Host, Opening};
+use crate::transformers::port::Which;
+use crate::transformers::serve::Opening;
 
 /// Makes the spark of a session and starts its life.
-pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Refused> {
+pub(super) fn open(
+    server: &Arc<Server>,
+    which: Which,
+    opening: Box<Opening>,
+) -> Result<(), Refused> {
     let owner = server.owner(&opening.request);
     let place = server.connections.enter(None, Some(owner), Use::Session)?;
-    let Admitted { spark, source, known } = admit::admit(server, opening, Some(place.id()));
+    let Admitted { spark, source, known } = admit::admit(server, which, opening, Some(place.id()));
     if !known {
         admit::abandon(&spark);
         return Err(Refused::Closed);
@@ -27,7 +32,7 @@ pub(super) fn open(server: &Arc<Server>, opening: Box<Opening>) -> Result<(), Re
         life::carry(&lived, source);
     });
     if spawned.is_err() {
-        server.metrics.disconnected(server.options.transformer);
+        server.metrics.disconnected(spark.transformer());
         admit::abandon(&spark);
     }
     spawned

@@ -1,24 +1,146 @@
-//! The wire protocols, one folder each, and their catalogue. What the server
-//! asks of them is in [`serve`], what the client asks in [`connect`].
+//! Wire protocols: which there are for a server or client to choose
+//! ([`Transformers`]), and how an application adds one of its own.
+//!
+//! The crate's own are described where they are chosen, at
+//! [`Builder::transformer`](crate::Builder::transformer), and how a server speaks
+//! several of them at once in [`docs::port`](crate::docs::port).
+//!
+//! # One of your own
+//!
+//! What a connection is to the server are two halves, those of a WebSocket of this crate
+//! and those of any other protocol with a lasting connection:
+//!
+//! - A [`Source`] is where messages come from. The spark's thread asks it for what has
+//!   been received, and has it wait for more when there is nothing.
+//! - A [`Wire`] is how messages become bytes. Those of a broadcast are made once for all
+//!   sparks whose wires have the same [format](Wire::format); writing them to the socket,
+//!   what waits and for how long, and the end are the server's.
+//!
+//! A [`CustomTransformer`] makes both of a connection that the application has accepted,
+//! wherever it comes from, and that it hands to
+//! [`Primus::serve_as`](crate::Primus::serve_as). Sparks of it are like all others: they
+//! count, have places and limits, get broadcasts, and end with the server. There is no
+//! request that the middleware or an authorization could see, so whom to let in is for
+//! the application to know; [`Spark::request`](crate::Spark::request) is an empty one.
+//!
+//! ```
+//! use std::io;
+//! use std::sync::Arc;
+//!
+//! use primus::transformers::{
+//!     CustomTransformer, Inbound, Opened, Replies, Source, Waker, Wire, read_or_woken,
+//! };
+//! use primus::{BoxError, CloseReason, Frame, Primus, Stream};
+//!
+//! /// Every byte is a message: a digit, which is JSON as it is.
+//! struct Digits;
+//!
+//! impl CustomTransformer for Digits {
+//!     fn name(&self) -> &'static str {
+//!         "digits"
+//!     }
+//!
+//!     fn open(&self, stream: &Arc<Stream>, _: usize) -> Result<Opened, BoxError> {
+//!         Ok(Opened::new(Reader { stream: stream.clone(), byte: None }, &Writer))
+//!     }
+//! }
+//!
+//! struct Reader {
+//!     stream: Arc<Stream>,
+//!     byte: Option<u8>,
+//! }
+//!
+//! impl Source for Reader {
+//!     fn buffered(&mut self, _: &dyn Replies) -> Option<Inbound> {
+//!         Some(Inbound::Frame(Frame::text(char::from(self.byte.take()?).to_string())))
+//!     }
+//!
+//!     fn has_more(&mut self) -> bool {
+//!         self.byte.is_some()
+//!     }
+//!
+//!     fn wait(&mut self, waker: Option<&Waker>) -> io::Result<bool> {
+//!         let mut byte = [0];
+//!         let read = read_or_woken(&self.stream, &mut byte, waker)?;
+//!         if read == Some(1) {
+//!             self.byte = Some(byte[0]);
+//!         }
+//!         Ok(read != Some(0))
+//!     }
+//! }
+//!
+//! struct Writer;
+//!
+//! impl Wire for Writer {
+//!     fn format(&self) -> &'static str {
+//!         "digits"
+//!     }
+//!
+//!     fn encode(&self, frame: &Frame, out: &mut Vec<u8>) {
+//!         out.extend_from_slice(frame.as_text().unwrap_or_default().as_bytes());
+//!     }
+//!
+//!     fn close(&self, _: &CloseReason, _: &mut Vec<u8>) {}
+//!
+//!     // The end of the stream is the goodbye.
+//!     fn hangs_up(&self) -> bool {
+//!         true
+//!     }
+//!
+//!     fn has_heartbeat(&self) -> bool {
+//!         false
+//!     }
+//! }
+//!
+//! use std::io::{Read, Write};
+//! use std::os::unix::net::UnixStream;
+//!
+//! let primus = Primus::builder().custom_transformer(Digits).build()?;
+//! primus.on_connection(|spark| {
+//!     spark.on_data(|spark, message| spark.write(&(message.parse::<u8>()? + 1)));
+//! });
+//! let (mut near, far) = UnixStream::pair()?;
+//! primus.serve_as("digits", far)?;
+//! near.write_all(b"4")?;
+//! let mut answer = [0];
+//! near.read_exact(&mut answer)?;
+//! assert_eq!(answer, *b"5");
+//! # primus.destroy(Default::default());
+//! # Ok::<(), primus::Error>(())
+//! ```
+//!
+//! A larger one, for lines of text, is `examples/lines.rs`.
 
 use std::sync::Arc;
 
 use self::connect::Dials;
 use self::options::OptionSet;
+use self::recognise::Protocol;
 use self::serve::Transformer;
+use self::websockets::server::Flavour;
 use crate::error::{Error, Result};
 use crate::parsers::Parser;
 use crate::spec::Spec;
 
+pub(crate) mod chosen;
 pub(crate) mod connect;
+mod custom;
 pub(crate) mod engine_io;
 #[cfg(test)]
 pub(crate) mod nobody;
 pub(crate) mod options;
 pub(crate) mod polled;
+pub(crate) mod port;
+pub(crate) mod recognise;
 pub(crate) mod serve;
+pub(crate) mod several;
 pub(crate) mod sockjs;
 pub(crate) mod websockets;
+
+pub use self::chosen::Transformers;
+pub use self::custom::{CustomTransformer, Opened, read_or_woken};
+pub use self::serve::{Inbound, Replies, Source, Wire};
+pub use crate::net::Waker;
 
 /// Options of a transformer, as the application gives them: names and values.
 type Given = [(String, String)];
@@ -43,15 +165,24 @@ pub(crate) struct Script {
 }
 
 impl Kind {
-    /// All of them.
-    const ALL: [Kind; 3] = [Kind::Websockets, Kind::EngineIo, Kind::Sockjs];
+    /// All of them, in the order in which clients are to try them.
+    pub const ALL: [Kind; 3] = [Kind::Websockets, Kind::EngineIo, Kind::Sockjs];
+
+    /// What its requests look like: its rows of the table of them.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Kind::Websockets => Protocol::Websockets,
+            Kind::EngineIo => Protocol::EngineIo,
+            Kind::Sockjs => Protocol::Sockjs,
+        }
+    }
 
     /// The names under which it may be asked for, its own first.
     fn names(self) -> (&'static str, &'static [&'static str]) {
         match self {
             // The others are WebSocket servers of Primus too: they speak the same
-            // protocol, and differ in nothing that a client may rely on.
-            Kind::Websockets => ("websockets", &["faye", "uws", "lws"]),
+            // protocol, and differ in little, see `Flavour`.
+            Kind::Websockets => ("websockets", &["faye", "uws", "lws", "ws"]),
             Kind::EngineIo => ("engine.io", &[]),
             Kind::Sockjs => ("sockjs", &[]),
         }
@@ -73,24 +204,15 @@ impl Kind {
     /// # Errors
     /// [`Error::Option`], which names parsers that will do.
     pub fn check_parser(self, parser: Parser) -> Result<Parser> {
-        if self.takes_bytes() {
-            return Ok(parser);
-        }
-        if !parser.makes_bytes() {
-            return Ok(parser.of_texts(self.name()));
-        }
-        let (own, parser) = (self.name(), parser.name());
-        Err(Error::Option(format!(
-            "the transformer `{own}` carries text only, and the parser `{parser}` makes bytes; \
-             use the parser `json` or `ejson`, or another transformer"
-        )))
+        if self.takes_bytes() { Ok(parser) } else { check_text_parser(self.name(), parser) }
     }
 
-    /// The one with this name; case does not matter.
+    /// The one with this name, and the name as it is written here; case does not
+    /// matter.
     ///
     /// # Errors
     /// [`Error::Option`] when there is none.
-    pub fn of_name(name: &str) -> Result<Self> {
+    pub fn of_name(name: &str) -> Result<(Self, &'static str)> {
         let all = || {
             Kind::ALL.into_iter().flat_map(|kind| {
                 let (own, others) = kind.names();
@@ -98,21 +220,26 @@ impl Kind {
             })
         };
         let found = all().find(|(_, known)| known.eq_ignore_ascii_case(name));
-        found.map(|(kind, _)| kind).ok_or_else(|| {
+        found.ok_or_else(|| {
             let known: Vec<_> = all().map(|(_, name)| name).collect();
             let known = known.join(", ");
             Error::Option(format!("unknown transformer `{name}`; known transformers: {known}"))
         })
     }
 
-    /// Its server.
+    /// Its server, under one of its names, and the options that mean nothing to it.
     ///
     /// # Errors
     /// [`Error::Option`] for the value of an option that cannot be used.
-    pub fn server(self, given: &Given) -> Result<Box<dyn Transformer>> {
-        let (server, unknown): (Box<dyn Transformer>, _) = match self {
+    pub fn server<'a>(
+        self,
+        name: &str,
+        given: &'a Given,
+    ) -> Result<(Box<dyn Transformer>, Vec<&'a str>)> {
+        let made: (Box<dyn Transformer>, _) = match self {
             Kind::Websockets => {
-                (Box::new(websockets::server::Websockets), options::read(given, |_, _| None)?)
+                let server = websockets::server::Websockets(flavour(name));
+                (Box::new(server), options::read(given, |_, _| None)?)
             }
             Kind::EngineIo => {
                 let (options, unknown) = engine_io::options::Options::parse(given)?;
@@ -123,16 +250,15 @@ impl Kind {
                 (Box::new(sockjs::server::SockJs::new(options)), unknown)
             }
         };
-        options::warn(self.name(), &unknown);
-        Ok(server)
+        Ok(made)
     }
 
-    /// Its client.
+    /// Its client, and the options that mean nothing to it.
     ///
     /// # Errors
     /// [`Error::Option`] for the value of an option that cannot be used.
-    pub fn client(self, given: &Given) -> Result<Arc<dyn Dials>> {
-        let (client, unknown): (Arc<dyn Dials>, _) = match self {
+    pub fn client(self, given: &Given) -> Result<(Arc<dyn Dials>, Vec<&str>)> {
+        let made: (Arc<dyn Dials>, _) = match self {
             Kind::Websockets => {
                 (Arc::new(websockets::client::Websockets), options::read(given, |_, _| None)?)
             }
@@ -145,8 +271,7 @@ impl Kind {
                 (Arc::new(sockjs::client::Sockjs(options)), unknown)
             }
         };
-        options::warn(self.name(), &unknown);
-        Ok(client)
+        Ok(made)
     }
 
     /// The options that its client needs for the server of this document, beside
@@ -170,6 +295,27 @@ impl Kind {
     }
 }
 
+/// The parser as it is to be used with a transformer that carries text only.
+fn check_text_parser(transformer: &'static str, parser: Parser) -> Result<Parser> {
+    if !parser.makes_bytes() {
+        return Ok(parser.of_texts(transformer));
+    }
+    let parser = parser.name();
+    Err(Error::Option(format!(
+        "the transformer `{transformer}` carries text only, and the parser `{parser}` makes \
+         bytes; use the parser `json` or `ejson`, or another transformer"
+    )))
+}
+
+/// How the server of this name differs from others that speak its protocol.
+fn flavour(name: &str) -> Flavour {
+    match name {
+        "faye" => Flavour::FAYE,
+        "uws" => Flavour::UWS,
+        _ => Flavour::WS,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,11 +325,11 @@ mod tests {
         for kind in Kind::ALL {
             let (own, others) = kind.names();
             for name in others.iter().chain([&own]) {
-                assert_eq!(Kind::of_name(&name.to_uppercase()).unwrap(), kind);
+                assert_eq!(Kind::of_name(&name.to_uppercase()).unwrap(), (kind, *name));
             }
         }
         let error = Kind::of_name("engine").unwrap_err().to_string();
-        let known = "known transformers: websockets, faye, uws, lws, engine.io, sockjs";
+        let known = "known transformers: websockets, faye, uws, lws, ws, engine.io, sockjs";
         assert!(error.ends_with(known), "{error}");
     }
 }

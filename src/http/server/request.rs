@@ -99,6 +99,17 @@ impl Request {
         }
     }
 
+    /// What stands for the request of a connection that began with none.
+    pub(crate) fn none(remote: Option<SocketAddr>) -> Self {
+        let head = RequestHead {
+            method: Method::Get,
+            version: HTTPVersion(1, 0),
+            fields: Fields::none(),
+            body: BodyLength::Known(0),
+        };
+        Request::new(head, remote)
+    }
+
     /// Says what it came over.
     pub(crate) fn over(mut self, stream: &Stream) -> Self {
         self.is_unix = stream.is_unix();

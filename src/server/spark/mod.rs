@@ -35,6 +35,7 @@ use crate::server::outbox::Outbox;
 use crate::server::thread;
 use crate::server::wakers::Lent;
 use crate::sync::{Lock, rank};
+use crate::transformers::port::Which;
 use crate::transformers::serve::{Opening, Sink, Source, Wire};
 use heart::{Heart, signals};
 
@@ -62,6 +63,7 @@ pub(super) struct Inner {
     pub request: Box<Request>,
     pub extensions: Extensions,
     pub server: Arc<Server>,
+    pub transformer: Which,
     pub outbox: Arc<Outbox>,
     pub inbox: Inbox,
     pub events: SparkEvents,
@@ -104,6 +106,7 @@ impl Spark {
     /// Makes the spark of an accepted connection; it is not registered yet.
     pub(super) fn open(
         server: &Arc<Server>,
+        transformer: Which,
         id: String,
         opening: Box<Opening>,
     ) -> (Self, Box<dyn Source>) {
@@ -119,6 +122,7 @@ impl Spark {
             request,
             extensions,
             server: server.clone(),
+            transformer,
             outbox: outbox(server, sink, wire, me.clone()),
             inbox: Inbox::default(),
             events: SparkEvents::default(),
@@ -186,9 +190,8 @@ impl Spark {
         if !self.0.is_open() {
             return Err(Error::Closed);
         }
-        let transformer = self.0.server.options.transformer;
-        if frame.is_binary() && !transformer.takes_bytes() {
-            let name = transformer.name();
+        if frame.is_binary() && !self.0.server.port.takes_bytes(self.0.transformer) {
+            let name = self.transformer();
             return Err(Error::Misuse(format!(
                 "bytes to a client of `{name}`: it carries text only"
             )));

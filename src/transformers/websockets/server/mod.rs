@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(feature = "compression"), path = "plain.rs")]
 mod deflated;
+mod flavour;
+mod wire;
 
 use std::io;
 use std::sync::Arc;
@@ -9,14 +11,16 @@ use std::time::{Duration, Instant};
 
 use tiny_http::{Method, ResponseBox};
 
+use self::flavour::Faye;
+pub(crate) use self::flavour::Flavour;
+pub(crate) use self::wire::Rfc6455;
 use super::decoder::{Role, accept_key};
 use super::deflate::{self, Agreed};
-use super::frame::{encode, encode_close, encode_header, encode_ping, encode_pong};
+use super::frame::encode_pong;
 use super::old_key::is_old_key;
-use super::session::{Heard, Session, farewell};
+use super::session::{Heard, Session};
 use crate::close::CloseReason;
 use crate::extensions::Extensions;
-use crate::frame::Frame;
 use crate::http::is_token;
 use crate::http::server::{self as http, Request};
 use crate::net::wait::readable_or_woken;
@@ -26,9 +30,9 @@ use crate::transformers::serve::{
     After, Host, Inbound, Opening, Passed, Replies, Sink, Source, Transformer, Upgraded, Wire,
 };
 
-/// Serves `websockets` clients, and those of `faye`, `uws` and `lws`, which
-/// cannot be told apart.
-pub(crate) struct Websockets;
+/// Serves `websockets` clients, as the server of one of its names does. Whether they
+/// are those of `faye`, `uws` or `lws` cannot be told.
+pub(crate) struct Websockets(pub Flavour);
 
 impl Transformer for Websockets {
     fn request(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> After {
@@ -36,11 +40,16 @@ impl Transformer for Websockets {
     }
 
     fn upgrade(&self, host: &Arc<dyn Host>, passed: Box<Passed>) -> Upgraded {
-        let Some(accepted) = accept(&**host, passed, host.max_length()) else {
+        let Some((passed, shaken)) = look_at(&**host, passed, self.0) else {
             return Upgraded::Over;
         };
-        let wire = accepted.wire(&Rfc6455);
-        let Accepted { request, extensions, answer, stream, source, .. } = accepted;
+        let accepted = taken(&**host, passed, host.max_length(), shaken);
+        let wire = match self.0.closes_with {
+            Some(_) => accepted.wire(&Faye),
+            None => accepted.wire(&Rfc6455),
+        };
+        let Accepted { request, extensions, answer, stream, mut source, .. } = accepted;
+        source.pings_are_life = self.0.pings_are_life;
         let generation = generation(&request);
         Upgraded::Spark(Box::new(Opening {
             request,
@@ -98,7 +107,7 @@ const TAKEN: Duration = Duration::from_millis(20);
 /// Takes a handshake and leaves the answer to the caller. The longest message is
 /// `max_length` bytes. `None`: it was refused.
 pub(crate) fn accept(host: &dyn Host, passed: Box<Passed>, max_length: usize) -> Option<Accepted> {
-    let (passed, shaken) = look_at(host, passed)?;
+    let (passed, shaken) = look_at(host, passed, Flavour::WS)?;
     Some(taken(host, passed, max_length, shaken))
 }
 
@@ -110,7 +119,7 @@ pub(crate) fn answer(
     max_length: usize,
     follows: bool,
 ) -> Option<Accepted> {
-    let (mut passed, mut shaken) = look_at(host, passed)?;
+    let (mut passed, mut shaken) = look_at(host, passed, Flavour::WS)?;
     passed.connection.send(&std::mem::take(&mut shaken.answer)).ok()?;
     if follows && may_miss(&passed.request) {
         passed.connection.await_peer(TAKEN);
@@ -137,10 +146,14 @@ struct Shaken {
 
 /// Checks a handshake, and says how to answer it.
 #[inline(never)]
-fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Shaken)> {
-    match check(&passed.request) {
+fn look_at(
+    host: &dyn Host,
+    passed: Box<Passed>,
+    flavour: Flavour,
+) -> Option<(Box<Passed>, Shaken)> {
+    match check(&passed.request, flavour) {
         Ok(key) => {
-            let shaken = shaken(host, &passed.request, key);
+            let shaken = shaken(host, &passed.request, key, flavour);
             Some((passed, shaken))
         }
         Err(refusal) => {
@@ -152,8 +165,8 @@ fn look_at(host: &dyn Host, passed: Box<Passed>) -> Option<(Box<Passed>, Shaken)
 
 /// The answer to a handshake with this key.
 #[inline(never)]
-fn shaken(host: &dyn Host, request: &Request, key: &str) -> Shaken {
-    let protocols = request.header("sec-websocket-protocol");
+fn shaken(host: &dyn Host, request: &Request, key: &str, flavour: Flavour) -> Shaken {
+    let protocols = request.header("sec-websocket-protocol").filter(|_| flavour.selects);
     let mut answer = switching(&accept_key(key), protocols);
     let agreed = host.compression().and_then(|compression| {
         let offers = request.header("sec-websocket-extensions")?;
@@ -173,13 +186,13 @@ fn taken(host: &dyn Host, passed: Box<Passed>, max_length: usize, shaken: Shaken
     let (stream, leftover) = connection.into_parts();
     let controls = host.limits().control_frames;
     let session = Session::new(Role::Server, max_length, controls, agreed.as_ref(), &leftover);
-    let source = Box::new(Reader { stream: stream.clone(), session });
+    let source = Box::new(Reader { stream: stream.clone(), session, pings_are_life: true });
     Accepted { request, extensions, answer, stream, source, agreed }
 }
 
 /// Answers the handshake and closes at once, with this close frame.
 pub(crate) fn turn_away(host: &dyn Host, mut passed: Box<Passed>, close: &[u8]) {
-    match check(&passed.request) {
+    match check(&passed.request, Flavour::WS) {
         Ok(key) => {
             let protocols = passed.request.header("sec-websocket-protocol");
             let answer = switching(&accept_key(key), protocols) + "\r\n";
@@ -192,7 +205,7 @@ pub(crate) fn turn_away(host: &dyn Host, mut passed: Box<Passed>, close: &[u8]) 
 /// The client's key, or what is wrong with the request. The texts are those of
 /// `ws`; RFC 6455 section 4.2.2 asks for 426 where the version is the matter.
 #[inline(never)]
-fn check(request: &Request) -> Result<&str, ResponseBox> {
+fn check(request: &Request, flavour: Flavour) -> Result<&str, ResponseBox> {
     if *request.method() != Method::Get {
         return Err(http::text(405, "Invalid HTTP method"));
     }
@@ -202,7 +215,8 @@ fn check(request: &Request) -> Result<&str, ResponseBox> {
     }
     // Version 8 is the same protocol before it had its number.
     match only(request, "sec-websocket-version") {
-        Some("13" | "8") => Ok(key),
+        Some("13") => Ok(key),
+        Some("8") if flavour.version_8 => Ok(key),
         _ => Err(upgrade_required("Missing or invalid Sec-WebSocket-Version header")),
     }
 }
@@ -245,39 +259,12 @@ fn upgrade_required(text: &str) -> ResponseBox {
     http::text(426, text).with_header(header("Sec-WebSocket-Version", "13"))
 }
 
-/// What the server sends: unmasked frames, one per message.
-pub(crate) struct Rfc6455;
-
-impl Wire for Rfc6455 {
-    fn format(&self) -> &'static str {
-        "websocket"
-    }
-
-    fn encode(&self, frame: &Frame, out: &mut Vec<u8>) {
-        encode(frame, None, out);
-    }
-
-    fn prefix(&self, frame: &Frame, out: &mut Vec<u8>) -> bool {
-        encode_header(frame.is_binary(), frame.len(), out);
-        true
-    }
-
-    /// A WebSocket has none but its control frames.
-    fn packet(&self, _: &str, _: &mut Vec<u8>) {}
-
-    fn close(&self, reason: &CloseReason, out: &mut Vec<u8>) {
-        encode_close(farewell(Role::Server, reason), None, out);
-    }
-
-    fn nudge(&self, out: &mut Vec<u8>) {
-        encode_ping(b"", None, out);
-    }
-}
-
 /// The incoming half of a WebSocket.
 pub(crate) struct Reader {
     stream: Arc<Stream>,
     session: Session,
+    /// A ping is a sign of life, and not only answered.
+    pings_are_life: bool,
 }
 
 impl Reader {
@@ -297,18 +284,23 @@ impl Reader {
 
 impl Source for Reader {
     fn buffered(&mut self, replies: &dyn Replies) -> Option<Inbound> {
-        Some(match self.session.next(Instant::now)? {
-            Heard::Message(frame) => Inbound::Frame(frame),
-            Heard::Ping(payload) => {
-                let mut pong = Vec::new();
-                encode_pong(&payload, None, &mut pong);
-                replies.control(&pong);
-                Inbound::Alive
-            }
-            Heard::Closed(reason) => Inbound::Closed(reason),
-            // It never says `close`: the spark's outbox does.
-            Heard::Answered => return None,
-        })
+        loop {
+            return Some(match self.session.next(Instant::now)? {
+                Heard::Message(frame) => Inbound::Frame(frame),
+                Heard::Ping(payload) => {
+                    let mut pong = Vec::new();
+                    encode_pong(&payload, None, &mut pong);
+                    replies.control(&pong);
+                    if !self.pings_are_life {
+                        continue;
+                    }
+                    Inbound::Alive
+                }
+                Heard::Closed(reason) => Inbound::Closed(reason),
+                // It never says `close`: the spark's outbox does.
+                Heard::Answered => return None,
+            });
+        }
     }
 
     fn has_more(&mut self) -> bool {
