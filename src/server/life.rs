@@ -133,7 +133,8 @@ fn closed(spark: &Spark, reason: CloseReason) {
 /// What is received already. While more waits behind it, answers are corked.
 fn next_inbound(spark: &Spark) -> Option<Inbound> {
     thread::with_source(|current| {
-        let current = current?;
+        // Behind its end nothing comes, whatever a source of the application's own says.
+        let current = current.filter(|current| !current.closed)?;
         let inbound = current.source.buffered(&**spark.outbox())?;
         current.closed |= matches!(inbound, Inbound::Closed(_));
         let more = current.source.has_more();

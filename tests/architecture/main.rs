@@ -45,7 +45,6 @@ const SANS_IO: &[&str] = &[
     "transformers/*/",
     "!transformers/*/client",
     "!transformers/*/server",
-    "!transformers/several/",
     "!transformers/polled/",
     "transformers/polled/protocol.rs",
     "transformers/polled/records.rs",
