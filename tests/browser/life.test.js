@@ -71,13 +71,18 @@ for (const way of WAYS) {
         const { page, between, site } = await open(context, way);
         await echoes(page, 'before');
         const told = way === POLLED ? 'request' : 'end';
-        const ended = within(once(between, told), 'the end');
-        await page.goto(`${site.url}/away`);
-        await ended;
-        await page.back();
-        const [, persisted, shown] = await page.told('pageshow');
-        assert.equal(persisted, true, 'the page was kept');
-        await page.told('open');
+        let shown;
+        for (let times = 1, kept = false; !kept; times += 1) {
+            const ended = within(once(between, told), 'the end');
+            await page.goto(`${site.url}/away`);
+            await ended;
+            await page.back();
+            [, kept, shown] = await page.told('pageshow');
+            await page.told('open');
+            // Chromium lets go of a page in which a script still runs when it is put
+            // away ("JavaScriptExecution"), as on a busy machine; it is loaded again.
+            assert.ok(kept || times < 20, 'the page was kept');
+        }
         const passed = await page.evaluate(shown => performance.now() - shown, shown);
         assert.ok(passed < 1000, `open after ${passed} ms`);
         await echoes(page, 'after');
