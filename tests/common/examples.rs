@@ -6,8 +6,18 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 /// The examples that are tested.
-const EXAMPLES: [&str; 9] =
-    ["auth", "chat", "client", "dashboard", "echo", "hello", "load", "middleware", "subscriber"];
+const EXAMPLES: [&str; 10] = [
+    "auth",
+    "chat",
+    "client",
+    "dashboard",
+    "echo",
+    "hello",
+    "lines",
+    "load",
+    "middleware",
+    "subscriber",
+];
 
 /// The program of an example.
 ///

@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod lines;
 mod stack;
 
 use std::io::{BufRead, BufReader, Write};
