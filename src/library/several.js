@@ -1,5 +1,5 @@
 // Several transports: the first that the server, and what is between, lets speak. The
-// rules are those of the Rust client, `transformers/several.rs`.
+// rules are those of the Rust client, `transformers/several/mod.rs`.
 
 // How long one is tried that is not the last, in ms.
 const PATIENCE = 5000;

@@ -41,10 +41,10 @@ const SANS_IO: &[&str] = &[
     "parsers/",
     "protocol/",
     "timer/wheel/",
-    "transformers/recognise.rs",
     "transformers/*/",
     "!transformers/*/client",
     "!transformers/*/server",
+    "!transformers/several/",
     "!transformers/polled/",
     "transformers/polled/protocol.rs",
     "transformers/polled/records.rs",
@@ -122,7 +122,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
         &["transformers/connect.rs", "transformers/*/client", "http/client/", "net/dial/"],
     ),
     (
-        &["transformers/connect.rs", "transformers/*/client"],
+        &["transformers/connect.rs", "transformers/*/client", "transformers/several/"],
         &[
             "transformers/serve.rs",
             "transformers/*/server",
@@ -136,6 +136,7 @@ const NEVER: &[(&[&str], &[&str])] = &[
             "transformers/*/",
             "!transformers/*/client",
             "!transformers/*/server",
+            "!transformers/several/",
             "!transformers/polled/",
         ],
         &[
