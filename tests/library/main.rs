@@ -116,6 +116,11 @@ fn sockjs_takes_what_is_right_and_takes_no_harm() {
 }
 
 #[test]
+fn of_several_transformers_the_first_that_works_is_spoken() {
+    run("several.test.js", &[]);
+}
+
+#[test]
 fn every_form_offers_the_whole_interface() {
     run("forms.test.js", &[]);
 }

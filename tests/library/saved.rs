@@ -19,6 +19,8 @@ pub fn libraries() -> &'static Path {
     FOLDER.get_or_init(|| {
         let folder = libraries::save_all();
         save(Primus::builder().global("Live"), &folder.join("global"));
+        let several = Primus::builder().transformer(["websockets", "engine.io", "sockjs"]);
+        save(several, &folder.join("several-json"));
         custom::save_all(&folder);
         for (set, halves) in plugins() {
             let with = |builder| halves.iter().cloned().fold(builder, Builder::plugin);

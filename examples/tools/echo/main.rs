@@ -46,8 +46,8 @@ Usage: echo [options]
   --tls-cert FILE             speak https, with this certificate (PEM; needs the
   --tls-key FILE              feature `tls`) and its key
   --tls-ca FILE               let in clients with a certificate from these alone
-  --transformer NAME          wire protocol: websockets, engine.io or sockjs
-                              (websockets)
+  --transformer NAMES         wire protocol: websockets, engine.io, sockjs, a list
+                              of them, or all (websockets)
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --authorization USER:PASS   ask for basic authentication
@@ -249,7 +249,7 @@ fn echo(spark: &Spark, message: &Message) -> primus::Result<()> {
 /// |---|---|
 /// | `close` | ends the connection |
 /// | `reconnect` | ends it and lets the client reconnect |
-/// | `id`, `query`, `headers`, `address` | writes that of the connection |
+/// | `id`, `query`, `headers`, `address`, `transformer` | writes that of the connection |
 /// | `broadcast:<n>:<bytes>` | n broadcasts of a string of so many bytes (64 MiB at most) |
 ///
 /// and those of [`rooms::command`].
@@ -259,6 +259,7 @@ fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
         "close" => spark.end(),
         "reconnect" => spark.end_options(EndOptions::default().reconnect(true)),
         "id" => drop(spark.write(spark.id())?),
+        "transformer" => drop(spark.write(spark.transformer())?),
         "query" => drop(spark.write(&object(spark.query()))?),
         "headers" => {
             let value = |name| (name, spark.request().header(name).unwrap_or_default());
