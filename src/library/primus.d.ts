@@ -45,6 +45,7 @@ export interface ReconnectOptions {
   'reconnect timeout'?: number;
 }
 
+/** Where the server has several transformers, those for one of them are by its name, as in `{ sockjs: { timeout: 5000 } }`. */
 export interface TransportOptions {
   /** The constructor to be used instead of the platform's, such as that of `ws`. */
   WebSocket?: unknown;
