@@ -114,8 +114,9 @@ pub struct Limits {
     /// thread. Beyond it
     /// `Primus::write` is refused. Default 64 MiB.
     pub broadcast_queue: usize,
-    /// Rooms that one connection can be in ([`plugins::rooms`](crate::plugins::rooms)).
-    /// Beyond it: to join is an error. Default 1,000.
+    /// Rooms that one connection can be in ([`plugins::rooms`](crate::plugins::rooms)),
+    /// and as many again for all of its subscriptions to channels together. Beyond it: to
+    /// join is an error. Default 1,000.
     pub rooms: usize,
     /// Those of them whose names have wildcards, with which all that is written to
     /// rooms is compared. Beyond it: to join is an error. Default 100.

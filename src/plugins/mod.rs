@@ -28,7 +28,7 @@
 //! | `resource` | needs `emitter`, and `multiplex` unless it is flat | behind these |
 //! | `mirage` | needs `emit` or `emitter` | behind that |
 //! | `fortress` | sees events of `emit` and `emitter`, also in streams; the messages of all others are `data` to it | any |
-//! | `rooms` | `emit` and `emitter`, whose events can be sent to rooms | any |
+//! | `rooms` | `emit` and `emitter`, whose events can be sent to rooms; `multiplex`, whose channels have rooms of their own | any |
 //!
 //! # Rules for all
 //!

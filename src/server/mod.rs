@@ -69,6 +69,7 @@ pub use metrics::{ConnectionCounts, MetricsSnapshot};
 pub use options::{ListenerErrors, SlowConsumer};
 pub(crate) use plugins::ServerHalf;
 pub use primus::Primus;
+pub(crate) use primus::WeakPrimus;
 #[cfg(feature = "tls")]
 pub use redirect::Redirect;
 pub use spark::{EndOptions, Spark};

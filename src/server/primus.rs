@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tiny_http::ResponseBox;
 
@@ -72,7 +72,22 @@ use crate::server::spark::Spark;
 #[derive(Clone)]
 pub struct Primus(pub(crate) Arc<Inner>);
 
+/// A server, for what it holds itself.
+pub(crate) struct WeakPrimus(Weak<Inner>);
+
+impl WeakPrimus {
+    /// The server, while it is there.
+    pub fn upgrade(&self) -> Option<Primus> {
+        self.0.upgrade().map(Primus)
+    }
+}
+
 impl Primus {
+    /// A handle that does not keep it.
+    pub(crate) fn downgrade(&self) -> WeakPrimus {
+        WeakPrimus(Arc::downgrade(&self.0))
+    }
+
     /// The address of the first TCP listener; `None` before `listen`.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.0.roster.lock().addresses.first().copied()

@@ -5,6 +5,7 @@ mod common;
 
 mod events;
 mod fortress;
+mod inside;
 mod mechanism;
 mod mirage;
 mod multiplex;

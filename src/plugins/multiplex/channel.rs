@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use crate::error::{BoxError, Error, Result};
 use crate::events::Listeners;
+use crate::extensions::Extensions;
+use crate::server::{Primus, WeakPrimus};
 use crate::sync::Lock;
 
 /// Subscriptions that a connection has at most.
@@ -33,6 +35,10 @@ pub(super) struct State<M> {
     pub name: Box<str>,
     pub connection: Listeners<Joined<M>>,
     pub disconnection: Listeners<dyn Fn(&M) + Send + Sync>,
+    /// What plugins have for it.
+    pub extensions: Extensions,
+    /// Called with a member that has left, before the listeners.
+    pub left: OnceLock<fn(&M)>,
     table: Weak<Table<M>>,
 }
 
@@ -42,6 +48,11 @@ impl<M: Clone> State<M> {
         if let Some(table) = self.table.upgrade() {
             table.leave(&self.name, number);
         }
+    }
+
+    /// The server, while it is there.
+    pub fn primus(&self) -> Option<Primus> {
+        self.table.upgrade()?.primus.upgrade()
     }
 
     /// Those who have subscribed, in that order.
@@ -78,6 +89,7 @@ impl<M: Clone> State<M> {
 
 /// All channels of a server.
 pub(super) struct Table<M> {
+    primus: WeakPrimus,
     rows: Lock<Rows<M>>,
 }
 
@@ -103,8 +115,8 @@ impl<M> Rows<M> {
 }
 
 impl<M: Clone> Table<M> {
-    pub fn new() -> Self {
-        Table { rows: Lock::new(Rows { channels: BTreeMap::new(), last: 0 }) }
+    pub fn new(primus: WeakPrimus) -> Self {
+        Table { primus, rows: Lock::new(Rows { channels: BTreeMap::new(), last: 0 }) }
     }
 
     fn make(self: &Arc<Self>, name: &str) -> Arc<State<M>> {
@@ -112,6 +124,8 @@ impl<M: Clone> Table<M> {
             name: name.into(),
             connection: Listeners::default(),
             disconnection: Listeners::default(),
+            extensions: Extensions::default(),
+            left: OnceLock::new(),
             table: Arc::downgrade(self),
         })
     }

@@ -75,7 +75,7 @@ impl Plugin for Multiplex {
 
     fn server(&self, primus: &Primus) -> Result<(), BoxError> {
         let on_demand = self.on_demand.lock().take();
-        let table = Arc::new(Table::new());
+        let table = Arc::new(Table::new(primus.downgrade()));
         let ids = [
             primus.handlers().add(FromClients { table: table.clone(), on_demand }),
             primus.on_disconnection(|spark| {

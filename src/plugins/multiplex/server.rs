@@ -9,13 +9,13 @@ use serde::Serialize;
 use super::channel::State;
 use super::wire::{Body, Id, Send as Packet};
 use crate::channel::{Channel, Encode};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::ListenerId;
 use crate::message::Written;
 use crate::outcome::Outcome;
 use crate::plugins::calls::quietly;
 use crate::plugins::stream::{Inside, Stream, stream_handle};
-use crate::server::Spark;
+use crate::server::{Primus, Spark};
 use crate::sync::Lock;
 
 /// A channel of a server: see [the page](super) of the plugin. A handle: clones are cheap,
@@ -26,6 +26,23 @@ pub struct ServerChannel(Arc<State<ChannelSpark>>);
 impl ServerChannel {
     pub(super) fn of(state: Arc<State<ChannelSpark>>) -> Self {
         ServerChannel(state)
+    }
+
+    pub(super) fn state(&self) -> &State<ChannelSpark> {
+        &self.0
+    }
+
+    /// The server.
+    ///
+    /// # Errors
+    /// It is no more.
+    pub(super) fn primus(&self) -> Result<Primus> {
+        self.0.primus().ok_or(Error::Closed)
+    }
+
+    /// Whether this is one of its subscriptions.
+    pub(super) fn has(&self, member: &ChannelSpark) -> bool {
+        Arc::ptr_eq(&self.0, &member.state.channel)
     }
 
     /// Its name.
@@ -162,6 +179,9 @@ impl Inside for ChannelSpark {
     }
 
     fn left(&self) {
+        if let Some(left) = self.state.channel.left.get() {
+            quietly(|| left(self));
+        }
         for listener in self.state.channel.disconnection.snapshot().iter() {
             quietly(|| listener(self));
         }

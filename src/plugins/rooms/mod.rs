@@ -15,3 +15,7 @@ pub use server::{PrimusRooms, RoomListener};
 pub use spark::SparkRooms;
 pub use store::{Change, Here, RoomMessage, RoomStore, SharedRooms};
 pub use target::{Room, RoomWith};
+
+pub(in crate::plugins) use plugin::rooms_inside;
+pub(in crate::plugins) use shared::{Member, Shared};
+pub(in crate::plugins) use target::check;

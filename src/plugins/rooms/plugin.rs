@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::shared::{Announced, Shared};
+use super::shared::{Announced, Member, Shared};
 use super::store::{Here, Local, RoomMessage, RoomStore};
 use super::table::Bounds;
 use crate::error::{BoxError, Result};
@@ -22,7 +22,7 @@ pub struct Rooms {
 }
 
 struct Installed {
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Spark>>,
     listeners: [ListenerId; 2],
 }
 
@@ -57,6 +57,17 @@ impl Rooms {
         self
     }
 
+    /// Rooms without anybody, as the options say.
+    fn shared<M: Member>(&self, primus: &Primus, store: Option<Box<dyn RoomStore>>) -> Shared<M> {
+        let limits = &primus.0.limits;
+        let bounds = Bounds {
+            rooms: limits.rooms,
+            wildcards: limits.room_wildcards,
+            name: limits.room_name,
+        };
+        Shared::new(self.wildcards, self.wild_delete, bounds, store)
+    }
+
     /// Joins the rooms of this server to those of others.
     pub fn store(self, store: impl RoomStore) -> Self {
         *self.store.lock() = Some(Box::new(store));
@@ -77,14 +88,8 @@ impl Plugin for Rooms {
     }
 
     fn server(&self, primus: &Primus) -> Result<(), BoxError> {
-        let limits = &primus.0.limits;
-        let bounds = Bounds {
-            rooms: limits.rooms,
-            wildcards: limits.room_wildcards,
-            name: limits.room_name,
-        };
         let store = self.store.lock().take();
-        let shared = Arc::new(Shared::new(self.wildcards, self.wild_delete, bounds, store));
+        let shared = Arc::new(self.shared(primus, store));
         if let Some(store) = &shared.store {
             let local: Weak<dyn Local> = Arc::downgrade(&shared) as _;
             store.attach(Here(local))?;
@@ -119,13 +124,27 @@ fn announce(spark: &Spark) {
 }
 
 /// The rooms of a server.
-pub(super) fn shared_of(primus: &Primus) -> Result<Arc<Shared>> {
+pub(super) fn shared_of(primus: &Primus) -> Result<Arc<Shared<Spark>>> {
     let rooms = primus.plugin::<Rooms>();
     let installed = rooms.as_deref().and_then(|rooms| rooms.installed.get());
     installed.map(|installed| installed.shared.clone()).ok_or_else(|| missing("rooms"))
 }
 
-impl Local for Shared {
+/// The rooms of something inside a server: those `present`, or new ones with the options of
+/// the plugin.
+///
+/// # Errors
+/// The plugin is not registered.
+pub(in crate::plugins) fn rooms_inside<M: Member, R>(
+    primus: &Primus,
+    present: Option<R>,
+    make: impl FnOnce(Shared<M>) -> R,
+) -> Result<R> {
+    let rooms = primus.plugin::<Rooms>().ok_or_else(|| missing("rooms"))?;
+    Ok(present.unwrap_or_else(|| make(rooms.shared(primus, None))))
+}
+
+impl Local for Shared<Spark> {
     fn write_here(&self, message: &RoomMessage) -> Result<usize> {
         let RoomMessage { rooms, except, value } = message;
         let mut recipients = self.table(|table| match &**rooms {

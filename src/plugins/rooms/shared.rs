@@ -1,6 +1,7 @@
-//! The rooms of one server: the table, who listens to its changes, and the store
-//! that is told of them.
+//! The rooms of one server, or of one of its channels: the table, who listens to its
+//! changes, and the store that is told of them.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::store::{Change, RoomStore};
@@ -14,23 +15,60 @@ use crate::sync::Lock;
 /// So many changes may wait for a store; then nobody can join.
 const WAITING: usize = 100_000;
 
-pub(super) type Members = Table<Spark, Audience>;
+/// Who can be in rooms: a spark, or a subscription to a channel.
+pub(in crate::plugins) trait Member: Clone + Eq + Hash {
+    /// What a message for many is given to.
+    type Audience: Clone;
 
-type OnRoom = dyn Fn(&Spark, &str) + Send + Sync;
-type OnRooms = dyn Fn(&Spark, &[Arc<str>]) + Send + Sync;
+    /// The connection, which a store is told of.
+    fn spark(&self) -> &Spark;
 
-/// What the plugin, its listeners and the handles of its rooms share.
-pub(super) struct Shared {
-    state: Lock<State>,
-    wild_delete: bool,
-    pub store: Option<Box<dyn RoomStore>>,
-    pub joined: Listeners<OnRoom>,
-    pub left: Listeners<OnRoom>,
-    pub left_all: Listeners<OnRooms>,
+    /// Whether it will leave what it joins now.
+    fn may_join(&self) -> bool;
+
+    /// Takes so many places for rooms of those that its connection has beside the bound
+    /// of the table; false when there are not as many.
+    fn take_places(&self, _count: usize) -> bool {
+        true
+    }
+
+    /// Gives places back.
+    fn give_places(&self, _count: usize) {}
 }
 
-struct State {
-    table: Members,
+impl Member for Spark {
+    type Audience = Audience;
+
+    fn spark(&self) -> &Spark {
+        self
+    }
+
+    /// It is marked as closed before its rooms are left, so that nobody is in one for
+    /// ever who joins at the end. One whose connection nobody was told of may end
+    /// without a word; on its own thread it was.
+    fn may_join(&self) -> bool {
+        let is_told = || self.extensions().get::<Announced>().is_some() || self.is_inside();
+        self.is_open() && is_told()
+    }
+}
+
+pub(in crate::plugins) type Members<M> = Table<M, <M as Member>::Audience>;
+
+type OnRoom<M> = dyn Fn(&M, &str) + Send + Sync;
+type OnRooms<M> = dyn Fn(&M, &[Arc<str>]) + Send + Sync;
+
+/// What the plugin, its listeners and the handles of its rooms share.
+pub(in crate::plugins) struct Shared<M: Member> {
+    state: Lock<State<M>>,
+    wild_delete: bool,
+    pub store: Option<Box<dyn RoomStore>>,
+    pub joined: Listeners<OnRoom<M>>,
+    pub left: Listeners<OnRoom<M>>,
+    pub left_all: Listeners<OnRooms<M>>,
+}
+
+struct State<M: Member> {
+    table: Members<M>,
     /// The plugin was taken out.
     over: bool,
     /// What the store is to be told.
@@ -39,7 +77,7 @@ struct State {
     telling: bool,
 }
 
-impl Shared {
+impl<M: Member> Shared<M> {
     pub fn new(
         wildcards: bool,
         wild_delete: bool,
@@ -58,11 +96,11 @@ impl Shared {
     }
 
     /// Looks at the table, or changes it.
-    pub fn table<R>(&self, run: impl FnOnce(&mut Members) -> R) -> R {
+    pub fn table<R>(&self, run: impl FnOnce(&mut Members<M>) -> R) -> R {
         self.state(|state| run(&mut state.table))
     }
 
-    fn state<R>(&self, run: impl FnOnce(&mut State) -> R) -> R {
+    fn state<R>(&self, run: impl FnOnce(&mut State<M>) -> R) -> R {
         let mut state = self.state.lock();
         let result = run(&mut state);
         let dropped = std::mem::take(&mut state.table.dropped);
@@ -73,53 +111,57 @@ impl Shared {
         result
     }
 
-    /// Puts a spark into all of these rooms, or into none. Gives those in which it
+    /// Puts somebody into all of these rooms, or into none. Gives those in which it
     /// was not.
-    pub fn join(&self, spark: &Spark, names: &[&str]) -> Result<Vec<Arc<str>>> {
+    pub fn join(&self, member: &M, names: &[&str]) -> Result<Vec<Arc<str>>> {
         let joined = self.state(|state| {
-            if state.over || !may_join(spark) {
+            if state.over || !member.may_join() {
                 return Err(Error::Closed);
             }
             let waiting = state.changes.len();
             if waiting >= WAITING {
                 return Err(Error::Full { waiting, bound: WAITING, cut: false });
             }
-            let joined = state.table.join(spark, names.iter().copied()).map_err(refused)?;
-            self.note(state, spark, &joined, true);
+            let joined = state.table.join(member, names.iter().copied()).map_err(refused)?;
+            if !member.take_places(joined.len()) {
+                joined.iter().for_each(|name| drop(state.table.leave(member, name)));
+                return Err(refused(Refused::Rooms(state.table.bounds().rooms)));
+            }
+            self.note(state, member, &joined, true);
             Ok(joined)
         })?;
         self.tell();
-        tell_each(&self.joined, spark, &joined);
+        tell_each(&self.joined, member, &joined);
         Ok(joined)
     }
 
-    /// Takes a spark out of a room, or out of all like it. Gives those in which it
+    /// Takes somebody out of a room, or out of all like it. Gives those in which it
     /// was.
-    pub fn leave(&self, spark: &Spark, name: &str) -> Vec<Arc<str>> {
+    pub fn leave(&self, member: &M, name: &str) -> Vec<Arc<str>> {
         let left = self.state(|state| {
             let left = match self.wild_delete && name.contains('*') {
-                true => state.table.leave_like(spark, name),
-                false => Vec::from_iter(state.table.leave(spark, name)),
+                true => state.table.leave_like(member, name),
+                false => Vec::from_iter(state.table.leave(member, name)),
             };
-            self.note(state, spark, &left, false);
+            self.note(state, member, &left, false);
             left
         });
         self.tell();
-        tell_each(&self.left, spark, &left);
+        tell_each(&self.left, member, &left);
         left
     }
 
-    /// Takes a spark out of all rooms. Gives those in which it was.
-    pub fn leave_all(&self, spark: &Spark) -> Vec<Arc<str>> {
+    /// Takes somebody out of all rooms. Gives those in which it was.
+    pub fn leave_all(&self, member: &M) -> Vec<Arc<str>> {
         let left = self.state(|state| {
-            let left = state.table.leave_all(spark);
-            self.note(state, spark, &left, false);
+            let left = state.table.leave_all(member);
+            self.note(state, member, &left, false);
             left
         });
         self.tell();
-        tell_each(&self.left, spark, &left);
+        tell_each(&self.left, member, &left);
         if !left.is_empty() {
-            self.left_all.snapshot().iter().for_each(|listener| listener(spark, &left));
+            self.left_all.snapshot().iter().for_each(|listener| listener(member, &left));
         }
         left
     }
@@ -128,15 +170,15 @@ impl Shared {
     pub fn empty(&self, name: &str) -> usize {
         let Some((name, left)) = self.state(|state| {
             let (name, left) = state.table.empty(name)?;
-            for spark in &left {
-                self.note(state, spark, std::slice::from_ref(&name), false);
+            for member in &left {
+                self.note(state, member, std::slice::from_ref(&name), false);
             }
             Some((name, left))
         }) else {
             return 0;
         };
         self.tell();
-        left.iter().for_each(|spark| tell_each(&self.left, spark, std::slice::from_ref(&name)));
+        left.iter().for_each(|member| tell_each(&self.left, member, std::slice::from_ref(&name)));
         left.len()
     }
 
@@ -155,11 +197,15 @@ impl Shared {
         }
     }
 
-    /// Keeps for the store what has changed.
-    fn note(&self, state: &mut State, spark: &Spark, rooms: &[Arc<str>], joined: bool) {
+    /// Gives back the places of those rooms that were left, and keeps for the store what
+    /// has changed.
+    fn note(&self, state: &mut State<M>, member: &M, rooms: &[Arc<str>], joined: bool) {
+        if !joined {
+            member.give_places(rooms.len());
+        }
         if self.store.is_some() {
             let changes = rooms.iter().map(|room| Change {
-                spark: spark.clone(),
+                spark: member.spark().clone(),
                 room: room.clone(),
                 joined,
             });
@@ -195,26 +241,18 @@ impl Shared {
 /// That the end of a spark will be told: its connection was.
 pub(super) struct Announced;
 
-/// Whether a spark will leave what it joins now. It is marked as closed before its
-/// rooms are left, so that nobody is in one for ever who joins at the end. One whose
-/// connection nobody was told of may end without a word; on its own thread it was.
-fn may_join(spark: &Spark) -> bool {
-    let is_told = || spark.extensions().get::<Announced>().is_some() || spark.is_inside();
-    spark.is_open() && is_told()
-}
-
-fn tell_each(listeners: &Listeners<OnRoom>, spark: &Spark, rooms: &[Arc<str>]) {
+fn tell_each<M>(listeners: &Listeners<OnRoom<M>>, member: &M, rooms: &[Arc<str>]) {
     if rooms.is_empty() || listeners.is_empty() {
         return;
     }
     let listeners = listeners.snapshot();
     for room in rooms {
-        listeners.iter().for_each(|listener| listener(spark, room));
+        listeners.iter().for_each(|listener| listener(member, room));
     }
 }
 
 /// Why somebody cannot join, as the application is told.
-pub(super) fn refused(refused: Refused) -> Error {
+pub(in crate::plugins) fn refused(refused: Refused) -> Error {
     Error::Misuse(match refused {
         Refused::NoName => "the name of a room is empty".to_owned(),
         Refused::LongName(most) => {

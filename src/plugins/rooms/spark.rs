@@ -8,11 +8,15 @@ use super::target::Room;
 use crate::error::Result;
 use crate::server::Spark;
 
-/// Rooms of a connection, on a server that has the plugin [`Rooms`](super::Rooms).
+/// Rooms of a connection, on a server that has the plugin [`Rooms`](super::Rooms); or of
+/// a subscription to a [channel](crate::plugins::multiplex), which are the channel's own.
 ///
 /// A connection leaves its rooms when it ends, after its `end` listeners; a client
 /// that comes back is another connection, which joins anew.
 pub trait SparkRooms {
+    /// Rooms to write to: a [`Room`], and for a channel one of its own kind.
+    type Target;
+
     /// Comes into a room. False when it is there already.
     ///
     /// # Errors
@@ -60,10 +64,12 @@ pub trait SparkRooms {
 
     /// Rooms, as [`PrimusRooms::room`](super::PrimusRooms::room), but without this
     /// connection: for what it tells the others.
-    fn others_in(&self, rooms: impl Names) -> Room;
+    fn others_in(&self, rooms: impl Names) -> Self::Target;
 }
 
 impl SparkRooms for Spark {
+    type Target = Room;
+
     fn join(&self, room: impl AsRef<str>) -> Result<bool> {
         let shared = shared_of(&self.primus())?;
         Ok(!shared.join(self, &[room.as_ref()])?.is_empty())

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::names::{Ids, Names};
 use super::plugin::shared_of;
-use super::shared::{Members, Shared, refused};
+use super::shared::{Member, Members, Shared, refused};
 use super::store::RoomMessage;
 use crate::error::{Error, Result, catch};
 use crate::parsers::dynamic::to_value;
@@ -171,7 +171,7 @@ impl Room {
         self.except.iter().filter_map(|id| self.primus.spark(id)).collect()
     }
 
-    fn audience(&self, shared: &Shared) -> Result<Audience> {
+    fn audience(&self, shared: &Shared<Spark>) -> Result<Audience> {
         let except = self.excepted();
         shared.table(|table| match &self.which {
             Which::Named(names) => {
@@ -182,7 +182,7 @@ impl Room {
         })
     }
 
-    fn recipients_of(&self, shared: &Shared, except: &[Spark]) -> Vec<Spark> {
+    fn recipients_of(&self, shared: &Shared<Spark>, except: &[Spark]) -> Vec<Spark> {
         shared.table(|table| match &self.which {
             Which::Named(names) => table.recipients(words(names), except),
             Which::Any => table.everybody(except),
@@ -190,7 +190,8 @@ impl Room {
     }
 }
 
-fn check(table: &Members, names: &[String]) -> Result<()> {
+/// Whether there can be rooms of these names.
+pub(in crate::plugins) fn check<M: Member>(table: &Members<M>, names: &[String]) -> Result<()> {
     names.iter().try_for_each(|name| table.check(name)).map_err(refused)
 }
 

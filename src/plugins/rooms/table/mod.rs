@@ -20,7 +20,7 @@ use wildcard::Wildcards;
 
 /// What one member may have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(in crate::plugins) struct Bounds {
     /// Rooms.
     pub rooms: usize,
     /// Those of them whose names have wildcards.
@@ -31,7 +31,7 @@ pub(super) struct Bounds {
 
 /// Why somebody cannot join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(in crate::plugins) enum Refused {
     /// The name is empty.
     NoName,
     /// The name is longer than so many bytes.
@@ -45,7 +45,7 @@ pub(super) enum Refused {
 /// The rooms and their members, which are of type `M`. `A` is what a message for
 /// several members is given to; each room keeps the one of its members until
 /// somebody comes or goes.
-pub(super) struct Table<M, A> {
+pub(in crate::plugins) struct Table<M, A> {
     names: HashMap<Arc<str>, u32>,
     rooms: Slab<Room<A>>,
     numbers: HashMap<M, u32>,
@@ -74,7 +74,7 @@ struct Seat<M> {
 }
 
 /// See [`Table::dropped`].
-pub(super) struct Dropped<M, A> {
+pub(in crate::plugins) struct Dropped<M, A> {
     members: Vec<M>,
     audiences: Vec<A>,
 }
