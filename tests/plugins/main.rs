@@ -11,6 +11,7 @@ mod mirage;
 mod multiplex;
 mod npm;
 mod npm_streams;
+mod replay;
 mod resource;
 mod rooms;
 mod substream;
