@@ -197,7 +197,7 @@ fn answer(
             match which {
                 Some(which) if is_upgrade => claim(server, which, passed),
                 Some(which) => Answered::Passed(which, passed),
-                None => nobodys(server, is_upgrade, *passed),
+                None => nobodys(server, is_upgrade, passed),
             }
         }
         Err(answer) => {
@@ -229,9 +229,10 @@ fn is_carried(server: &Arc<Inner>, request: &Request) -> bool {
 /// Answers what no transformer of the server knows.
 #[cold]
 #[inline(never)]
-fn nobodys(server: &Arc<Inner>, is_upgrade: bool, passed: Passed) -> Answered {
+#[allow(clippy::boxed_local)] // from its box it would be copied to the stack
+fn nobodys(server: &Arc<Inner>, is_upgrade: bool, passed: Box<Passed>) -> Answered {
     let response = http::text(404, "Not Found");
-    let Passed { headers, mut connection, .. } = passed;
+    let Passed { headers, mut connection, .. } = *passed;
     if !is_upgrade {
         return respond(server, response, &headers, connection);
     }

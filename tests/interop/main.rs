@@ -18,6 +18,7 @@ mod heartbeats;
 mod http;
 mod kinds;
 mod messages;
+mod port;
 mod reconnects;
 mod rooms;
 mod server;

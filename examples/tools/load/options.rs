@@ -53,8 +53,8 @@ SERVER
 
 OPTIONS (defaults in parentheses)
   --pathname PATH     (/primus)
-  --transformer NAME  of the server: websockets, engine.io or sockjs
-                      (websockets)
+  --transformer NAME  of the server: websockets, engine.io, sockjs, or all for
+                      connections of every kind (websockets)
   --transport NAME    of engine.io: websocket; upgrade, which is polling until
                       all is ready and then a websocket; polling, with two
                       connections for each client, one polls and one posts
@@ -136,7 +136,18 @@ pub enum Transport {
     Streaming,
     /// sockjs by polling.
     SockPolling,
+    /// Of a server with all transformers: each connection another of [`MIX`].
+    Mixed,
 }
+
+/// What connections to a server with all transformers have by turns.
+const MIX: [Transport; 5] = [
+    Transport::Websockets,
+    Transport::Websocket,
+    Transport::SockWebsocket,
+    Transport::Polling,
+    Transport::SockPolling,
+];
 
 impl Transport {
     /// The one of this name that a transformer has; the first of them if none is
@@ -144,6 +155,7 @@ impl Transport {
     fn of(transformer: Option<&str>, name: Option<&str>) -> Result<Transport> {
         Ok(match (transformer, name) {
             (None | Some("websockets"), None) => Transport::Websockets,
+            (Some("all"), None) => Transport::Mixed,
             (Some("sockjs"), None | Some("websocket")) => Transport::SockWebsocket,
             (Some("sockjs"), Some("xhr-streaming")) => Transport::Streaming,
             (Some("sockjs"), Some("xhr-polling")) => Transport::SockPolling,
@@ -160,12 +172,18 @@ impl Transport {
         })
     }
 
+    /// That of a connection of this number.
+    pub fn nth(self, number: usize) -> Transport {
+        if self == Transport::Mixed { MIX[number % MIX.len()] } else { self }
+    }
+
     /// The transformer of the server.
     pub fn transformer(self) -> &'static str {
         match self {
             Transport::Websockets => "websockets",
             Transport::Websocket | Transport::Upgrade | Transport::Polling => "engine.io",
             Transport::SockWebsocket | Transport::Streaming | Transport::SockPolling => "sockjs",
+            Transport::Mixed => "all",
         }
     }
 

@@ -82,7 +82,7 @@ impl Out {
                 }
                 sockjs::put_quoted(&mut self.bytes, message);
             }
-            Transport::Websocket | Transport::Upgrade | Transport::Polling => {
+            Transport::Websocket | Transport::Upgrade | Transport::Polling | Transport::Mixed => {
                 packet.push(b'4');
                 packet.extend_from_slice(message);
                 self.packet(&packet);
@@ -105,6 +105,12 @@ impl Out {
     /// What was appended.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Begins anew, for a connection of this kind.
+    fn begin(&mut self, transport: Transport) {
+        self.transport = transport;
+        self.clear();
     }
 
     /// Begins anew.
@@ -156,15 +162,16 @@ impl Pool {
 
     /// Opens one more connection.
     pub fn open(&mut self, host: SocketAddr, path: &str) -> io::Result<()> {
-        match self.transport {
+        let transport = self.transport.nth(self.connections.len());
+        match transport {
             Transport::Websockets => self.add_socket(wire::open(host, path, PATIENCE)?),
             Transport::Websocket => self.add_socket(engine::open_websocket(host, path, PATIENCE)?),
             Transport::SockWebsocket => {
                 self.add_socket(sockjs::open_websocket(host, path, PATIENCE)?)
             }
-            Transport::Upgrade => self.upgrade(1, host, path),
+            Transport::Upgrade | Transport::Mixed => self.upgrade(1, host, path),
             Transport::Streaming | Transport::SockPolling => {
-                let streams = self.transport == Transport::Streaming;
+                let streams = transport == Transport::Streaming;
                 let xhr = Xhr::open(&self.epoll, self.connections.len(), host, path, streams)?;
                 self.add(Link::Xhr(Box::new(xhr)));
                 Ok(())
@@ -213,7 +220,7 @@ impl Pool {
 
     /// Sends messages on a connection, apart from any that has come.
     pub fn send(&mut self, connection: usize, fill: impl FnOnce(&mut Out)) {
-        self.out.clear();
+        self.out.begin(self.transport.nth(connection));
         fill(&mut self.out);
         match &mut self.connections[connection].link {
             Link::Socket(line) => line.send(&self.epoll, self.out.bytes()),
@@ -275,6 +282,7 @@ impl Pool {
         let Connection { link, open: true } = &mut self.connections[index] else {
             return Err(Over);
         };
+        self.out.begin(self.transport.nth(index));
         let line = match link {
             Link::Socket(line) => line,
             Link::Poller(poller) => {
@@ -291,7 +299,6 @@ impl Pool {
             Came::Nothing => return Ok(()),
             Came::End => return Err(Over),
         };
-        self.out.clear();
         let used = handle_frames(index, bytes, &mut self.text, traffic, &mut self.out);
         line.keep(&bytes[used..]);
         if !self.out.bytes.is_empty() {
