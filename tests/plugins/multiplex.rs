@@ -77,6 +77,10 @@ fn subscriptions_are_told_of_written_to_and_ended_from_both_sides() {
     assert_eq!(near_a.spark().id(), near_b.spark().id());
     near_a.write("only a").unwrap();
     assert_eq!(next(&of_a), r#""only a""#);
+    for (from, told) in [(near_a as &dyn Channel, &of_a), (&a, &told)] {
+        from.write_message(&Value::Undefined).unwrap();
+        assert!(next(told).ends_with(&Value::Undefined.to_string()));
+    }
 
     a.end_with("bye").unwrap();
     assert_eq!(

@@ -102,7 +102,7 @@ impl Inside for ClientChannel {
     }
 
     fn say(&self, message: &dyn Encode) -> Result<Written> {
-        self.client.write(&self.packet(Body::Message(Some(message.to_value()?))))
+        self.client.write(&self.packet(Body::message(message.to_value()?)))
     }
 
     fn leave(&self, tell: bool) {

@@ -162,7 +162,7 @@ impl Inside for ChannelSpark {
     }
 
     fn say(&self, message: &dyn Encode) -> Result<Written> {
-        let body = Body::Message(Some(message.to_value()?));
+        let body = Body::message(message.to_value()?);
         self.spark.write(&Packet { id: &self.state.id, channel: self.name(), body })
     }
 

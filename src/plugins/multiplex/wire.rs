@@ -40,6 +40,13 @@ pub(crate) enum Body<D> {
     Unsubscribe,
 }
 
+impl Body<Value> {
+    /// A message; what is undefined is none at all, as in JavaScript.
+    pub fn message(message: Value) -> Self {
+        Body::Message(Some(message).filter(|message| *message != Value::Undefined))
+    }
+}
+
 /// What a claimed message says.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Packet {
