@@ -3,6 +3,7 @@
 //! client with those of their server. The applications do what was recorded of theirs;
 //! the frames of ours are then the same, but for what is random in them.
 
+mod client;
 mod server;
 
 use std::fs;
