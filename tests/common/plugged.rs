@@ -39,6 +39,13 @@ pub fn with_all(builder: Builder) -> Builder {
     builder.plugin(Latency).plugin(Analytics)
 }
 
+/// The application of a server that has them: it answers by each.
+pub fn offer_all(primus: &Primus) {
+    primus.channel("news").unwrap().on_connection(subscribed);
+    primus.resource("sums", sums()).unwrap();
+    primus.on_connection(connected);
+}
+
 /// The servers; they are destroyed when this is dropped.
 pub struct Plugged(Vec<(String, Primus, String)>);
 
@@ -49,17 +56,15 @@ impl Plugged {
         let mut servers = Vec::new();
         for transformer in TRANSFORMERS {
             let primus = with_all(Primus::builder().transformer(transformer)).build().unwrap();
-            let news = primus.channel("news").unwrap();
-            news.on_connection(subscribed);
-            primus.resource("sums", sums()).unwrap();
+            offer_all(&primus);
             servers.push((format!("all-{transformer}"), primus));
         }
         let primus = Primus::builder().plugin(Emitter).plugin(Mirage::new());
         let primus = primus.plugin(Substreams::new()).plugin(Resources::new()).build().unwrap();
         primus.resource("flat", sums().flat(true)).unwrap();
+        primus.on_connection(connected);
         servers.push(("emitter".to_owned(), primus));
         let started = servers.into_iter().map(|(name, primus)| {
-            primus.on_connection(connected);
             let address = primus.listen("127.0.0.1:0").unwrap();
             (name, primus, format!("http://{address}"))
         });

@@ -5,12 +5,14 @@ mod common;
 
 mod events;
 mod fortress;
+mod hostile;
 mod inside;
 mod mechanism;
 mod mirage;
 mod multiplex;
 mod npm;
 mod npm_streams;
+mod plain;
 mod replay;
 mod resource;
 mod rooms;
