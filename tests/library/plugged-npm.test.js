@@ -183,6 +183,24 @@ test('mirage by primus-emitter, and a flat resource', async (t) => {
   assert.equal(sums.name, 'flat');
 });
 
+test('primus-multiplex without primus-emitter, over a reconnect', async (t) => {
+  const plugin = { multiplex: require('primus-multiplex') };
+  const client = await open(t, Server.createSocket({ transformer: 'websockets', plugin }), `${urls['all-websockets']}?_mirage=known`);
+  const news = client.channel('news');
+  assert.equal(await said(news), 'hi');
+  news.write({ a: 1 });
+  agree(await said(news), { echo: { a: 1 } });
+  const [greeted, back] = [said(news), next(client, 'reconnected')];
+  client.write({ do: 'away' });
+  await back;
+  // It subscribes again by itself, with the same id.
+  assert.equal(await greeted, 'hi');
+  news.write('then');
+  agree(await said(news), { echo: 'then' });
+  news.end('bye');
+  await next(news, 'close');
+});
+
 // What the halves of npm cannot bear is nothing that this server does by itself.
 test('what is no message for the plugins is data, and throws nothing', async (t) => {
   const errors = thrown(t);
