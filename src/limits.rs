@@ -124,6 +124,11 @@ pub struct Limits {
     /// Bytes of the name of a room. Beyond it: to join is an error, and to write to
     /// it. Default 256.
     pub room_name: usize,
+    /// Answers of a client that plugins wait for at a time
+    /// ([`plugins`](crate::plugins)): acknowledgements, or responses, each as many, and
+    /// on each stream inside a connection. Beyond it: to ask for one more is an error.
+    /// Default 1,000.
+    pub answers: usize,
     /// WebSocket control frames (ping and pong) accepted from a peer in a
     /// second. Beyond it: closed with 1008. Default 1,000.
     pub control_frames: u32,
@@ -155,6 +160,7 @@ impl Default for Limits {
             rooms: 1_000,
             room_wildcards: 100,
             room_name: 256,
+            answers: 1_000,
             control_frames: 1_000,
             close_timeout: Duration::from_secs(10),
         }

@@ -18,6 +18,7 @@ use crate::frame::Frame;
 use crate::message::Written;
 use crate::parsers::dynamic::to_value;
 use crate::parsers::{Parser, Peer};
+use crate::timer::ManualClock;
 use crate::value::Value;
 
 pub(crate) use names::{Reserved, check_name};
@@ -96,6 +97,19 @@ pub trait Channel: Any + Send + Sync {
 
     /// Another handle of the same channel.
     fn share(&self) -> Arc<dyn Channel>;
+
+    /// How many answers of the other side may be waited for here at a time, by one
+    /// plugin: [`Limits::answers`](crate::Limits::answers) and
+    /// [`ClientBuilder::answers`](crate::ClientBuilder::answers). 1,000 by default.
+    fn answers(&self) -> usize {
+        1_000
+    }
+
+    /// The clock of its server or client, if that is moved by hand; there is none by
+    /// default, and the system's is its clock.
+    fn manual_clock(&self) -> Option<ManualClock> {
+        None
+    }
 
     /// The channel itself, to be downcast.
     fn any(&self) -> &dyn Any;

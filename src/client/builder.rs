@@ -321,6 +321,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Answers of the server that plugins wait for at a time: acknowledgements, or
+    /// responses, each as many, and on each stream inside the connection. Beyond it: to
+    /// ask for one more is an error. As [`Limits::answers`](crate::Limits::answers) of a
+    /// server. Default 1,000.
+    pub fn answers(mut self, answers: usize) -> Self {
+        self.given.answers = answers;
+        self
+    }
+
     /// How long a connection that was ended is looked after in the background,
     /// for the server to read what was written and to answer the closing
     /// handshake. Default 5 s.
@@ -356,9 +365,9 @@ impl ClientBuilder {
         self
     }
 
-    /// The clock by which the heartbeat, the delays between attempts and the
-    /// time-outs of connections run; a manual one makes tests of them instant,
-    /// and may be the server's as well. What waits for the system or in the
+    /// The clock by which the heartbeat, the delays between attempts, the time-outs of
+    /// connections and those of answers that plugins wait for run; a manual one makes
+    /// tests of them instant, and may be the server's as well. What waits for the system or in the
     /// caller ([`close_timeout`](Self::close_timeout),
     /// [`Client::recv_timeout`], [`Client::wait_open`] and the like) stays in
     /// real time. Default: the system's.

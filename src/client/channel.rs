@@ -12,6 +12,7 @@ use crate::events::ListenerId;
 use crate::extensions::Extensions;
 use crate::message::Written;
 use crate::ready_state::ReadyState;
+use crate::timer::ManualClock;
 use crate::value::Value;
 
 impl Channel for Client {
@@ -78,6 +79,14 @@ impl Channel for Client {
 
     fn share(&self) -> Arc<dyn Channel> {
         Arc::new(self.clone())
+    }
+
+    fn answers(&self) -> usize {
+        self.shared().options.given.answers
+    }
+
+    fn manual_clock(&self) -> Option<ManualClock> {
+        self.shared().options.given.clock.manual()
     }
 
     fn any(&self) -> &dyn Any {

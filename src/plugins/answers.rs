@@ -1,43 +1,42 @@
 //! Waiting for answers of the other side, on any channel.
 
 use std::borrow::Borrow;
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use super::pending::{Lost, Pending, Refused};
+use super::pending::{Callback, Lost, Pending, Refused};
 use crate::channel::Channel;
 use crate::error::{Error, Result};
 use crate::message::Written;
 use crate::server::Spark;
 
-/// Answers that are waited for at most on one channel, by one plugin.
-const MOST_ANSWERS: usize = 1_000;
-
 /// The answers that a channel waits for, in its extensions.
 pub(crate) struct Answers<K: Ord, T> {
-    table: Arc<Table<K, T>>,
-    /// Whether they are told when the connection is over.
-    watches: OnceLock<()>,
+    /// There once one was waited for.
+    table: OnceLock<Arc<Table<K, T>>>,
 }
 
 type Table<K, T> = Pending<K, T, Arc<dyn Channel>>;
 
 impl<K: Ord + Clone + Send + 'static, T: Send + 'static> Answers<K, T> {
     pub fn new() -> Self {
-        Answers { table: Arc::new(Pending::new(MOST_ANSWERS)), watches: OnceLock::new() }
+        Answers { table: OnceLock::new() }
     }
 
-    /// Sees to it that nobody waits for a connection that is gone.
-    fn watch(&self, channel: &dyn Channel) {
-        self.watches.get_or_init(|| {
-            let table = Arc::downgrade(&self.table);
+    /// The table of a channel. Nobody waits there for a connection that is gone.
+    fn table(&self, channel: &dyn Channel) -> &Arc<Table<K, T>> {
+        self.table.get_or_init(|| {
+            let table = Arc::new(Pending::new(channel.answers()));
+            let watched = Arc::downgrade(&table);
             let is_last = channel.any().is::<Spark>();
-            channel.on_over(Box::new(move || match table.upgrade() {
+            channel.on_over(Box::new(move || match watched.upgrade() {
                 Some(table) if is_last => table.end(),
                 Some(table) => table.lose(),
                 None => (),
             }));
-        });
+            table
+        })
     }
 
     /// Sends what asks, under a new id, and waits for the answer. `what` says what is
@@ -61,8 +60,15 @@ impl<K: Ord + Clone + Send + 'static, T: Send + 'static> Answers<K, T> {
                  itself: wait on another thread, or give a function"
             )));
         }
-        self.watch(channel);
-        let place = self.table.place(ids).map_err(refused)?;
+        if channel.manual_clock().is_some() {
+            // Its time goes by the timer alone.
+            let (tell, outcome) = sync_channel(1);
+            let tell = move |outcome| drop(tell.send(outcome));
+            self.ask(channel, ids, timeout, send, Box::new(tell))?;
+            let outcome = outcome.recv().unwrap_or(Err(Lost::Over));
+            return outcome.map_err(|lost| told(lost, what, timeout));
+        }
+        let place = self.table(channel).place(ids).map_err(refused)?;
         send(place.id())?;
         place.wait(timeout).map_err(|lost| told(lost, what, timeout))
     }
@@ -81,22 +87,32 @@ impl<K: Ord + Clone + Send + 'static, T: Send + 'static> Answers<K, T> {
         send: impl FnOnce(&K) -> Result<Written>,
         call: impl FnOnce(&C, Result<T>) + Send + 'static,
     ) -> Result<()> {
-        self.watch(channel);
-        let until = Instant::now().checked_add(timeout);
         let shared = channel.share();
         let call = move |outcome: Result<T, Lost>| {
             if let Some(channel) = shared.any().downcast_ref() {
                 call(channel, outcome.map_err(|lost| told(lost, what, timeout)));
             }
         };
-        let (id, timer) =
-            self.table.call(ids, until, channel.share(), Box::new(call)).map_err(refused)?;
+        self.ask(channel, ids, timeout, send, Box::new(call))
+    }
+
+    fn ask(
+        &self,
+        channel: &dyn Channel,
+        ids: impl FnMut() -> K,
+        timeout: Duration,
+        send: impl FnOnce(&K) -> Result<Written>,
+        call: Callback<T>,
+    ) -> Result<()> {
+        let table = self.table(channel);
+        let until = now(channel).checked_add(timeout);
+        let (id, timer) = table.call(ids, until, channel.share(), call).map_err(refused)?;
         if let Some(at) = timer {
-            set_timer(channel, &Arc::downgrade(&self.table), at);
+            set_timer(channel, &Arc::downgrade(table), at);
         }
         match send(&id) {
             // If it was called meanwhile, it knows.
-            Err(error) if self.table.withdraw(&id) => Err(error),
+            Err(error) if table.withdraw(&id) => Err(error),
             _ => Ok(()),
         }
     }
@@ -106,8 +122,13 @@ impl<K: Ord + Clone + Send + 'static, T: Send + 'static> Answers<K, T> {
     where
         K: Borrow<Q>,
     {
-        self.table.answer(id, answer)
+        self.table.get().is_some_and(|table| table.answer(id, answer))
     }
+}
+
+/// The time, by the clock of a channel.
+fn now(channel: &dyn Channel) -> Instant {
+    channel.manual_clock().map_or_else(Instant::now, |clock| clock.now())
 }
 
 fn refused(refused: Refused) -> Error {
@@ -131,12 +152,14 @@ where
     T: Send + 'static,
 {
     let pending = Weak::clone(pending);
-    let delay = at.saturating_duration_since(Instant::now());
+    let clock = channel.manual_clock();
+    let delay = at.saturating_duration_since(now(channel));
     channel.after(
         delay,
         Box::new(move || {
             let Some(table) = pending.upgrade() else { return };
-            if let Some((next, channel)) = table.expire(at, Instant::now()) {
+            let now = clock.map_or_else(Instant::now, |clock| clock.now());
+            if let Some((next, channel)) = table.expire(at, now) {
                 set_timer(&*channel, &pending, next);
             }
         }),

@@ -350,8 +350,9 @@ impl Builder {
         self
     }
 
-    /// The clock by which heartbeats and deadlines run; a manual one makes
-    /// tests of them instant. Default: the system's.
+    /// The clock by which heartbeats and deadlines run, those of answers that plugins
+    /// wait for among them; a manual one makes tests of them instant. Default: the
+    /// system's.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.options.clock = Clock::Manual(clock.clone());
         self

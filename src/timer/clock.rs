@@ -39,6 +39,14 @@ impl Clock {
         }
     }
 
+    /// The clock, if it is moved by hand.
+    pub fn manual(&self) -> Option<ManualClock> {
+        match self {
+            Clock::System => None,
+            Clock::Manual(clock) => Some(clock.clone()),
+        }
+    }
+
     /// Milliseconds since 1970.
     pub fn wall_ms(&self) -> u64 {
         match self {

@@ -71,6 +71,7 @@ fn options() -> Vec<(&'static str, Vec<Set>)> {
         ("queue_size", size(ClientBuilder::queue_size)),
         ("max_length", size(ClientBuilder::max_length)),
         ("values", size(ClientBuilder::values)),
+        ("answers", size(ClientBuilder::answers)),
         ("inbox", size(ClientBuilder::inbox)),
         ("close_timeout", span(ClientBuilder::close_timeout)),
     ]

@@ -18,3 +18,4 @@ mod resource;
 mod rooms;
 mod substream;
 mod transforms;
+mod waits;

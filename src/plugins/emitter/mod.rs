@@ -47,7 +47,7 @@
 //!
 //! Each side counts its ids from 1, a client over all of its connections. Every wait has
 //! a time-out, and ends when the connection does (JavaScript's waits for ever). On one
-//! connection no more than 1,000 are waited for. An
+//! connection no more than [`Limits::answers`](crate::Limits::answers) are waited for. An
 //! acknowledgement to each of a server's sparks: `primus.for_each(|spark| ...)` with
 //! [`send_with`](EmitterExt::send_with).
 

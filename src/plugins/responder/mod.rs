@@ -32,7 +32,8 @@
 //! to which nobody listens is not answered.
 //!
 //! Every wait has a time-out, and ends when the connection does (JavaScript's waits for
-//! ever). On one connection no more than 1,000 responses are waited for.
+//! ever). On one connection no more than [`Limits::answers`](crate::Limits::answers)
+//! responses are waited for.
 
 pub(crate) mod wire;
 

@@ -295,6 +295,14 @@ macro_rules! stream_handle {
                 std::sync::Arc::new(self.clone())
             }
 
+            fn answers(&self) -> usize {
+                crate::plugins::stream::Inside::outer(self).answers()
+            }
+
+            fn manual_clock(&self) -> Option<crate::timer::ManualClock> {
+                crate::plugins::stream::Inside::outer(self).manual_clock()
+            }
+
             fn any(&self) -> &dyn std::any::Any {
                 self
             }

@@ -14,6 +14,7 @@ use crate::message::Written;
 use crate::server::failure::{emit_error, guarded, report};
 use crate::server::thread;
 use crate::sync::Lock;
+use crate::timer::ManualClock;
 use crate::value::Value;
 
 /// What a spark's thread is to do, because its time has come; there once something
@@ -96,6 +97,14 @@ impl Channel for Spark {
 
     fn share(&self) -> Arc<dyn Channel> {
         Arc::new(self.clone())
+    }
+
+    fn answers(&self) -> usize {
+        self.0.server.limits.answers
+    }
+
+    fn manual_clock(&self) -> Option<ManualClock> {
+        self.0.server.options.clock.manual()
     }
 
     fn any(&self) -> &dyn Any {
