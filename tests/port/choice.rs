@@ -186,9 +186,9 @@ fn one_that_a_proxy_swallows_has_its_share_of_the_time() {
         false => Fate::Pass,
     });
     let begun = Instant::now();
-    let client = proxy.client().timeout(Duration::from_secs(3)).connect().unwrap();
+    let client = proxy.client().timeout(Duration::from_secs(6)).connect().unwrap();
     let took = begun.elapsed();
-    assert!((Duration::from_secs(1)..Duration::from_secs(3)).contains(&took), "{took:?}");
+    assert!((Duration::from_secs(2)..Duration::from_secs(6)).contains(&took), "{took:?}");
     assert_eq!(transformer(&client), "engine.io");
     client.end();
 }
