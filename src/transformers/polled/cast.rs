@@ -45,7 +45,7 @@ impl Piece {
 }
 
 /// The UTF-16 units of a text.
-pub(super) fn units(text: &[u8]) -> usize {
+pub(crate) fn units(text: &[u8]) -> usize {
     // One for each character, which begins with a byte that continues none, and
     // another one for those of four bytes; in sums that fit into a byte, of which a
     // processor takes many at a time.

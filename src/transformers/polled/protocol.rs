@@ -102,6 +102,12 @@ pub(crate) trait Protocol: Sized + Send + 'static {
     /// its spark's outbox.
     fn act(fixed: &Self::Fixed, id: &str, act: Self::Act, now: Instant);
 
+    /// The session is over; nothing is asked of it any more. With it locked, and
+    /// perhaps its spark's outbox.
+    fn over(&mut self, fixed: &Self::Fixed, id: &str, now: Instant) {
+        let _ = (fixed, id, now);
+    }
+
     /// What a frame is that came on the WebSocket which carries the session.
     fn read(fixed: &Self::Fixed, frame: Frame) -> Read<Self> {
         let _ = fixed;
@@ -157,7 +163,6 @@ pub(crate) enum Effect<P: Protocol> {
     /// The receiver that has just come waits from now on, in place of the one
     /// before, whose answer ends, with this if there is something to say. What of
     /// that its socket does not take at once is lost with its connection.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for protocols that have it so"))]
     Replace(Option<P::Own>),
     /// The request that has just come is refused; with
     /// [`Input::PostFailed`], the POST.

@@ -33,7 +33,7 @@ enum Way {
 }
 
 /// How much a stream may get.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit(
     /// In UTF-16 units, as JavaScript counts text; `None`: as much as there is.
     pub Option<usize>,

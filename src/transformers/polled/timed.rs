@@ -1,6 +1,7 @@
 //! Answers that come piece by piece by the clock, and belong to no session: some
 //! protocols have clients find out that way what lies between them and a server.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -12,24 +13,21 @@ use crate::sync::{Lock, rank};
 use crate::timer::Task;
 use crate::transformers::serve::{Backlog, Host};
 
-/// A piece, and how long after the one before it is to come.
-pub(crate) type Piece = (Duration, &'static [u8]);
-
-/// Answers the present request of a connection with pieces, and this status and
-/// these fields. A client that has not read one piece when the next is due is
+/// Answers the present request of a connection with pieces, each so long after the one
+/// before it, and this status and these fields. A client that has not read one piece when the next is due is
 /// cut.
 pub(crate) fn answer(
     host: &Arc<dyn Host>,
     connection: &mut Connection,
     headers: &HeaderSet,
     (status, fields): (u16, &[(&str, &str)]),
-    pieces: impl IntoIterator<Item = Piece>,
+    pieces: impl IntoIterator<Item = (Duration, impl Into<Cow<'static, [u8]>>)>,
 ) {
     let to = connection.hold(headers).begin(status, fields);
     let mut at = host.timer().now();
     let pieces = pieces.into_iter().map(|(wait, piece)| {
         at = after(at, wait);
-        (at, piece)
+        (at, piece.into())
     });
     let playing = Playing { to: Some(to), pieces: pieces.collect(), behind: false };
     let timed = Arc::new_cyclic(|me| Timed {
@@ -55,7 +53,7 @@ struct Playing {
     /// `None` when all of it is sent, or the client is gone.
     to: Option<Streaming>,
     /// What is still to come, and when.
-    pieces: VecDeque<(Instant, &'static [u8])>,
+    pieces: VecDeque<(Instant, Cow<'static, [u8]>)>,
     /// What has come waits for room in its socket.
     behind: bool,
 }

@@ -222,8 +222,10 @@ impl<P: Protocol> Live<P> {
             }
             QuietEffect::Act(act) => P::act(&self.fixed, &self.id, act, self.host.timer().now()),
             QuietEffect::Over(end) => {
+                let now = self.host.timer().now();
+                state.machine.over(&self.fixed, &self.id, now);
                 quiet.over = Some(end);
-                state.over_since = Some(self.host.timer().now());
+                state.over_since = Some(now);
                 self.limit_unsent(state);
             }
         }

@@ -32,6 +32,35 @@ impl<P: Protocol> Live<P> {
         true
     }
 
+    /// What a request brings happens that has come whole, of which there may be several
+    /// at a time: `first`, and then whatever the machine says that comes `next`. The
+    /// messages among it are taken no faster than the spark's thread takes them once
+    /// more than `most` bytes wait for it. Then what waits for the client is offered:
+    /// it may have acknowledged some of what was kept. `came`: when, if that is known.
+    pub(crate) fn bring(
+        &self,
+        came: Option<Instant>,
+        first: P::Input,
+        next: impl Fn(&P) -> Option<P::Input>,
+        most: usize,
+    ) -> Result<(), P::Refusal> {
+        self.tick_if_due(came);
+        let mut happens = Some(first);
+        while let Some(input) = happens {
+            let mut state = self.lock();
+            let todo = self.feed(&mut state, input);
+            happens = next(&state.machine);
+            drop(state);
+            if let Some(refusal) = self.settle(todo).refused {
+                return Err(refusal);
+            }
+            self.inlet.show_beyond(most);
+        }
+        self.inlet.show(most);
+        self.writable();
+        Ok(())
+    }
+
     /// A POST begins, on this connection. `came`: when, if that is known.
     pub(crate) fn post(
         &self,

@@ -123,7 +123,7 @@ impl<P: Protocol> Live<P> {
     }
 
     /// Has the spark offer what waits.
-    fn writable(&self) {
+    pub(super) fn writable(&self) {
         if let Some(spark) = self.spark.get() {
             spark.writable();
         }

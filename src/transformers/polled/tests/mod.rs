@@ -66,6 +66,8 @@ struct Pretend {
     kept: Vec<u8>,
     closing: bool,
     over: bool,
+    /// The id under which it was told that it is over.
+    parted: Option<String>,
 }
 
 enum Happened {
@@ -89,7 +91,8 @@ impl From<Input> for Happened {
 impl Pretend {
     fn new(rules: Rules, now: Instant) -> Self {
         let away = now.checked_add(rules.grace);
-        Pretend { rules, waits: None, away, kept: Vec::new(), closing: false, over: false }
+        let (kept, parted) = (Vec::new(), None);
+        Pretend { rules, waits: None, away, kept, closing: false, over: false, parted }
     }
 
     fn receiver(&mut self, streams: bool, out: &mut Vec<Effect<Self>>) {
@@ -245,6 +248,10 @@ impl Protocol for Pretend {
 
     fn act((): &(), _: &str, act: Infallible, _: Instant) {
         match act {}
+    }
+
+    fn over(&mut self, (): &(), id: &str, _: Instant) {
+        assert_eq!(self.parted.replace(id.to_owned()), None);
     }
 
     fn patience((): &()) -> Duration {

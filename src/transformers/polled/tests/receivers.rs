@@ -149,6 +149,44 @@ fn messages_of_several_requests_at_a_time_all_arrive() {
     assert!(!left.iter().any(|event| matches!(event, super::super::inlet::Event::Frame(_))));
 }
 
+/// browserchannel has it so: what a request brings may be an acknowledgement too.
+#[test]
+fn what_a_request_brings_is_handled_step_by_step() {
+    let rig = Rig::new(Rules { keeps: true, ..RULES });
+    let mut stream = rig.stream(None).unwrap();
+    ["x"; 3].iter().for_each(|text| rig.spark.write(&text.repeat(30)));
+    assert!(rig.spark.waiting() > 0);
+    let steps = std::cell::Cell::new(0);
+    let next = |_: &Pretend| {
+        steps.set(steps.get() + 1);
+        ["one", "two"].get(steps.get() - 1).copied().map(Happened::Message)
+    };
+    stream.got();
+    rig.live.bring(None, Happened::Acknowledged, next, 1 << 20).unwrap();
+    assert_eq!(steps.get(), 3);
+    let taken = || match rig.live.inlet().take() {
+        Some(super::super::inlet::Event::Frame(frame)) => frame.as_text().map(str::to_owned),
+        _ => None,
+    };
+    assert_eq!([taken(), taken(), taken()], [Some("one".into()), Some("two".into()), None]);
+    assert_eq!((rig.spark.waiting(), stream.got().contains('x')), (0, true));
+    // The first refusal is the end of it.
+    rig.clock.advance(Duration::from_secs(5));
+    stream.leave();
+    rig.clock.advance(Duration::from_secs(5));
+    let asked = Happened::Receiver { streams: true };
+    assert_eq!(rig.live.bring(None, asked, |_| None, 1 << 20), Err("gone"));
+}
+
+#[test]
+fn a_machine_is_told_last_that_it_is_over() {
+    let rig = Rig::new(RULES);
+    assert_eq!(rig.live.look(|machine| machine.parted.clone()), None);
+    rig.clock.advance(Duration::from_secs(5));
+    rig.live.over();
+    assert_eq!(rig.live.look(|machine| machine.parted.clone()), Some("pretend".into()));
+}
+
 #[test]
 fn what_is_left_to_do_is_done_without_a_lock() {
     let rig = Rig::new(RULES);
