@@ -26,7 +26,7 @@ function createRequests(auth, options) {
         cache: 'no-store',
         redirect: 'error',
         credentials: options.withCredentials ? 'include' : 'same-origin',
-        keepalive: last && body.length < LAST_WORDS,
+        keepalive: last && !(body?.length >= LAST_WORDS),
         signal: aborter.signal
       });
       const { ok, status } = answer;
