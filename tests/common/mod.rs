@@ -4,6 +4,7 @@
 //! starts other programs.
 #![allow(dead_code, unused_imports, reason = "no test binary uses all of it")]
 
+pub mod browserchannel;
 pub mod child;
 pub mod engine_io;
 pub mod everything;
