@@ -122,6 +122,7 @@ use crate::error::{Error, Result};
 use crate::parsers::Parser;
 use crate::spec::Spec;
 
+pub(crate) mod browserchannel;
 pub(crate) mod chosen;
 pub(crate) mod connect;
 mod custom;
@@ -154,6 +155,8 @@ pub(crate) enum Kind {
     EngineIo,
     /// SockJS 0.3.
     Sockjs,
+    /// BrowserChannel, version 8.
+    BrowserChannel,
 }
 
 /// A protocol's part of the browser's client.
@@ -166,7 +169,8 @@ pub(crate) struct Script {
 
 impl Kind {
     /// All of them, in the order in which clients are to try them.
-    pub const ALL: [Kind; 3] = [Kind::Websockets, Kind::EngineIo, Kind::Sockjs];
+    pub const ALL: [Kind; 4] =
+        [Kind::Websockets, Kind::EngineIo, Kind::Sockjs, Kind::BrowserChannel];
 
     /// What its requests look like: its rows of the table of them.
     pub fn protocol(self) -> Protocol {
@@ -174,6 +178,7 @@ impl Kind {
             Kind::Websockets => Protocol::Websockets,
             Kind::EngineIo => Protocol::EngineIo,
             Kind::Sockjs => Protocol::Sockjs,
+            Kind::BrowserChannel => Protocol::BrowserChannel,
         }
     }
 
@@ -185,6 +190,7 @@ impl Kind {
             Kind::Websockets => ("websockets", &["faye", "uws", "lws", "ws"]),
             Kind::EngineIo => ("engine.io", &[]),
             Kind::Sockjs => ("sockjs", &[]),
+            Kind::BrowserChannel => ("browserchannel", &[]),
         }
     }
 
@@ -195,7 +201,7 @@ impl Kind {
 
     /// Whether its messages may be bytes; else they are text.
     pub fn takes_bytes(self) -> bool {
-        self != Kind::Sockjs
+        !matches!(self, Kind::Sockjs | Kind::BrowserChannel)
     }
 
     /// The parser as it is to be used, if this can carry its messages. Of one of the
@@ -249,6 +255,10 @@ impl Kind {
                 let (options, unknown) = sockjs::options::Options::parse(given)?;
                 (Box::new(sockjs::server::SockJs::new(options)), unknown)
             }
+            Kind::BrowserChannel => {
+                let (options, unknown) = browserchannel::options::Options::parse(given)?;
+                (Box::new(browserchannel::server::BrowserChannel::new(options)), unknown)
+            }
         };
         Ok(made)
     }
@@ -270,6 +280,10 @@ impl Kind {
                 let (options, unknown) = sockjs::client::Options::parse(given)?;
                 (Arc::new(sockjs::client::Sockjs(options)), unknown)
             }
+            Kind::BrowserChannel => {
+                let text = "the client does not speak `browserchannel`; only the server does";
+                return Err(Error::Option(text.into()));
+            }
         };
         Ok(made)
     }
@@ -278,7 +292,7 @@ impl Kind {
     /// those that were given.
     pub fn options_for(self, server: &Spec, given: &Given) -> Vec<(&'static str, &'static str)> {
         match self {
-            Kind::Websockets | Kind::Sockjs => Vec::new(),
+            Kind::Websockets | Kind::Sockjs | Kind::BrowserChannel => Vec::new(),
             Kind::EngineIo => engine_io::client::options_for(server.version(), given),
         }
     }
@@ -291,6 +305,9 @@ impl Kind {
             }
             Kind::EngineIo => Script { text: include_str!("engine_io/client.js"), requests: true },
             Kind::Sockjs => Script { text: include_str!("sockjs/client.js"), requests: true },
+            Kind::BrowserChannel => {
+                Script { text: include_str!("browserchannel/client.js"), requests: true }
+            }
         }
     }
 }
@@ -329,7 +346,8 @@ mod tests {
             }
         }
         let error = Kind::of_name("engine").unwrap_err().to_string();
-        let known = "known transformers: websockets, faye, uws, lws, ws, engine.io, sockjs";
+        let known = "known transformers: websockets, faye, uws, lws, ws, engine.io, sockjs, \
+                     browserchannel";
         assert!(error.ends_with(known), "{error}");
     }
 }

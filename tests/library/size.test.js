@@ -15,7 +15,7 @@ const Server = require('primus');
 const { half, sets } = require('./halves');
 const { connect, file, messages, servers, start } = require('./support');
 
-const MOST = { websockets: [12000, 5000], 'engine.io': [18000, 7000], sockjs: [17000, 7000] };
+const MOST = { websockets: [12000, 5000], 'engine.io': [18000, 7000], sockjs: [17000, 7000], browserchannel: [16000, 6500] };
 // That of a server with these three.
 const MOST_OF_SEVERAL = [25000, 9500];
 

@@ -32,7 +32,8 @@ exports.carriers = [
   // With time enough for a busy machine.
   { name: 'sockjs', transformer: 'sockjs', transport: { timeout: 8000 } },
   { name: 'sockjs, xhr-streaming', transformer: 'sockjs', transport: { transports: 'xhr-streaming', timeout: 8000 } },
-  { name: 'sockjs, xhr-polling', transformer: 'sockjs', transport: { transports: ['xhr-polling'], timeout: 8000 } }
+  { name: 'sockjs, xhr-polling', transformer: 'sockjs', transport: { transports: ['xhr-polling'], timeout: 8000 } },
+  { name: 'browserchannel', transformer: 'browserchannel', transport: {}, buster: 'zx' }
 ];
 
 exports.file = (folder, name = 'primus.js') => path.join(process.env.PRIMUS_LIBRARY, folder, name);
