@@ -31,6 +31,12 @@ pub(in crate::transformers) trait Requests: Send + Sync {
     /// wait, the oldest first, as far as one takes them; at least one of both.
     fn post(&self, own: Option<Self::Own>, waiting: &mut Queue) -> Vec<u8>;
 
+    /// The POST that was not answered, if it may go out again: that nothing of it is
+    /// heard twice is for the protocol to see to.
+    fn again(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The request that tells of the client's end; `None` where the end of its
     /// connections does.
     fn goodbye(&self) -> Option<Vec<u8>>;

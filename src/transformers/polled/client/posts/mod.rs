@@ -278,7 +278,14 @@ impl<R: Requests> Posts<R> {
                         self.requests.to().waker.wake();
                     }
                 }
-                Err(error) => self.fail(state, lost(&error)),
+                Err(error) => match self.requests.again() {
+                    Some(post) => {
+                        state.lane.begin(post, false);
+                        // The client's thread is to connect anew.
+                        self.requests.to().waker.wake();
+                    }
+                    None => self.fail(state, lost(&error)),
+                },
             }
         }
         if state.mark() != before {
