@@ -10,6 +10,7 @@
 //! | `session` | the life of a session, with its `order` of what clients send |
 //! | `options` | the options of the server's side |
 //! | `server` | requests to sessions and back |
+//! | `client` | the client's side |
 //!
 //! A session is opened by a POST. Then one request, the back channel, waits for what
 //! there is to tell, and others bring what the client has to say. Both ways all that is
@@ -23,6 +24,7 @@
 //! turn, is bounded.
 
 mod arrays;
+pub(crate) mod client;
 mod maps;
 pub(crate) mod options;
 mod route;

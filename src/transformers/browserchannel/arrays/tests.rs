@@ -69,7 +69,7 @@ fn what_was_never_sent_cannot_be_acknowledged() {
 
 #[test]
 fn what_is_kept_is_counted() {
-    let mut arrays = Arrays::default();
+    let arrays = Arrays::default();
     assert_eq!((arrays.kept(), arrays.status(false)), (0, "8\n[0,-1,0]".into()));
     let mut arrays = self::arrays();
     assert_eq!((arrays.kept(), arrays.status(false)), (0, "7\n[0,0,0]".into()));

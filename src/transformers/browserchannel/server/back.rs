@@ -1,6 +1,7 @@
 //! The back channel: requests that wait for what there is to tell.
 
-use super::{BrowserChannel, pages};
+use super::pages;
+use super::state::BrowserChannel;
 use crate::frame::room;
 use crate::http::server::Held;
 use crate::transformers::browserchannel::route;

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use tiny_http::Response;
 
-use super::{BrowserChannel, Live, pages};
+use super::pages;
+use super::state::{BrowserChannel, Live};
 use crate::http::server as http;
 use crate::id;
 use crate::transformers::browserchannel::maps::{Invalid, Maps, Most};

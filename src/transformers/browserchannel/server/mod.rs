@@ -1,5 +1,6 @@
 //! The server side: requests to sessions and back.
 //!
+//! - `state`: what a server has;
 //! - `pages`: what is answered without a session;
 //! - `forward`: what clients send, the opening of sessions among it, and their end;
 //! - `back`: the requests that wait for what there is to tell;
@@ -9,57 +10,14 @@ mod back;
 mod forward;
 pub(super) mod owed;
 mod pages;
+mod state;
 
 use std::sync::Arc;
 
-use self::owed::Owed;
-use super::options::Options;
+pub(crate) use self::state::BrowserChannel;
 use super::route::{self, Ask, Refusal};
-use super::session::{Session, Shared};
 use crate::http::server::{Owner, Request};
-use crate::transformers::polled;
-use crate::transformers::polled::guesses::Guesses;
-use crate::transformers::polled::sessions::Sessions;
 use crate::transformers::serve::{After, Host, Passed, Transformer, Upgraded};
-
-/// A session between its connections and its spark.
-type Live = polled::Live<Session>;
-
-/// Serves `browserchannel` clients.
-pub(crate) struct BrowserChannel {
-    shared: Arc<Shared>,
-    sessions: Arc<Sessions<Live>>,
-    guesses: Guesses,
-}
-
-impl BrowserChannel {
-    /// A server with these options, and no sessions yet.
-    pub(crate) fn new(options: Options) -> Self {
-        let owed = Owed::new(options.session_timeout);
-        BrowserChannel {
-            shared: Arc::new(Shared { options, owed }),
-            sessions: Arc::default(),
-            guesses: Guesses::default(),
-        }
-    }
-
-    fn options(&self) -> &Options {
-        &self.shared.options
-    }
-
-    /// Refuses a request; one for a session that is unknown counts as a guess.
-    #[cold]
-    #[inline(never)]
-    fn refuse(&self, host: &dyn Host, passed: Box<Passed>, mut refusal: Refusal) -> After {
-        if refusal == Refusal::UnknownSid {
-            let most = host.limits().unknown_sessions;
-            if self.guesses.count(host.owner(&passed.request), most, host.timer().now()) {
-                refusal = Refusal::Guesses;
-            }
-        }
-        passed.respond(host, pages::refusal(refusal))
-    }
-}
 
 /// What a request asks for.
 fn ask(host: &dyn Host, request: &Request) -> Result<Ask, Refusal> {

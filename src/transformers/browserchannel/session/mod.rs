@@ -24,16 +24,17 @@
 //! [`polled`]: crate::transformers::polled
 
 pub(super) mod order;
+mod vocabulary;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::order::{Brought, Order, Step, TooEarly};
+use self::order::{Order, Step, TooEarly};
+pub(super) use self::vocabulary::{Input, Refusal, Say, Shared};
 use super::arrays::{Ahead, Arrays};
 use super::maps::Map;
 use super::options::Options;
-use super::server::owed::Owed;
 use super::shape::Shape;
 use crate::close::{CloseReason, Ended};
 use crate::frame::room;
@@ -48,13 +49,6 @@ const LIMIT: usize = 10 << 10;
 
 /// So many maps are handled in one go.
 const STEPS: usize = 32;
-
-/// What all sessions of a server have.
-pub(super) struct Shared {
-    pub options: Options,
-    /// What is owed to sessions that are no more.
-    pub owed: Owed,
-}
 
 /// One session.
 pub(super) struct Session {
@@ -88,56 +82,6 @@ enum Stop {
     /// Behind what comes next.
     Due,
     Told,
-}
-
-/// What happens to a session.
-#[derive(Debug)]
-pub(super) enum Input {
-    /// A back channel has come.
-    Wait {
-        /// What was received last.
-        aid: Option<u64>,
-        /// It stays open.
-        stays: bool,
-    },
-    /// A request has come that brings something.
-    Bring { rid: u64, aid: Option<u64>, what: Brought },
-    /// What was brought is to be handled, as far as there still is something.
-    More,
-    /// Its client has opened another one in its place.
-    Replaced,
-    /// What happens to every session.
-    Common(protocol::Input),
-}
-
-impl From<protocol::Input> for Input {
-    fn from(input: protocol::Input) -> Self {
-        Input::Common(input)
-    }
-}
-
-/// How a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// What it acknowledges was never sent.
-    Ahead,
-    /// There is no room for it before its turn.
-    TooEarly,
-    /// The session is over.
-    Gone,
-}
-
-/// What the protocol itself has to say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Say {
-    /// That the server is there.
-    Noop,
-    /// What was sent to a back channel before.
-    Again,
-    /// That the spark has ended.
-    Stop,
-    /// That the back channel ends.
-    Last,
 }
 
 impl Session {

@@ -1,6 +1,7 @@
+use super::order::Brought;
 use super::*;
 use crate::transformers::browserchannel::maps::{Maps, Most, head, put};
-use crate::transformers::polled::records::Record;
+use crate::transformers::browserchannel::server::owed::Owed;
 
 /// A session on a clock of its own.
 struct Rig {
