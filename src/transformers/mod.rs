@@ -281,8 +281,8 @@ impl Kind {
                 (Arc::new(sockjs::client::Sockjs(options)), unknown)
             }
             Kind::BrowserChannel => {
-                let text = "the client does not speak `browserchannel`; only the server does";
-                return Err(Error::Option(text.into()));
+                let (options, unknown) = browserchannel::client::Options::parse(given)?;
+                (Arc::new(browserchannel::client::BrowserChannel(options)), unknown)
             }
         };
         Ok(made)

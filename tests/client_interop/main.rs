@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod browserchannel;
 #[cfg(feature = "compression")]
 mod deflate;
 mod each_parser;
