@@ -121,6 +121,11 @@ fn of_several_transformers_the_first_that_works_is_spoken() {
 }
 
 #[test]
+fn browserchannel_says_again_what_was_lost_and_takes_no_harm() {
+    run("browserchannel.test.js", &[]);
+}
+
+#[test]
 fn every_form_offers_the_whole_interface() {
     run("forms.test.js", &[]);
 }

@@ -117,6 +117,7 @@ function createChannel(base, query, auth, options, to) {
   }
 
   function receive([number, data]) {
+    if (!Number.isInteger(number)) throw new Error(NOT_SPOKEN);
     if (number <= aid) return;
     if (number !== aid + 1) throw new Error('The server has left something out');
     aid = number;

@@ -12,7 +12,7 @@ use crate::sync::Lock;
 use crate::transformers::browserchannel::arrays::Arrays;
 
 /// Bytes that are kept for all of them.
-const MOST: usize = 16 << 20;
+const OWED_MAX: usize = 16 << 20;
 
 /// Bytes that each counts besides its own.
 const COST: usize = 256;
@@ -42,11 +42,11 @@ impl Owed {
     /// The client of a session may still come for these.
     pub fn owe(&self, sid: &str, arrays: Arrays, now: Instant) {
         let bytes = COST + arrays.kept();
-        if bytes > MOST {
+        if bytes > OWED_MAX {
             return;
         }
         let mut table = self.table.lock();
-        table.forget(MOST - bytes, self.span, now);
+        table.forget(OWED_MAX - bytes, self.span, now);
         table.bytes += bytes;
         table.owed.insert(sid.to_owned(), arrays);
         table.since.push_back((now, sid.to_owned(), bytes));
@@ -81,13 +81,13 @@ impl Owed {
     /// The client has no interest any more; whether something was owed to it.
     pub fn remove(&self, sid: &str, now: Instant) -> bool {
         let mut table = self.table.lock();
-        table.forget(MOST, self.span, now);
+        table.forget(OWED_MAX, self.span, now);
         table.owed.remove(sid).is_some()
     }
 
     fn look<R>(&self, sid: &str, now: Instant, look: impl FnOnce(&mut Arrays) -> R) -> Option<R> {
         let mut table = self.table.lock();
-        table.forget(MOST, self.span, now);
+        table.forget(OWED_MAX, self.span, now);
         table.owed.get_mut(sid).map(look)
     }
 }
@@ -150,20 +150,20 @@ mod tests {
     #[test]
     fn no_more_is_owed_than_there_is_room_for() {
         let (owed, now) = (Owed::new(SPAN), Instant::now());
-        let long = "x".repeat(MOST / 4);
+        let long = "x".repeat(OWED_MAX / 4);
         for sid in ["a", "b", "c", "d"] {
             owed.owe(sid, arrays(&long), now);
         }
         assert_eq!(["a", "b", "c", "d"].map(|sid| owed.has(sid, now)), [false, true, true, true]);
-        owed.owe("e", arrays(&"x".repeat(MOST)), now);
+        owed.owe("e", arrays(&"x".repeat(OWED_MAX)), now);
         assert!(!owed.has("e", now) && owed.has("b", now));
-        for n in 0..3 * MOST / COST {
+        for n in 0..3 * OWED_MAX / COST {
             owed.owe(&n.to_string(), Arrays::default(), now);
         }
         let table = owed.table.lock();
         assert_eq!(
             (table.bytes, table.owed.len(), table.since.len()),
-            (MOST, MOST / COST, MOST / COST)
+            (OWED_MAX, OWED_MAX / COST, OWED_MAX / COST)
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::transformers::browserchannel::maps::{Map, Maps};
 
 /// So many requests may wait for others: a client has one under way, and tells of its
 /// end at any time.
-const REQUESTS: usize = 16;
+const EARLY_MAX: usize = 16;
 
 /// Bytes that a map counts besides its own: an empty one takes room too.
 const COST: usize = 128;
@@ -106,7 +106,7 @@ impl Order {
         let before = self.early.get(&number).map_or(0, Brought::size);
         let waiting = self.waiting - before;
         let fits = waiting == 0 || waiting.saturating_add(size) <= self.room;
-        if !fits || before == 0 && self.early.len() >= REQUESTS {
+        if !fits || before == 0 && self.early.len() >= EARLY_MAX {
             return Err(TooEarly);
         }
         self.waiting = waiting + size;
@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn no_more_waits_than_there_is_room_for() {
         let mut order = Order::new(0, ROOM);
-        for number in 1..=REQUESTS as u64 / 4 {
+        for number in 1..=EARLY_MAX as u64 / 4 {
             order.come(number, Brought::End).unwrap();
         }
         let long = "x".repeat(500);
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(order.waiting, before);
 
         let mut order = Order::new(0, 1 << 20);
-        for number in 1..=REQUESTS as u64 {
+        for number in 1..=EARLY_MAX as u64 {
             order.come(number * 1_000, Brought::End).unwrap();
         }
         assert_eq!(order.come(5, Brought::End), Err(TooEarly));
