@@ -129,6 +129,18 @@ impl Driver {
         client
     }
 
+    /// Creates a bare client of browserchannel, which is no Primus client. What it
+    /// writes goes with the request that opens its session.
+    pub fn browserchannel(&mut self, url: &str, options: Value, writes: &[Value]) -> u64 {
+        self.clients += 1;
+        let client = self.clients;
+        self.command(json!({
+            "command": "browserchannel", "client": client, "url": url, "options": options,
+            "writes": writes,
+        }));
+        client
+    }
+
     /// Creates a client and waits until it is open.
     pub fn open(&mut self, url: &str) -> u64 {
         let client = self.open_with(url, &[]);

@@ -43,6 +43,15 @@ impl Kind {
         Kind { project, transformer: "sockjs", transport }
     }
 
+    /// A client of browserchannel.
+    pub const fn channel(project: &'static str) -> Kind {
+        Kind { project, transformer: "browserchannel", transport: "" }
+    }
+
+    pub fn is_channel(self) -> bool {
+        self.transformer == "browserchannel"
+    }
+
     pub fn is_engine(self) -> bool {
         self.transformer == "engine.io"
     }
@@ -72,12 +81,12 @@ impl Kind {
 
     /// Whether all that it sends and receives goes over a websocket.
     pub fn is_websocket(self) -> bool {
-        self.transport.is_empty() || self.transport == "websocket"
+        !self.is_channel() && (self.transport.is_empty() || self.transport == "websocket")
     }
 
     /// Whether its messages are wrapped up on their way.
     pub fn wraps(self) -> bool {
-        self.is_engine() || self.is_sockjs()
+        self.is_engine() || self.is_sockjs() || self.is_channel()
     }
 
     /// What carries it at first.
@@ -141,6 +150,7 @@ macro_rules! for_each_client {
             $crate::kinds::for_each_client! { @ own_sockjs "client-own" "sockjs" "websocket" }
             $crate::kinds::for_each_client! { @ own_xhr_streaming "client-own" "sockjs" "xhr-streaming" }
             $crate::kinds::for_each_client! { @ own_xhr_polling "client-own" "sockjs" "xhr-polling" }
+            $crate::kinds::for_each_client! { @ own_channel "client-own" "browserchannel" "" }
             $crate::kinds::for_each_client! { @ v8 "client-v8" "websockets" "" }
             $crate::kinds::for_each_client! { @ v8_faye "client-v8" "faye" "" }
             $crate::kinds::for_each_client! { @ v8_polling "client-v8" "engine.io" "polling" }
@@ -159,6 +169,7 @@ macro_rules! for_each_client {
             $crate::kinds::for_each_client! { @ v8_xhr_streaming "client-v8" "sockjs" "xhr-streaming" }
             $crate::kinds::for_each_client! { @ v8_eventsource "client-v8" "sockjs" "eventsource" }
             $crate::kinds::for_each_client! { @ v8_xhr_polling "client-v8" "sockjs" "xhr-polling" }
+            $crate::kinds::for_each_client! { @ v8_channel "client-v8" "browserchannel" "" }
             $crate::kinds::for_each_client! { @ v7_sockjs "client-v7" "sockjs" "websocket" }
             $crate::kinds::for_each_client! { @ v7_xhr_streaming "client-v7" "sockjs" "xhr-streaming" }
             $crate::kinds::for_each_client! { @ v7_xhr_polling "client-v7" "sockjs" "xhr-polling" }

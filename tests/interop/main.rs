@@ -6,6 +6,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod browserchannel;
 mod crowd;
 #[cfg(feature = "compression")]
 mod deflate;

@@ -14,6 +14,7 @@ const { createRequire } = require('module');
 const path = require('path');
 const readline = require('readline');
 const { inspect } = require('util');
+const browserchannel = require('./browserchannel');
 const choose = require('./transport');
 const crowd = require('./crowd');
 const engine = require('./engine');
@@ -71,6 +72,8 @@ function open({ client: name, url, socket, transport, options, writes, quiet, in
   for (const [event, tell] of Object.entries(events)) {
     if ('data' === event && quiet) continue;
     client.on(event, (first, second) => {
+      // To browserchannel every end of the server is an error, too.
+      if ('error' === event && 'Stopped by server' === told(first)) return;
       // A reconnect tells its error first, if there is one.
       const subject = /^reconnect(ed| scheduled)?$/.test(event) && !(first && first.attempt) ? second : first;
       say(name, event, 'data' === event && inspects ? shown(first) : tell(subject));
@@ -94,6 +97,12 @@ const commands = {
     const Socket = load('sockjs-client');
     choose.patient(Socket);
     clients.set(wishes.client, sockjs(Socket, wishes, (event, value) => say(wishes.client, event, value)));
+  },
+
+  // A bare client of browserchannel.
+  browserchannel(wishes) {
+    const { BCSocket } = load('browserchannel');
+    clients.set(wishes.client, browserchannel(BCSocket, wishes, (event, value) => say(wishes.client, event, value)));
   },
 
   exchange: ({ client }) => clients.get(client).exchange(),
