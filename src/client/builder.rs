@@ -69,7 +69,7 @@ impl ClientBuilder {
 
     /// The wire protocol, by its name in Primus; the same as the server's;
     /// case does not matter. `websockets` (which `faye`, `uws`, `lws` and `ws` name,
-    /// too), `engine.io` or `sockjs`. Default `websockets`.
+    /// too), `engine.io`, `sockjs` or `browserchannel`. Default `websockets`.
     ///
     /// A list, or `all`, is for a server that speaks several: they are tried in this
     /// order, without those that cannot carry what the parser makes, until one opens.
@@ -99,6 +99,14 @@ impl ClientBuilder {
     /// above, but for the goodbye: there is none. Only text goes, so the parser is
     /// `json`, `ejson` or one that makes text. A server that has clients go on
     /// elsewhere (`base_url`) is not followed.
+    ///
+    /// # browserchannel
+    /// A session is requests of HTTP alone: one that waits, and one at a time that
+    /// sends. The first finds out whether answers come piece by piece. When a
+    /// connection breaks it is made again, and what was lost with it comes again, both
+    /// ways and nothing twice; after three failures in a row, some seconds, the session
+    /// is lost. [`Client::write`] is as with `engine.io`. Only text goes, as with
+    /// `sockjs`.
     pub fn transformer(mut self, names: impl Into<Transformers>) -> Self {
         self.transformers = names.into();
         self
@@ -145,6 +153,8 @@ impl ClientBuilder {
     /// | `transports` | a list of `websocket`, `xhr-streaming` and `xhr-polling`: what is tried, in this order | `websocket,xhr-streaming,xhr-polling` |
     /// | `timeout` | how long each is given at least, in milliseconds | what the server's first answer allows |
     /// | `withCredentials` | `false`: cookies are not kept (see above) | `true`, as browsers do |
+    ///
+    /// `browserchannel` has the last of them alone.
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.transport.push((name.into(), value.into()));
         self

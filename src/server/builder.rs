@@ -82,13 +82,15 @@ impl Default for Builder {
 
 impl Builder {
     /// The wire protocols, by name; case does not matter: `websockets`, `engine.io`,
-    /// `sockjs`, a list of them, or `all`. With several, each kind of client is served
-    /// at the same path at the same time, see [`docs::port`](crate::docs::port).
+    /// `sockjs`, `browserchannel`, a list of them, or `all`. With several, each kind of
+    /// client is served at the same path at the same time, see
+    /// [`docs::port`](crate::docs::port).
     ///
     /// `faye`, `uws`, `lws` and `ws` are [other names](crate::docs::port) of
-    /// `websockets`, which is the default. `sockjs` carries text, so it does not go with
-    /// a parser that makes bytes: [`build`](Self::build) refuses `binary` and
-    /// `msgpack`, and with one of the application's own such a write is an error.
+    /// `websockets`, which is the default. `sockjs` and `browserchannel` carry text, so
+    /// they do not go with a parser that makes bytes: [`build`](Self::build) refuses
+    /// `binary` and `msgpack`, and with one of the application's own such a write is an
+    /// error.
     ///
     /// ```
     /// # use primus::Primus;
@@ -291,6 +293,16 @@ impl Builder {
     /// | `jsessionid` | whether a cookie `JSESSIONID` is set, for load balancers | `false` |
     /// | `sockjs_url` | where the pages of iframes get `sockjs-client` from | its version 1 on jsDelivr |
     /// | `base_url` | where `/info` sends clients for all else | where they are |
+    ///
+    /// Those of `browserchannel`:
+    ///
+    /// | name | value | default |
+    /// |---|---|---|
+    /// | `keepAliveInterval` | ms after which a request that waits is told something | 20000 |
+    /// | `sessionTimeoutInterval` | ms that a session lives without one | 30000 |
+    /// | `hostPrefixes` | a list of names in front of the host's, of which each client is told one; the clients of this crate do not use it | none |
+    /// | `cors` | `Access-Control-Allow-Origin` for requests that say no origin (the others: [`origins`](Self::origins)) | none |
+    /// | `corsAllowCredentials` | `Access-Control-Allow-Credentials`, likewise | `false` |
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.transport.push((name.into(), value.into()));
         self
