@@ -46,8 +46,8 @@ Usage: echo [options]
   --tls-cert FILE             speak https, with this certificate (PEM; needs the
   --tls-key FILE              feature `tls`) and its key
   --tls-ca FILE               let in clients with a certificate from these alone
-  --transformer NAMES         wire protocol: websockets, engine.io, sockjs, a list
-                              of them, or all (websockets)
+  --transformer NAMES         wire protocol: websockets, engine.io, sockjs,
+                              browserchannel, a list of them, or all (websockets)
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --authorization USER:PASS   ask for basic authentication
@@ -65,7 +65,9 @@ Usage: echo [options]
                               allowUpgrades, allowEIO3, cookie, doubleEncoding;
                               of sockjs: response_limit, heartbeat_delay,
                               disconnect_delay, websocket, jsessionid, sockjs_url,
-                              base_url";
+                              base_url; of browserchannel: keepAliveInterval,
+                              sessionTimeoutInterval, hostPrefixes, cors,
+                              corsAllowCredentials";
 
 fn main() -> ExitCode {
     match run() {
