@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod browserchannel;
 mod connecting;
 mod discover;
 mod ending;
