@@ -27,7 +27,10 @@ module.exports = function upgrades(Socket, wishes, say) {
     }
 
     function tick(n) {
-      if (ticks++ && n !== last + 1) wrong.push(`${number}: tick ${n} after ${last}`);
+      // A broadcast that was on its way when this client came reaches it, but what was
+      // written right after that to each one who was there does not.
+      const came = ticks === 1 && last % 2 === 0 && n === last + 2;
+      if (ticks++ && n !== last + 1 && !came) wrong.push(`${number}: tick ${n} after ${last}`);
       last = n;
     }
 
