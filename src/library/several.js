@@ -22,7 +22,13 @@ function tryNext(primus, known, left, failures) {
   const line = Object.create(primus);
   let timer;
   let openedAt;
+  // It was heard, or is lost and judged.
   let heard;
+
+  function doubt() {
+    known.doubtful = name;
+    known.works = null;
+  }
 
   function failed(cause) {
     const error = asError(cause);
@@ -40,6 +46,13 @@ function tryNext(primus, known, left, failures) {
     transport: { ...primus.transport, ...primus.transport[name] },
     stop: () => clearTimeout(timer),
 
+    // The client leaves: if not politely, it has not heard the heartbeat.
+    leave(polite) {
+      line.stop();
+      if (openedAt && !heard && !polite) doubt();
+      have(line, 'outgoing::end', polite);
+    },
+
     emit(event, ...what) {
       if (primus._line !== line) return false;
       if (event === 'incoming::data') heard = true;
@@ -50,9 +63,9 @@ function tryNext(primus, known, left, failures) {
         if (known.doubtful === name) known.doubtful = null;
       } else if (/^incoming::(end|error)$/.test(event)) {
         if (!openedAt) return failed(what[0]);
-        if (event === 'incoming::end' && !heard && now() - openedAt < STANDS) {
-          known.doubtful = name;
-          known.works = null;
+        if (event === 'incoming::end') {
+          if (!heard && now() - openedAt < STANDS) doubt();
+          heard = true;
         }
       }
       return primus.emit(event, ...what);
@@ -79,7 +92,6 @@ const TRANSPORT = own(prototype._own, {
   'outgoing::end'(polite) {
     const line = this._line;
     this._line = null;
-    line?.stop();
-    have(line, 'outgoing::end', polite);
+    line?.leave(polite);
   }
 });

@@ -63,6 +63,11 @@ fn the_transports_of_sockjs_and_proxies_in_their_way() {
 }
 
 #[test]
+fn several_transformers_and_proxies_in_their_way() {
+    run("several.test.js");
+}
+
+#[test]
 fn the_client_halves_of_plugins_in_a_page() {
     run("plugins.test.js");
 }

@@ -9,7 +9,7 @@
 //! | the last fails | the attempt has failed |
 //! | 401 or 403 | the same at once: that is meant for the client |
 //! | nobody is there to connect to | the same at once: nobody would be there for the others |
-//! | it is lost soon after it has opened, and nothing was heard | the next attempt tries it last |
+//! | it is lost soon after it has opened, or given up for its silence, and nothing was heard | the next attempt tries it last |
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -207,11 +207,12 @@ impl Attempt {
     }
 
     fn closed(&mut self, reason: CloseReason, stage: Stage) -> News {
-        if let (Stage::Open(Some(since)), Some(tried)) = (stage, &self.tried)
-            && since.elapsed() < STANDS
-        {
+        if let (Stage::Open(Some(since)), Some(tried)) = (stage, &mut self.tried) {
             let at = tried.at;
-            self.shared.know(|known| known.doubt(at));
+            if since.elapsed() < STANDS {
+                self.shared.know(|known| known.doubt(at));
+            }
+            tried.stage = Stage::Open(None);
         }
         News::Closed(reason)
     }
@@ -239,6 +240,16 @@ impl Attempt {
             Some((_, Error::Io(first))) if broken => io::Error::new(first.kind(), text).into(),
             _ if late => Error::Timeout(text),
             _ => Error::Protocol(text),
+        }
+    }
+}
+
+impl Drop for Attempt {
+    /// One that is open is closed before, unless the client has given it up: it has not
+    /// heard the heartbeat.
+    fn drop(&mut self) {
+        if let Some(Tried { at, stage: Stage::Open(Some(_)), .. }) = self.tried {
+            self.shared.know(|known| known.doubt(at));
         }
     }
 }

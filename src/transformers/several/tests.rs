@@ -138,9 +138,14 @@ impl Play {
         self.several.dial(target, 1)
     }
 
-    /// What an attempt comes to.
+    /// What an attempt comes to. It is closed then, which the log does not have.
     fn attempt(&self) -> String {
-        told(&self.dial(None).next(None, false))
+        let mut session = self.dial(None);
+        let told = told(&session.next(None, false));
+        let log = self.log.lock().unwrap().clone();
+        session.close();
+        *self.log.lock().unwrap() = log;
+        told
     }
 
     /// What was dialled and closed since it was asked last.
@@ -224,6 +229,25 @@ fn one_that_is_lost_unheard_is_tried_last_the_next_time() {
     assert_eq!((next(), next()), ("message".into(), "closed: over".into()));
     play.attempt();
     assert_eq!(play.log(), ["a", "b", "c"]);
+}
+
+#[test]
+fn one_that_is_given_up_unheard_is_tried_last_the_next_time() {
+    let play = play(&[&[Open, Wait], &[Open, Say, Wait]], &[&[Open, Wait]], &[]);
+    let session = || {
+        let mut session = play.dial(None);
+        assert_eq!(told(&session.next(None, false)), "open");
+        session
+    };
+    drop(session());
+    assert_eq!(play.log(), ["a"]);
+    // Nor does this one say anything, but it is closed.
+    let mut second = session();
+    second.close();
+    drop(second);
+    assert_eq!(play.log(), ["b", "close b"]);
+    assert_eq!(play.attempt(), "open");
+    assert_eq!(play.log(), ["b", "c", "a"]);
 }
 
 #[test]
