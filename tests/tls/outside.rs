@@ -55,7 +55,7 @@ fn a_client_in_node_is_served() {
     if node::is_skipped() {
         return;
     }
-    for transformer in ["websockets", "engine.io", "sockjs"] {
+    for transformer in ["websockets", "engine.io", "sockjs", "browserchannel"] {
         let server = Server::echo(builder().transformer(transformer));
         let script = r"
             const Primus = require('primus');

@@ -9,13 +9,14 @@ use primus::{Ended, SlowConsumer, Value, Written};
 use super::*;
 
 /// The transformers, and the client's options that make the most of each.
-const WAYS: [(&str, &[(&str, &str)]); 6] = [
+const WAYS: [(&str, &[(&str, &str)]); 7] = [
     ("websockets", &[]),
     ("engine.io", &[]),
     ("engine.io", &[("transports", "polling")]),
     ("engine.io", &[("transports", "websocket")]),
     ("sockjs", &[]),
     ("sockjs", &[("transports", "xhr-polling")]),
+    ("browserchannel", &[]),
 ];
 
 fn echo_over((transformer, options): (&str, &[(&str, &str)])) {
