@@ -240,7 +240,8 @@ pub(crate) trait Carried: Send + Sync {
 
     /// Sends a packet of the protocol's own, behind what was written before.
     /// One that the client has `asked` for is left out while another still
-    /// waits, so that a client that does not read cannot make us keep many.
+    /// waits, so that a client that does not read cannot make us keep many; where
+    /// none may be left out, such a client is cut.
     fn packet(&self, packet: &str, asked: bool);
 
     /// From now on messages are written to this socket, by this wire.

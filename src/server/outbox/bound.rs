@@ -102,7 +102,7 @@ impl Outbox {
         self.grew(state, to - from);
     }
 
-    fn cut_slow(&self, state: &mut State) {
+    pub(super) fn cut_slow(&self, state: &mut State) {
         self.shared.metrics.slow_consumers.add(1);
         state.slow = true;
         self.cut_locked(state);

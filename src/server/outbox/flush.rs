@@ -121,7 +121,7 @@ impl Outbox {
             state.over_since = None;
         }
         if state.backlog.is_empty() {
-            state.control_waits = false;
+            (state.control_waits, state.packets) = (false, 0);
             self.emptied.notify_all();
         }
     }

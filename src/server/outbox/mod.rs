@@ -35,6 +35,9 @@ use queue::Queue;
 pub(crate) use segment::{Batch, Segment};
 use spoken::Spoken;
 
+/// Bytes of the wire protocol's own packets that may wait, if the bound is less.
+const PACKETS_MAX: usize = 64 << 10;
+
 /// Messages from this size on are sent from where they lie, without a copy.
 const COPY_MAX: usize = 16 << 10;
 /// Corked bytes from which it no longer pays to wait for more.
@@ -79,6 +82,9 @@ struct State {
     flushing: bool,
     /// A control frame is in the backlog.
     control_waits: bool,
+    /// Bytes of the wire protocol's own packets that were put into it since it was
+    /// empty.
+    packets: usize,
     /// Since when the backlog has been over half the bound.
     over_since: Option<Instant>,
     /// The timer that judges `over_since` is set.
@@ -263,7 +269,8 @@ impl Outbox {
     }
 
     /// Writes a packet of the wire protocol's own, past the bound. One that the
-    /// peer has `asked` for is left out while another still waits.
+    /// peer has `asked` for is left out while another still waits. Where none may be
+    /// left out, a peer that makes us send many and reads none is cut.
     pub fn offer_packet(&self, packet: &str, asked: bool) {
         let mut state = self.lock();
         if state.phase != Phase::Open || (asked && state.control_waits) {
@@ -273,6 +280,12 @@ impl Outbox {
         self.format(&state).packet(packet, &mut bytes);
         self.append(&mut state, &bytes);
         state.control_waits |= asked && !state.backlog.is_empty();
+        if !asked && !state.backlog.is_empty() {
+            state.packets += bytes.len();
+            if state.packets > self.shared.bound.max(PACKETS_MAX) {
+                self.cut_slow(&mut state);
+            }
+        }
     }
 
     /// Whether its client polls.

@@ -115,6 +115,27 @@ fn small_messages_wait_in_common_pieces() {
     assert_eq!(outbox.waiting(), 0);
 }
 
+/// A client that asks for answers, of which none may be left out, and reads none.
+#[test]
+fn packets_do_not_wait_without_end() {
+    for policy in [SlowConsumer::DropNewest, SlowConsumer::DropOldest, close_policy()] {
+        let (near, far) = UnixStream::pair().unwrap();
+        let stream = Arc::new(Stream::from(near));
+        let wire = &crate::transformers::polled::records::Records;
+        let outbox = outbox_of(wire, Sink::Socket(stream.clone()), 5, policy);
+        while stream.offer(&[0; 64 << 10]).unwrap() > 0 {}
+        let packet = "x".repeat(1_000);
+        let offered = (1..1_000).find(|_| {
+            outbox.offer_packet(&packet, false);
+            outbox.is_lost()
+        });
+        // A message that is longer than the bound, or a ping now and then, is no reason.
+        assert_eq!(offered, Some(PACKETS_MAX / 1_009 + 1), "{policy:?}");
+        assert!(outbox.was_slow());
+        drop(far);
+    }
+}
+
 /// A client that reads slowly under `DropNewest` was sent no pings while its
 /// backlog was full, and then ended because it had not answered them.
 #[test]
