@@ -216,12 +216,14 @@ impl From<Option<CloseReason>> for End {
     }
 }
 
-/// What a frame on a WebSocket is.
+/// What a client has sent: a frame on a WebSocket, or a piece of a POST.
 pub(crate) enum Read<P: Protocol> {
     /// A message, and a sign of life.
     Message(Frame),
     /// Something that the machine has to know.
     Input(P::Input),
+    /// A message, of which the machine has to know something.
+    Both(Frame, P::Input),
 }
 
 /// What a receiver is to get.

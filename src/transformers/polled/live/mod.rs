@@ -287,18 +287,20 @@ impl<P: Protocol> Live<P> {
     /// A frame came on the WebSocket that carries the session. On the spark's
     /// thread.
     pub(super) fn received(&self, frame: Frame) -> Received {
-        let input = match P::read(&self.fixed, frame) {
+        let (message, input) = match P::read(&self.fixed, frame) {
             Read::Message(frame) => {
                 // Enough for the heartbeat, and cheaper than the lock.
                 self.heard.store(true, Ordering::Relaxed);
                 return Received::Message(frame);
             }
-            Read::Input(input) => input,
+            Read::Both(frame, input) => (Some(frame), input),
+            Read::Input(input) => (None, input),
         };
-        match self.happens(input).over {
-            Some(End::Because(reason)) => Received::Closed(reason),
-            Some(End::Told) => Received::Closed(CloseReason::lost("gone")),
-            None => Received::Nothing,
+        match (self.happens(input).over, message) {
+            (Some(End::Because(reason)), _) => Received::Closed(reason),
+            (Some(End::Told), _) => Received::Closed(CloseReason::lost("gone")),
+            (None, Some(frame)) => Received::Message(frame),
+            (None, None) => Received::Nothing,
         }
     }
 

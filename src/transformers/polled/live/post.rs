@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Live;
 use crate::frame::Frame;
 use crate::net::Stream;
-use crate::transformers::polled::protocol::{Input, Protocol};
+use crate::transformers::polled::protocol::{Input, Protocol, Read};
 
 impl<P: Protocol> Live<P> {
     /// Hands over the messages of a request that has come whole, of which there may
@@ -19,13 +19,32 @@ impl<P: Protocol> Live<P> {
         came: Option<Instant>,
         most: usize,
     ) -> bool {
+        self.deliver_all(frames.map(Read::Message), came, most)
+    }
+
+    /// [`deliver`](Self::deliver) of messages and whatever else a client says between
+    /// them. What follows the end of the session is left out.
+    pub(crate) fn deliver_all(
+        &self,
+        pieces: impl Iterator<Item = Read<P>>,
+        came: Option<Instant>,
+        most: usize,
+    ) -> bool {
         self.knock();
         self.tick_if_due(came);
         if self.lock().over_since.is_some() {
             return false;
         }
-        for frame in frames {
-            self.inlet.message(frame);
+        for piece in pieces {
+            let (message, input) = match piece {
+                Read::Message(frame) => (Some(frame), None),
+                Read::Input(input) => (None, Some(input)),
+                Read::Both(frame, input) => (Some(frame), Some(input)),
+            };
+            message.into_iter().for_each(|frame| self.inlet.message(frame));
+            if input.is_some_and(|input| self.happens(input).over.is_some()) {
+                break;
+            }
             self.inlet.show_beyond(most);
         }
         self.inlet.show(most);
