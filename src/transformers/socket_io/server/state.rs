@@ -1,0 +1,60 @@
+//! What a server has: its options, its sessions and those that may begin, and what it
+//! owes to those that are over.
+
+use std::sync::Arc;
+
+use super::handshakes::Handshakes;
+use crate::http::server::Request;
+use crate::transformers::polled;
+use crate::transformers::polled::farewells::Farewells;
+use crate::transformers::polled::guesses::Guesses;
+use crate::transformers::polled::sessions::Sessions;
+use crate::transformers::serve::Host;
+use crate::transformers::socket_io::options::Options;
+use crate::transformers::socket_io::route::Kind;
+use crate::transformers::socket_io::session::{Session, Shared};
+use crate::transformers::socket_io::shapes::Say;
+
+/// A session between its connections and its spark.
+pub(super) type Live = polled::Live<Session>;
+
+/// Serves `socket.io` clients.
+pub(crate) struct SocketIo {
+    pub(super) shared: Arc<Shared>,
+    pub(super) sessions: Arc<Sessions<Live>>,
+    pub(super) handshakes: Handshakes,
+    guesses: Guesses,
+}
+
+impl SocketIo {
+    /// A server with these options, and no sessions yet.
+    pub(crate) fn new(options: Options) -> Self {
+        SocketIo {
+            shared: Arc::new(Shared { options, farewells: Farewells::default() }),
+            sessions: Arc::default(),
+            handshakes: Handshakes::default(),
+            guesses: Guesses::default(),
+        }
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.shared.options
+    }
+
+    /// Whether there is this transport.
+    pub(super) fn offers(&self, kind: Kind) -> bool {
+        self.options().transports.contains(&kind)
+    }
+
+    /// What a session of this name that is over is told.
+    pub(super) fn farewell(&self, host: &dyn Host, session: &str) -> Option<Say> {
+        self.shared.farewells.owed(session, host.timer().now())
+    }
+
+    /// Whether a request for a session that is unknown is one too many of those that
+    /// come from there.
+    pub(super) fn is_guessing(&self, host: &dyn Host, request: &Request) -> bool {
+        let most = host.limits().unknown_sessions;
+        self.guesses.count(host.owner(request), most, host.timer().now())
+    }
+}
