@@ -17,6 +17,7 @@
 //! there are. The session begins with the first request for one of these, and stays
 //! with it.
 
+pub(crate) mod client;
 pub(crate) mod options;
 pub(crate) mod packet;
 pub(crate) mod payload;
