@@ -135,6 +135,7 @@ pub(crate) mod port;
 pub(crate) mod recognise;
 pub(crate) mod serve;
 pub(crate) mod several;
+pub(crate) mod socket_io;
 pub(crate) mod sockjs;
 pub(crate) mod websockets;
 
@@ -157,6 +158,8 @@ pub(crate) enum Kind {
     Sockjs,
     /// BrowserChannel, version 8.
     BrowserChannel,
+    /// Socket.IO 0.9.
+    SocketIo,
 }
 
 /// A protocol's part of the browser's client.
@@ -169,8 +172,13 @@ pub(crate) struct Script {
 
 impl Kind {
     /// All of them, in the order in which clients are to try them.
-    pub const ALL: [Kind; 4] =
-        [Kind::Websockets, Kind::EngineIo, Kind::Sockjs, Kind::BrowserChannel];
+    pub const ALL: [Kind; 5] = [
+        Kind::Websockets,
+        Kind::EngineIo,
+        Kind::Sockjs,
+        Kind::BrowserChannel,
+        Kind::SocketIo,
+    ];
 
     /// What its requests look like: its rows of the table of them.
     pub fn protocol(self) -> Protocol {
@@ -179,6 +187,7 @@ impl Kind {
             Kind::EngineIo => Protocol::EngineIo,
             Kind::Sockjs => Protocol::Sockjs,
             Kind::BrowserChannel => Protocol::BrowserChannel,
+            Kind::SocketIo => Protocol::SocketIo,
         }
     }
 
@@ -191,6 +200,7 @@ impl Kind {
             Kind::EngineIo => ("engine.io", &[]),
             Kind::Sockjs => ("sockjs", &[]),
             Kind::BrowserChannel => ("browserchannel", &[]),
+            Kind::SocketIo => ("socket.io", &[]),
         }
     }
 
@@ -201,7 +211,7 @@ impl Kind {
 
     /// Whether its messages may be bytes; else they are text.
     pub fn takes_bytes(self) -> bool {
-        !matches!(self, Kind::Sockjs | Kind::BrowserChannel)
+        !matches!(self, Kind::Sockjs | Kind::BrowserChannel | Kind::SocketIo)
     }
 
     /// The parser as it is to be used, if this can carry its messages. Of one of the
@@ -259,6 +269,10 @@ impl Kind {
                 let (options, unknown) = browserchannel::options::Options::parse(given)?;
                 (Box::new(browserchannel::server::BrowserChannel::new(options)), unknown)
             }
+            Kind::SocketIo => {
+                let (options, unknown) = socket_io::options::Options::parse(given)?;
+                (Box::new(socket_io::server::SocketIo::new(options)), unknown)
+            }
         };
         Ok(made)
     }
@@ -284,6 +298,10 @@ impl Kind {
                 let (options, unknown) = browserchannel::client::Options::parse(given)?;
                 (Arc::new(browserchannel::client::BrowserChannel(options)), unknown)
             }
+            Kind::SocketIo => {
+                let (options, unknown) = socket_io::client::Options::parse(given)?;
+                (Arc::new(socket_io::client::SocketIo(options)), unknown)
+            }
         };
         Ok(made)
     }
@@ -292,7 +310,7 @@ impl Kind {
     /// those that were given.
     pub fn options_for(self, server: &Spec, given: &Given) -> Vec<(&'static str, &'static str)> {
         match self {
-            Kind::Websockets | Kind::Sockjs | Kind::BrowserChannel => Vec::new(),
+            Kind::Websockets | Kind::Sockjs | Kind::BrowserChannel | Kind::SocketIo => Vec::new(),
             Kind::EngineIo => engine_io::client::options_for(server.version(), given),
         }
     }
@@ -308,6 +326,7 @@ impl Kind {
             Kind::BrowserChannel => {
                 Script { text: include_str!("browserchannel/client.js"), requests: true }
             }
+            Kind::SocketIo => Script { text: include_str!("socket_io/client.js"), requests: true },
         }
     }
 }
@@ -347,7 +366,7 @@ mod tests {
         }
         let error = Kind::of_name("engine").unwrap_err().to_string();
         let known = "known transformers: websockets, faye, uws, lws, ws, engine.io, sockjs, \
-                     browserchannel";
+                     browserchannel, socket.io";
         assert!(error.ends_with(known), "{error}");
     }
 }
