@@ -18,6 +18,7 @@ pub mod plugged;
 pub mod process;
 pub mod server;
 pub mod shares;
+pub mod socket_io;
 pub mod sockjs;
 pub mod strangers;
 pub mod wait;
