@@ -15,10 +15,10 @@ use crate::transformers::polled::Receiver;
 use crate::transformers::polled::receiver::Limit;
 use crate::transformers::polled::serve::{self, Made, Opened};
 use crate::transformers::serve::{After, Host, Passed};
-use crate::transformers::socket_io::packet::HEAD_MAX;
+use crate::transformers::socket_io::packet::{HEAD_MAX, Packet};
 use crate::transformers::socket_io::payload;
 use crate::transformers::socket_io::route::Kind;
-use crate::transformers::socket_io::session::{Input, Session, Unknown, read};
+use crate::transformers::socket_io::session::{Input, Said, Session, Unknown, read};
 use crate::transformers::socket_io::shapes::{Say, Shape, call, number, quoted};
 use crate::transformers::websockets;
 
@@ -151,7 +151,7 @@ fn open(
 ) -> After {
     let machine = Session::open(kind, io.options(), host.timer().now());
     let id = (session, !shape.streams());
-    let Ok(live) = Live::open(&io.sessions, host, id, machine, io.shared.clone()) else {
+    let Ok(live) = Live::open(&io.sessions, host, id, machine, io.fixed(&**host)) else {
         return passed.respond(&**host, pages::unavailable());
     };
     let made = Made { wire: &wire::Packets, generation, id: live.id().to_owned() };
@@ -226,6 +226,7 @@ pub(super) fn send(
     let came = passed.connection.came();
     let body = match passed.connection.read_body(longest as u64) {
         Ok(body) => body,
+        Err(bad) if bad.status == 413 => return too_long(host, passed, live),
         Err(bad) => return passed.respond(host, pages::empty(bad.status)),
     };
     let text = match text(kind, passed.request.header("content-type"), body) {
@@ -236,16 +237,32 @@ pub(super) fn send(
         Ok(packets) => packets,
         Err(payload::Invalid(wrong)) => return passed.respond(host, server::text(400, wrong)),
     };
+    let max_length = host.max_length();
+    if text.len() > max_length
+        && packets.filter_map(Packet::parse).any(|packet| packet.data.len() > max_length)
+    {
+        return too_long(host, passed, live);
+    }
     // After the end of a session what its client says is thrown away, as is what is
     // said to none; a client learns of that when it polls.
     if let Some(live) = live {
-        live.deliver_all(packets.map(read), came, host.limits().inbox);
+        let pieces = packets.map(|packet| read(packet, max_length));
+        live.deliver_all(pieces, came, host.limits().inbox);
     }
     room::give(text.into_bytes());
     if passed.request.header("origin").is_some() {
         passed.headers.add("X-XSS-Protection", "0".into());
     }
     passed.reply("text/plain; charset=UTF-8", b"1".to_vec())
+}
+
+/// A message is over the limit. Clients of Socket.IO leave then, without a word; so does
+/// the session.
+#[cold]
+#[inline(never)]
+fn too_long(host: &dyn Host, passed: Box<Passed>, live: Option<Arc<Live>>) -> After {
+    live.into_iter().for_each(|live| drop(live.happens(Input::Said(Said::TooLong))));
+    passed.respond(host, pages::empty(413))
 }
 
 /// The payload in a body: in the field `d` of a form, as a string of JSON, if it comes

@@ -12,7 +12,7 @@ use crate::transformers::polled::sessions::Sessions;
 use crate::transformers::serve::Host;
 use crate::transformers::socket_io::options::Options;
 use crate::transformers::socket_io::route::Kind;
-use crate::transformers::socket_io::session::{Session, Shared};
+use crate::transformers::socket_io::session::{Fixed, Session, Shared};
 use crate::transformers::socket_io::shapes::Say;
 
 /// A session between its connections and its spark.
@@ -39,6 +39,11 @@ impl SocketIo {
 
     pub(super) fn options(&self) -> &Options {
         &self.shared.options
+    }
+
+    /// What goes with each session.
+    pub(super) fn fixed(&self, host: &dyn Host) -> Fixed {
+        Fixed { shared: self.shared.clone(), max_length: host.max_length() }
     }
 
     /// Whether there is this transport.

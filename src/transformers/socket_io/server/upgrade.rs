@@ -54,7 +54,7 @@ fn begin(
     };
     let machine = Session::open(Kind::Websocket, io.options(), host.timer().now());
     let id = (session, false);
-    let live = Live::open(&io.sessions, host, id, machine, io.shared.clone()).ok()?;
+    let live = Live::open(&io.sessions, host, id, machine, io.fixed(&**host)).ok()?;
     Some(Box::new(Opening {
         generation: generation(&handshake, &request),
         request: handshake,

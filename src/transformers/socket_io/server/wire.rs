@@ -52,6 +52,11 @@ impl Wire for Packets {
         }
     }
 
+    /// What clients of Socket.IO take for the end is that of the stream.
+    fn hangs_up(&self) -> bool {
+        true
+    }
+
     fn nudge(&self, out: &mut Vec<u8>) {
         encode_ping(b"", None, out);
     }

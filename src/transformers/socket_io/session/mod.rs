@@ -10,6 +10,7 @@
 //! | messages | wait | wait | it gets them → nobody | it gets them | the outbox sends them | – |
 //! | [`Said`](Input::Said): `2::`, [`Alive`](protocol::Input::Alive) | see [`heart`] | | | see [`heart`] | see [`heart`] | – |
 //! | … `0::` | → over | → over | `0::` → over | `0::`, end → over | `0::` → over | – |
+//! | … what it may not | → over | → over | `0::` → over | `0::`, end → over | → over | – |
 //! | … what is to be acknowledged | `6::` waits | | | it gets `6::` | `6::` | – |
 //! | [`Leave`](Input::Leave) | → over | → over | `0::` → over | `0::`, end → over | `0::` → over | – |
 //! | its connection is lost | – | – | → nobody | → over | → over | – |
@@ -52,6 +53,13 @@ pub(super) struct Shared {
     pub options: Options,
     /// What is owed to sessions that are no more.
     pub farewells: Farewells<Say>,
+}
+
+/// What goes with a session and does not change.
+pub(super) struct Fixed {
+    pub shared: Arc<Shared>,
+    /// Longest message in bytes.
+    pub max_length: usize,
 }
 
 /// One session.
@@ -108,6 +116,8 @@ pub(super) enum Said {
     Ack(String),
     /// Bytes where only text goes.
     Bytes,
+    /// A message over the limit.
+    TooLong,
 }
 
 impl From<protocol::Input> for Input {
@@ -127,11 +137,13 @@ pub(super) enum Act {
     Owe(Say),
 }
 
-/// What is in a text that is said to be a packet.
-pub(super) fn read(text: &str) -> Read<Session> {
+/// What is in a text that is said to be a packet, of which a message may have so many
+/// bytes.
+pub(super) fn read(text: &str, max_length: usize) -> Read<Session> {
     let Some(packet) = Packet::parse(text) else { return Read::Input(Input::Said(Said::Nothing)) };
     let ack = packet.ack();
     let said = match (packet.message(), ack) {
+        (Some(message), _) if message.len() > max_length => Said::TooLong,
         (Some(message), None) => return Read::Message(Frame::text(message)),
         (Some(message), Some(ack)) => {
             return Read::Both(Frame::text(message), Input::Said(Said::Ack(ack)));
@@ -193,11 +205,15 @@ impl Session {
                 out.push(Effect::Send { packet: ack.into(), asked: false });
             }
             Said::Ack(_) => {}
-            Said::Bytes => {
-                let reason = CloseReason::new(Ended::Protocol, 1003, "bytes", true);
-                out.push(Effect::Quiet(self.over(End::Because(reason))));
-            }
+            Said::Bytes => self.breach(1003, "bytes where only text goes", out),
+            Said::TooLong => self.breach(1009, "message over the limit", out),
         }
+    }
+
+    fn breach(&mut self, code: u16, text: &str, out: &mut Vec<Effect<Self>>) {
+        self.farewell(Say::Unknown, |quiet| out.push(Effect::Quiet(quiet)));
+        let reason = CloseReason::new(Ended::Protocol, code, text, true);
+        out.push(Effect::Quiet(self.over(End::Because(reason))));
     }
 
     /// The client has told its end.
@@ -255,7 +271,7 @@ impl Protocol for Session {
     type Act = Act;
     type Refusal = Unknown;
     type Shape = Shape;
-    type Fixed = Arc<Shared>;
+    type Fixed = Fixed;
 
     fn handle(&mut self, input: Input, now: Instant, out: &mut Vec<Effect<Self>>) {
         match (self.waits, input) {
@@ -346,7 +362,7 @@ impl Protocol for Session {
 
     fn body(
         &mut self,
-        _: &Arc<Shared>,
+        _: &Fixed,
         shape: &Shape,
         what: What<'_, Say>,
         out: &mut Vec<u8>,
@@ -355,24 +371,24 @@ impl Protocol for Session {
         shape.content()
     }
 
-    fn common(_: &Arc<Shared>, shape: &Shape) -> Option<&'static str> {
+    fn common(_: &Fixed, shape: &Shape) -> Option<&'static str> {
         shape.common()
     }
 
-    fn act(shared: &Arc<Shared>, id: &str, act: Act, now: Instant) {
+    fn act(fixed: &Fixed, id: &str, act: Act, now: Instant) {
         match act {
-            Act::Owe(say) => shared.farewells.owe(id, say, now),
+            Act::Owe(say) => fixed.shared.farewells.owe(id, say, now),
         }
     }
 
-    fn read(_: &Arc<Shared>, frame: Frame) -> Read<Self> {
+    fn read(fixed: &Fixed, frame: Frame) -> Read<Self> {
         match frame {
-            Frame::Text(text) => read(&text),
+            Frame::Text(text) => read(&text, fixed.max_length),
             Frame::Binary(_) => Read::Input(Input::Said(Said::Bytes)),
         }
     }
 
-    fn patience(_: &Arc<Shared>) -> Duration {
+    fn patience(_: &Fixed) -> Duration {
         PATIENCE
     }
 }

@@ -33,7 +33,7 @@ impl Rig {
     }
 
     fn says(&mut self, text: &str) -> Vec<String> {
-        match read(text) {
+        match read(text, 100) {
             Read::Message(frame) => vec![format!("message {}", frame.as_text().unwrap())],
             Read::Input(input) => self.input(input),
             Read::Both(frame, input) => {
@@ -285,6 +285,13 @@ fn what_a_client_says() {
     ] {
         assert_eq!(rig.says(text), expected, "{text}");
     }
+    let longest = "x".repeat(100);
+    assert_eq!(rig.says(&format!("3:::{longest}")), [format!("message {longest}")]);
+    assert_eq!(
+        rig.says(&format!("3:::{longest}x")),
+        ["0::", "finish", "owe 7:::1+0", "over Protocol 1009"]
+    );
+    let mut rig = Rig::new(Kind::Websocket);
     assert_eq!(rig.input(Input::Said(Said::Bytes)), ["over Protocol 1003"]);
 }
 
