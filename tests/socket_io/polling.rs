@@ -132,13 +132,23 @@ fn a_poll_for_which_there_is_nothing_is_answered_so() {
 }
 
 #[test]
-fn what_is_over_the_limit_is_refused() {
+fn what_is_over_the_limit_ends_the_session() {
     let server = echo(Primus::builder().max_length(1000));
-    let mut client = Client::open(server.addr);
-    client.round(&format!("\"{}\"", "x".repeat(998)));
-    assert_eq!(client.send(&format!("3:::\"{}\"", "x".repeat(2000))).status, 413);
-    let mut client = Client { posts: Peer::connect(server.addr), ..client };
-    client.round("1");
+    for too_long in [999, 1000, 2000, 100_000] {
+        let mut client = Client::open(server.addr);
+        let spark = server.spark();
+        client.round(&format!("\"{}\"", "x".repeat(998)));
+        let message = format!("3:::\"{}\"", "x".repeat(too_long));
+        // Nothing else of such a payload is heard.
+        let body = if too_long == 1000 { payload(&["3:::1", &message]) } else { message };
+        assert_eq!(ask(server.addr, post(&client.path(), "", body)).status, 413);
+        assert_eq!(client.poll(), UNKNOWN);
+        server.wait_empty();
+        wait_until("it has ended", || spark.close_reason().is_some());
+        let reason = spark.close_reason().unwrap();
+        assert_eq!((reason.by, reason.code), (Ended::Protocol, 1009));
+    }
+    assert_eq!(server.primus.metrics().messages_in, 4);
 }
 
 #[test]

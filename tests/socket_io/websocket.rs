@@ -99,6 +99,7 @@ fn breaches_are_named() {
         (FIN | BINARY, b"3:::1".to_vec(), 1003),
         (FIN | TEXT, b"3:::\xff".to_vec(), 1007),
         (FIN | TEXT, vec![b'x'; 2000], 1009),
+        (FIN | TEXT, [b"3:::", &[b'1'; 1001][..]].concat(), 1009),
         (FIN | 3, b"x".to_vec(), 1002),
         (0x40 | FIN | TEXT, b"3:::1".to_vec(), 1002),
     ] {
