@@ -6,7 +6,8 @@ use std::process;
 
 use primus::{BoxError, Builder, Destroy, Parser, Plugin, Primus, Script};
 
-const TRANSFORMERS: [&str; 4] = ["websockets", "engine.io", "sockjs", "browserchannel"];
+const TRANSFORMERS: [&str; 5] =
+    ["websockets", "engine.io", "sockjs", "browserchannel", "socket.io"];
 
 fn parsers() -> Vec<Parser> {
     vec![
@@ -30,7 +31,7 @@ pub fn save_all() -> PathBuf {
 /// Servers with every transformer and parser, and names for them.
 pub fn for_all(mut each: impl FnMut(Builder, String)) {
     for transformer in TRANSFORMERS {
-        let text_only = ["sockjs", "browserchannel"].contains(&transformer);
+        let text_only = ["sockjs", "browserchannel", "socket.io"].contains(&transformer);
         for parser in parsers() {
             if text_only && !["json", "ejson"].contains(&parser.name()) {
                 continue;

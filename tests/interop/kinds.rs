@@ -12,7 +12,7 @@ pub struct Kind {
     /// The transformer of the client.
     pub transformer: &'static str,
     /// What carries engine.io: `polling`, `websocket`, or `upgrade`, which is
-    /// the first and then the second; of sockjs the name of a transport; empty
+    /// the first and then the second; of sockjs and socket.io the name of a transport; empty
     /// elsewhere.
     pub transport: &'static str,
 }
@@ -52,12 +52,21 @@ impl Kind {
         self.transformer == "browserchannel"
     }
 
+    /// A client of socket.io.
+    pub const fn socket_io(project: &'static str, transport: &'static str) -> Kind {
+        Kind { project, transformer: "socket.io", transport }
+    }
+
     pub fn is_engine(self) -> bool {
         self.transformer == "engine.io"
     }
 
     pub fn is_sockjs(self) -> bool {
         self.transformer == "sockjs"
+    }
+
+    pub fn is_socket_io(self) -> bool {
+        self.transformer == "socket.io"
     }
 
     /// What its end looks like to a server: those of sockjs that use HTTP do not say
@@ -86,7 +95,7 @@ impl Kind {
 
     /// Whether its messages are wrapped up on their way.
     pub fn wraps(self) -> bool {
-        self.is_engine() || self.is_sockjs() || self.is_channel()
+        self.is_engine() || self.is_sockjs() || self.is_channel() || self.is_socket_io()
     }
 
     /// What carries it at first.
@@ -151,6 +160,8 @@ macro_rules! for_each_client {
             $crate::kinds::for_each_client! { @ own_xhr_streaming "client-own" "sockjs" "xhr-streaming" }
             $crate::kinds::for_each_client! { @ own_xhr_polling "client-own" "sockjs" "xhr-polling" }
             $crate::kinds::for_each_client! { @ own_channel "client-own" "browserchannel" "" }
+            $crate::kinds::for_each_client! { @ own_socket_io "client-own" "socket.io" "websocket" }
+            $crate::kinds::for_each_client! { @ own_socket_io_polling "client-own" "socket.io" "xhr-polling" }
             $crate::kinds::for_each_client! { @ v8 "client-v8" "websockets" "" }
             $crate::kinds::for_each_client! { @ v8_faye "client-v8" "faye" "" }
             $crate::kinds::for_each_client! { @ v8_polling "client-v8" "engine.io" "polling" }
@@ -175,6 +186,8 @@ macro_rules! for_each_client {
             $crate::kinds::for_each_client! { @ v7_xhr_polling "client-v7" "sockjs" "xhr-polling" }
             $crate::kinds::for_each_client! { @ v6_xhr_streaming "client-v6" "sockjs" "xhr-streaming" }
             $crate::kinds::for_each_client! { @ v6_xhr_polling "client-v6" "sockjs" "xhr-polling" }
+            $crate::kinds::for_each_client! { @ v3_socket_io "client-v3" "socket.io" "websocket" }
+            $crate::kinds::for_each_client! { @ v3_socket_io_polling "client-v3" "socket.io" "xhr-polling" }
         })*
     };
     (@ $name:ident $project:literal $transformer:literal $transport:literal) => {

@@ -23,6 +23,7 @@ mod port;
 mod reconnects;
 mod rooms;
 mod server;
+mod socket_io;
 mod sockjs;
 mod terminal;
 

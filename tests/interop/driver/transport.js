@@ -2,8 +2,8 @@
 
 //
 // Has Primus's clients use the transports that a test wants: of engine.io
-// `polling`, `websocket`, or `upgrade` from the first to the second; of sockjs one
-// of its names. Returns the options of the client that this takes.
+// `polling`, `websocket`, or `upgrade` from the first to the second; of sockjs and
+// socket.io one of its names. Returns the options of the client that this takes.
 //
 module.exports = function choose(load, transformer, transport) {
   if (!transport) return {};
@@ -13,6 +13,14 @@ module.exports = function choose(load, transformer, transport) {
     const { name } = load('./package.json');
     if (!/client-own$/.test(name)) module.exports.patient(load('sockjs-client'));
     return { transport: { transports: [transport], timeout: 10000 } };
+  }
+
+  if ('socket.io' === transformer) {
+    const { name } = load('./package.json');
+    if (/client-own$/.test(name)) return { transport: { transports: [transport], timeout: 10000 } };
+    const io = load(/client-v2$/.test(name) ? 'socket.io-client' : 'primus-socket.io-client');
+    io.transports.splice(0, io.transports.length, transport);
+    return {};
   }
 
   // They always begin with polling, but take whatever makes sockets from here
