@@ -49,6 +49,12 @@ pub(in crate::transformers) trait Requests: Send + Sync {
 
     /// Appends what the protocol itself says, likewise.
     fn own_frame(&self, own: &Self::Own, out: &mut Vec<u8>);
+
+    /// Appends what tells of the client's end there, before the close frame, if that is
+    /// not all.
+    fn goodbye_frame(&self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
 }
 
 /// Messages that wait for the next POST.

@@ -201,9 +201,20 @@ impl<R: Requests> Posts<R> {
             let _ = to.queue_encoded(|out| self.requests.frame(&frame, out));
         }
         if state.goodbye != Goodbye::None {
-            to.say_close(None);
+            self.leave(to);
         }
         self.tell(&state);
+    }
+
+    /// Says goodbye on this WebSocket.
+    fn leave(&self, to: &SocketWriter) {
+        let mut goodbye = Vec::new();
+        self.requests.goodbye_frame(&mut goodbye);
+        if !goodbye.is_empty() {
+            // Where it fails the connection is gone.
+            let _ = to.queue_encoded(|out| out.extend_from_slice(&goodbye));
+        }
+        to.close();
     }
 
     /// Why the session cannot go on, if so and if that counts now.

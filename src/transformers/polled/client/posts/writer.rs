@@ -103,7 +103,7 @@ impl<R: Requests> Writer for Posts<R> {
         state.goodbye = Goodbye::Due;
         state.hold = false;
         match &state.way {
-            Way::WebSocket(to) => Writer::close(&**to),
+            Way::WebSocket(to) => self.leave(to),
             Way::Polling => self.post(&mut state, false),
             Way::Switching | Way::Gone => {}
         }
