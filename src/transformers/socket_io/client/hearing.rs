@@ -3,14 +3,13 @@
 use std::time::Instant;
 
 use super::incoming::Wrong;
-use super::posting::{self, Posting, refused};
+use super::posting::{Posting, refused};
 use super::{Hearing, Stage, Ways, handshake};
 use crate::close::{CloseReason, Ended};
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::http::client::Answer;
 use crate::transformers::polled::client::{Hears, lost};
-use crate::transformers::socket_io::packet::DISCONNECT;
 use crate::transformers::socket_io::payload;
 use crate::transformers::websockets::client::Heard;
 
@@ -117,16 +116,8 @@ impl Hears for Hearing {
         }
     }
 
-    /// On the WebSocket the goodbye stands before the close frame.
-    fn end(&mut self, ways: &mut Ways) {
+    fn end(&mut self, _: &mut Ways) {
         self.until = None;
-        if ways.is_on_socket()
-            && ways.posts().is_some()
-            && let Some(socket) = ways.socket()
-        {
-            // Where it fails the connection is gone.
-            let _ = socket.queue_encoded(|out| posting::put(DISCONNECT, "", out));
-        }
     }
 }
 

@@ -72,10 +72,14 @@ impl client::Requests for Posting {
     fn own_frame(&self, Alive: &Alive, out: &mut Vec<u8>) {
         put(HEARTBEAT, "", out);
     }
+
+    fn goodbye_frame(&self, out: &mut Vec<u8>) {
+        put(DISCONNECT, "", out);
+    }
 }
 
 /// Appends a packet of two parts as a frame.
-pub(super) fn put(head: &str, data: &str, out: &mut Vec<u8>) {
+fn put(head: &str, data: &str, out: &mut Vec<u8>) {
     encode_about(head.len() + data.len(), mask(), out, |out| {
         out.extend_from_slice(head.as_bytes());
         crate::frame::room::append(out, data.as_bytes());
