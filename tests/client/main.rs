@@ -15,6 +15,7 @@ mod plain;
 mod reconnect;
 mod script;
 mod server;
+mod socket_io;
 mod sockjs;
 mod waits;
 mod wire;

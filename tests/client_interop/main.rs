@@ -10,6 +10,7 @@ mod browserchannel;
 mod deflate;
 mod each_parser;
 mod engine_io;
+mod socket_io;
 mod sockjs;
 mod tap;
 
