@@ -69,7 +69,8 @@ impl ClientBuilder {
 
     /// The wire protocol, by its name in Primus; the same as the server's;
     /// case does not matter. `websockets` (which `faye`, `uws`, `lws` and `ws` name,
-    /// too), `engine.io`, `sockjs` or `browserchannel`. Default `websockets`.
+    /// too), `engine.io`, `sockjs`, `browserchannel` or `socket.io`. Default
+    /// `websockets`.
     ///
     /// A list, or `all`, is for a server that speaks several: they are tried in this
     /// order, without those that cannot carry what the parser makes, until one opens.
@@ -107,6 +108,12 @@ impl ClientBuilder {
     /// ways and nothing twice; after three failures in a row, some seconds, the session
     /// is lost. [`Client::write`] is as with `engine.io`. Only text goes, as with
     /// `sockjs`.
+    ///
+    /// # socket.io
+    /// That of version 0.9, for servers of Primus up to version 5, and for this
+    /// crate's. A session is opened by a WebSocket, or where that fails by polling, of
+    /// which the above is true; the time for each is as with sockjs. Only text goes. What
+    /// a server wants to be acknowledged is not: Primus wants nothing so.
     pub fn transformer(mut self, names: impl Into<Transformers>) -> Self {
         self.transformers = names.into();
         self
@@ -154,7 +161,15 @@ impl ClientBuilder {
     /// | `timeout` | how long each is given at least, in milliseconds | what the server's first answer allows |
     /// | `withCredentials` | `false`: cookies are not kept (see above) | `true`, as browsers do |
     ///
-    /// `browserchannel` has the last of them alone.
+    /// Those of `socket.io`:
+    ///
+    /// | name | value | default |
+    /// |---|---|---|
+    /// | `transports` | a list of `websocket` and `xhr-polling`: what is tried, in this order | `websocket,xhr-polling` |
+    /// | `connect timeout` (or `timeout`) | how long each is given at least, in milliseconds | what the server's first answer allows |
+    /// | `withCredentials` | `false`: cookies are not kept | `true`, as browsers do |
+    ///
+    /// `browserchannel` has `withCredentials` alone.
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.transport.push((name.into(), value.into()));
         self

@@ -82,15 +82,16 @@ impl Default for Builder {
 
 impl Builder {
     /// The wire protocols, by name; case does not matter: `websockets`, `engine.io`,
-    /// `sockjs`, `browserchannel`, a list of them, or `all`. With several, each kind of
-    /// client is served at the same path at the same time, see
+    /// The wire protocols, by name; case does not matter: `websockets`, `engine.io`,
+    /// `sockjs`, `browserchannel`, `socket.io`, a list of them, or `all`. With several,
+    /// each kind of client is served at the same path at the same time, see
     /// [`docs::port`](crate::docs::port).
     ///
     /// `faye`, `uws`, `lws` and `ws` are [other names](crate::docs::port) of
-    /// `websockets`, which is the default. `sockjs` and `browserchannel` carry text, so
-    /// they do not go with a parser that makes bytes: [`build`](Self::build) refuses
-    /// `binary` and `msgpack`, and with one of the application's own such a write is an
-    /// error.
+    /// `websockets`, which is the default. `sockjs`, `browserchannel` and `socket.io`
+    /// carry text, so they do not go with a parser that makes bytes:
+    /// [`build`](Self::build) refuses `binary` and `msgpack`, and with one of the
+    /// application's own such a write is an error.
     ///
     /// ```
     /// # use primus::Primus;
@@ -303,6 +304,17 @@ impl Builder {
     /// | `hostPrefixes` | a list of names in front of the host's, of which each client is told one; the clients of this crate do not use it | none |
     /// | `cors` | `Access-Control-Allow-Origin` for requests that say no origin (the others: [`origins`](Self::origins)) | none |
     /// | `corsAllowCredentials` | `Access-Control-Allow-Credentials`, likewise | `false` |
+    ///
+    /// Those of `socket.io`, in whose names `_` or `-` may stand for a space:
+    ///
+    /// | name | value | default |
+    /// |---|---|---|
+    /// | `transports` | those that are offered, in order: `websocket`, `htmlfile`, `xhr-polling`, `jsonp-polling` | all |
+    /// | `heartbeats` | whether Socket.IO's own heartbeat goes over WebSockets and streams | `true` |
+    /// | `heartbeat interval` | seconds from an answer to the next question | 25 |
+    /// | `heartbeat timeout` | seconds in which it must be answered | 60 |
+    /// | `close timeout` | seconds that a client may be away between two polls | 60 |
+    /// | `polling duration` | seconds after which a poll is answered that there is nothing for | 20 |
     pub fn transport(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.transport.push((name.into(), value.into()));
         self

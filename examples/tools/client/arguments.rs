@@ -22,13 +22,14 @@ pub const HELP: &str = "\
 Usage: client URL [options]
        client --unix PATH [options]
   --unix PATH                 the server's Unix socket; @NAME for an abstract one
-  --transformer NAME          websockets, engine.io, sockjs or browserchannel
+  --transformer NAME          websockets, engine.io, sockjs, browserchannel or
+                              socket.io
                               (websockets)
   --transport KEY=VALUE       option of the transformer, may be repeated; those of
                               engine.io: transports, upgrade, protocol,
                               doubleEncoding, forceBase64, withCredentials;
-                              of sockjs: transports, timeout, withCredentials;
-                              of browserchannel: withCredentials
+                              of sockjs and socket.io: transports, timeout,
+                              withCredentials; of browserchannel: withCredentials
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --ca FILE                   for https: trust these authorities (PEM; needs the

@@ -6,8 +6,8 @@
 //!        [--idle MS] [--retries N] [--ca FILE]
 //! ```
 //!
-//! Transformers are `websockets` (the default), `engine.io`, `sockjs` and
-//! `browserchannel`, whose `--transport` options are those of `ClientBuilder::transport`.
+//! Transformers are `websockets` (the default), `engine.io`, `sockjs`, `browserchannel` and
+//! `socket.io`, whose `--transport` options are those of `ClientBuilder::transport`.
 //!
 //! Parsers are `json` (the default), `ejson`, `binary`, `msgpack` and `raw`.
 //!

@@ -47,7 +47,8 @@ Usage: echo [options]
   --tls-key FILE              feature `tls`) and its key
   --tls-ca FILE               let in clients with a certificate from these alone
   --transformer NAMES         wire protocol: websockets, engine.io, sockjs,
-                              browserchannel, a list of them, or all (websockets)
+                              browserchannel, socket.io, a list of them, or all
+                              (websockets)
   --parser NAME               json, ejson, binary, msgpack or raw (json)
   --pathname PATH             path of the server (/primus)
   --authorization USER:PASS   ask for basic authentication
@@ -67,7 +68,9 @@ Usage: echo [options]
                               disconnect_delay, websocket, jsessionid, sockjs_url,
                               base_url; of browserchannel: keepAliveInterval,
                               sessionTimeoutInterval, hostPrefixes, cors,
-                              corsAllowCredentials";
+                              corsAllowCredentials; of socket.io: transports,
+                              heartbeats, heartbeat-interval, heartbeat-timeout,
+                              close-timeout, polling-duration";
 
 fn main() -> ExitCode {
     match run() {

@@ -1,6 +1,6 @@
 'use strict';
 
-const TRANSFORMERS = ['websockets', 'engine.io', 'sockjs', 'browserchannel'];
+const TRANSFORMERS = ['websockets', 'engine.io', 'sockjs', 'browserchannel', 'socket.io'];
 const PARSERS = ['json', 'ejson', 'binary', 'msgpack'];
 // Events that are shown by their names; frames have lines of their own.
 const EVENTS = [

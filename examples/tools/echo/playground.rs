@@ -23,7 +23,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       connect-src http: https: ws: wss:; img-src data:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-const TRANSFORMERS: [&str; 4] = ["websockets", "engine.io", "sockjs", "browserchannel"];
+const TRANSFORMERS: [&str; 5] =
+    ["websockets", "engine.io", "sockjs", "browserchannel", "socket.io"];
 const PARSERS: [&str; 4] = ["json", "ejson", "binary", "msgpack"];
 
 /// Servers by transformer and parser.
