@@ -12,7 +12,7 @@ const { connect, load, next, raw, thrown, until, wait, web } = require('./suppor
 
 const WebSockets = load('websockets');
 const Engine = load('engine.io');
-const all = { websockets: WebSockets, 'engine.io': Engine, sockjs: load('sockjs') };
+const all = { websockets: WebSockets, 'engine.io': Engine, sockjs: load('sockjs'), 'socket.io': load('socket.io') };
 
 // A few attempts, then the end.
 const BRIEF = { reconnect: { min: 10, max: 40, retries: 4 } };

@@ -116,6 +116,11 @@ fn sockjs_takes_what_is_right_and_takes_no_harm() {
 }
 
 #[test]
+fn socket_io_has_the_transport_that_works_and_takes_no_harm() {
+    run("socket-io.test.js", &[]);
+}
+
+#[test]
 fn of_several_transformers_the_first_that_works_is_spoken() {
     run("several.test.js", &[]);
 }

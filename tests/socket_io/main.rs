@@ -11,6 +11,7 @@ mod payloads;
 mod polling;
 mod replay;
 mod streams;
+mod trace;
 mod websocket;
 
 use common::socket_io as client;
