@@ -10,6 +10,7 @@ mod names;
 mod options;
 mod recognised;
 mod sessions;
+mod socket_io;
 mod together;
 
 use common::*;

@@ -3,7 +3,6 @@
 use primus::Primus;
 
 use crate::client::*;
-use crate::common::*;
 
 #[test]
 fn of_a_payload_with_a_fault_nothing_is_heard() {

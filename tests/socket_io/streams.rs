@@ -37,7 +37,7 @@ fn broadcasts_come_to_all_in_one_order() {
     let mut pages: Vec<_> = (0..3).map(|_| open(&server).0).collect();
     wait_until("all are there", || server.primus.connected() == 3);
     for n in 0..50 {
-        server.primus.write(&n);
+        server.primus.write(&n).unwrap();
     }
     for page in &mut pages {
         for n in 0..50 {
