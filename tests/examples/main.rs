@@ -132,6 +132,28 @@ fn the_load_generator_speaks_sockjs() {
     }
 }
 
+#[test]
+fn the_load_generator_speaks_socket_io() {
+    let arguments = ["--port", "0", "--transformer", "socket.io"];
+    let fast = ["--transport", "heartbeat-interval=0.05"];
+    let mut echo = Running::start("echo", &[&arguments[..], &fast[..]].concat());
+    let line = echo.line();
+    let url = line.strip_prefix("listening on ").expect("where it listens");
+    for mode in [
+        &["echo", "--messages", "300", "--in-flight", "3"][..],
+        &["broadcast", "--broadcasts", "60", "--burst", "20"],
+    ] {
+        let load = Command::new(example("load"))
+            .args(mode)
+            .args(["--connections", "3", "--transformer", "socket.io", "--url", url])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&load.stdout);
+        assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
+        assert!(told.contains("\"lost\":0") && told.contains("\"closed\":0"), "{told}");
+    }
+}
+
 /// Runs the echo server as systemd does: with sockets from descriptor 3 on.
 fn activated(first: impl Into<OwnedFd>, second: impl Into<OwnedFd>, variables: &str) -> Running {
     let script = format!("{variables} exec \"$0\" --inherited 3<&0 4<&2 0</dev/null 2>/dev/null");

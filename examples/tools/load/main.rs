@@ -11,11 +11,12 @@
 //!   [`trickle`]: the modes; each takes a [`target::Target`] and makes a
 //!   [`report::Report`].
 //! - [`compare`]: runs them by turns against three servers, as a table of [`rows`],
-//!   [`plugin_rows`] and those of [`network`].
+//!   [`plugin_rows`], [`socket_io_rows`] and those of [`network`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] on a [`socket`], with the frames of
 //!   [`wire`], or a [`poller`] or [`xhr`] with the requests of [`http`] and the
 //!   answers of [`pieces`]; [`engine`] has the packets of engine.io and its
-//!   handshakes, [`sockjs`] the frames of SockJS, [`deflate`] compressed messages.
+//!   handshakes, [`sockjs`] the frames of SockJS, [`socket_io`] the packets of Socket.IO,
+//!   [`deflate`] compressed messages.
 //! - [`bare`]: the least that a server with a thread per connection can do.
 
 #![forbid(unsafe_code)]
@@ -43,6 +44,8 @@ mod rooms;
 mod rows;
 mod slow;
 mod socket;
+mod socket_io;
+mod socket_io_rows;
 mod sockjs;
 mod target;
 mod trickle;

@@ -53,14 +53,14 @@ SERVER
 
 OPTIONS (defaults in parentheses)
   --pathname PATH     (/primus)
-  --transformer NAME  of the server: websockets, engine.io, sockjs, or all for
-                      connections of every kind (websockets)
+  --transformer NAME  of the server: websockets, engine.io, sockjs, socket.io,
+                      or all for connections of every kind (websockets)
   --transport NAME    of engine.io: websocket; upgrade, which is polling until
                       all is ready and then a websocket; polling, with two
                       connections for each client, one polls and one posts
                       (websocket); of sockjs: websocket; xhr-streaming or
                       xhr-polling, with two connections for each client, too
-                      (websocket)
+                      (websocket); of socket.io: websocket
   --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50,
                       bursts 100, 30 that post, 50 that poll)
   --events PLUGIN     echo: emit or emitter, see there
@@ -138,6 +138,8 @@ pub enum Transport {
     SockPolling,
     /// Of a server with all transformers: each connection another of [`MIX`].
     Mixed,
+    /// socket.io on a websocket.
+    SocketIo,
 }
 
 /// What connections to a server with all transformers have by turns.
@@ -159,13 +161,14 @@ impl Transport {
             (Some("sockjs"), None | Some("websocket")) => Transport::SockWebsocket,
             (Some("sockjs"), Some("xhr-streaming")) => Transport::Streaming,
             (Some("sockjs"), Some("xhr-polling")) => Transport::SockPolling,
+            (Some("socket.io"), None | Some("websocket")) => Transport::SocketIo,
             // Without a transformer it is engine.io's.
             (None | Some("engine.io"), Some("websocket")) | (Some("engine.io"), None) => {
                 Transport::Websocket
             }
             (None | Some("engine.io"), Some("upgrade")) => Transport::Upgrade,
             (None | Some("engine.io"), Some("polling")) => Transport::Polling,
-            (Some("websockets" | "engine.io" | "sockjs") | None, Some(name)) => {
+            (Some("websockets" | "engine.io" | "sockjs" | "socket.io") | None, Some(name)) => {
                 return Err(format!("no transport {name}; see --help").into());
             }
             (Some(name), _) => return Err(format!("no transformer {name}; see --help").into()),
@@ -184,6 +187,7 @@ impl Transport {
             Transport::Websocket | Transport::Upgrade | Transport::Polling => "engine.io",
             Transport::SockWebsocket | Transport::Streaming | Transport::SockPolling => "sockjs",
             Transport::Mixed => "all",
+            Transport::SocketIo => "socket.io",
         }
     }
 

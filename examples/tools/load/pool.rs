@@ -16,6 +16,7 @@ use crate::line::{Came, Line};
 use crate::options::Transport;
 use crate::poller::{self, Lane, Over, Poller};
 use crate::socket::Socket;
+use crate::socket_io;
 use crate::sockjs::{self, Frame};
 use crate::wire;
 use crate::xhr::Xhr;
@@ -74,6 +75,11 @@ impl Out {
                 packet.push(b'[');
                 sockjs::put_quoted(&mut packet, message);
                 packet.push(b']');
+                wire::put_masked(&mut self.bytes, wire::TEXT, &packet);
+            }
+            Transport::SocketIo => {
+                packet.extend_from_slice(socket_io::MESSAGE);
+                packet.extend_from_slice(message);
                 wire::put_masked(&mut self.bytes, wire::TEXT, &packet);
             }
             Transport::Streaming | Transport::SockPolling => {
@@ -168,6 +174,9 @@ impl Pool {
             Transport::Websocket => self.add_socket(engine::open_websocket(host, path, PATIENCE)?),
             Transport::SockWebsocket => {
                 self.add_socket(sockjs::open_websocket(host, path, PATIENCE)?)
+            }
+            Transport::SocketIo => {
+                self.add_socket(socket_io::open_websocket(host, path, PATIENCE)?)
             }
             Transport::Upgrade | Transport::Mixed => self.upgrade(1, host, path),
             Transport::Streaming | Transport::SockPolling => {
@@ -354,6 +363,13 @@ fn handle_frames(
                     sockjs::each(array, text, |message| {
                         handle_message(index, now, message, traffic, out);
                     });
+                }
+            }
+            _ if out.transport == Transport::SocketIo => {
+                if let Some(message) = payload.strip_prefix(socket_io::MESSAGE) {
+                    handle_message(index, now, message, traffic, out);
+                } else if payload == socket_io::HEARTBEAT {
+                    out.packet(payload);
                 }
             }
             _ => match engine::packet(payload) {

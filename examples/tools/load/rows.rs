@@ -1,7 +1,9 @@
 //! The rows of the table.
 
 use crate::options::{Options, Transport};
-use crate::{Mode, broadcast, connect, echo, idle, network, plugin_rows, slow, trickle};
+use crate::{
+    Mode, broadcast, connect, echo, idle, network, plugin_rows, slow, socket_io_rows, trickle,
+};
 
 /// What is read from a report.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +53,7 @@ pub const IDLE: &[Metric] = &[
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(plugin_rows::ROWS).chain(network::ROWS)
+    ROWS.iter().chain(socket_io_rows::ROWS).chain(plugin_rows::ROWS).chain(network::ROWS)
 }
 
 const ROWS: &[Row] = &[
