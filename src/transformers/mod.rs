@@ -172,13 +172,8 @@ pub(crate) struct Script {
 
 impl Kind {
     /// All of them, in the order in which clients are to try them.
-    pub const ALL: [Kind; 5] = [
-        Kind::Websockets,
-        Kind::EngineIo,
-        Kind::Sockjs,
-        Kind::BrowserChannel,
-        Kind::SocketIo,
-    ];
+    pub const ALL: [Kind; 5] =
+        [Kind::Websockets, Kind::EngineIo, Kind::Sockjs, Kind::BrowserChannel, Kind::SocketIo];
 
     /// What its requests look like: its rows of the table of them.
     pub fn protocol(self) -> Protocol {

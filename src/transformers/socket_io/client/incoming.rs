@@ -240,10 +240,10 @@ mod tests {
             ("x".repeat(10), true),
             ("x".repeat(11), false),
             (format!("\u{fffd}10\u{fffd}{}", "x".repeat(10)), true),
-            (format!("\u{fffd}11\u{fffd}"), false),
+            ("\u{fffd}11\u{fffd}".to_owned(), false),
             (format!("\u{fffd}5\u{fffd}{}", "é".repeat(5)), true),
             (format!("\u{fffd}6\u{fffd}{}", "é".repeat(6)), false),
-            (format!("\u{fffd}9999999999\u{fffd}"), false),
+            ("\u{fffd}9999999999\u{fffd}".to_owned(), false),
         ] {
             for step in [1, 3, 100] {
                 let got = packets(answer.as_bytes(), step, 10);
