@@ -163,7 +163,8 @@ pub trait Handler: Any + Send + Sync {
 pub struct Handlers {
     /// Asked before the transforms.
     first: Stage,
-    /// Asked after them.
+    /// Asked after them, ahead of the rest.
+    ahead: Stage,
     then: Stage,
 }
 
@@ -229,9 +230,15 @@ impl Handlers {
         self.first.add(Arc::new(handler))
     }
 
+    /// Adds a handler ahead of those that are there, for what is a message of theirs
+    /// too.
+    pub(crate) fn add_ahead(&self, handler: impl Handler + 'static) -> ListenerId {
+        self.ahead.add(Arc::new(handler))
+    }
+
     /// Takes a handler away; false when it was not there.
     pub fn remove(&self, id: ListenerId) -> bool {
-        self.first.remove(id) || self.then.remove(id)
+        self.first.remove(id) || self.ahead.remove(id) || self.then.remove(id)
     }
 
     /// Takes all handlers of a type away.
@@ -246,12 +253,13 @@ impl Handlers {
 
     pub(crate) fn clear(&self) {
         self.first.clear();
+        self.ahead.clear();
         self.then.clear();
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.then.is_empty()
+        self.first.is_empty() && self.ahead.is_empty() && self.then.is_empty()
     }
 
     /// Offers a message that has come on a channel to all of them, and gives it
@@ -261,7 +269,7 @@ impl Handlers {
     /// Those of the handler that has.
     pub fn offer(&self, channel: &dyn Channel, message: Value) -> Result<Option<Value>, BoxError> {
         let first = self.first.claimant(channel, || &message);
-        match first.or_else(|| self.then.claimant(channel, || &message)) {
+        match first.or_else(|| self.after(channel, || &message)) {
             Some(handler) => handler.handle(channel, message).map(|()| None),
             None => Ok(Some(message)),
         }
@@ -280,9 +288,9 @@ impl Handlers {
     pub(crate) fn after<'a>(
         &self,
         channel: &dyn Channel,
-        message: impl FnOnce() -> &'a Value,
+        message: impl Fn() -> &'a Value,
     ) -> Option<Arc<dyn Handler>> {
-        self.then.claimant(channel, message)
+        self.ahead.claimant(channel, &message).or_else(|| self.then.claimant(channel, &message))
     }
 }
 

@@ -75,6 +75,30 @@ fn a_client_presents_what_it_was_given_also_after_a_reconnect() {
     primus.destroy(Destroy::default());
 }
 
+/// Whichever of the two brings the id, and in whichever order the plugins are.
+#[test]
+fn a_client_with_other_plugins_gets_its_id_too() {
+    for emitter in [false, true] {
+        let builder = match emitter {
+            false => Primus::builder().plugin(Emit).plugin(Emitter),
+            true => Primus::builder().plugin(Emitter),
+        };
+        let primus = builder.plugin(Mirage::new()).build().unwrap();
+        for before in [false, true] {
+            let pair = pair(&primus, |client| match before {
+                false => client.plugin(Emit).plugin(Emitter).plugin(Mirage::new()),
+                true => client.plugin(Mirage::new()).plugin(Emit).plugin(Emitter),
+            });
+            let pair = pair.unwrap();
+            let (client, spark) = (pair.client(), pair.spark().unwrap());
+            let given =
+                || client.mirage().is_some() && client.mirage().as_deref() == spark.mirage();
+            wait_until("the id is there", given);
+        }
+        primus.destroy(Destroy::default());
+    }
+}
+
 #[test]
 fn ids_are_made_judged_and_refused_before_the_application_knows_of_the_client() {
     let mirage = Mirage::new().generator(|_| Ok::<_, Error>("made".to_owned())).validator(

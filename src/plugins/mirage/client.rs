@@ -59,7 +59,8 @@ pub(super) fn install(id: Option<String>, client: &Client) {
             url.query.push((wire::PARAMETER.to_owned(), id));
         }
     });
-    client.handlers().add(Given);
+    // The event is one of `emit` or `emitter`, which the client may have, too.
+    client.handlers().add_ahead(Given);
 }
 
 /// Takes the event that brings an id, whichever plugin has sent it.
