@@ -108,11 +108,17 @@ impl<P: Peer + Channel> Codec<P> {
     /// [`Error::Parser`].
     #[inline]
     pub fn check(&self, frame: Frame, peer: &P) -> Result<Message> {
-        let looked = match self.is_plain() {
+        let looked = match self.takes_nothing() {
             true => Looked::Perhaps,
             false => Looked::Surely,
         };
         Message::checked(frame, &self.parser, peer, self.values, looked)
+    }
+
+    /// Whether received messages are left as they are.
+    #[inline]
+    pub fn takes_nothing(&self) -> bool {
+        self.incoming.is_empty() && self.handlers.is_empty()
     }
 
     /// What is left of a received message; `None` when a transform or a handler has
@@ -120,19 +126,7 @@ impl<P: Peer + Channel> Codec<P> {
     ///
     /// # Errors
     /// [`Error::Transform`], and the [`Error::Listener`] of a handler.
-    #[inline]
     pub fn take(&self, message: Message, peer: &P) -> Result<Option<Message>> {
-        if self.is_plain() { Ok(Some(message)) } else { self.taken(message, peer) }
-    }
-
-    /// Whether nothing looks at received messages before the application.
-    fn is_plain(&self) -> bool {
-        self.incoming.is_empty() && self.handlers.is_empty()
-    }
-
-    /// Apart, for the stack that it takes.
-    #[inline(never)]
-    fn taken(&self, message: Message, peer: &P) -> Result<Option<Message>> {
         if let Some(handler) = self.handlers.before(peer, || message.value()) {
             return handled(&*handler, peer, message);
         }

@@ -10,6 +10,9 @@ use crate::transformers::connect::Writer;
 impl Shared {
     /// Gives a message to the plugin that claims it, and else to the application.
     pub fn offer(&self, client: &Client, message: Message) {
+        if self.codec.takes_nothing() {
+            return self.deliver(client, message);
+        }
         match caught(|| self.codec.take(message, client)).and_then(|left| left) {
             Ok(Some(message)) => self.deliver(client, message),
             Ok(None) => {}

@@ -188,6 +188,16 @@ fn wait_for_input(waker: Option<&Waker>) -> io::Result<bool> {
 fn receive(spark: &Spark, frame: Frame) {
     // What reading it takes of the stack is free again when the listeners run.
     let Some(message) = read(spark, frame) else { return };
+    match spark.0.server.codec.takes_nothing() {
+        true => deliver(spark, message),
+        false => offer(spark, message),
+    }
+}
+
+/// Gives a message to the plugin that claims it, and else to the application. Apart, for
+/// the stack that it takes.
+#[inline(never)]
+fn offer(spark: &Spark, message: Message) {
     match spark.0.server.codec.take(message, spark) {
         Ok(Some(message)) => deliver(spark, message),
         Ok(None) => {}
