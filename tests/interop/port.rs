@@ -32,11 +32,20 @@ fn kinds() -> Vec<Kind> {
         Kind::sockjs("client-v6", "xhr-polling"),
         Kind::engine("client-v5", "polling"),
         HAPPN,
+        Kind::channel(OWN),
+        Kind::channel("client-v8"),
+        Kind::socket_io(OWN, "xhr-polling"),
+        Kind::socket_io("client-v3", "websocket"),
+        Kind::socket_io("client-v3", "xhr-polling"),
     ]
 }
 
 /// The transformers of clients in Rust.
-const RUST: [&str; 4] = ["all", "websockets", "engine.io", "sockjs"];
+const RUST: [&str; 6] = ["all", "websockets", "engine.io", "sockjs", "browserchannel", "socket.io"];
+
+/// How many of them have come by each.
+const COME: [(&str, u64); 5] =
+    [("browserchannel", 3), ("engine.io", 6), ("socket.io", 4), ("sockjs", 6), ("websockets", 9)];
 
 fn server() -> primus::Builder {
     Primus::builder().transformer("all")
@@ -138,8 +147,8 @@ fn clients_of_every_kind_and_age_share_a_server_a_restart_and_an_end() {
     crowd.hears_broadcasts(&server_before.primus);
     // None was taken for another.
     let counts = server_before.primus.metrics().connections;
-    let now = ["websockets", "engine.io", "sockjs"].map(|name| counts[name].now);
-    assert_eq!(now, [9, 6, 6], "{counts:?}");
+    let now = COME.map(|(name, _)| (name, counts[name].now));
+    assert_eq!(now, COME);
     for (node, client, _) in &mut crowd.nodes {
         node.upgraded(*client);
     }

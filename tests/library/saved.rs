@@ -21,6 +21,7 @@ pub fn libraries() -> &'static Path {
         save(Primus::builder().global("Live"), &folder.join("global"));
         let several = Primus::builder().transformer(["websockets", "engine.io", "sockjs"]);
         save(several, &folder.join("several-json"));
+        save(Primus::builder().transformer("all"), &folder.join("all-json"));
         custom::save_all(&folder);
         for (set, halves) in plugins() {
             let with = |builder| halves.iter().cloned().fold(builder, Builder::plugin);
