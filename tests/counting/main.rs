@@ -21,6 +21,7 @@ mod faults;
 mod little_memory;
 mod memory;
 mod shares;
+mod socket_io;
 mod sockjs;
 mod sockjs_memory;
 mod sparks;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         little_memory::TESTS,
         memory::TESTS,
         shares::TESTS,
+        socket_io::TESTS,
         sockjs::TESTS,
         sockjs_memory::TESTS,
         sparks::TESTS,

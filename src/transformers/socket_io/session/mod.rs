@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use self::heart::{Heart, Tick};
 use super::options::Options;
-use super::packet::{HEARTBEAT, Kind as Type, Packet};
+use super::packet::{HEARTBEAT, Kind as Type, MESSAGE, Packet};
 use super::route::Kind;
 use super::shapes::{Say, Shape};
 use crate::close::{CloseReason, Ended};
@@ -137,9 +137,12 @@ pub(super) enum Act {
     Owe(Say),
 }
 
-/// What is in a text that is said to be a packet, of which a message may have so many
-/// bytes.
+/// What is in a text that is said to be a packet; a message may have so many bytes.
 pub(super) fn read(text: &str, max_length: usize) -> Read<Session> {
+    if let Some(message) = text.strip_prefix(MESSAGE).filter(|text| text.len() <= max_length) {
+        // As all of Primus's are.
+        return Read::Message(Frame::text(message));
+    }
     let Some(packet) = Packet::parse(text) else { return Read::Input(Input::Said(Said::Nothing)) };
     let ack = packet.ack();
     let said = match (packet.message(), ack) {
