@@ -134,9 +134,19 @@ fn the_load_generator_speaks_sockjs() {
 
 #[test]
 fn the_load_generator_speaks_socket_io() {
-    let arguments = ["--port", "0", "--transformer", "socket.io"];
-    let fast = ["--transport", "heartbeat-interval=0.05"];
-    let mut echo = Running::start("echo", &[&arguments[..], &fast[..]].concat());
+    speaks("socket.io", &["--transport", "heartbeat-interval=0.05"]);
+}
+
+/// Nothing is lost by the back channels that end.
+#[test]
+fn the_load_generator_speaks_browserchannel() {
+    speaks("browserchannel", &[]);
+}
+
+#[track_caller]
+fn speaks(transformer: &str, options: &[&str]) {
+    let arguments = ["--port", "0", "--transformer", transformer];
+    let mut echo = Running::start("echo", &[&arguments[..], options].concat());
     let line = echo.line();
     let url = line.strip_prefix("listening on ").expect("where it listens");
     for mode in [
@@ -145,7 +155,7 @@ fn the_load_generator_speaks_socket_io() {
     ] {
         let load = Command::new(example("load"))
             .args(mode)
-            .args(["--connections", "3", "--transformer", "socket.io", "--url", url])
+            .args(["--connections", "3", "--transformer", transformer, "--url", url])
             .output()
             .unwrap();
         let told = String::from_utf8_lossy(&load.stdout);

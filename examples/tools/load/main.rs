@@ -1,5 +1,5 @@
 //! A load generator for Primus servers, in a process of its own: it speaks
-//! WebSocket, engine.io, SockJS and Primus's JSON messages by itself and takes nothing
+//! WebSocket, engine.io, SockJS, BrowserChannel and Primus's JSON messages by itself and takes nothing
 //! from the crate, so that it measures any server alike. `--help` tells how to use it.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! - [`compare`]: runs them by turns against three servers, as a table of [`rows`],
 //!   [`plugin_rows`], [`socket_io_rows`] and those of [`network`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] on a [`socket`], with the frames of
-//!   [`wire`], or a [`poller`] or [`xhr`] with the requests of [`http`] and the
+//!   [`wire`], or a [`poller`], [`xhr`] or [`channel`] with the requests of [`http`] and the
 //!   answers of [`pieces`]; [`engine`] has the packets of engine.io and its
 //!   handshakes, [`sockjs`] the frames of SockJS, [`socket_io`] the packets of Socket.IO,
 //!   [`deflate`] compressed messages.
@@ -24,6 +24,7 @@
 mod bare;
 mod broadcast;
 mod bursts;
+mod channel;
 mod compare;
 mod connect;
 mod deflate;

@@ -54,6 +54,7 @@ SERVER
 OPTIONS (defaults in parentheses)
   --pathname PATH     (/primus)
   --transformer NAME  of the server: websockets, engine.io, sockjs, socket.io,
+                      browserchannel, whose clients have two connections each,
                       or all for connections of every kind (websockets)
   --transport NAME    of engine.io: websocket; upgrade, which is polling until
                       all is ready and then a websocket; polling, with two
@@ -140,6 +141,8 @@ pub enum Transport {
     Mixed,
     /// socket.io on a websocket.
     SocketIo,
+    /// browserchannel, with an answer that goes on.
+    Channel,
 }
 
 /// What connections to a server with all transformers have by turns.
@@ -147,8 +150,8 @@ const MIX: [Transport; 5] = [
     Transport::Websockets,
     Transport::Websocket,
     Transport::SockWebsocket,
-    Transport::Polling,
-    Transport::SockPolling,
+    Transport::SocketIo,
+    Transport::Channel,
 ];
 
 impl Transport {
@@ -159,6 +162,7 @@ impl Transport {
             (None | Some("websockets"), None) => Transport::Websockets,
             (Some("all"), None) => Transport::Mixed,
             (Some("sockjs"), None | Some("websocket")) => Transport::SockWebsocket,
+            (Some("browserchannel"), None) => Transport::Channel,
             (Some("sockjs"), Some("xhr-streaming")) => Transport::Streaming,
             (Some("sockjs"), Some("xhr-polling")) => Transport::SockPolling,
             (Some("socket.io"), None | Some("websocket")) => Transport::SocketIo,
@@ -168,7 +172,7 @@ impl Transport {
             }
             (None | Some("engine.io"), Some("upgrade")) => Transport::Upgrade,
             (None | Some("engine.io"), Some("polling")) => Transport::Polling,
-            (Some("websockets" | "engine.io" | "sockjs" | "socket.io") | None, Some(name)) => {
+            (Some("websockets" | "engine.io" | "sockjs" | "socket.io" | "browserchannel") | None, Some(name)) => {
                 return Err(format!("no transport {name}; see --help").into());
             }
             (Some(name), _) => return Err(format!("no transformer {name}; see --help").into()),
@@ -188,12 +192,14 @@ impl Transport {
             Transport::SockWebsocket | Transport::Streaming | Transport::SockPolling => "sockjs",
             Transport::Mixed => "all",
             Transport::SocketIo => "socket.io",
+            Transport::Channel => "browserchannel",
         }
     }
 
     /// Whether its connections are those of HTTP to the end.
     pub fn is_http(self) -> bool {
-        matches!(self, Transport::Polling | Transport::Streaming | Transport::SockPolling)
+        use Transport::{Channel, Polling, SockPolling, Streaming};
+        matches!(self, Polling | Streaming | SockPolling | Channel)
     }
 }
 

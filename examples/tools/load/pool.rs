@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
+use crate::channel::{self, Channel};
 use crate::deflate;
 use crate::engine::{self, Packet};
 use crate::line::{Came, Line};
@@ -88,6 +89,7 @@ impl Out {
                 }
                 sockjs::put_quoted(&mut self.bytes, message);
             }
+            Transport::Channel => channel::put_encoded(&mut self.bytes, message),
             Transport::Websocket | Transport::Upgrade | Transport::Polling | Transport::Mixed => {
                 packet.push(b'4');
                 packet.extend_from_slice(message);
@@ -130,6 +132,7 @@ enum Link {
     Socket(Line),
     Poller(Box<Poller>),
     Xhr(Box<Xhr>),
+    Channel(Box<Channel>),
 }
 
 #[derive(Debug)]
@@ -185,6 +188,11 @@ impl Pool {
                 self.add(Link::Xhr(Box::new(xhr)));
                 Ok(())
             }
+            Transport::Channel => {
+                let channel = Channel::open(&self.epoll, self.connections.len(), host, path)?;
+                self.add(Link::Channel(Box::new(channel)));
+                Ok(())
+            }
             Transport::Polling => {
                 let poller = Poller::open(&self.epoll, self.connections.len(), host, path)?;
                 self.add(Link::Poller(Box::new(poller)));
@@ -236,6 +244,7 @@ impl Pool {
             // If it fails, the messages are missed soon enough.
             Link::Poller(poller) => drop(poller.write(&self.epoll, self.out.bytes())),
             Link::Xhr(xhr) => drop(xhr.write(&self.epoll, self.out.bytes())),
+            Link::Channel(channel) => drop(channel.write(&self.epoll, self.out.bytes())),
         }
     }
 
@@ -257,6 +266,7 @@ impl Pool {
                     Link::Socket(line) => line.flush(&self.epoll),
                     Link::Poller(poller) => poller.flush(&self.epoll, lane),
                     Link::Xhr(xhr) => xhr.flush(&self.epoll, lane),
+                    Link::Channel(channel) => channel.flush(&self.epoll, lane),
                 }
             }
             if self.read(connection, lane, traffic).is_err() {
@@ -302,6 +312,10 @@ impl Pool {
                 let (scratch, out) = (&mut self.scratch, &mut self.out);
                 return xhr.read(&self.epoll, lane, scratch, traffic, out);
             }
+            Link::Channel(channel) => {
+                let (scratch, out) = (&mut self.scratch, &mut self.out);
+                return channel.read(&self.epoll, lane, scratch, traffic, out);
+            }
         };
         let bytes = match line.read(&mut self.scratch) {
             Came::Bytes(count) => &self.scratch[..count],
@@ -322,6 +336,7 @@ impl Pool {
             Link::Socket(line) => line.forget(&self.epoll),
             Link::Poller(poller) => poller.forget(&self.epoll),
             Link::Xhr(xhr) => xhr.forget(&self.epoll),
+            Link::Channel(channel) => channel.forget(&self.epoll),
         }
         if std::mem::replace(&mut connection.open, false) {
             self.closed += 1;

@@ -65,7 +65,7 @@ pub fn each(array: &[u8], text: &mut Vec<u8>, mut take: impl FnMut(&[u8])) -> bo
 }
 
 /// Appends what stands before the closing quote; what follows that.
-fn unquote<'a>(mut rest: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
+pub fn unquote<'a>(mut rest: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         let plain = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
         text.extend_from_slice(&rest[..plain]);
