@@ -172,7 +172,10 @@ impl Transport {
             }
             (None | Some("engine.io"), Some("upgrade")) => Transport::Upgrade,
             (None | Some("engine.io"), Some("polling")) => Transport::Polling,
-            (Some("websockets" | "engine.io" | "sockjs" | "socket.io" | "browserchannel") | None, Some(name)) => {
+            (
+                Some("websockets" | "engine.io" | "sockjs" | "socket.io" | "browserchannel") | None,
+                Some(name),
+            ) => {
                 return Err(format!("no transport {name}; see --help").into());
             }
             (Some(name), _) => return Err(format!("no transformer {name}; see --help").into()),

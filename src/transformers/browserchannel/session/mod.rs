@@ -47,8 +47,10 @@ use crate::transformers::polled::records::Record;
 /// UTF-16 units after which a back channel that stays ends all the same.
 const LIMIT: usize = 10 << 10;
 
-/// So many maps are handled in one go.
+/// So many maps are handled in one go, or as many as have so many bytes: then is
+/// looked whether the spark's thread keeps up.
 const STEPS: usize = 32;
+const STEPS_BYTES: usize = 32 << 10;
 
 /// One session.
 pub(super) struct Session {
@@ -159,10 +161,17 @@ impl Session {
 
     /// Handles some of what was brought.
     fn more(&mut self, out: &mut Vec<Effect<Self>>) {
+        let mut bytes = 0;
         for _ in 0..STEPS {
             let Some(step) = self.order.step().filter(|_| !self.over) else { return };
             match step {
-                Step::Map(Map::Message(frame)) => out.push(Effect::Deliver(frame)),
+                Step::Map(Map::Message(frame)) => {
+                    bytes += frame.len();
+                    out.push(Effect::Deliver(frame));
+                    if bytes >= STEPS_BYTES {
+                        return;
+                    }
+                }
                 Step::Map(Map::Nothing) => {}
                 Step::Map(Map::NotJson) => self.broken("a map that is no JSON", out),
                 Step::Full => self.broken("too many maps before their turn", out),
