@@ -14,6 +14,14 @@ use crate::transformers::polled::cast::units;
 /// Bytes that an array counts besides its own: an empty one takes room too.
 const COST: usize = 64;
 
+/// Characters of a chunk around its arrays, and of an array around its data with a
+/// number of one digit.
+const AROUND: usize = "]\n".len();
+const EACH: usize = ",[0,]".len();
+
+/// Most digits of a number.
+const DIGITS: usize = 20;
+
 /// What a session has told its client, as far as it is not acknowledged.
 #[derive(Debug, Default)]
 pub(super) struct Arrays {
@@ -91,23 +99,28 @@ impl Arrays {
         self.sent < self.kept.len()
     }
 
+    /// What the back channel has not sent, with the numbers.
+    fn unsent(&self) -> impl Iterator<Item = (u64, &Data)> {
+        (self.first..).zip(&self.kept).skip(self.sent)
+    }
+
     /// Appends what the back channel has not sent, as the array in a chunk with its
-    /// line break; nothing where there is nothing. Returns its length in UTF-16 units.
-    pub fn put_unsent(&mut self, out: &mut Vec<u8>) -> usize {
-        let mut length = 0;
-        for (number, data) in (self.first..).zip(&self.kept).skip(self.sent) {
-            let head = format!("{}[{number},", if length == 0 { '[' } else { ',' });
-            room::append(out, head.as_bytes());
+    /// line break; nothing where there is nothing.
+    pub fn put_unsent(&mut self, out: &mut Vec<u8>) {
+        if !self.has_unsent() {
+            return;
+        }
+        let mut before = b"[[";
+        for (number, data) in self.unsent() {
+            room::append(out, before);
+            put_number(number, out);
+            room::append(out, b",");
             room::append(out, &data.json);
             room::append(out, b"]");
-            length += head.len() + data.units + 1;
+            before = b",[";
         }
+        room::append(out, b"]\n");
         self.sent = self.kept.len();
-        if length > 0 {
-            room::append(out, b"]\n");
-            length += 2;
-        }
-        length
     }
 
     /// Appends a chunk of what the back channel has not sent; nothing where there is
@@ -116,14 +129,16 @@ impl Arrays {
         if !self.has_unsent() {
             return;
         }
-        let bytes: usize = self.kept.iter().skip(self.sent).map(|data| data.json.len() + 24).sum();
-        let mut body = room::take(bytes);
-        let length = self.put_unsent(&mut body);
-        let head = format!("{length}\n");
-        room::reserve(out, head.len() + body.len());
-        out.extend_from_slice(head.as_bytes());
-        out.extend_from_slice(&body);
-        room::give(body);
+        let (mut length, mut bytes) = (AROUND, AROUND + DIGITS);
+        for (number, data) in self.unsent() {
+            let around = EACH + number.checked_ilog10().unwrap_or(0) as usize;
+            length += around + data.units;
+            bytes += around + data.json.len();
+        }
+        room::reserve(out, bytes);
+        put_number(length as u64, out);
+        out.push(b'\n');
+        self.put_unsent(out);
     }
 
     /// Bytes that are kept.
@@ -142,6 +157,19 @@ impl Arrays {
         };
         let text = format!("[{},{last},{outstanding}]", u8::from(attached));
         format!("{}\n{text}", text.len())
+    }
+}
+
+fn put_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; DIGITS];
+    let mut at = DIGITS;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return room::append(out, &digits[at..]);
+        }
     }
 }
 

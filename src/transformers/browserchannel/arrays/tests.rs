@@ -109,6 +109,17 @@ fn strings() {
     }
 }
 
+/// Of as many digits as there may be.
+#[test]
+fn numbers_of_every_length() {
+    for first in [0, 8, 9, 10, 98, 99, 999, 1_000_000, (1 << 53) - 2] {
+        let mut arrays = Arrays { first, ..Arrays::default() };
+        ["a", "é"].iter().for_each(|text| arrays.message(text));
+        let body = format!("[[{first},\"a\"],[{},\"é\"]]\n", first + 1);
+        assert_eq!(chunk(&mut arrays), format!("{}\n{body}", body.encode_utf16().count()));
+    }
+}
+
 /// The length is what JavaScript says that it is.
 #[test]
 fn lengths_count_utf_16_units() {
