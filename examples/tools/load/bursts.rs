@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::options::{Options, Transport};
+use crate::options::Options;
 use crate::pool::PATIENCE;
 use crate::report::{Report, rounded};
 use crate::target::Target;
+use crate::transport::Transport;
 use crate::{Result, echo, engine, http, process, wire};
 
 /// How long the memory may take to come back.

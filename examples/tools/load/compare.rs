@@ -10,10 +10,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::options::{Options, Transport};
+use crate::options::Options;
 use crate::report::{Report, rounded};
 use crate::rows::{self, Metric, Row, Third};
 use crate::target::Target;
+use crate::transport::Transport;
 use crate::{Result, deflate, echo};
 
 /// The servers of a row, in the order of their turns.

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use crate::options::{Options, Transport};
+use crate::options::Options;
 use crate::pool::PATIENCE;
 use crate::report::{Latencies, Report, Stretch};
 use crate::socket::Socket;
 use crate::target::Target;
+use crate::transport::Transport;
 use crate::{Result, engine, http, socket, wire};
 
 /// Runs the mode.

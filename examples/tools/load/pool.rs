@@ -14,11 +14,11 @@ use crate::channel::{self, Channel};
 use crate::deflate;
 use crate::engine::{self, Packet};
 use crate::line::{Came, Line};
-use crate::options::Transport;
 use crate::poller::{self, Lane, Over, Poller};
 use crate::socket::Socket;
 use crate::socket_io;
 use crate::sockjs::{self, Frame};
+use crate::transport::Transport;
 use crate::wire;
 use crate::xhr::Xhr;
 

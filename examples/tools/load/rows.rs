@@ -1,6 +1,7 @@
 //! The rows of the table.
 
-use crate::options::{Options, Transport};
+use crate::options::Options;
+use crate::transport::Transport;
 use crate::{
     Mode, broadcast, connect, echo, idle, network, plugin_rows, slow, socket_io_rows, trickle,
 };

@@ -10,11 +10,12 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::Result;
 use crate::broadcast::Rounds;
 use crate::echo;
-use crate::options::{Options, Transport};
+use crate::options::Options;
 use crate::pool::{PATIENCE, Pool};
 use crate::process;
 use crate::report::{Report, Stretch, Work};
 use crate::target::Target;
+use crate::transport::Transport;
 use crate::wire;
 
 /// How long the server may take to cut those that do not read.

@@ -1,8 +1,8 @@
 //! The rows of socket.io. Node's side needs the modules of a Primus of its time:
 //! `--node "node tests/interop/node-server/echo.js --modules tests/interop/client-v3"`.
 
-use crate::options::Transport;
 use crate::rows::{ECHO, IDLE, Row, Third};
+use crate::transport::Transport;
 use crate::{broadcast, echo, idle};
 
 /// All of them.

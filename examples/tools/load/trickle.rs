@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::Result;
-use crate::options::{Options, Transport};
+use crate::options::Options;
 use crate::pool::PATIENCE;
 use crate::process;
 use crate::report::{Report, rounded};
 use crate::target::Target;
+use crate::transport::Transport;
 use crate::wire;
 
 /// What each of the crowd has echoed to it.
