@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::echo;
 use crate::options::Options;
-use crate::pool::{Out, Pool, Traffic};
+use crate::pool::Pool;
 use crate::process;
 use crate::report::{Latencies, Report, Stretch};
 use crate::target::Target;
+use crate::traffic::{Out, Traffic};
 
 /// How long a round may take before what has not come counts as lost.
 pub const ROUND: Duration = Duration::from_secs(20);

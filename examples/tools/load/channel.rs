@@ -10,8 +10,9 @@ use crate::http;
 use crate::line::{self, Line};
 use crate::pieces::{Came, Pieces};
 use crate::poller::{Lane, Over, key};
-use crate::pool::{self, Out, PATIENCE, Traffic};
+use crate::pool::{self, PATIENCE};
 use crate::sockjs::unquote;
+use crate::traffic::{Out, Traffic};
 use crate::wire;
 
 /// What is between two messages that wait to be posted. It is in none of them.
@@ -174,8 +175,8 @@ impl Channel {
         self.get.keep(&bytes[used..]);
         out.clear();
         self.chunks(traffic, out)?;
-        if !out.bytes().is_empty() {
-            self.write(epoll, out.bytes())?;
+        if !out.bytes.is_empty() {
+            self.write(epoll, &out.bytes)?;
         }
         if came == Came::Answer {
             self.ask(epoll);

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::options::{Events, Options};
-use crate::pool::{Out, Pool, Traffic};
+use crate::pool::Pool;
 use crate::process;
 use crate::report::{Latencies, Report, Stretch, Work};
 use crate::target::Target;
+use crate::traffic::{Out, Traffic};
 
 /// How long the last echoes may take.
 const LAST: Duration = Duration::from_secs(5);

@@ -19,10 +19,11 @@ use std::time::{Duration, Instant};
 use crate::Result;
 use crate::echo;
 use crate::options::Options;
-use crate::pool::{Pool, Quiet};
+use crate::pool::Pool;
 use crate::process::{self, Machine};
 use crate::report::Report;
 use crate::target::Target;
+use crate::traffic::Quiet;
 
 /// Time for the server and the counters to settle.
 const SETTLE: Duration = Duration::from_millis(700);

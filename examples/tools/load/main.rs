@@ -49,6 +49,7 @@ mod socket_io;
 mod socket_io_rows;
 mod sockjs;
 mod target;
+mod traffic;
 mod transport;
 mod trickle;
 mod wire;

@@ -10,8 +10,9 @@ use std::time::Instant;
 use crate::engine::{self, Packet};
 use crate::http;
 use crate::line::{Came, Line};
-use crate::pool::{self, Out, PATIENCE, Traffic};
+use crate::pool::{self, PATIENCE};
 use crate::socket::Socket;
+use crate::traffic::{Out, Traffic};
 use crate::wire;
 
 /// A session.
@@ -165,8 +166,8 @@ impl Poller {
             }
         }
         // As the JavaScript client: what the messages have led to goes first.
-        if !out.bytes().is_empty() {
-            self.write(epoll, out.bytes())?;
+        if !out.bytes.is_empty() {
+            self.write(epoll, &out.bytes)?;
         }
         if !answer.keeps {
             self.poll = self.reopened(epoll)?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use crate::channel::{self, Channel};
+use crate::channel::Channel;
 use crate::deflate;
 use crate::engine::{self, Packet};
 use crate::line::{Came, Line};
@@ -18,6 +18,7 @@ use crate::poller::{self, Lane, Over, Poller};
 use crate::socket::Socket;
 use crate::socket_io;
 use crate::sockjs::{self, Frame};
+use crate::traffic::{Out, Traffic};
 use crate::transport::Transport;
 use crate::wire;
 use crate::xhr::Xhr;
@@ -27,105 +28,6 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// So many are upgraded at the same time.
 const UPGRADES: usize = 100;
-
-/// What is done with the messages of a pool.
-pub trait Traffic {
-    /// A message has come on `connection`, by the read that ended at `now`.
-    /// What is put into `out` is sent when all that was read is handled.
-    fn message(&mut self, connection: usize, now: Instant, payload: &[u8], out: &mut Out);
-
-    /// The connection is at its end.
-    fn closed(&mut self, connection: usize) {
-        let _ = connection;
-    }
-}
-
-/// Traffic for connections that have nothing to do but answer heartbeats.
-#[derive(Debug)]
-pub struct Quiet;
-
-impl Traffic for Quiet {
-    fn message(&mut self, _: usize, _: Instant, _: &[u8], _: &mut Out) {}
-}
-
-/// What is about to be sent, as the transport wants it.
-#[derive(Debug)]
-pub struct Out {
-    bytes: Vec<u8>,
-    transport: Transport,
-    packet: Vec<u8>,
-}
-
-impl Out {
-    fn new(transport: Transport) -> Out {
-        Out { bytes: Vec::new(), transport, packet: Vec::new() }
-    }
-
-    /// Appends a message.
-    #[inline]
-    pub fn text(&mut self, message: &[u8]) {
-        let mut packet = std::mem::take(&mut self.packet);
-        packet.clear();
-        match self.transport {
-            Transport::Websockets if deflate::is_on() && !message.is_empty() => {
-                deflate::pack(message, &mut packet);
-                wire::put_masked(&mut self.bytes, wire::TEXT | deflate::BIT, &packet);
-            }
-            Transport::Websockets => wire::put_masked(&mut self.bytes, wire::TEXT, message),
-            Transport::SockWebsocket => {
-                packet.push(b'[');
-                sockjs::put_quoted(&mut packet, message);
-                packet.push(b']');
-                wire::put_masked(&mut self.bytes, wire::TEXT, &packet);
-            }
-            Transport::SocketIo => {
-                packet.extend_from_slice(socket_io::MESSAGE);
-                packet.extend_from_slice(message);
-                wire::put_masked(&mut self.bytes, wire::TEXT, &packet);
-            }
-            Transport::Streaming | Transport::SockPolling => {
-                if !self.bytes.is_empty() {
-                    self.bytes.push(b',');
-                }
-                sockjs::put_quoted(&mut self.bytes, message);
-            }
-            Transport::Channel => channel::put_encoded(&mut self.bytes, message),
-            Transport::Websocket | Transport::Upgrade | Transport::Polling | Transport::Mixed => {
-                packet.push(b'4');
-                packet.extend_from_slice(message);
-                self.packet(&packet);
-            }
-        }
-        self.packet = packet;
-    }
-
-    /// Appends a packet of engine.io.
-    pub fn packet(&mut self, packet: &[u8]) {
-        if self.transport != Transport::Polling {
-            return wire::put_masked(&mut self.bytes, wire::TEXT, packet);
-        }
-        if !self.bytes.is_empty() {
-            self.bytes.push(engine::SEPARATOR);
-        }
-        self.bytes.extend_from_slice(packet);
-    }
-
-    /// What was appended.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Begins anew, for a connection of this kind.
-    fn begin(&mut self, transport: Transport) {
-        self.transport = transport;
-        self.clear();
-    }
-
-    /// Begins anew.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-    }
-}
 
 #[derive(Debug)]
 enum Link {
@@ -240,11 +142,11 @@ impl Pool {
         self.out.begin(self.transport.nth(connection));
         fill(&mut self.out);
         match &mut self.connections[connection].link {
-            Link::Socket(line) => line.send(&self.epoll, self.out.bytes()),
+            Link::Socket(line) => line.send(&self.epoll, &self.out.bytes),
             // If it fails, the messages are missed soon enough.
-            Link::Poller(poller) => drop(poller.write(&self.epoll, self.out.bytes())),
-            Link::Xhr(xhr) => drop(xhr.write(&self.epoll, self.out.bytes())),
-            Link::Channel(channel) => drop(channel.write(&self.epoll, self.out.bytes())),
+            Link::Poller(poller) => drop(poller.write(&self.epoll, &self.out.bytes)),
+            Link::Xhr(xhr) => drop(xhr.write(&self.epoll, &self.out.bytes)),
+            Link::Channel(channel) => drop(channel.write(&self.epoll, &self.out.bytes)),
         }
     }
 

@@ -11,8 +11,9 @@ use crate::http;
 use crate::line::{self, Line};
 use crate::pieces::{Came, Pieces};
 use crate::poller::{Lane, Over, key};
-use crate::pool::{self, Out, PATIENCE, Traffic};
+use crate::pool::{self, PATIENCE};
 use crate::sockjs::{self, Frame};
+use crate::traffic::{Out, Traffic};
 use crate::wire;
 
 /// A session.
@@ -162,8 +163,8 @@ impl Xhr {
         out.clear();
         self.frames(traffic, out)?;
         // As the JavaScript client: what the messages have led to goes first.
-        if !out.bytes().is_empty() {
-            self.write(epoll, out.bytes())?;
+        if !out.bytes.is_empty() {
+            self.write(epoll, &out.bytes)?;
         }
         if came == Came::Answer {
             self.ask(epoll);
