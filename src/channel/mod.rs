@@ -244,7 +244,7 @@ impl Handlers {
     /// Takes all handlers of a type away.
     pub(crate) fn remove_all<H: Handler>(&self) {
         let is = |handler: &dyn Handler| handler.type_id() == TypeId::of::<H>();
-        for stage in [&self.first, &self.then] {
+        for stage in [&self.first, &self.ahead, &self.then] {
             stage.list.ids_of(is).into_iter().for_each(|id| {
                 stage.remove(id);
             });

@@ -6,7 +6,9 @@ const { after, before, test } = require('node:test');
 const { Chromium } = require('./chromium.js');
 const { client, echoing, visit } = require('./servers.js');
 
-const TRANSFORMERS = ['websockets', 'engine.io', 'sockjs'];
+const TRANSFORMERS = ['websockets', 'engine.io', 'sockjs', 'socket.io'];
+// Only text goes over these.
+const TEXT = ['sockjs', 'socket.io'];
 const PARSERS = ['json', 'ejson', 'binary', 'msgpack'];
 
 let browser;
@@ -16,8 +18,7 @@ after(() => browser.close());
 const open = (context, content, headers) => visit(browser, context, content, headers);
 
 for (const transformer of TRANSFORMERS) {
-    // Only text goes over sockjs.
-    for (const parser of transformer === 'sockjs' ? PARSERS.slice(0, 2) : PARSERS) {
+    for (const parser of TEXT.includes(transformer) ? PARSERS.slice(0, 2) : PARSERS) {
         test(`a script tag gives a client that echoes: ${transformer}, ${parser}`, async context => {
             const { url } = await echoing(context, '--transformer', transformer, '--parser', parser);
             const page = await open(context, client(url));

@@ -10,16 +10,18 @@ const { client, example, pages, wire } = require('./servers.js');
 const by = (transformer, transport) => ({
     name: `${transformer} by ${transport}`, transformer, options: { transport: { transports: [transport], timeout: 20_000 } }
 });
-const POLLED = by('engine.io', 'polling');
+// Those that say goodbye by a request, which the poll that stands is answered upon.
+const POLLED = [by('engine.io', 'polling'), by('socket.io', 'xhr-polling')];
 const WAYS = [
     { name: 'websockets', transformer: 'websockets', options: {} },
     { name: 'engine.io', transformer: 'engine.io', options: {} },
-    POLLED,
-    ...['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'].map(transport => by('sockjs', transport))
+    ...POLLED,
+    ...['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'].map(transport => by('sockjs', transport)),
+    by('socket.io', 'websocket')
 ];
 
 // Those that send by requests.
-const SENT = [POLLED, by('sockjs', 'xhr-streaming')];
+const SENT = [...POLLED, by('sockjs', 'xhr-streaming')];
 
 let browser;
 before(async () => {
@@ -70,7 +72,7 @@ for (const way of WAYS) {
     test(`a page that is put away ends its connection, and is connected soon after it comes back: ${way.name}`, async context => {
         const { page, between, site } = await open(context, way);
         await echoes(page, 'before');
-        const told = way === POLLED ? 'request' : 'end';
+        const told = POLLED.includes(way) ? 'request' : 'end';
         let shown;
         for (let times = 1, kept = false; !kept; times += 1) {
             const ended = within(once(between, told), 'the end');
@@ -91,7 +93,7 @@ for (const way of WAYS) {
 
     test(`a page that is closed ends its connection at once: ${way.name}`, async context => {
         const { page, between } = await open(context, way);
-        const told = way === POLLED ? 'request' : 'end';
+        const told = POLLED.includes(way) ? 'request' : 'end';
         const ended = within(once(between, told), 'the end', 5_000);
         await page.goto('about:blank');
         await ended;

@@ -177,9 +177,9 @@ test('a dashboard shows readings as they come', async context => {
 test('the playground speaks every pair of transformer and parser', async context => {
     const { url } = await start(context, 'echo', '--port', '0');
     const page = await open(context, url);
-    for (const transformer of ['websockets', 'engine.io', 'sockjs']) {
-        // Only text goes over sockjs.
-        for (const parser of ['json', 'ejson', 'binary', 'msgpack'].slice(0, transformer === 'sockjs' ? 2 : 4)) {
+    for (const transformer of ['websockets', 'engine.io', 'sockjs', 'socket.io']) {
+        const text = ['sockjs', 'socket.io'].includes(transformer);
+        for (const parser of ['json', 'ejson', 'binary', 'msgpack'].slice(0, text ? 2 : 4)) {
             await page.evaluate((transformer, parser) => {
                 document.getElementById('transformer').value = transformer;
                 document.getElementById('parser').value = parser;

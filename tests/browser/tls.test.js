@@ -70,7 +70,9 @@ for (const [name, transformer, given, schemes] of [
     ['engine.io by polling', 'engine.io', { transport: { transports: ['polling'] } }, ['https']],
     ['sockjs', 'sockjs', {}, ['https', 'wss']],
     ['sockjs by a stream', 'sockjs', { transport: { transports: ['xhr-streaming'] } }, ['https']],
-    ['sockjs by polling', 'sockjs', { transport: { transports: ['xhr-polling'] } }, ['https']]
+    ['sockjs by polling', 'sockjs', { transport: { transports: ['xhr-polling'] } }, ['https']],
+    ['socket.io', 'socket.io', {}, ['https', 'wss']],
+    ['socket.io by polling', 'socket.io', { transport: { transports: ['xhr-polling'] } }, ['https']]
 ]) {
     test(`a page by https gives a client that echoes: ${name}`, async context => {
         for (const compression of [[], ['--compression']]) {

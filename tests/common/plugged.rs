@@ -16,7 +16,7 @@ use primus::plugins::{
 use primus::{Builder, Channel, Destroy, EndOptions, Message, Primus, Result, Spark, Value};
 use serde_json::json;
 
-const TRANSFORMERS: [&str; 3] = ["websockets", "engine.io", "sockjs"];
+const TRANSFORMERS: [&str; 4] = ["websockets", "engine.io", "sockjs", "socket.io"];
 
 /// How long an answer of a client may take, even on a busy machine.
 const SOON: Duration = Duration::from_secs(20);

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::libraries::save;
 
-const TRANSFORMERS: [&str; 3] = ["websockets", "engine.io", "sockjs"];
+const TRANSFORMERS: [&str; 4] = ["websockets", "engine.io", "sockjs", "socket.io"];
 
 /// JSON, written backwards.
 struct Turned;

@@ -12,7 +12,7 @@ const { acked, library, open, said, urls } = require('./plugged');
 
 const VALUE = { list: [1, 'é😀', null, { a: true }] };
 
-for (const transformer of ['websockets', 'engine.io', 'sockjs']) {
+for (const transformer of ['websockets', 'engine.io', 'sockjs', 'socket.io']) {
   const url = urls[`all-${transformer}`];
   const start = async (t, options) => open(t, await library(url), url, options);
 

@@ -170,7 +170,7 @@ fn of_many_that_want_a_path_at_once_one_has_it() {
 #[test]
 fn every_transformer_is_reached_over_a_unix_socket() {
     let folder = Folder::new("clients");
-    for name in ["websockets", "engine.io", "sockjs", "browserchannel"] {
+    for name in ["websockets", "engine.io", "sockjs", "browserchannel", "socket.io"] {
         let path = folder.at(&format!("{name}: a?b#%"));
         let server = Server::echo(Primus::builder().transformer(name).pathname("/live"));
         server.primus.listen_path(&path).unwrap();

@@ -122,8 +122,8 @@ fn hostile_names_of_sessions() {
 /// Whoever tries ids is told that this is seen, whatever is asked for.
 #[test]
 fn guesses_are_counted() {
-    type Way<'a> = (&'a str, &'a dyn Fn(&str) -> Vec<u8>);
-    let ways: [Way<'_>; 4] = [
+    type Way = &'static dyn Fn(&str) -> Vec<u8>;
+    let ways: [(&str, Way); 4] = [
         ("poll", &|id| request("GET", &format!("/1/xhr-polling/{id}"), "").into_bytes()),
         ("post", &|id| post(&format!("/1/xhr-polling/{id}"), "", "3:::1")),
         ("disconnect", &|id| request("GET", &format!("/1//{id}/?disconnect=1"), "").into_bytes()),

@@ -88,6 +88,8 @@ fn our_client_in_node_is_served() {
         ("sockjs", "websocket"),
         ("sockjs", "xhr-streaming"),
         ("sockjs", "xhr-polling"),
+        ("socket.io", "websocket"),
+        ("socket.io", "xhr-polling"),
     ] {
         let server = Server::echo(builder().transformer(transformer).compression(true));
         let script = r"

@@ -9,7 +9,7 @@ use primus::{Ended, SlowConsumer, Value, Written};
 use super::*;
 
 /// The transformers, and the client's options that make the most of each.
-const WAYS: [(&str, &[(&str, &str)]); 7] = [
+const WAYS: [(&str, &[(&str, &str)]); 9] = [
     ("websockets", &[]),
     ("engine.io", &[]),
     ("engine.io", &[("transports", "polling")]),
@@ -17,6 +17,8 @@ const WAYS: [(&str, &[(&str, &str)]); 7] = [
     ("sockjs", &[]),
     ("sockjs", &[("transports", "xhr-polling")]),
     ("browserchannel", &[]),
+    ("socket.io", &[]),
+    ("socket.io", &[("transports", "xhr-polling")]),
 ];
 
 fn echo_over((transformer, options): (&str, &[(&str, &str)])) {

@@ -12,7 +12,7 @@ fn path(name: &str) -> PathBuf {
 
 #[test]
 fn every_transformer_is_reached_by_tls_over_a_unix_socket() {
-    for transformer in ["websockets", "engine.io", "sockjs", "browserchannel"] {
+    for transformer in ["websockets", "engine.io", "sockjs", "browserchannel", "socket.io"] {
         let server = Server::echo(builder().transformer(transformer).pathname("/live"));
         let path = path(transformer);
         server.primus.listen_path(&path).unwrap();

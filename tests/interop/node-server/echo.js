@@ -15,9 +15,10 @@
 // `--modules` takes another Primus than that of this folder. Options of a
 // transformer, each with `--transport`: those of engine.io, or of sockjs, as
 // response_limit, heartbeat_delay, disconnect_delay, websocket, jsessionid and
-// sockjs_url. `--transformer` is one of websockets, faye, engine.io, sockjs. `--rooms`
-// registers primus-rooms, `--emit` primus-emit, under which the event `m` comes back,
-// and `--emitter` primus-emitter, under which it is acknowledged with its argument.
+// sockjs_url. `--transformer` is one of websockets, faye, engine.io, sockjs, and with
+// the modules of `../client-v2` or `../client-v3` socket.io. `--rooms` registers
+// primus-rooms, `--emit` primus-emit, under which the event `m` comes back, and
+// `--emitter` primus-emitter, under which it is acknowledged with its argument.
 //
 // Prints `listening on http://HOST:PORT`, or https, and echoes every message. These
 // strings are commands: close, reconnect, id, query, headers, address,
