@@ -1,5 +1,6 @@
 // Several transports: the first that the server, and what is between, lets speak. The
-// rules are those of the Rust client, `transformers/several/mod.rs`.
+// rules are those of the Rust client, `transformers/several/mod.rs`, except that a page cannot tell
+// when nobody is there to connect to.
 
 // How long one is tried that is not the last, in ms.
 const PATIENCE = 5000;

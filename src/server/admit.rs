@@ -35,7 +35,7 @@ pub(super) fn admit(
     let carrier = opening.session.take();
     let answer = std::mem::take(&mut opening.answer);
     let (spark, source) = Spark::open(server, which, id, opening);
-    let refusal = show(&spark);
+    let refusal = refused_by_plugins(&spark);
     let known = spark.outbox().greet(&answer, || {
         if let Some(carrier) = carrier {
             carried::introduce(&*carrier, &spark, place);
@@ -59,14 +59,14 @@ pub(super) fn admit(
 
 /// Lets plugins see a spark before anybody else does. Gives what one has against
 /// it.
-fn show(spark: &Spark) -> Option<BoxError> {
+fn refused_by_plugins(spark: &Spark) -> Option<BoxError> {
     let listeners = &spark.0.server.events.spark;
-    if listeners.is_empty() { None } else { show_to(spark, &listeners.snapshot()) }
+    if listeners.is_empty() { None } else { refused_by(spark, &listeners.snapshot()) }
 }
 
 /// Apart, for the stack that it takes.
 #[inline(never)]
-fn show_to(spark: &Spark, listeners: &Snapshot<SparkListener>) -> Option<BoxError> {
+fn refused_by(spark: &Spark, listeners: &Snapshot<SparkListener>) -> Option<BoxError> {
     listeners.iter().find_map(|listener| match caught(|| listener(spark)) {
         Ok(outcome) => outcome.err(),
         Err(panic) => {

@@ -225,7 +225,7 @@ fn read(spark: &Spark, frame: Frame) -> Option<Message> {
     inner.server.codec.check(frame, spark).map_err(|error| unreadable(spark, &error)).ok()
 }
 
-/// The client's failure.
+/// Tells of a message that the client got wrong.
 #[cold]
 #[inline(never)]
 fn unreadable(spark: &Spark, error: &Error) {

@@ -14,7 +14,7 @@ use crate::parsers::Parser;
 /// The names of transformers: one, a list, or `all`, which stands for those of the
 /// crate that are not named beside it.
 ///
-/// Made of a text with names and commas between them, or of a list of texts; case does
+/// Made of a text with names and commas or spaces between them, or of a list of texts; case does
 /// not matter.
 ///
 /// ```

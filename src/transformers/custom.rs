@@ -26,8 +26,8 @@ pub trait CustomTransformer: Send + Sync + 'static {
         true
     }
 
-    /// Begins to speak on a connection whose stream blocks when it is read and is
-    /// not heard yet. A message may have `max_length` bytes.
+    /// Begins to speak on a connection from which nothing has been read yet, and whose
+    /// stream blocks when it is read. A message may have `max_length` bytes.
     ///
     /// On the connection's own thread; it may block, if it sees to it that it does not
     /// block for ever.
