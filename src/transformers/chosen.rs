@@ -192,8 +192,7 @@ impl Chosen {
     pub fn port(&self, given: &Given) -> Result<Port> {
         let own = each(&self.own, given, |Named { kind, name }, given| {
             let (transformer, unknown) = kind.server(name, given)?;
-            let (bytes, protocol) = (kind.takes_bytes(), kind.protocol());
-            Ok((Mounted { name, bytes, protocol, transformer }, owned(unknown)))
+            Ok((Mounted { name, kind, transformer }, owned(unknown)))
         })?;
         Ok(Port::new(own, self.custom.clone()))
     }

@@ -115,7 +115,6 @@ use std::sync::Arc;
 
 use self::connect::Dials;
 use self::options::OptionSet;
-use self::recognise::Protocol;
 use self::serve::Transformer;
 use self::websockets::server::Flavour;
 use crate::error::{Error, Result};
@@ -174,17 +173,6 @@ impl Kind {
     /// All of them, in the order in which clients are to try them.
     pub const ALL: [Kind; 5] =
         [Kind::Websockets, Kind::EngineIo, Kind::Sockjs, Kind::BrowserChannel, Kind::SocketIo];
-
-    /// What its requests look like: its rows of the table of them.
-    pub fn protocol(self) -> Protocol {
-        match self {
-            Kind::Websockets => Protocol::Websockets,
-            Kind::EngineIo => Protocol::EngineIo,
-            Kind::Sockjs => Protocol::Sockjs,
-            Kind::BrowserChannel => Protocol::BrowserChannel,
-            Kind::SocketIo => Protocol::SocketIo,
-        }
-    }
 
     /// The names under which it may be asked for, its own first.
     fn names(self) -> (&'static str, &'static [&'static str]) {

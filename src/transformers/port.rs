@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Kind;
 use super::custom::CustomTransformer;
-use super::recognise::{Asked, Protocol, owners};
+use super::recognise::{Asked, owners};
 use super::serve::Transformer;
 use crate::http::Request;
 use crate::http::server::Owner;
@@ -18,9 +19,7 @@ pub(crate) struct Port {
 pub(crate) struct Mounted {
     /// The name under which it was asked for.
     pub name: &'static str,
-    /// Whether its messages may be bytes.
-    pub bytes: bool,
-    pub protocol: Protocol,
+    pub kind: Kind,
     pub transformer: Box<dyn Transformer>,
 }
 
@@ -46,7 +45,7 @@ impl Port {
             query: request.query(),
             upgrade: request.is_upgrade(),
         };
-        let place = |owner: &Protocol| self.own.iter().position(|own| own.protocol == *owner);
+        let place = |owner: &Kind| self.own.iter().position(|own| own.kind == *owner);
         let at = owners(&asked).iter().find_map(place)?;
         u8::try_from(at).ok().map(Which)
     }
@@ -72,7 +71,7 @@ impl Port {
     pub fn takes_bytes(&self, Which(at): Which) -> bool {
         let at = usize::from(at);
         match self.own.get(at) {
-            Some(own) => own.bytes,
+            Some(own) => own.kind.takes_bytes(),
             None => self.custom.get(at - self.own.len()).is_some_and(|custom| custom.takes_bytes()),
         }
     }

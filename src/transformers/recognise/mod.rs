@@ -2,30 +2,17 @@
 //!
 //! The rules are one [table](TABLE), which
 //! [`docs::port`](crate::docs::port) shows: no request fits two of its rows, whatever is
-//! compiled in or switched on, and one that fits none is nobody's. It looks at the
-//! path, at whether the query has `EIO`, and at whether the request asks for an
-//! upgrade; at nothing that a server remembers, so that what a request is never
-//! depends on the requests before it. The rest is the protocol's: a known path with a
+//! switched on, and one that fits none is nobody's. It looks at the path, at whether
+//! the query has `EIO`, and at whether the request asks for an upgrade; at nothing that
+//! a server remembers, so that what a request is never depends on the requests before
+//! it. The rest is the protocol's: a known path with a
 //! wrong method, version or session is answered in its way.
 //!
 //! It costs a request a few comparisons, and the messages of a connection that stays
 //! nothing.
 
+use super::Kind::{self, BrowserChannel, EngineIo, SocketIo, Sockjs, Websockets};
 use crate::http::pairs;
-
-/// A wire protocol, as its requests show it. Those are here, too, that are not
-/// compiled in: their requests are nobody else's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), allow(dead_code))]
-pub(crate) enum Protocol {
-    Websockets,
-    EngineIo,
-    Sockjs,
-    BrowserChannel,
-    SocketIo,
-}
-
-use Protocol::{BrowserChannel, EngineIo, SocketIo, Sockjs, Websockets};
 
 /// What is looked at of a request.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +34,8 @@ pub(crate) struct Row {
     #[cfg_attr(not(test), allow(dead_code))]
     pub below: &'static str,
     fits: fn(&Below<'_>) -> bool,
-    pub requests: &'static [Protocol],
-    pub upgrades: &'static [Protocol],
+    pub requests: &'static [Kind],
+    pub upgrades: &'static [Kind],
 }
 
 /// The table.
@@ -99,7 +86,7 @@ pub(crate) const TABLE: [Row; 6] = [
 ];
 
 /// Whose a request is: the first of these that is switched on.
-pub(crate) fn owners(asked: &Asked<'_>) -> &'static [Protocol] {
+pub(crate) fn owners(asked: &Asked<'_>) -> &'static [Kind] {
     let row = Below::of(asked).and_then(|below| TABLE.iter().find(|row| (row.fits)(&below)));
     match row {
         Some(row) if asked.upgrade => row.upgrades,
