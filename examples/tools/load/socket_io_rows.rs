@@ -10,7 +10,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "sio-64x1",
         what: "socket.io on websockets: echo, 64 connections, 1 in flight, 64 B",
-        wanted: "<= 0.4 node",
+        wanted: "<= 1.15 ours on websockets",
         mode: echo::run,
         set: |options| options.transport = Transport::SocketIo,
         metrics: ECHO,
@@ -20,7 +20,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "sio-64x16",
         what: "socket.io on websockets: echo, 64 connections, 16 in flight, 64 B",
-        wanted: "<= 0.4 node",
+        wanted: "<= 1.15 ours on websockets",
         mode: echo::run,
         set: |options| {
             options.transport = Transport::SocketIo;
@@ -33,7 +33,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "sio-cast",
         what: "socket.io on websockets: one broadcast at a time to 500 sparks, 128 B",
-        wanted: "<= 0.4 node",
+        wanted: "<= 1.15 ours on websockets",
         mode: broadcast::run,
         set: |options| {
             options.transport = Transport::SocketIo;
