@@ -11,7 +11,7 @@
 //!   [`trickle`]: the modes; each takes a [`target::Target`] and makes a
 //!   [`report::Report`].
 //! - [`compare`]: runs them by turns against three servers, as a table of [`rows`],
-//!   [`plugin_rows`], [`socket_io_rows`] and those of [`network`].
+//!   [`plugin_rows`], [`old_rows`] and those of [`network`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] on a [`socket`], with the frames of
 //!   [`wire`], or a [`poller`], [`xhr`] or [`channel`] with the requests of [`http`] and the
 //!   answers of [`pieces`]; [`engine`] has the packets of engine.io and its
@@ -34,6 +34,7 @@ mod http;
 mod idle;
 mod line;
 mod network;
+mod old_rows;
 mod options;
 mod pieces;
 mod plugin_rows;
@@ -46,7 +47,6 @@ mod rows;
 mod slow;
 mod socket;
 mod socket_io;
-mod socket_io_rows;
 mod sockjs;
 mod target;
 mod traffic;

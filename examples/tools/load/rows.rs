@@ -2,9 +2,7 @@
 
 use crate::options::Options;
 use crate::transport::Transport;
-use crate::{
-    Mode, broadcast, connect, echo, idle, network, plugin_rows, slow, socket_io_rows, trickle,
-};
+use crate::{Mode, broadcast, connect, echo, idle, network, old_rows, plugin_rows, slow, trickle};
 
 /// What is read from a report.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +52,7 @@ pub const IDLE: &[Metric] = &[
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(socket_io_rows::ROWS).chain(plugin_rows::ROWS).chain(network::ROWS)
+    ROWS.iter().chain(old_rows::ROWS).chain(plugin_rows::ROWS).chain(network::ROWS)
 }
 
 const ROWS: &[Row] = &[
