@@ -10,6 +10,15 @@ use crate::error::{Error, Result};
 use crate::server::options::SlowConsumer;
 use crate::timer::Task;
 
+impl State {
+    /// The packet of the wire protocol's own that was put into the backlog last counts
+    /// until it is sent.
+    pub(super) fn mark_packet(&mut self, length: usize) {
+        self.packets += length;
+        self.backlog.mark_packet(length);
+    }
+}
+
 impl Outbox {
     /// Starts the grace period of a consumer that has become slow.
     pub(super) fn note_slow(&self, state: &mut State) {

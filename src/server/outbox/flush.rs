@@ -56,11 +56,16 @@ impl Outbox {
             self.mark_end(&mut state);
         }
         self.shared.metrics.backlog.sub(self.waiting.swap(0, Ordering::Relaxed));
+        state.packets = 0;
         let had = !waiting.is_empty();
         for record in waiting.pieces().flat_map(records) {
             let mut bytes = Vec::new();
             ends |= self.encode_again(record, &mut bytes);
+            let length = bytes.len();
             self.push_own(&mut state, bytes, record.is_message());
+            if matches!(record, Record::Packet(_)) {
+                state.mark_packet(length);
+            }
         }
         if had {
             self.send_backlog(&mut state);
@@ -116,12 +121,13 @@ impl Outbox {
     pub(super) fn forget_sent(&self, state: &mut State, sent: usize) {
         let waiting = self.waiting.fetch_sub(sent, Ordering::Relaxed) - sent;
         self.shared.metrics.backlog.sub(sent);
-        state.backlog.advance(sent);
+        let packets = state.backlog.advance(sent);
+        state.packets = state.packets.saturating_sub(packets);
         if waiting <= self.shared.bound / 2 {
             state.over_since = None;
         }
         if state.backlog.is_empty() {
-            (state.control_waits, state.packets) = (false, 0);
+            state.control_waits = false;
             self.emptied.notify_all();
         }
     }

@@ -82,8 +82,7 @@ struct State {
     flushing: bool,
     /// A control frame is in the backlog.
     control_waits: bool,
-    /// Bytes of the wire protocol's own packets that were put into it since it was
-    /// empty.
+    /// Bytes of the wire protocol's own packets in it, as far as the queue can tell.
     packets: usize,
     /// Since when the backlog has been over half the bound.
     over_since: Option<Instant>,
@@ -281,7 +280,7 @@ impl Outbox {
         self.append(&mut state, &bytes);
         state.control_waits |= asked && !state.backlog.is_empty();
         if !asked && !state.backlog.is_empty() {
-            state.packets += bytes.len();
+            state.mark_packet(bytes.len());
             if state.packets > self.shared.bound.max(PACKETS_MAX) {
                 self.cut_slow(&mut state);
             }

@@ -24,6 +24,8 @@ struct Chunk {
     data: Data,
     /// What comes before is sent, or dropped.
     from: usize,
+    /// Bytes in it of the wire protocol's own packets, also of those that are sent.
+    packets: usize,
 }
 
 enum Data {
@@ -86,10 +88,11 @@ impl Chunk {
             Data::Own { bytes, .. } => Chunk {
                 data: Data::Own { bytes: bytes[start..end].to_vec(), ends: vec![end - start] },
                 from: from - start,
+                packets: 0,
             },
             Data::Shared { segment, .. } => {
                 let data = Data::Shared { segment: segment.clone(), to: end };
-                let mut begun = Chunk { data, from };
+                let mut begun = Chunk { data, from, packets: 0 };
                 begun.let_go_of_segment();
                 begun
             }
@@ -126,7 +129,7 @@ impl Queue {
             bytes = in_large(&bytes);
         }
         let ends = if dropped { vec![bytes.len()] } else { Vec::new() };
-        self.0.push_back(Chunk { data: Data::Own { bytes, ends }, from: 0 });
+        self.0.push_back(Chunk { data: Data::Own { bytes, ends }, from: 0, packets: 0 });
     }
 
     /// Begins the queue with what is left of `bytes`, of which so many were
@@ -137,7 +140,7 @@ impl Queue {
         if (LARGE / 2..4 * LARGE).contains(&bytes.len()) {
             bytes = in_large(&bytes);
         }
-        self.0.push_back(Chunk { data: Data::Own { bytes, ends }, from: sent });
+        self.0.push_back(Chunk { data: Data::Own { bytes, ends }, from: sent, packets: 0 });
     }
 
     /// Puts a part of a segment at the end: whole messages, the first of which
@@ -150,7 +153,11 @@ impl Queue {
             *end = to;
             return;
         }
-        self.0.push_back(Chunk { data: Data::Shared { segment: segment.clone(), to }, from });
+        self.0.push_back(Chunk {
+            data: Data::Shared { segment: segment.clone(), to },
+            from,
+            packets: 0,
+        });
     }
 
     /// No more of the segment follows that was pushed last.
@@ -158,18 +165,28 @@ impl Queue {
         self.0.back_mut().into_iter().for_each(Chunk::let_go_of_segment);
     }
 
-    /// Takes away what was sent.
-    pub fn advance(&mut self, mut sent: usize) {
+    /// So many of the bytes that were put there last are a packet of the wire
+    /// protocol's own.
+    pub fn mark_packet(&mut self, length: usize) {
+        self.0.back_mut().into_iter().for_each(|last| last.packets += length);
+    }
+
+    /// Takes away what was sent. Returns how many bytes of [packets](Self::mark_packet)
+    /// are gone; those of a piece are when all of it is.
+    pub fn advance(&mut self, mut sent: usize) -> usize {
+        let mut packets = 0;
         while let Some(first) = self.0.front_mut() {
             let length = first.bytes().len();
             if sent < length {
                 first.from += sent;
-                return;
+                return packets;
             }
             sent -= length;
+            packets += first.packets;
             self.0.pop_front();
         }
         self.0.shrink_to(0);
+        packets
     }
 
     /// Drops the oldest message that has not begun to be sent; its length. The

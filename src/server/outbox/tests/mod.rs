@@ -136,6 +136,30 @@ fn packets_do_not_wait_without_end() {
     }
 }
 
+/// Of a client that reads, if slowly, only the packets count that still wait.
+#[test]
+fn packets_that_were_sent_do_not_count() {
+    let (near, _far) = UnixStream::pair().unwrap();
+    let stream = Arc::new(Stream::from(near));
+    let wire = &crate::transformers::polled::records::Records;
+    let outbox = outbox_of(wire, Sink::Socket(stream.clone()), 5, close_policy());
+    while stream.offer(&[0; 64 << 10]).unwrap() > 0 {}
+    let packet = "x".repeat(1_000);
+    for _ in 0..500 {
+        outbox.offer_packet(&packet, false);
+        // As if the socket had taken what is beyond this.
+        let sent = outbox.waiting().saturating_sub(20_000);
+        outbox.forget_sent(&mut outbox.lock(), sent);
+    }
+    assert!(!outbox.is_lost());
+    let offered = (1..100).find(|_| {
+        outbox.offer_packet(&packet, false);
+        outbox.is_lost()
+    });
+    let most = (PACKETS_MAX - 20_000) / 1_009 + 1;
+    assert!(offered.is_some_and(|offered| (most - 5..=most).contains(&offered)), "{offered:?}");
+}
+
 /// A client that reads slowly under `DropNewest` was sent no pings while its
 /// backlog was full, and then ended because it had not answered them.
 #[test]
