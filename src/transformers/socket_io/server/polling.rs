@@ -20,6 +20,7 @@ use crate::transformers::socket_io::payload;
 use crate::transformers::socket_io::route::Kind;
 use crate::transformers::socket_io::session::{Input, Said, Session, Unknown, read};
 use crate::transformers::socket_io::shapes::{Say, Shape, call, number, quoted};
+use crate::transformers::sockjs::frame::json_string;
 use crate::transformers::websockets;
 
 /// Bytes of a body that are read for a session that is unknown.
@@ -277,7 +278,7 @@ fn text(kind: Kind, content: Option<&str>, body: Vec<u8>) -> Result<String, &'st
     });
     let mut fields = http::pairs(&body).filter(|(name, _)| is_form && name == "d");
     let (_, field) = fields.next().ok_or("no field `d` in a form")?;
-    serde_json::from_str(&field).map_err(|_| "no string of JSON in the field `d`")
+    json_string(&field).ok_or("no string of JSON in the field `d`")
 }
 
 /// The end of a session, by a request of its own.

@@ -130,6 +130,16 @@ pub(super) fn string<'a>(
     escaped(text, at, end, scratch).map(|behind| (&**scratch, behind))
 }
 
+/// The string that a whole text is, but for white space around it. A lone surrogate
+/// becomes U+FFFD.
+pub(crate) fn json_string(text: &str) -> Option<String> {
+    let at = skip_space(text, 0);
+    let mut scratch = String::new();
+    text.as_bytes().get(at).filter(|byte| **byte == b'"')?;
+    let (string, end) = string(text, at + 1, &mut scratch).ok()?;
+    (skip_space(text, end) == text.len()).then(|| string.to_owned())
+}
+
 /// [`string`], whose first escape is at `special`.
 fn escaped(
     text: &str,

@@ -18,7 +18,7 @@ mod json;
 mod tests;
 
 pub(crate) use incoming::{Invalid, Messages, Received, one_at, only, received};
-pub(crate) use json::quote;
+pub(crate) use json::{json_string, quote};
 
 /// The session is open.
 pub(crate) const OPEN: &str = "o";
