@@ -151,6 +151,23 @@ fn what_is_over_the_limit_ends_the_session() {
     assert_eq!(server.primus.metrics().messages_in, 4);
 }
 
+/// Clients put all that they have to say into one request, and scripts escape it.
+#[test]
+fn short_messages_are_not_too_long_together_or_escaped() {
+    let server = echo(Primus::builder().max_length(1000));
+    for transport in POLLS {
+        let mut client = Client::open_by(server.addr, transport);
+        let message = format!("3:::\"{}\"", "\\\"".repeat(499));
+        let packets = vec![&*message; 20];
+        client.say(&packets);
+        assert_eq!(client.packets(20), packets, "{transport}");
+        // All in all there is a bound, too.
+        let head = request("POST", &client.path(), "Content-Length: 9000000\r\n");
+        assert_eq!(ask(server.addr, head).status, 413, "{transport}");
+        assert_eq!(client.poll(), UNKNOWN, "{transport}");
+    }
+}
+
 #[test]
 fn posts_may_overlap() {
     let server = echo(Primus::builder());

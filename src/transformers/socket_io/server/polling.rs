@@ -26,6 +26,20 @@ use crate::transformers::websockets;
 /// Bytes of a body that are read for a session that is unknown.
 const STRAY_BODY: usize = 64 << 10;
 
+/// Bytes of a body beside those of its longest message: clients put all that waits into
+/// one, ours up to so much.
+const SEVERAL: usize = 1 << 20;
+
+/// How much longer the forms of scripts may make a text: each quote in it becomes
+/// `%5C%22`.
+const ESCAPED: usize = 6;
+
+/// The longest body.
+fn longest(host: &dyn Host, kind: Kind) -> usize {
+    let text = host.max_length().saturating_add(HEAD_MAX + SEVERAL);
+    if kind == Kind::JsonpPolling { text.saturating_mul(ESCAPED) } else { text }
+}
+
 /// The handshake.
 #[inline(never)]
 pub(super) fn handshake(io: &SocketIo, host: &Arc<dyn Host>, passed: Box<Passed>) -> After {
@@ -222,7 +236,7 @@ pub(super) fn send(
     if !is_known && io.is_guessing(host, &passed.request) {
         return passed.respond(host, pages::empty(429));
     }
-    let most = host.max_length().saturating_add(HEAD_MAX);
+    let most = longest(host, kind);
     let longest = if live.is_some() { most } else { most.min(STRAY_BODY) };
     let came = passed.connection.came();
     let body = match passed.connection.read_body(longest as u64) {
@@ -257,8 +271,9 @@ pub(super) fn send(
     passed.reply("text/plain; charset=UTF-8", b"1".to_vec())
 }
 
-/// A message is over the limit. Clients of Socket.IO leave then, without a word; so does
-/// the session.
+/// A message is over the limit, or so many are in one body that they will not be read.
+/// Clients of Socket.IO leave then, without a word; so does the session: what was in the
+/// body is lost.
 #[cold]
 #[inline(never)]
 fn too_long(host: &dyn Host, passed: Box<Passed>, live: Option<Arc<Live>>) -> After {
