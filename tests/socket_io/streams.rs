@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crossbeam_channel::unbounded;
 use primus::{Ended, ManualClock, Primus};
 
 use crate::client::*;
@@ -88,6 +89,54 @@ fn a_heartbeat_that_stops_ends_it() {
     assert_eq!(page.next(), None);
     wait_until("it has ended", || spark.close_reason().is_some());
     assert_eq!(spark.close_reason().unwrap().by, Ended::Heartbeat);
+}
+
+/// Its answer to the heartbeat waits behind what was sent before.
+#[test]
+fn a_client_that_is_held_up_by_a_listener_is_not_dead() {
+    let clock = ManualClock::new();
+    let builder = limited(|limits| limits.inbox = 1).clock(&clock).ping_interval(None);
+    let builder = builder.transport("heartbeat interval", "2").transport("heartbeat timeout", "3");
+    let server = Server::start(socket_io(builder));
+    let ((tell, told), (go, gone)) = (unbounded(), unbounded::<()>());
+    server.primus.on_connection(move |spark| {
+        let (tell, gone) = (tell.clone(), gone.clone());
+        spark.on_data(move |_, _| {
+            tell.send(()).unwrap();
+            gone.recv().unwrap();
+        });
+    });
+    let (mut page, mut client) = open(&server);
+    client.posts.send(&post(&client.path(), "", payload(&["3:::1", "3:::2", "3:::3"])));
+    told.recv_timeout(PATIENCE).unwrap();
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(page.packet(), "2::");
+    for _ in 0..5 {
+        clock.advance(Duration::from_secs(3));
+    }
+    (0..3).for_each(|_| go.send(()).unwrap());
+    assert_eq!(client.posts.read_response().body, "1");
+    client.say(&["2::"]);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(page.packet(), "2::");
+}
+
+#[test]
+fn messages_show_life() {
+    let clock = ManualClock::new();
+    let builder = Primus::builder().clock(&clock).ping_interval(None);
+    let builder = builder.transport("heartbeat interval", "2").transport("heartbeat timeout", "3");
+    let server = echo(builder);
+    let (mut page, mut client) = open(&server);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(page.packet(), "2::");
+    clock.advance(Duration::from_secs(2));
+    client.say(&["3:::1"]);
+    assert_eq!(page.packet(), "3:::1");
+    clock.advance(Duration::from_secs(2));
+    client.say(&["2::"]);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(page.packet(), "2::");
 }
 
 impl Client {

@@ -135,7 +135,8 @@ pub(crate) enum Input {
         /// It is longer than allowed; nothing else is wrong.
         too_large: bool,
     },
-    /// Messages have come on the WebSocket that carries the session.
+    /// Messages have come that the machine was not told of: on the WebSocket that carries
+    /// the session, or in requests of which any number may come at a time.
     Alive,
     /// The [deadline](Protocol::deadline) has come.
     Tick {

@@ -29,7 +29,7 @@ impl<P: Protocol> Live<P> {
     fn tick(&self, state: &mut State<P>, spark_busy: (bool, u64)) -> Todo<P> {
         let (busy, moves) = match state.machine.polls() {
             // What the client says next may have to wait for its POST.
-            true => (state.post.is_some(), state.posts),
+            true => (state.post.is_some() || state.delivering > 0, state.posts),
             false => spark_busy,
         };
         let excused = state.busy.excuses(busy, moves);

@@ -41,7 +41,7 @@ pub(crate) struct Live<P: Protocol> {
     me: Weak<Live<P>>,
     /// No request has come since the one that opened it.
     fresh: AtomicBool,
-    /// A message came on the WebSocket since the last tick.
+    /// A message came since the last tick.
     heard: AtomicBool,
     state: Lock<State<P>, rank::Session>,
 }
@@ -58,6 +58,8 @@ pub(crate) struct State<P: Protocol> {
     post: Option<Arc<Stream>>,
     /// Numbers the POSTs.
     posts: u64,
+    /// Requests whose messages are being handed over, where any number may at a time.
+    delivering: usize,
     timer: Option<Key>,
     /// When it is set to.
     due: Option<Instant>,
@@ -81,6 +83,7 @@ impl<P: Protocol> State<P> {
             reached_by: Weak::new(),
             post: None,
             posts: 0,
+            delivering: 0,
             timer: None,
             due: None,
             busy: Busy::default(),

@@ -1,6 +1,7 @@
 //! What a client that polls sends.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::Live;
@@ -32,22 +33,31 @@ impl<P: Protocol> Live<P> {
     ) -> bool {
         self.knock();
         self.tick_if_due(came);
-        if self.lock().over_since.is_some() {
+        let mut state = self.lock();
+        if state.over_since.is_some() {
             return false;
         }
+        // Until all is handed over what the client says next may have to wait for it.
+        state.delivering += 1;
+        state.posts += 1;
+        drop(state);
         for piece in pieces {
             let (message, input) = match piece {
                 Read::Message(frame) => (Some(frame), None),
                 Read::Input(input) => (None, Some(input)),
                 Read::Both(frame, input) => (Some(frame), Some(input)),
             };
-            message.into_iter().for_each(|frame| self.inlet.message(frame));
+            if let Some(frame) = message {
+                self.heard.store(true, Ordering::Relaxed);
+                self.inlet.message(frame);
+            }
             if input.is_some_and(|input| self.happens(input).over.is_some()) {
                 break;
             }
             self.inlet.show_beyond(most);
         }
         self.inlet.show(most);
+        self.lock().delivering -= 1;
         true
     }
 

@@ -217,6 +217,25 @@ fn streams_and_websockets_have_a_heartbeat() {
 }
 
 #[test]
+fn who_may_be_unheard_is_not_judged() {
+    for kind in [Kind::Websocket, Kind::HtmlFile] {
+        let mut rig = match kind {
+            Kind::HtmlFile => Rig::with_receiver(kind),
+            _ => Rig::new(kind),
+        };
+        rig.wait(25);
+        assert_eq!(rig.tick(), ["send 2::"]);
+        for _ in 0..3 {
+            rig.wait(60);
+            let excused = Input::Common(protocol::Input::Tick { excused: true });
+            assert!(rig.input(excused).is_empty());
+        }
+        rig.wait(60);
+        assert_eq!(rig.tick().last().map(|told| &**told), Some("die Heartbeat 1000"));
+    }
+}
+
+#[test]
 fn messages_on_the_websocket_show_life() {
     let mut rig = Rig::new(Kind::Websocket);
     rig.wait(25);
