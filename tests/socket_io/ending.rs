@@ -150,6 +150,43 @@ fn a_page_that_goes_away_asks_for_the_end() {
     assert_eq!(answer.body, UNKNOWN);
 }
 
+/// For an id from a handshake there is no room any more.
+#[test]
+fn a_server_that_goes_away_begins_no_sessions() {
+    let server = echo(Primus::builder().origins(["http://page.example"]));
+    let from = "Origin: http://page.example\r\n";
+    let late = handshake(server.addr);
+    let late = [
+        request("GET", &format!("/1/xhr-polling/{late}"), from).into_bytes(),
+        upgrade(&format!("/primus/1/websocket/{late}"), from),
+    ];
+    // Connections that are there are served on while sessions end.
+    let late = late.map(|asked| {
+        let mut peer = Peer::connect(server.addr);
+        peer.send(request("GET", "/1", "").as_bytes());
+        assert_eq!(peer.read_response().status, 200);
+        (peer, asked)
+    });
+    let mut client = Client::open(server.addr);
+    let spark = server.spark();
+    spark.write(&1).unwrap();
+    let primus = server.primus.clone();
+    let destroying = std::thread::spawn(move || primus.destroy(Destroy::default()));
+    wait_until("it shuts down", || spark.close_reason().is_some());
+    for (mut peer, asked) in late {
+        peer.send(&asked);
+        let answer = peer.read_response();
+        let asked = String::from_utf8_lossy(&asked);
+        assert_eq!(answer.status, 503, "{asked} {answer:?}");
+        // It was refused by the transformer, behind the middleware.
+        let is_poll = !asked.contains("Upgrade");
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, is_poll.then_some("http://page.example"), "{asked} {answer:?}");
+    }
+    assert_eq!(client.poll(), payload(&["3:::1", GOODBYE, "0::"]));
+    assert_eq!(destroying.join().unwrap().stuck, 0);
+}
+
 #[test]
 fn a_server_that_goes_away_tells_everybody() {
     let server = echo(Primus::builder());

@@ -70,7 +70,10 @@ impl Transformer for SocketIo {
 
     fn carries(&self, host: &dyn Host, request: &Request) -> bool {
         route::session(request.path(), host.pathname()).is_some_and(|session| {
-            self.sessions.find(session).is_some() || self.farewell(host, session).is_some()
+            // An id that was given out is told that there is no room any more.
+            self.sessions.find(session).is_some()
+                || self.farewell(host, session).is_some()
+                || self.handshakes.knows(session)
         })
     }
 }

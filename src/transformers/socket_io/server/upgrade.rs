@@ -25,6 +25,10 @@ pub(super) fn open(
         stray(io, &**host, passed, &session);
         return Upgraded::Over;
     }
+    if host.is_closing() {
+        passed.refuse(&**host, pages::unavailable());
+        return Upgraded::Over;
+    }
     let longest = host.max_length().saturating_add(HEAD_MAX);
     let Some(mut accepted) = accept(&**host, passed, longest) else {
         return Upgraded::Over;
