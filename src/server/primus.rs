@@ -136,7 +136,9 @@ impl Primus {
     /// it is let in, after the layers before `authorization`: the spec document
     /// and the browser client are for all. An error refuses it: with 401 and `{"error": message}`
     /// unless the error says otherwise. It runs on the connection's thread and
-    /// may block. What it puts into the exchange's extensions can be read from
+    /// may block. Clients that poll are asked about with every poll and everything that
+    /// they send; with `socket.io` only the handshake has the query of the client's
+    /// address, and the requests behind it have the session's id in their path. What it puts into the exchange's extensions can be read from
     /// the spark with [`Spark::extension`]. A second call replaces the first.
     ///
     /// The application's own pages ([`on_request`](Self::on_request)) are not

@@ -2,6 +2,7 @@
 //! owes to those that are over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::handshakes::Handshakes;
 use crate::http::server::Request;
@@ -14,6 +15,12 @@ use crate::transformers::socket_io::options::Options;
 use crate::transformers::socket_io::route::Kind;
 use crate::transformers::socket_io::session::{Fixed, Session, Shared};
 use crate::transformers::socket_io::shapes::Say;
+
+/// How long a client that comes after the end of its session is told of it.
+const OWED: Duration = Duration::from_secs(5);
+
+/// Sessions that have ended and whose clients are told so, at the most.
+const FAREWELLS: usize = 1 << 16;
 
 /// A session between its connections and its spark.
 pub(super) type Live = polled::Live<Session>;
@@ -29,8 +36,9 @@ pub(crate) struct SocketIo {
 impl SocketIo {
     /// A server with these options, and no sessions yet.
     pub(crate) fn new(options: Options) -> Self {
+        let farewells = Farewells::new(OWED, FAREWELLS);
         SocketIo {
-            shared: Arc::new(Shared { options, farewells: Farewells::default() }),
+            shared: Arc::new(Shared { options, farewells }),
             sessions: Arc::default(),
             handshakes: Handshakes::default(),
             guesses: Guesses::default(),
