@@ -112,8 +112,8 @@ impl ClientBuilder {
     /// # socket.io
     /// That of version 0.9, for servers of Primus up to version 5, and for this
     /// crate's. A session is opened by a WebSocket, or where that fails by polling, of
-    /// which the above is true; the time for each is as with sockjs. Only text goes. What
-    /// a server wants to be acknowledged is not: Primus wants nothing so.
+    /// which the above is true; the time for each is as with sockjs. Only text goes. The
+    /// client sends no acknowledgements, for which servers of Primus never ask.
     pub fn transformer(mut self, names: impl Into<Transformers>) -> Self {
         self.transformers = names.into();
         self

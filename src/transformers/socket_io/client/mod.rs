@@ -14,8 +14,8 @@
 //! [`polled::client`](crate::transformers::polled::client).
 //!
 //! Each transport that is tried has a session of its own: what has become of the one
-//! before nobody knows. Messages of a server that are to be acknowledged are not; Primus
-//! has none.
+//! before nobody knows. The client acknowledges no messages, as no
+//! server of Primus asks for that.
 
 mod handshake;
 mod hearing;

@@ -1,8 +1,8 @@
 //! Several packets in one text: before each a U+FFFD, its length in UTF-16 units, and
 //! another U+FFFD. One that is alone stands as it is.
 //!
-//! Socket.IO reads such a text as far as it goes, and where a length lies takes other
-//! pieces for packets than were sent. Here one with a fault is none at all: either all
+//! Socket.IO reads such a text as far as it goes, and where a length is wrong it cuts the
+//! text into other packets than were sent. Here one with a fault is none at all: either all
 //! of its packets are heard, in order, or the sender is told that it is wrong.
 
 use crate::frame::room;
