@@ -1,10 +1,14 @@
 //! This crate's client and its server.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use primus::{Client, Ended, Error, Primus, Spark};
 
 use super::server::WAYS;
+use crate::common::wait_until;
 use crate::server::SOON;
 
 /// A server that echoes, and ends when it is told so; its port.
@@ -85,13 +89,63 @@ fn heartbeats_and_polls_that_are_released() {
     let options: Vec<_> = times.into_iter().zip(["0.05", "5", "0.05", "5"]).collect();
     let (primus, port) = serve(&options);
     for way in WAYS {
-        let client = client(port, way);
-        thread::sleep(std::time::Duration::from_millis(400));
+        let relay = Relay::to(port);
+        let client = client(relay.port, way);
+        // What the server asks, or releases a poll with.
+        let packet = if way == "websocket" { "2::" } else { "8::" };
+        wait_until(way, || relay.count(packet) >= 4);
         client.write("alive").unwrap();
         assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("alive"), "{way}");
         client.end();
     }
     primus.destroy(Default::default());
+}
+
+/// Passes on what two sides say, and keeps what comes from the server.
+struct Relay {
+    port: u16,
+    said: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Relay {
+    fn to(server: u16) -> Relay {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let said = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = said.clone();
+        // Until the process ends.
+        thread::spawn(move || {
+            for near in listener.incoming().map_while(Result::ok) {
+                let far = TcpStream::connect(("127.0.0.1", server)).unwrap();
+                let [server, client] = [&far, &near].map(|end| end.try_clone().unwrap());
+                let kept = kept.clone();
+                thread::spawn(move || pass_on(near, far, |_| ()));
+                thread::spawn(move || {
+                    let keep = |bytes: &[u8]| kept.lock().unwrap().extend_from_slice(bytes);
+                    pass_on(server, client, keep);
+                });
+            }
+        });
+        Relay { port, said }
+    }
+
+    /// How often the server has said this.
+    fn count(&self, packet: &str) -> usize {
+        let said = self.said.lock().unwrap();
+        said.windows(packet.len()).filter(|bytes| *bytes == packet.as_bytes()).count()
+    }
+}
+
+/// Until one of them has ended, of which the other is told.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, keep: impl Fn(&[u8])) {
+    let mut bytes = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        keep(&bytes[..length]);
+        if to.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
 }
 
 #[test]
