@@ -85,12 +85,13 @@ fn heartbeats_are_answered() {
 #[test]
 fn a_server_that_is_silent_is_left() {
     for (way, told) in
-        [("websocket", "abc:0.3:60:websocket"), ("xhr-polling", "abc:60:0.3:xhr-polling")]
+        [("websocket", "abc:1.5:60:websocket"), ("xhr-polling", "abc:60:1.5:xhr-polling")]
     {
         let server = Server::new();
         let (client, mut line) = server.open_as(server.client(way), way, told);
-        for _ in 0..4 {
-            std::thread::sleep(Duration::from_millis(150));
+        // Longer than that, and each time much less.
+        for _ in 0..24 {
+            std::thread::sleep(Duration::from_millis(75));
             line.say("8::");
         }
         assert!(client.close_reason().is_none());
