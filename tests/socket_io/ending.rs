@@ -183,7 +183,7 @@ fn a_server_that_goes_away_begins_no_sessions() {
         let allowed = answer.header("access-control-allow-origin");
         assert_eq!(allowed, is_poll.then_some("http://page.example"), "{asked} {answer:?}");
     }
-    assert_eq!(client.poll(), payload(&["3:::1", GOODBYE, "0::"]));
+    assert_eq!(client.packets(3), ["3:::1", GOODBYE, "0::"]);
     assert_eq!(destroying.join().unwrap().stuck, 0);
 }
 
