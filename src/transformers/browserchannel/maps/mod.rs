@@ -209,7 +209,7 @@ impl Check {
         if map == self.maps {
             self.maps += 1;
             self.has = [false; 2];
-        } else if map + 1 != self.maps {
+        } else if map.checked_add(1) != Some(self.maps) {
             // The clients have them in order.
             return Err(Invalid::Malformed);
         }

@@ -85,6 +85,8 @@ fn what_is_malformed_is_refused_as_a_whole() {
         "count=1&ofs=0&req0__S=1&req0__S=2",
         "count=1&ofs=0&req0_JSON=1&req0_JSON=2",
         "count=1&ofs=0&req18446744073709551616__S=1",
+        "count=0&req18446744073709551615__S=x",
+        "count=1&ofs=0&req18446744073709551615__S=x&req0__S=y",
         // Said twice.
         "count=1&count=1&ofs=0&req0__S=1",
         "count=1&ofs=0&ofs=0&req0__S=1",
