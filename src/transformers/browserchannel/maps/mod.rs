@@ -9,6 +9,8 @@
 //! A body that lies about how many there are, skips some or names one twice is refused
 //! as a whole, so that nothing of it is handled and nothing lost unseen.
 
+use std::ops::Range;
+
 use serde::de::IgnoredAny;
 
 use crate::frame::{Frame, room};
@@ -17,6 +19,9 @@ use crate::transformers::sockjs::frame::{Invalid as BadJson, Messages, one_at};
 
 /// The largest number that a map or a request may have: JavaScript counts no further.
 pub(super) const NUMBER_MAX: u64 = 1 << 53;
+
+/// After so many bytes of a map's fields the rest of them is for another time.
+const PART: usize = 32 << 10;
 
 /// Why a body is no maps that could be handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +73,31 @@ pub(super) struct Maps {
 
 #[derive(Debug)]
 enum Body {
-    Form { text: String, at: usize, left: usize },
+    Form(Form),
     Json(Messages),
+}
+
+#[derive(Debug)]
+struct Form {
+    text: String,
+    /// How far it was gone over.
+    at: usize,
+    /// Maps that are still to come.
+    left: usize,
+    /// Of the map that is being gone over: which it is in its request, and where its
+    /// message is, in JSON or not.
+    map: Option<usize>,
+    message: Option<(bool, Range<usize>)>,
+}
+
+/// What was taken out of a request.
+pub(super) struct Taken {
+    /// The number of the map.
+    pub number: u64,
+    /// `None` if it was not wanted, or there is more of it.
+    pub map: Option<Map>,
+    /// Bytes that were gone over.
+    pub size: usize,
 }
 
 impl Maps {
@@ -88,7 +116,9 @@ impl Maps {
             check.pair(name, value)?;
         }
         let next = check.finish()?;
-        Ok(Maps { next, size: text.len(), body: Body::Form { left: check.maps, text, at: 0 } })
+        let size = text.len();
+        let form = Form { text, at: 0, left: check.maps, map: None, message: None };
+        Ok(Maps { next, size, body: Body::Form(form) })
     }
 
     fn of_json(text: &str, most: Most) -> Result<Self, Invalid> {
@@ -124,24 +154,77 @@ impl Maps {
     pub fn size(&self) -> usize {
         self.size
     }
-}
 
-impl Iterator for Maps {
-    /// The map and its number.
-    type Item = (u64, Map);
-
-    fn next(&mut self) -> Option<(u64, Map)> {
-        let map = match &mut self.body {
-            Body::Json(messages) => Map::Message(messages.next()?),
-            Body::Form { left, .. } if *left == 0 => return None,
-            Body::Form { text, at, left } => {
-                *left -= 1;
-                one(text, at)
+    /// The next map, or some more of its fields if it has very many. It is decoded only
+    /// if its number is wanted.
+    pub fn take(&mut self, is_wanted: impl FnOnce(u64) -> bool) -> Option<Taken> {
+        let number = self.next;
+        let (map, size) = match &mut self.body {
+            Body::Json(messages) => {
+                let message = messages.next()?;
+                let size = message.len();
+                (is_wanted(number).then_some(Map::Message(message)), size)
+            }
+            Body::Form(form) if form.left == 0 => return None,
+            Body::Form(form) => {
+                let before = form.at;
+                let is_whole = form.go_over();
+                let size = form.at - before;
+                if !is_whole {
+                    return Some(Taken { number, map: None, size });
+                }
+                (form.take(is_wanted(number)), size)
             }
         };
-        let number = self.next;
         self.next += 1;
-        Some((number, map))
+        Some(Taken { number, map, size })
+    }
+}
+
+impl Form {
+    /// Goes over the fields of the next map; false if there are more of them.
+    fn go_over(&mut self) -> bool {
+        let begun = self.at;
+        while let Some(rest) = self.text.get(self.at..).filter(|rest| !rest.is_empty()) {
+            let end = rest.find('&').unwrap_or(rest.len());
+            let (field_text, _) = rest.split_at(end);
+            let (name, value) = field_text.split_once('=').unwrap_or((field_text, ""));
+            let name = http::decode(name);
+            let field = field(&name);
+            if let Some((map, _)) = field
+                && *self.map.get_or_insert(map) != map
+            {
+                break;
+            }
+            if self.at - begun >= PART {
+                return false;
+            }
+            let behind = self.at + end;
+            let place = behind - value.len()..behind;
+            match field {
+                Some((_, "JSON")) => self.message = Some((true, place)),
+                Some((_, "_S")) if self.message.is_none() => self.message = Some((false, place)),
+                _ => {}
+            }
+            self.at += (end + 1).min(rest.len());
+        }
+        true
+    }
+
+    /// The map that was gone over, if it is wanted.
+    fn take(&mut self, is_wanted: bool) -> Option<Map> {
+        self.left -= 1;
+        self.map = None;
+        let message = self.message.take();
+        if !is_wanted {
+            return None;
+        }
+        let Some((is_json, place)) = message else { return Some(Map::Nothing) };
+        let text = http::decode(self.text.get(place)?);
+        Some(match is_json {
+            false => Map::Message(Frame::text(text)),
+            true => one_at(text.into(), 0).map_or(Map::NotJson, Map::Message),
+        })
     }
 }
 
@@ -236,36 +319,6 @@ impl Check {
             (Some(_), Some(first)) => Ok(first),
             _ => Err(Invalid::Malformed),
         }
-    }
-}
-
-/// The map of which the fields begin at `at` or behind it.
-fn one(text: &str, at: &mut usize) -> Map {
-    let (mut found, mut message) = (None, None);
-    while let Some(rest) = text.get(*at..).filter(|rest| !rest.is_empty()) {
-        let end = rest.find('&').unwrap_or(rest.len());
-        let (field_text, _) = rest.split_at(end);
-        let (name, value) = field_text.split_once('=').unwrap_or((field_text, ""));
-        let name = http::decode(name);
-        if let Some((map, name)) = field(&name) {
-            if *found.get_or_insert(map) != map {
-                break;
-            }
-            match name {
-                "JSON" => message = Some((true, value)),
-                "_S" => message = message.or(Some((false, value))),
-                _ => {}
-            }
-        }
-        *at += (end + 1).min(rest.len());
-    }
-    match message {
-        None => Map::Nothing,
-        Some((false, value)) => Map::Message(Frame::text(http::decode(value))),
-        Some((true, value)) => match one_at(http::decode(value).into(), 0) {
-            Ok(frame) => Map::Message(frame),
-            Err(_) => Map::NotJson,
-        },
     }
 }
 

@@ -2,12 +2,17 @@ use super::*;
 
 const MOST: Most = Most { maps: 10, length: 100 };
 
+fn all(mut maps: Maps) -> Vec<(u64, Map)> {
+    let taken = std::iter::from_fn(|| maps.take(|_| true));
+    taken.filter_map(|taken| Some((taken.number, taken.map?))).collect()
+}
+
 fn parse(body: &str) -> Result<Vec<(u64, Map)>, Invalid> {
-    Maps::parse(body.into(), false, MOST).map(Iterator::collect)
+    Maps::parse(body.into(), false, MOST).map(all)
 }
 
 fn parse_json(body: &str) -> Result<Vec<(u64, Map)>, Invalid> {
-    Maps::parse(body.into(), true, MOST).map(Iterator::collect)
+    Maps::parse(body.into(), true, MOST).map(all)
 }
 
 fn text(number: u64, text: &str) -> (u64, Map) {
@@ -140,6 +145,24 @@ fn nothing_is_too_large_that_may_be_sent() {
     assert_eq!(parse_json(&json(1, &"x".repeat(101))), Err(Invalid::TooLarge));
 }
 
+/// A map with many fields is not gone over at one time, nor is one decoded that is not
+/// wanted.
+#[test]
+fn maps_are_taken_out_in_parts() {
+    let fields = "&req0_a=".repeat(3 * PART / 8);
+    let body = format!("count=2&ofs=5&req0__S=x{fields}&req1__S=y");
+    let mut maps = Maps::parse(body.clone().into(), false, MOST).unwrap();
+    let (mut parts, mut size) = (Vec::new(), 0);
+    while let Some(taken) = maps.take(|number| number == 5) {
+        assert!(taken.size <= PART + 8, "{}", taken.size);
+        size += taken.size;
+        parts.push((taken.number, taken.map));
+    }
+    assert_eq!(size, body.len());
+    let message = || Some(Map::Message(Frame::text("x")));
+    assert_eq!(parts, [(5, None), (5, None), (5, None), (5, message()), (6, None)]);
+}
+
 #[test]
 fn what_is_put_into_a_body_is_read_out_of_it() {
     let messages = ["", "a", "{\"é\":\"😀&=%+ \u{2028}\"}", "\0\r\n", "-_.!~*'()"];
@@ -148,7 +171,7 @@ fn what_is_put_into_a_body_is_read_out_of_it() {
         put(at, message, &mut body);
     }
     let read = Maps::parse(body.clone(), false, MOST).unwrap();
-    assert!(read.eq((7..).zip(messages).map(|(number, message)| text(number, message))));
+    assert!(all(read).into_iter().eq((7..).zip(messages).map(|(n, message)| text(n, message))));
     let body = String::from_utf8(body).unwrap();
     assert!(body.starts_with("count=5&ofs=7&req0__S=&req1__S=a&req2__S=%7B%22%C3%A9%22%3A"));
     assert!(body.ends_with("&req3__S=%00%0D%0A&req4__S=-_.!~*'()"), "{body}");

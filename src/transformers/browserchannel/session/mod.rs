@@ -47,8 +47,9 @@ use crate::transformers::polled::records::Record;
 /// UTF-16 units after which a back channel that stays ends all the same.
 const LIMIT: usize = 10 << 10;
 
-/// So many maps are handled in one go, or as many as have so many bytes: then is
-/// looked whether the spark's thread keeps up.
+/// So many maps are handled in one go, or as many as have so many bytes, and those that
+/// have been here before count too: then is looked whether the spark's thread keeps up,
+/// and the session's lock is let go.
 const STEPS: usize = 32;
 const STEPS_BYTES: usize = 32 << 10;
 
@@ -163,22 +164,20 @@ impl Session {
     fn more(&mut self, out: &mut Vec<Effect<Self>>) {
         let mut bytes = 0;
         for _ in 0..STEPS {
-            let Some(step) = self.order.step().filter(|_| !self.over) else { return };
+            let Some((size, step)) = self.order.step().filter(|_| !self.over) else { return };
             match step {
-                Step::Map(Map::Message(frame)) => {
-                    bytes += frame.len();
-                    out.push(Effect::Deliver(frame));
-                    if bytes >= STEPS_BYTES {
-                        return;
-                    }
-                }
-                Step::Map(Map::Nothing) => {}
+                Step::Map(Map::Message(frame)) => out.push(Effect::Deliver(frame)),
+                Step::Map(Map::Nothing) | Step::Nothing => {}
                 Step::Map(Map::NotJson) => self.broken("a map that is no JSON", out),
                 Step::Full => self.broken("too many maps before their turn", out),
                 Step::End => {
                     let reason = CloseReason::new(Ended::Remote, 1005, "", true);
                     out.extend(self.finish(End::Because(reason)).map(Effect::Quiet));
                 }
+            }
+            bytes += size;
+            if bytes >= STEPS_BYTES {
+                return;
             }
         }
     }

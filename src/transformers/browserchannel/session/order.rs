@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::transformers::browserchannel::maps::{Map, Maps};
+use crate::transformers::browserchannel::maps::{Map, Maps, Taken};
 
 /// So many requests may wait for others: a client has one under way, and tells of its
 /// end at any time.
@@ -40,6 +40,8 @@ impl Brought {
 pub(super) enum Step {
     /// A map.
     Map(Map),
+    /// Nothing yet, or no more: a map has been here before, or is put by for its turn.
+    Nothing,
     /// More has to wait for its turn than there is room for.
     Full,
     /// The end.
@@ -119,37 +121,40 @@ impl Order {
         !self.turn.is_empty() || self.ahead.contains_key(&self.map)
     }
 
-    /// What follows next.
-    pub fn step(&mut self) -> Option<Step> {
-        loop {
-            if let Some(map) = self.ahead.remove(&self.map) {
-                self.waiting -= size(&map);
-                self.map += 1;
-                return Some(Step::Map(map));
-            }
-            let Brought::Maps(maps) = self.turn.front_mut()? else {
-                self.turn.pop_front();
-                return Some(Step::End);
-            };
-            let Some((number, map)) = maps.next() else {
-                self.turn.pop_front();
-                continue;
-            };
-            if number == self.map {
-                self.map += 1;
-                return Some(Step::Map(map));
-            }
-            if number > self.map && !self.put_ahead(number, map) {
-                return Some(Step::Full);
-            }
+    /// What follows next, and how many bytes were gone over for it.
+    pub fn step(&mut self) -> Option<(usize, Step)> {
+        if let Some(map) = self.ahead.remove(&self.map) {
+            let size = size(&map);
+            self.waiting -= size;
+            self.map += 1;
+            return Some((size, Step::Map(map)));
         }
+        let Brought::Maps(maps) = self.turn.front_mut()? else {
+            self.turn.pop_front();
+            return Some((0, Step::End));
+        };
+        let (next, ahead) = (self.map, &self.ahead);
+        let is_new = |number| number >= next && !ahead.contains_key(&number);
+        let Some(Taken { number, map, size }) = maps.take(is_new) else {
+            self.turn.pop_front();
+            return Some((0, Step::Nothing));
+        };
+        let step = match map {
+            Some(map) if number == self.map => {
+                self.map += 1;
+                Step::Map(map)
+            }
+            Some(map) => match self.put_ahead(number, map) {
+                true => Step::Nothing,
+                false => Step::Full,
+            },
+            None => Step::Nothing,
+        };
+        Some((size, step))
     }
 
     /// Keeps a map for its turn; false if there is no room.
     fn put_ahead(&mut self, number: u64, map: Map) -> bool {
-        if self.ahead.contains_key(&number) {
-            return true;
-        }
         let size = size(&map);
         if self.waiting > 0 && self.waiting.saturating_add(size) > self.room {
             return false;
@@ -191,7 +196,8 @@ mod tests {
     }
 
     fn steps(order: &mut Order) -> Vec<Step> {
-        let steps = std::iter::from_fn(|| order.step()).collect();
+        let steps = std::iter::from_fn(|| order.step()).map(|(_, step)| step);
+        let steps = steps.filter(|step| *step != Step::Nothing).collect();
         assert!(!order.has_more());
         steps
     }
@@ -267,7 +273,9 @@ mod tests {
         let texts = vec!["x"; 20];
         order.come(0, maps(5, &texts)).unwrap();
         let before = ROOM / (COST + 1);
-        assert_eq!(order.step(), Some(Step::Full));
+        let steps: Vec<_> = (0..=before).map(|_| order.step().unwrap().1).collect();
+        assert_eq!(steps.last(), Some(&Step::Full));
+        assert!(steps[..before].iter().all(|step| *step == Step::Nothing));
         assert_eq!(order.ahead.len(), before);
         order.clear();
         assert_eq!((order.step(), order.waiting, order.ahead.len()), (None, 0, 0));

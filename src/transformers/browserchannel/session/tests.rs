@@ -232,6 +232,27 @@ fn what_is_sent_comes_in_order() {
     assert_eq!(rig.bring(108, None, Brought::End), ["refuse TooEarly"]);
 }
 
+/// The session is locked meanwhile, so it is not gone over at one time.
+#[test]
+fn what_has_been_here_before_is_passed_over_in_parts() {
+    let goes = |texts: &[&str]| {
+        let mut rig = Rig::new();
+        assert_eq!(rig.bring(101, None, maps(0, texts)).len(), texts.len());
+        let (mut goes, mut out) = (1, Vec::new());
+        let again = Input::Bring { rid: 101, aid: None, what: maps(0, texts) };
+        rig.session.handle(again, rig.now, &mut out);
+        while rig.session.has_more() {
+            rig.session.handle(Input::More, rig.now, &mut out);
+            goes += 1;
+        }
+        assert!(out.is_empty());
+        goes
+    };
+    assert_eq!(goes(&["x"; 10]), 1);
+    assert_eq!(goes(&["x"; 10 * STEPS]), 11);
+    assert_eq!(goes(&[&*"x".repeat(STEPS_BYTES); 10]), 11);
+}
+
 #[test]
 fn a_client_that_ends_its_session_is_heard_out() {
     let mut rig = Rig::with(true);
