@@ -66,7 +66,8 @@ impl Chunks {
                 None => return Ok(None),
             },
         };
-        // No byte counts more than one unit, so the end lies no nearer.
+        // A character has at least as many bytes as units, so the end lies no nearer: of
+        // those of two units the first byte counts for both.
         while begun.left > 0 {
             let rest = self.buf.get(begun.at..).unwrap_or_default();
             let part = rest.get(..begun.left.min(rest.len())).unwrap_or_default();
