@@ -14,8 +14,8 @@ use crate::timer::Task;
 use crate::transformers::serve::{Backlog, Host};
 
 /// Answers the present request of a connection with pieces, each so long after the one
-/// before it, and this status and these fields. A client that has not read one piece when the next is due is
-/// cut.
+/// before it, and this status and these fields. A client that has not read one piece when
+/// the next is due is cut.
 pub(crate) fn answer(
     host: &Arc<dyn Host>,
     connection: &mut Connection,
