@@ -6,6 +6,7 @@
 //! got it.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::sync::Lock;
@@ -19,7 +20,9 @@ const COST: usize = 256;
 
 /// The arrays that are owed, by session.
 ///
-/// The lock is held for a look at the table; nothing else is taken meanwhile.
+/// The table is locked for a look at it, and those of a session while a request is
+/// answered with them: no client waits for the answer of another. Neither lock is taken
+/// while the other is held, and nothing else is.
 pub(in crate::transformers::browserchannel) struct Owed {
     span: Duration,
     table: Lock<Table>,
@@ -27,9 +30,16 @@ pub(in crate::transformers::browserchannel) struct Owed {
 
 #[derive(Default)]
 struct Table {
-    owed: HashMap<String, Arrays>,
+    owed: HashMap<String, Entry>,
     /// When each was put there, the oldest first; also of those that are gone.
-    since: VecDeque<(Instant, String, usize)>,
+    since: VecDeque<(Instant, String)>,
+    /// [`COST`] for each of those, and what is owed.
+    bytes: usize,
+}
+
+struct Entry {
+    arrays: Arc<Lock<Arrays>>,
+    /// Bytes of what is owed.
     bytes: usize,
 }
 
@@ -41,20 +51,20 @@ impl Owed {
 
     /// The client of a session may still come for these.
     pub fn owe(&self, sid: &str, arrays: Arrays, now: Instant) {
-        let bytes = COST + arrays.kept();
-        if bytes > OWED_MAX {
-            return;
-        }
+        let bytes = arrays.kept();
+        let Some(most) = OWED_MAX.checked_sub(COST + bytes) else { return };
+        let entry = Entry { arrays: Arc::new(Lock::new(arrays)), bytes };
         let mut table = self.table.lock();
-        table.forget(OWED_MAX - bytes, self.span, now);
-        table.bytes += bytes;
-        table.owed.insert(sid.to_owned(), arrays);
-        table.since.push_back((now, sid.to_owned(), bytes));
+        table.forget(most, self.span, now);
+        table.remove(sid);
+        table.bytes += COST + bytes;
+        table.owed.insert(sid.to_owned(), entry);
+        table.since.push_back((now, sid.to_owned()));
     }
 
     /// Whether something is owed to this session.
     pub fn has(&self, sid: &str, now: Instant) -> bool {
-        self.look(sid, now, |_| ()).is_some()
+        self.find(sid, now).is_some()
     }
 
     /// What a back channel gets that comes for the rest, as [`Arrays::put_unsent`] and
@@ -66,29 +76,34 @@ impl Owed {
         now: Instant,
         take: impl FnOnce(&mut Arrays) -> R,
     ) -> Option<R> {
-        self.look(sid, now, |arrays| {
-            let received = aid.map_or(Ok(()), |aid| arrays.acknowledge(aid));
-            arrays.begin();
-            (received.is_ok() && arrays.has_unsent()).then(|| take(arrays))
-        })?
+        let found = self.find(sid, now)?;
+        let mut arrays = found.lock();
+        let before = arrays.kept();
+        let received = aid.map_or(Ok(()), |aid| arrays.acknowledge(aid));
+        let freed = before - arrays.kept();
+        arrays.begin();
+        let taken = (received.is_ok() && arrays.has_unsent()).then(|| take(&mut arrays));
+        drop(arrays);
+        self.table.lock().free(sid, &found, freed);
+        taken
     }
 
     /// What a request is answered that still sends something.
     pub fn status(&self, sid: &str, now: Instant) -> Option<String> {
-        self.look(sid, now, |arrays| arrays.status(false))
+        Some(self.find(sid, now)?.lock().status(false))
     }
 
     /// The client has no interest any more; whether something was owed to it.
     pub fn remove(&self, sid: &str, now: Instant) -> bool {
         let mut table = self.table.lock();
         table.forget(OWED_MAX, self.span, now);
-        table.owed.remove(sid).is_some()
+        table.remove(sid)
     }
 
-    fn look<R>(&self, sid: &str, now: Instant, look: impl FnOnce(&mut Arrays) -> R) -> Option<R> {
+    fn find(&self, sid: &str, now: Instant) -> Option<Arc<Lock<Arrays>>> {
         let mut table = self.table.lock();
         table.forget(OWED_MAX, self.span, now);
-        table.owed.get_mut(sid).map(look)
+        table.owed.get(sid).map(|entry| entry.arrays.clone())
     }
 }
 
@@ -96,10 +111,25 @@ impl Table {
     /// Forgets those whose time is over, and the oldest beyond so many bytes.
     fn forget(&mut self, most: usize, span: Duration, now: Instant) {
         let late = |since: Instant| now.saturating_duration_since(since) >= span;
-        while self.bytes > most || self.since.front().is_some_and(|(at, ..)| late(*at)) {
-            let Some((_, sid, bytes)) = self.since.pop_front() else { return };
+        while self.bytes > most || self.since.front().is_some_and(|(at, _)| late(*at)) {
+            let Some((_, sid)) = self.since.pop_front() else { return };
+            self.bytes -= COST;
+            self.remove(&sid);
+        }
+    }
+
+    fn remove(&mut self, sid: &str) -> bool {
+        let removed = self.owed.remove(sid);
+        self.bytes -= removed.as_ref().map_or(0, |entry| entry.bytes);
+        removed.is_some()
+    }
+
+    /// So many bytes of these are owed no more.
+    fn free(&mut self, sid: &str, of: &Arc<Lock<Arrays>>, bytes: usize) {
+        // It may have been forgotten meanwhile.
+        if let Some(entry) = self.owed.get_mut(sid).filter(|one| Arc::ptr_eq(&one.arrays, of)) {
+            entry.bytes -= bytes;
             self.bytes -= bytes;
-            self.owed.remove(&sid);
         }
     }
 }
@@ -165,5 +195,37 @@ mod tests {
             (table.bytes, table.owed.len(), table.since.len()),
             (OWED_MAX, OWED_MAX / COST, OWED_MAX / COST)
         );
+    }
+
+    #[test]
+    fn what_is_acknowledged_or_given_up_leaves_room() {
+        let (owed, now) = (Owed::new(SPAN), Instant::now());
+        let half = "x".repeat(OWED_MAX / 2 - 4 * COST);
+        for sid in ["a", "b"] {
+            owed.owe(sid, arrays(&half), now);
+        }
+        assert!(chunk(&owed, "a", Some(0), now).is_some_and(|rest| rest.len() < COST));
+        owed.owe("c", arrays(&half), now);
+        assert!(owed.remove("b", now));
+        owed.owe("d", arrays(&half), now);
+        assert_eq!(["a", "b", "c", "d"].map(|sid| owed.has(sid, now)), [true, false, true, true]);
+        assert!(!owed.has("d", now + SPAN));
+        assert_eq!(owed.table.lock().bytes, 0);
+    }
+
+    /// It may take long to copy it.
+    #[test]
+    fn others_do_not_wait_for_one_that_gets_what_is_owed() {
+        let (owed, now) = (Arc::new(Owed::new(SPAN)), Instant::now());
+        for sid in ["a", "b"] {
+            owed.owe(sid, arrays("x"), now);
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let other = owed.clone();
+        let got = owed.take("a", None, now, |_| {
+            std::thread::spawn(move || tell.send(chunk(&other, "b", None, now)));
+            told.recv_timeout(Duration::from_secs(10))
+        });
+        assert!(got.unwrap().unwrap().is_some());
     }
 }
