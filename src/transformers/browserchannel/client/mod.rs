@@ -42,10 +42,15 @@ const SILENCE: Duration = Duration::from_secs(45);
 /// A request that waits for so long and that the server knows nothing of is lost.
 const UNKNOWN: Duration = Duration::from_secs(3);
 
-/// How often a request that waits is asked again in a row, and how long after it has
-/// failed for the second time; then twice as long each time.
+/// How often a request of an open session is made again in a row, and how long after it
+/// has failed for the second time; then twice as long each time.
 const RETRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long after it has failed a request is made again, which was so many times.
+fn pause(times: u32) -> Option<Duration> {
+    (times < RETRIES).then(|| if times == 0 { Duration::ZERO } else { PAUSE * (1 << (times - 1)) })
+}
 
 /// An answer that says nothing so soon is one of a server that has nothing to say.
 const SOON: Duration = Duration::from_millis(100);
@@ -149,10 +154,8 @@ impl Hearing {
         if ways.is_leaving() {
             return self.until = None;
         }
-        if self.tries >= RETRIES || matches!(error, Error::Protocol(_)) {
-            return ways.ended(lost(error));
-        }
-        let time = if self.tries == 0 { Duration::ZERO } else { PAUSE * (1 << (self.tries - 1)) };
+        let time = pause(self.tries).filter(|_| !matches!(error, Error::Protocol(_)));
+        let Some(time) = time else { return ways.ended(lost(error)) };
         self.tries += 1;
         self.pause(time);
     }

@@ -4,8 +4,10 @@
 //! too, so that nothing is heard twice.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use super::incoming::status;
+use super::pause;
 use super::requests::Requests;
 use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
@@ -21,9 +23,6 @@ const POST_MAX: usize = 1_000_000;
 /// Most messages in one POST, as of the original.
 const MAPS_MAX: usize = 1_000;
 
-/// How often one goes out again.
-const AGAIN: u32 = 2;
-
 /// See the module.
 pub(super) struct Posting {
     requests: Requests,
@@ -35,7 +34,7 @@ pub(super) struct Posting {
 struct State {
     /// The number of the next map.
     ofs: u64,
-    /// The POST that is under way, and how often it went out.
+    /// The POST that is under way, and how often it went out again.
     last: Option<(Vec<u8>, u32)>,
 }
 
@@ -81,11 +80,12 @@ impl client::Requests for Posting {
         post
     }
 
-    fn again(&self) -> Option<Vec<u8>> {
+    fn again(&self) -> Option<(Duration, Vec<u8>)> {
         let mut state = self.state.lock();
-        let (post, times) = state.last.as_mut().filter(|(_, times)| *times < AGAIN)?;
+        let (post, times) = state.last.as_mut()?;
+        let after = pause(*times)?;
         *times += 1;
-        Some(post.clone())
+        Some((after, post.clone()))
     }
 
     fn goodbye(&self) -> Option<Vec<u8>> {

@@ -8,6 +8,7 @@ mod posts;
 mod ways;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 pub(in crate::transformers) use self::polls::{Hears, Polls};
 pub(in crate::transformers) use self::posts::Posts;
@@ -31,9 +32,9 @@ pub(in crate::transformers) trait Requests: Send + Sync {
     /// wait, the oldest first, as far as one takes them; at least one of both.
     fn post(&self, own: Option<Self::Own>, waiting: &mut Queue) -> Vec<u8>;
 
-    /// The POST that was not answered, if it may go out again: that nothing of it is
-    /// heard twice is for the protocol to see to.
-    fn again(&self) -> Option<Vec<u8>> {
+    /// The POST that was not answered, if it may go out again, and after what time: that
+    /// nothing of it is heard twice is for the protocol to see to.
+    fn again(&self) -> Option<(Duration, Vec<u8>)> {
         None
     }
 

@@ -4,13 +4,16 @@
 //! the sockets, else a writer that waits for room. Afterwards they write to the
 //! WebSocket that takes the polls' place, if one does.
 
+mod state;
 mod writer;
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::state::{Goodbye, State, Way};
 use super::{Queue, Requests, lost};
 use crate::close::CloseReason;
+use crate::deadline;
 use crate::error::{Error, Result};
 use crate::http::client::{Exchanger, Progress};
 use crate::net::Waker;
@@ -34,63 +37,6 @@ pub(in crate::transformers) struct Posts<R: Requests> {
     state: Lock<State<R::Own>>,
 }
 
-struct State<O> {
-    way: Way,
-    /// What the POSTs go by.
-    lane: Exchanger,
-    queue: Queue,
-    /// Something of the protocol's own that is to be sent.
-    own: Option<O>,
-    /// The session is about to go over to a WebSocket: no POST is begun that
-    /// can wait for it.
-    hold: bool,
-    goodbye: Goodbye,
-    /// Why nothing can be sent any more.
-    failure: Option<CloseReason>,
-    /// Threads that wait for room.
-    waiters: usize,
-    patience: Option<Instant>,
-}
-
-enum Way {
-    Polling,
-    /// Polling is at rest, and the WebSocket about to be told so.
-    Switching,
-    WebSocket(Arc<SocketWriter>),
-    Gone,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Goodbye {
-    None,
-    /// It follows what is queued.
-    Due,
-    Sent,
-    Answered,
-}
-
-impl<O> State<O> {
-    /// Bytes of messages, and what goes with them, that no socket has.
-    fn waiting(&self) -> usize {
-        self.queue.bytes() + self.lane.unsent()
-    }
-
-    fn has_room(&self, length: usize) -> bool {
-        self.queue.bytes() == 0 || self.queue.bytes().saturating_add(length) <= AHEAD
-    }
-
-    /// Whether no writer has a reason to wait for a POST any more.
-    fn is_settled(&self) -> bool {
-        matches!(self.way, Way::WebSocket(_) | Way::Gone) || self.goodbye != Goodbye::None
-    }
-
-    /// Compared before and after, tells whether anything has changed for the
-    /// writers that wait.
-    fn mark(&self) -> (usize, usize, bool) {
-        (self.waiting(), self.queue.len(), matches!(self.way, Way::Polling))
-    }
-}
-
 impl<R: Requests> Posts<R> {
     /// The way out of a session that polls, by POSTs on this lane.
     pub fn polling(requests: R, lane: Exchanger) -> Result<Self> {
@@ -106,6 +52,7 @@ impl<R: Requests> Posts<R> {
         let state = State {
             way,
             lane,
+            again: None,
             queue: Queue::default(),
             own: None,
             hold: false,
@@ -139,11 +86,12 @@ impl<R: Requests> Posts<R> {
     /// What the client's thread is to wait for, and until when. Begins to
     /// connect where that is called for.
     pub fn wants(&self) -> (Wants, Option<Instant>) {
-        let state = self.lock();
+        let mut state = self.lock();
         if state.lane.is_stranded() {
-            return self.dial(state).lane.wants();
+            state = self.dial(state);
         }
-        state.lane.wants()
+        let (wants, limit) = state.lane.wants();
+        (wants, limit.into_iter().chain(state.due()).min())
     }
 
     /// Makes a connection for the lane. This may ask the application, so that
@@ -158,7 +106,12 @@ impl<R: Requests> Posts<R> {
                 state.lane.dial(dialler);
                 self.advance(&mut state, Ready::default(), false);
             }
-            Err(error) => self.fail(&mut state, lost(&error)),
+            Err(error) if state.lane.is_stranded() => {
+                state.lane = state.lane.beside();
+                self.repeat(&mut state, &error);
+            }
+            // Another thread has made one, or none is needed any more.
+            Err(_) => {}
         }
         state
     }
@@ -173,7 +126,7 @@ impl<R: Requests> Posts<R> {
     pub fn rest(&self) -> bool {
         let mut state = self.lock();
         state.hold = state.goodbye == Goodbye::None && matches!(state.way, Way::Polling);
-        let rests = state.hold && !state.lane.is_busy();
+        let rests = state.hold && !state.is_busy();
         if rests {
             state.way = Way::Switching;
         }
@@ -191,7 +144,7 @@ impl<R: Requests> Posts<R> {
     pub fn switch(&self, to: &Arc<SocketWriter>) {
         let mut state = self.lock();
         state.way = Way::WebSocket(Arc::clone(to));
-        state.lane = Exchanger::default();
+        state.drop_lane();
         to.patience(state.patience);
         // A failure shows at the next read.
         if let Some(own) = state.own.take() {
@@ -242,7 +195,7 @@ impl<R: Requests> Posts<R> {
     pub fn cut(&self) {
         let mut state = self.lock();
         state.way = Way::Gone;
-        state.lane = Exchanger::default();
+        state.drop_lane();
         state.queue = Queue::default();
         self.tell(&state);
     }
@@ -250,7 +203,7 @@ impl<R: Requests> Posts<R> {
     fn fail(&self, state: &mut State<R::Own>, reason: CloseReason) {
         state.way = Way::Gone;
         state.failure = Some(reason);
-        state.lane = Exchanger::default();
+        state.drop_lane();
         state.queue = Queue::default();
         self.requests.to().waker.wake();
         self.tell(state);
@@ -263,12 +216,28 @@ impl<R: Requests> Posts<R> {
         }
     }
 
+    /// The POST under way was not answered: it goes out again, if it may.
+    fn repeat(&self, state: &mut State<R::Own>, error: &Error) {
+        match self.requests.again() {
+            Some((after, post)) => {
+                state.again = Some((deadline::after(Instant::now(), after), post));
+                // The client's thread sees to it in time.
+                self.requests.to().waker.wake();
+            }
+            None => self.fail(state, lost(error)),
+        }
+    }
+
     /// Goes on with the POST under way, and with the next. `helping`: on a
     /// thread that cannot wait for the WebSocket.
     fn advance(&self, state: &mut State<R::Own>, ready: Ready, helping: bool) {
         let before = state.mark();
         let mut ready = ready;
         loop {
+            if state.begin_again() {
+                // The client's thread is to connect anew.
+                self.requests.to().waker.wake();
+            }
             match state.lane.proceed(std::mem::take(&mut ready)) {
                 Ok(Progress::Waiting) => break,
                 Ok(Progress::Body(_)) => {}
@@ -289,14 +258,7 @@ impl<R: Requests> Posts<R> {
                         self.requests.to().waker.wake();
                     }
                 }
-                Err(error) => match self.requests.again() {
-                    Some(post) => {
-                        state.lane.begin(post, false);
-                        // The client's thread is to connect anew.
-                        self.requests.to().waker.wake();
-                    }
-                    None => self.fail(state, lost(&error)),
-                },
+                Err(error) => self.repeat(state, &error),
             }
         }
         if state.mark() != before {
@@ -320,7 +282,7 @@ impl<R: Requests> Posts<R> {
     /// goes alone, as JavaScript clients send it.
     fn begin(&self, state: &mut State<R::Own>, helping: bool) -> bool {
         let may = matches!(state.way, Way::Polling) && (!state.hold || helping);
-        if !may || state.lane.is_busy() {
+        if !may || state.is_busy() {
             return false;
         }
         let own = state.own.take();
@@ -364,9 +326,10 @@ impl<R: Requests> Posts<R> {
         }
         let (before, until) = (state.mark(), state.patience);
         let (wants, limit) = state.lane.wants();
+        let again = state.due();
         state.waiters += 1;
         drop(state);
-        let sooner = [until, limit, sooner].into_iter().flatten().min();
+        let sooner = [until, limit, again, sooner].into_iter().flatten().min();
         let ready = wait(&self.room, on(&wants), sooner);
         let mut state = self.lock();
         state.waiters -= 1;
