@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use primus::{Frame, Primus, SlowConsumer};
+use primus::{Frame, ManualClock, Primus, SlowConsumer};
 use serde_json::json;
 
 use crate::client::*;
@@ -172,25 +172,29 @@ fn what_is_not_acknowledged_counts_against_the_bound() {
 /// A session whose back channel is silent is alive; one without any is not.
 #[test]
 fn a_session_ends_without_a_back_channel() {
-    let builder = browserchannel(Primus::builder());
+    let clock = ManualClock::new();
+    let builder = browserchannel(Primus::builder().clock(&clock).ping_interval(None));
     let server = Server::start(builder.transport("sessionTimeoutInterval", "300"));
     let mut client = Client::open(server.addr);
     let back = client.wait();
-    std::thread::sleep(Duration::from_millis(450));
+    clock.advance(Duration::from_secs(10));
     assert_eq!(client.bring("count=0").body, "7\n[1,0,0]");
     drop(back);
     // What is sent does not keep it.
-    let open = || server.primus.connected() == 1;
-    while open() {
+    loop {
         let answer = client.bring("count=0");
         if answer.status != 200 {
             assert_eq!((answer.status, &*answer.body), UNKNOWN);
             break;
         }
+        clock.advance(Duration::from_millis(100));
     }
     wait_for("sparks", 0, || server.primus.connected());
     // Nor one that never came for what there is to tell.
     let lazy = Client::open(server.addr);
+    clock.advance(Duration::from_millis(299));
+    assert_eq!(server.primus.connected(), 1);
+    clock.advance(Duration::from_millis(1));
     wait_for("sparks", 0, || server.primus.connected());
     assert!(!lazy.is_known());
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use primus::{Client, CloseReason, Ended, Error};
 
-use super::server::{Server, chunk, finish, piece};
+use super::server::{Server, begin, chunk, finish, piece};
 use crate::server::SOON;
 
 #[track_caller]
@@ -117,16 +117,24 @@ fn a_session_that_the_server_does_not_know_is_lost() {
 #[test]
 fn a_request_that_the_server_has_lost_is_made_anew() {
     let server = Server::new();
+    let begun = Instant::now();
     let (client, waits) = server.open();
     client.write(&1).unwrap();
     server.post().answer("7\n[0,0,0]");
     // It may only just have come.
     let none = server.try_next(Duration::from_millis(300));
     assert!(none.is_none(), "{}", none.unwrap().head);
-    std::thread::sleep(Duration::from_secs(3));
-    client.write(&2).unwrap();
-    server.post().answer("7\n[0,0,0]");
-    let again = server.listens();
+    let again = loop {
+        client.write(&2).unwrap();
+        server.post().answer("7\n[0,0,0]");
+        if let Some(again) = server.try_next(Duration::from_millis(100)) {
+            break again;
+        }
+        assert!(begun.elapsed() < SOON, "it is not made anew");
+    };
+    assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert_eq!(again.field("RID"), Some("rpc"));
+    begin(&again);
     piece(&again, &chunk("[1,\"1\"]"));
     assert_eq!(next(&client), 1);
     drop(waits);

@@ -3,16 +3,13 @@
 use std::thread;
 use std::time::Duration;
 
-use primus::{Client, Ended, Error, Primus, Spark};
+use primus::{Builder, Client, Ended, Error, ManualClock, Primus, Spark};
 
 use crate::server::SOON;
 
 /// A server that echoes, and ends when it is told so; its port.
-fn serve(options: &[(&str, &str)]) -> (Primus, u16) {
-    let builder = Primus::builder().transformer("browserchannel");
-    let builder =
-        options.iter().fold(builder, |builder, (name, value)| builder.transport(*name, *value));
-    let primus = builder.build().unwrap();
+fn serve(builder: Builder) -> (Primus, u16) {
+    let primus = builder.transformer("browserchannel").build().unwrap();
     primus.on_connection(|spark: &Spark| {
         spark.on_data(|spark, message| match message.as_str() {
             Some("end") => spark.end(),
@@ -33,7 +30,7 @@ fn client(port: u16) -> Client {
 
 #[test]
 fn order_is_kept_over_streams_that_end() {
-    let (primus, port) = serve(&[]);
+    let (primus, port) = serve(Primus::builder());
     let client = client(port);
     let writer = client.clone();
     let writing = thread::spawn(move || {
@@ -57,7 +54,7 @@ fn order_is_kept_over_streams_that_end() {
 /// At once, not when the client has been away for long.
 #[test]
 fn the_end_of_a_client_is_heard() {
-    let (primus, port) = serve(&[]);
+    let (primus, port) = serve(Primus::builder());
     let (tell, told) = crossbeam_channel::unbounded();
     primus.on_disconnection(move |spark: &Spark| {
         tell.send(spark.close_reason().unwrap().by).unwrap()
@@ -73,10 +70,16 @@ fn the_end_of_a_client_is_heard() {
 
 #[test]
 fn a_quiet_session_lives() {
-    let options = [("keepAliveInterval", "50"), ("sessionTimeoutInterval", "400")];
-    let (primus, port) = serve(&options);
+    let clock = ManualClock::new();
+    let (primus, port) = serve(Primus::builder().clock(&clock).ping_interval(None));
     let client = client(port);
-    thread::sleep(Duration::from_millis(1_200));
+    for round in ["first", "second", "third"] {
+        // It comes by the request that waits.
+        client.write(round).unwrap();
+        assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some(round));
+        // Longer than a session lives without one, and than one is told nothing.
+        clock.advance(Duration::from_secs(100));
+    }
     client.write("still").unwrap();
     assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("still"));
     primus.destroy(Default::default());
