@@ -1,9 +1,8 @@
 //! What the server says: chunks, taken apart as they arrive, and the arrays in them.
 
-use serde::de::IgnoredAny;
-
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, FrameText, room};
+use crate::transformers::browserchannel::maps::value;
 use crate::transformers::polled::cast::units;
 use crate::transformers::sockjs::frame::one_at;
 
@@ -205,8 +204,8 @@ impl Arrays {
     fn next<'a>(&mut self, chunk: &'a str) -> Result<Option<(u64, &'a str)>, Invalid> {
         const WRONG: Invalid = Invalid::Malformed("no array");
         let Some(rest) = chunk.get(self.at..).filter(|_| self.at > 0) else { return Ok(None) };
-        let (number, rest) = value(rest.trim_start().strip_prefix('[').ok_or(WRONG)?)?;
-        let (data, rest) = value(rest.strip_prefix(',').ok_or(WRONG)?)?;
+        let (number, rest) = rest.trim_start().strip_prefix('[').and_then(value).ok_or(WRONG)?;
+        let (data, rest) = rest.strip_prefix(',').and_then(value).ok_or(WRONG)?;
         let rest = rest.strip_prefix(']').ok_or(WRONG)?.trim_start();
         self.at = match rest.strip_prefix(',') {
             Some(more) => chunk.len() - more.len(),
@@ -216,16 +215,6 @@ impl Arrays {
         let number = number.parse().ok().filter(|number| *number < 1 << 53);
         Ok(Some((number.ok_or(WRONG)?, data)))
     }
-}
-
-/// A value of JSON and what follows it, both without the white space before.
-fn value(text: &str) -> Result<(&str, &str), Invalid> {
-    let text = text.trim_start();
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-    let found = values.next().is_some_and(|value| value.is_ok());
-    let parts = text.split_at_checked(values.byte_offset()).filter(|_| found);
-    let (value, rest) = parts.ok_or(Invalid::Malformed("no JSON"))?;
-    Ok((value, rest.trim_start()))
 }
 
 /// Whether the answer to a request that has sent something says that there is a back

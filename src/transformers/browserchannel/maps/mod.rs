@@ -126,8 +126,10 @@ impl Maps {
         let mut rest = text.trim_start();
         let mut mark = '{';
         while !(mark == ',' && rest.starts_with('}')) {
-            let (name, behind) = value(rest.strip_prefix(mark).ok_or(Invalid::Malformed)?)?;
-            let (value, behind) = value(behind.strip_prefix(':').ok_or(Invalid::Malformed)?)?;
+            let named = rest.strip_prefix(mark).and_then(value);
+            let (name, behind) = named.ok_or(Invalid::Malformed)?;
+            let valued = behind.strip_prefix(':').and_then(value);
+            let (value, behind) = valued.ok_or(Invalid::Malformed)?;
             let place = match name {
                 "\"ofs\"" => &mut first,
                 "\"data\"" => &mut data,
@@ -229,13 +231,13 @@ impl Form {
 }
 
 /// A value of JSON and what follows it, both without the white space before.
-fn value(text: &str) -> Result<(&str, &str), Invalid> {
+pub(super) fn value(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
     // Uses no stack, however deep it is.
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-    let Some(Ok(IgnoredAny)) = values.next() else { return Err(Invalid::Malformed) };
-    let (value, rest) = text.split_at_checked(values.byte_offset()).ok_or(Invalid::Malformed)?;
-    Ok((value, rest.trim_start()))
+    let Some(Ok(IgnoredAny)) = values.next() else { return None };
+    let (value, rest) = text.split_at_checked(values.byte_offset())?;
+    Some((value, rest.trim_start()))
 }
 
 /// A number of a map or a request.
