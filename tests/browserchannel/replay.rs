@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
+use std::net::Shutdown;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use primus::middleware::HttpError;
@@ -89,10 +90,29 @@ struct Replay {
 /// A connection.
 struct Conversation {
     peer: Peer,
+    /// Nothing of its answer was read yet.
+    asked: bool,
     /// Its answer comes in chunks that are still to come.
     open: bool,
     /// It is a page.
     page: bool,
+}
+
+impl Conversation {
+    /// Waits until its answer has begun: the server has come to what was asked.
+    fn is_begun(&self) {
+        if self.asked {
+            self.peer.stream.peek(&mut [0]).expect("an answer");
+        }
+    }
+
+    /// Ends it, and waits until the server has seen that.
+    fn end(mut self) {
+        let stream = &mut self.peer.stream;
+        // It may have ended it before.
+        let _ = stream.shutdown(Shutdown::Write);
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
 }
 
 impl Replay {
@@ -136,7 +156,6 @@ impl Replay {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/browserchannel/raw");
         let text = fs::read_to_string(root.join(self.name).with_extension("json")).unwrap();
         let events: Vec<Value> = serde_json::from_str(&text).unwrap();
-        let mut asked = 0;
         for event in events {
             let connection = event["conn"].as_u64().unwrap();
             let text = event["utf8"].as_str().unwrap_or_default();
@@ -152,14 +171,10 @@ impl Replay {
                     }
                     self.note(note);
                 }
-                "c2s" if event["tcp"] == "fin" => drop(self.peers.remove(&connection)),
-                "c2s" => {
-                    // What came before, and waits, came before here too.
-                    let ms = event["t_ms"].as_u64().unwrap();
-                    thread::sleep(Duration::from_millis(ms.saturating_sub(asked).min(60)));
-                    asked = ms;
-                    self.request(connection, text);
+                "c2s" if event["tcp"] == "fin" => {
+                    self.peers.remove(&connection).into_iter().for_each(Conversation::end);
                 }
+                "c2s" => self.request(connection, text),
                 _ => self.answer(connection, text),
             }
         }
@@ -174,10 +189,14 @@ impl Replay {
             text = text.replace(theirs, ours);
         }
         let addr = self.server.addr;
-        let begin = || Conversation { peer: Peer::connect(addr), open: false, page: false };
+        // What came before came before here too.
+        self.peers.values().for_each(Conversation::is_begun);
+        let begin =
+            || Conversation { peer: Peer::connect(addr), asked: false, open: false, page: false };
         let conversation = self.peers.entry(connection).or_insert_with(begin);
         conversation.page = text.contains("TYPE=html");
         conversation.peer.send(text.as_bytes());
+        conversation.asked = true;
     }
 
     /// The spark that was connected last.
@@ -247,6 +266,7 @@ impl Replay {
         let mut ours = String::new();
         if begins {
             let head_of_ours = conversation.peer.read_head();
+            conversation.asked = false;
             compare_heads(name, head, &head_of_ours);
             conversation.open = head_of_ours.to_ascii_lowercase().contains("chunked");
             if !conversation.open {
