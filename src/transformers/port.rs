@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Kind;
 use super::custom::CustomTransformer;
+use super::kind::Kind;
 use super::recognise::{Asked, owners};
 use super::serve::Transformer;
 use crate::http::Request;

@@ -11,7 +11,7 @@
 //! It costs a request a few comparisons, and the messages of a connection that stays
 //! nothing.
 
-use super::Kind::{self, BrowserChannel, EngineIo, SocketIo, Sockjs, Websockets};
+use super::kind::Kind::{self, BrowserChannel, EngineIo, SocketIo, Sockjs, Websockets};
 use crate::http::pairs;
 
 /// What is looked at of a request.

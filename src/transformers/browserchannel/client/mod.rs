@@ -8,6 +8,7 @@
 //! | `hearing` | what the server says |
 //! | `incoming` | its chunks, and the arrays in them |
 //! | `posting` | what goes out |
+//! | `pause` | when what has failed is tried again |
 //!
 //! What goes out when and by whom, and who waits for what, says
 //! [`polled::client`](crate::transformers::polled::client).
@@ -18,6 +19,7 @@
 mod hearing;
 mod incoming;
 mod options;
+mod pause;
 mod posting;
 mod requests;
 
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use self::incoming::{Chunks, Invalid, Messages, look};
 pub(crate) use self::options::Options;
+use self::pause::pause;
 use self::posting::Posting;
 use self::requests::Requests;
 use crate::close::{CloseReason, Ended};
@@ -41,16 +44,6 @@ const SILENCE: Duration = Duration::from_secs(45);
 
 /// A request that waits for so long and that the server knows nothing of is lost.
 const UNKNOWN: Duration = Duration::from_secs(3);
-
-/// How often a request of an open session is made again in a row, and how long after it
-/// has failed for the second time; then twice as long each time.
-const RETRIES: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// How long after it has failed a request is made again, which was so many times.
-fn pause(times: u32) -> Option<Duration> {
-    (times < RETRIES).then(|| if times == 0 { Duration::ZERO } else { PAUSE * (1 << (times - 1)) })
-}
 
 /// An answer that says nothing so soon is one of a server that has nothing to say.
 const SOON: Duration = Duration::from_millis(100);

@@ -20,7 +20,7 @@ pub(super) fn put(head: &str, data: &str, out: &mut Vec<u8>) {
 
 impl Wire for Packets {
     fn format(&self) -> &'static str {
-        "socket.io"
+        "socket.io 0.9"
     }
 
     /// A frame of bytes is refused when it is written.

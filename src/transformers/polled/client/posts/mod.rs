@@ -23,9 +23,6 @@ use crate::sync::{Guard, Lock};
 use crate::transformers::connect::Writer as _;
 use crate::transformers::websockets::client::SocketWriter;
 
-/// Bytes that may wait for the next POST before writers wait too.
-const AHEAD: usize = 256 << 10;
-
 /// The way out, shared between the session and the threads that write.
 ///
 /// `state` is the only lock; it is never held while anything waits, nor while

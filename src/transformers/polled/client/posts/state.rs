@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::AHEAD;
 use crate::close::CloseReason;
 use crate::http::client::Exchanger;
 use crate::transformers::polled::client::Queue;
 use crate::transformers::websockets::client::SocketWriter;
+
+/// Bytes that may wait for the next POST before writers wait too.
+const AHEAD: usize = 256 << 10;
 
 pub(super) struct State<O> {
     pub way: Way,
