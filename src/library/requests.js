@@ -8,12 +8,18 @@ const LAST_WORDS = 20000;
 // Those that are given up together: `ask`, and `abort` for all that is asked.
 function createRequests(auth, options) {
   const aborter = new AbortController();
+  const readers = new Set();
   const headers = { ...options.extraHeaders };
   // `fetch` refuses addresses with a name in them.
   if (auth) headers.Authorization = 'Basic ' + toBase64(new TextEncoder().encode(auth));
 
   return {
-    abort: () => aborter.abort(),
+    abort() {
+      aborter.abort();
+      // Node.js 20 forgets, with its next collection of garbage, that an answer which is
+      // read can be given up.
+      for (const reader of readers) reader.cancel().catch(() => {});
+    },
 
     // A GET, or a POST if there is a body; the text of the answer. With `hear`, it
     // gets each line as it comes, and the text is what has no end of line. The last
@@ -30,7 +36,11 @@ function createRequests(auth, options) {
         signal: aborter.signal
       });
       const { ok, status } = answer;
-      const text = answer.body ? await read(answer.body.getReader(), ok && hear) : '';
+      const reader = answer.body?.getReader();
+      if (reader) readers.add(reader);
+      const text = reader ? await read(reader, ok && hear) : '';
+      readers.delete(reader);
+      aborter.signal.throwIfAborted();
       if (ok) return text;
       throw Object.assign(new Error(`The server answered with ${status}: ${text.slice(0, 200)}`), { status });
     }
