@@ -1,5 +1,7 @@
 //! Clients of every kind and age at one server, on one port, at the same time.
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 
@@ -7,7 +9,7 @@ use primus::{Client, Destroy, Primus};
 use serde_json::{Value, json};
 
 use crate::driver::{Driver, HAPPN, Kind, OWN, V6, V6_WS1, V8, need_node};
-use crate::node::TEST_TIMEOUT;
+use crate::node::{Process, TEST_TIMEOUT};
 use crate::server::Server;
 
 /// How many broadcasts each of two threads makes.
@@ -43,9 +45,67 @@ fn kinds() -> Vec<Kind> {
 /// The transformers of clients in Rust.
 const RUST: [&str; 6] = ["all", "websockets", "engine.io", "sockjs", "browserchannel", "socket.io"];
 
-/// How many of them have come by each.
+/// How many of these clients have come by each transformer; a page comes beside them.
 const COME: [(&str, u64); 5] =
     [("browserchannel", 3), ("engine.io", 6), ("socket.io", 4), ("sockjs", 6), ("websockets", 9)];
+
+/// Pages in Chromium, one for each transformer; none where the browser is left out.
+struct Pages {
+    process: Option<Process>,
+    heard: Vec<Vec<(String, Value)>>,
+}
+
+impl Pages {
+    fn open(url: &str) -> Pages {
+        if std::env::var_os("PRIMUS_SKIP_BROWSER").is_some_and(|value| value == "1") {
+            return Pages { process: None, heard: Vec::new() };
+        }
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("crowd");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (transformer, _) in COME {
+            let primus = Primus::builder().transformer(transformer).build().unwrap();
+            std::fs::write(folder.join(format!("{transformer}.js")), primus.library().as_bytes())
+                .unwrap();
+            primus.destroy(Destroy::default());
+        }
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/crowd.js");
+        let process = Process::spawn(
+            Command::new("node").arg(script).arg(url).arg(folder).args(COME.map(|(name, _)| name)),
+        );
+        Pages { process: Some(process), heard: COME.map(|_| Vec::new()).into() }
+    }
+
+    fn len(&self) -> usize {
+        self.heard.len()
+    }
+
+    /// Waits until each has heard this event.
+    fn until(&mut self, event: &str) {
+        let has = |heard: &Vec<(String, Value)>| heard.iter().any(|(one, _)| one == event);
+        while !self.heard.iter().all(has) {
+            let process = self.process.as_ref().unwrap();
+            let line = process.line_within(TEST_TIMEOUT).expect("a page says something");
+            let (page, event, data): (usize, String, Value) = match serde_json::from_str(&line) {
+                Ok(whole) => whole,
+                Err(_) => {
+                    let (page, event) = serde_json::from_str(&line).unwrap();
+                    (page, event, Value::Null)
+                }
+            };
+            self.heard[page].push((event, data));
+        }
+    }
+
+    /// Each has heard these broadcasts, in this order, and what was its own.
+    fn have_heard(&self, broadcasts: &[Value]) {
+        for (page, heard) in self.heard.iter().enumerate() {
+            let data = heard.iter().filter(|(event, _)| event == "data").map(|(_, data)| data);
+            let (all, own): (Vec<_>, Vec<_>) = data.partition(|data| data.is_array());
+            assert!(all.into_iter().eq(broadcasts), "{}", COME[page].0);
+            assert_eq!(own, [&json!({ "mine": page }), &json!("kept"), &json!("the last")]);
+        }
+    }
+}
 
 fn server() -> primus::Builder {
     Primus::builder().transformer("all")
@@ -116,11 +176,11 @@ impl Crowd {
         all
     }
 
-    /// All hear the same broadcasts in the same order.
-    fn hears_broadcasts(&mut self, primus: &Primus) {
+    /// All hear the same broadcasts in the same order: these.
+    fn hears_broadcasts(&mut self, primus: &Primus) -> Vec<Value> {
         broadcast(primus);
-        let heard = self.hear(2 * EACH);
-        let (_, first) = &heard[0];
+        let mut heard = self.hear(2 * EACH);
+        let first = &heard[0].1;
         for (who, heard) in &heard {
             assert_eq!(heard, first, "{who}");
         }
@@ -129,6 +189,7 @@ impl Crowd {
             let made: Vec<_> = (0..EACH).map(|n| json!([writer, n])).collect();
             assert!(own.into_iter().eq(&made), "{first:?}");
         }
+        heard.swap_remove(0).1
     }
 }
 
@@ -140,15 +201,19 @@ fn clients_of_every_kind_and_age_share_a_server_a_restart_and_an_end() {
     let server_before = Server::start(server());
     let address = server_before.address();
     let mut crowd = Crowd::open(&server_before.url());
-    for _ in 0..crowd.len() {
+    let mut pages = Pages::open(&server_before.url());
+    for _ in 0..crowd.len() + pages.len() {
         server_before.spark();
     }
     crowd.echoes();
-    crowd.hears_broadcasts(&server_before.primus);
+    pages.until("data");
+    let mut broadcasts = crowd.hears_broadcasts(&server_before.primus);
     // None was taken for another.
     let counts = server_before.primus.metrics().connections;
-    let now = COME.map(|(name, _)| (name, counts[name].now));
-    assert_eq!(now, COME);
+    let page = u64::from(pages.len() > 0);
+    for (name, come) in COME {
+        assert_eq!(counts[name].now, come + page, "{name}");
+    }
     for (node, client, _) in &mut crowd.nodes {
         node.upgraded(*client);
     }
@@ -159,8 +224,9 @@ fn clients_of_every_kind_and_age_share_a_server_a_restart_and_an_end() {
         // Kept until the server is there again.
         node.write(*client, "kept");
     }
+    pages.until("close");
     let server_after = Server::restart(server(), address);
-    for _ in 0..crowd.len() {
+    for _ in 0..crowd.len() + pages.len() {
         server_after.spark();
     }
     for (node, client, kind) in &mut crowd.nodes {
@@ -168,7 +234,7 @@ fn clients_of_every_kind_and_age_share_a_server_a_restart_and_an_end() {
         assert_eq!(node.data(*client), "kept", "{kind:?}");
     }
     crowd.echoes();
-    crowd.hears_broadcasts(&server_after.primus);
+    broadcasts.extend(crowd.hears_broadcasts(&server_after.primus));
 
     server_after.primus.write("the last").unwrap();
     server_after.primus.destroy(Destroy::default().timeout(TEST_TIMEOUT / 4));
@@ -180,4 +246,6 @@ fn clients_of_every_kind_and_age_share_a_server_a_restart_and_an_end() {
         assert_eq!(client.recv_timeout(TEST_TIMEOUT).unwrap().as_str(), Some("the last"));
         assert!(client.wait_end(TEST_TIMEOUT));
     }
+    pages.until("end");
+    pages.have_heard(&broadcasts);
 }
