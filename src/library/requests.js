@@ -16,8 +16,8 @@ function createRequests(auth, options) {
   return {
     abort() {
       aborter.abort();
-      // Node.js 20 forgets, with its next collection of garbage, that an answer which is
-      // read can be given up.
+      // With `redirect: 'error'` Node.js 20 forgets the signal of an answer that is read,
+      // with the next collection of garbage.
       for (const reader of readers) reader.cancel().catch(() => {});
     },
 
