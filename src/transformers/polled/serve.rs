@@ -13,9 +13,28 @@ use super::outlet::Outlet;
 use super::protocol::Protocol;
 use super::receiver::Receiver;
 use super::sessions::Sessions;
-use crate::http::server::{self as http, Connection, HeaderSet, Held, Holder};
+use crate::http::server::{self as http, Connection, HeaderSet, Held, Holder, Owner};
 use crate::protocol::Generation;
 use crate::transformers::serve::{After, Host, Opening, Passed, Sink, Wire};
+
+/// Bytes of a body that are read for a session that is unknown, or over, to say what is
+/// wrong with it.
+pub(crate) const STRAY_BODY: usize = 64 << 10;
+
+/// Says to proxies how to treat an answer that comes piece by piece.
+pub(crate) fn unbuffered(headers: &mut HeaderSet) {
+    // nginx collects an answer before it passes it on, and so does what compresses
+    // answers.
+    headers.add("X-Accel-Buffering", "no".into());
+    headers.add("Cache-Control", "no-transform".into());
+}
+
+/// Ends the oldest session whose client has not come back, of this owner or of anybody;
+/// false when there is none.
+pub(crate) fn make_room<P: Protocol>(sessions: &Sessions<Live<P>>, of: Option<Owner>) -> bool {
+    let why = "a newcomer takes the place of a session that nobody polls";
+    std::iter::from_fn(|| sessions.oldest_fresh(of)).any(|live| live.give_up_fresh(why))
+}
 
 /// What is left of a request that has opened a session: it is to be answered.
 pub(crate) struct Opened {

@@ -1,12 +1,12 @@
 //! The back channel: requests that wait for what there is to tell.
 
-use super::pages;
 use super::state::BrowserChannel;
 use crate::frame::room;
 use crate::http::server::Held;
 use crate::transformers::browserchannel::route;
 use crate::transformers::browserchannel::session::{Input, Refusal, Session};
 use crate::transformers::browserchannel::shape::Shape;
+use crate::transformers::polled::serve::unbuffered;
 use crate::transformers::polled::{Receiver, serve};
 use crate::transformers::serve::{After, Host, Passed};
 
@@ -26,7 +26,7 @@ pub(super) fn wait(
     (sid, shape): (&str, Shape),
     (aid, stays): (Option<u64>, bool),
 ) -> After {
-    pages::mark(&mut passed.headers);
+    unbuffered(&mut passed.headers);
     for _ in 0..TRIES {
         let Some(live) = channel.sessions.find(sid) else { break };
         let receiver = |held| receiver(held, &shape, stays);

@@ -18,12 +18,9 @@ use crate::transformers::browserchannel::route::Refusal;
 use crate::transformers::browserchannel::session::order::Brought;
 use crate::transformers::browserchannel::session::{self, Input, Session};
 use crate::transformers::polled::records::Records;
-use crate::transformers::polled::serve::{self, Made};
+use crate::transformers::polled::serve::{self, Made, STRAY_BODY};
 use crate::transformers::serve::{After, Host, Passed};
 use crate::transformers::websockets;
-
-/// Bytes of a body that are read for a session that is over.
-const STRAY_BODY: usize = 64 << 10;
 
 /// Bytes of a body beside its messages.
 const AROUND: usize = 64 << 10;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub(crate) use self::state::BrowserChannel;
 use super::route::{self, Ask, Refusal};
 use crate::http::server::{Owner, Request};
+use crate::transformers::polled::serve::make_room;
 use crate::transformers::serve::{After, Host, Passed, Transformer, Upgraded};
 
 /// What a request asks for.
@@ -58,8 +59,7 @@ impl Transformer for BrowserChannel {
     }
 
     fn make_room(&self, of: Option<Owner>) -> bool {
-        let why = "a newcomer takes the place of a session that nobody polls";
-        std::iter::from_fn(|| self.sessions.oldest_fresh(of)).any(|live| live.give_up_fresh(why))
+        make_room(&self.sessions, of)
     }
 
     fn carries(&self, host: &dyn Host, request: &Request) -> bool {

@@ -9,6 +9,7 @@ use crate::http::server::{self as http, HeaderSet, Request};
 use crate::transformers::browserchannel::options::Options;
 use crate::transformers::browserchannel::route::Refusal;
 use crate::transformers::browserchannel::shape::Shape;
+use crate::transformers::polled::serve::unbuffered;
 use crate::transformers::polled::timed;
 use crate::transformers::serve::{After, Host, Passed};
 
@@ -38,14 +39,6 @@ pub(super) fn decorate(options: &Options, request: &Request, headers: &mut Heade
     }
 }
 
-/// Says to proxies how to treat an answer that comes piece by piece.
-pub(super) fn mark(headers: &mut HeaderSet) {
-    // nginx collects an answer before it passes it on, and so does what compresses
-    // answers.
-    headers.add("X-Accel-Buffering", "no".into());
-    headers.add("Cache-Control", "no-transform".into());
-}
-
 /// One of the names in front of the host's that clients are to use.
 pub(super) fn prefix(options: &Options) -> Option<&str> {
     let count = options.host_prefixes.len();
@@ -70,7 +63,7 @@ pub(super) fn probe(host: &Arc<dyn Host>, mut passed: Box<Passed>, shape: &Shape
     shape.piece("11111", true, &mut first);
     shape.piece("2", false, &mut second);
     shape.end(&mut second);
-    mark(&mut passed.headers);
+    unbuffered(&mut passed.headers);
     let head = (200, &[("Content-Type", shape.content())][..]);
     let pieces = [(Duration::ZERO, first), (PAUSE, second)];
     let Passed { connection, headers, .. } = &mut *passed;

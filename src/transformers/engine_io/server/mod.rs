@@ -28,6 +28,7 @@ use crate::transformers::engine_io::payload::Content;
 use crate::transformers::engine_io::{Format, Revision};
 use crate::transformers::polled::farewells::Farewells;
 use crate::transformers::polled::guesses::Guesses;
+use crate::transformers::polled::serve::make_room;
 use crate::transformers::polled::sessions::Sessions;
 use crate::transformers::serve::{After, Host, Passed, Transformer, Upgraded};
 use crate::transformers::websockets;
@@ -128,8 +129,7 @@ impl Transformer for EngineIo {
     }
 
     fn make_room(&self, of: Option<Owner>) -> bool {
-        let why = "a newcomer takes the place of a session that nobody polls";
-        std::iter::from_fn(|| self.sessions.oldest_fresh(of)).any(|live| live.give_up_fresh(why))
+        make_room(&self.sessions, of)
     }
 
     fn carries(&self, _: &dyn Host, request: &Request) -> bool {

@@ -13,7 +13,7 @@ use crate::http::server::{self as server, Connection, HeaderSet, Held, Request};
 use crate::protocol::Generation;
 use crate::transformers::polled::Receiver;
 use crate::transformers::polled::receiver::Limit;
-use crate::transformers::polled::serve::{self, Made, Opened};
+use crate::transformers::polled::serve::{self, Made, Opened, STRAY_BODY, unbuffered};
 use crate::transformers::serve::{After, Host, Passed};
 use crate::transformers::socket_io::packet::{HEAD_MAX, Packet};
 use crate::transformers::socket_io::payload;
@@ -22,9 +22,6 @@ use crate::transformers::socket_io::session::{Input, Said, Session, Unknown, rea
 use crate::transformers::socket_io::shapes::{Say, Shape, call, number, quoted};
 use crate::transformers::sockjs::frame::json_string;
 use crate::transformers::websockets;
-
-/// Bytes of a body that are read for a session that is unknown.
-const STRAY_BODY: usize = 64 << 10;
 
 /// Bytes of a body beside those of its longest message: clients put all that waits into
 /// one, ours up to so much.
@@ -126,10 +123,7 @@ fn mark(shape: &Shape, headers: &mut HeaderSet) {
             no_sniffing(headers);
         }
         Shape::Page => {
-            // nginx collects an answer before it passes it on, and so does what
-            // compresses answers.
-            headers.add("X-Accel-Buffering", "no".into());
-            headers.add("Cache-Control", "no-transform".into());
+            unbuffered(headers);
         }
     }
 }

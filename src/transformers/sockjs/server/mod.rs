@@ -24,6 +24,7 @@ pub(crate) use self::state::SockJs;
 use super::receivers::Kind;
 use super::route::{self, Ask, Asked, Wrong};
 use crate::http::server::{Owner, Request};
+use crate::transformers::polled::serve::make_room;
 use crate::transformers::serve::{After, Host, Passed, Transformer, Upgraded};
 
 /// What a request asks for.
@@ -88,8 +89,7 @@ impl Transformer for SockJs {
     }
 
     fn make_room(&self, of: Option<Owner>) -> bool {
-        let why = "a newcomer takes the place of a session that nobody polls";
-        std::iter::from_fn(|| self.sessions.oldest_fresh(of)).any(|live| live.give_up_fresh(why))
+        make_room(&self.sessions, of)
     }
 
     /// An event source that is told 503 never comes back, so it is told otherwise.

@@ -15,17 +15,13 @@ use crate::http::server::{Connection, HeaderSet, Held, Request};
 use crate::id;
 use crate::transformers::polled::Receiver;
 use crate::transformers::polled::receiver::Limit;
-use crate::transformers::polled::serve::{self, Made, Opened};
+use crate::transformers::polled::serve::{self, Made, Opened, STRAY_BODY, unbuffered};
 use crate::transformers::serve::{After, Host, Passed};
 use crate::transformers::sockjs::frame::{Close, Invalid, Messages, OPEN};
 use crate::transformers::sockjs::receivers::{BadCallback, Kind, Shape};
 use crate::transformers::sockjs::route::By;
 use crate::transformers::sockjs::session::{Input, Refusal, Session};
 use crate::transformers::websockets;
-
-/// Bytes of a body that are read for a session that is unknown, to say what is wrong
-/// with it.
-const STRAY_BODY: usize = 64 << 10;
 
 /// How often a session may end just when a request of its client's comes, before that
 /// is told.
@@ -95,10 +91,7 @@ fn mark(kind: Kind, headers: &mut HeaderSet) {
         headers.add("X-Content-Type-Options", "nosniff".into());
     }
     if kind.streams() {
-        // nginx collects an answer before it passes it on, and so does what
-        // compresses answers.
-        headers.add("X-Accel-Buffering", "no".into());
-        headers.add("Cache-Control", "no-transform".into());
+        unbuffered(headers);
     }
 }
 
