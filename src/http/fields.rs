@@ -1,5 +1,7 @@
 //! Header fields in one buffer: what a spark keeps of its request for life.
 
+use std::ops::Range;
+
 use super::Bad;
 
 /// Header fields with lower-case names, in the order received, preceded by a
@@ -50,22 +52,47 @@ impl Fields {
     /// Copies the fields of a parsed head.
     pub(crate) fn new(lead: &[u8], headers: &[httparse::Header<'_>]) -> Result<Self, Bad> {
         let length = headers.iter().map(|h| h.name.len() + h.value.len()).sum::<usize>();
-        let mut text = String::with_capacity(lead.len() + length);
+        let mut text = Vec::with_capacity(lead.len() + length);
         push_latin1(&mut text, lead);
         let lead = offset(&text)?;
         let mut ends = Vec::with_capacity(headers.len());
         for header in headers {
-            text.extend(header.name.bytes().map(|b| char::from(b.to_ascii_lowercase())));
+            let start = text.len();
+            text.extend_from_slice(header.name.as_bytes());
+            text[start..].make_ascii_lowercase();
             let name = offset(&text)?;
             push_latin1(&mut text, header.value.trim_ascii());
             ends.push((name, offset(&text)?));
         }
         let sent = ends.len() as u32;
+        // Names are tokens, and all else was made UTF-8.
+        let text = String::from_utf8(text).map_err(|_| Bad::new("bad header name"))?;
         let fields = Fields { text: text.into(), ends: ends.into(), sent, lead };
+        if !fields.may_repeat() {
+            return Ok(fields);
+        }
         match fields.repeated() {
             repeated if repeated.is_empty() => Ok(fields),
             repeated => fields.joined(&repeated),
         }
+    }
+
+    /// Whether a name may have been sent more than once.
+    fn may_repeat(&self) -> bool {
+        // So few are sooner compared with each other than sorted.
+        const FEW: usize = 24;
+        let (mut names, count) = ([&[][..]; FEW], self.ends.len());
+        let Some(names) = names.get_mut(..count) else { return true };
+        let mut start = self.lead;
+        for (at, &(end, value)) in self.ends.iter().enumerate() {
+            let name = self.bytes(start, end);
+            if names[..at].contains(&name) {
+                return true;
+            }
+            names[at] = name;
+            start = value;
+        }
+        false
     }
 
     /// The values of each name that was sent more than once and may be joined.
@@ -88,9 +115,9 @@ impl Fields {
             let separator = if *name == "cookie" { "; " } else { ", " };
             let values: Vec<_> = same.iter().map(|(_, value)| *value).collect();
             text.push_str(name);
-            let end = offset(&text)?;
+            let end = offset(text.as_bytes())?;
             text.push_str(&values.join(separator));
-            ends.push((end, offset(&text)?));
+            ends.push((end, offset(text.as_bytes())?));
         }
         Ok(Fields { text: text.into(), ends: ends.into(), ..*self })
     }
@@ -108,18 +135,33 @@ impl Fields {
     /// The value of a name; case does not matter. If it was sent more than once,
     /// the first of those that stand alone, or all of them joined.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let mut first = None;
-        // By hand, since it takes less of the stack than iterators do.
-        for (at, (known, value)) in self.pairs().enumerate() {
-            if known.eq_ignore_ascii_case(name) {
-                // Those that are joined follow those that were sent.
-                if at >= self.sent as usize {
-                    return Some(value);
+        let sent = self.sent as usize;
+        let (_, joined) = self.find(name, sent..self.ends.len()).unzip();
+        joined.or_else(|| self.find(name, 0..sent).map(|(_, value)| value))
+    }
+
+    /// The first of these fields with this name: its place and value. By hand, since
+    /// it is asked for many times a request, and takes less of the stack than
+    /// iterators do.
+    fn find(&self, name: &str, among: Range<usize>) -> Option<(usize, &str)> {
+        let mut start = self.start(among.start);
+        for (at, &(end, value)) in among.clone().zip(self.ends.get(among)?) {
+            // Most have not even its length.
+            if end.wrapping_sub(start) as usize == name.len() {
+                let known = self.bytes(start, end);
+                if known == name.as_bytes() || known.eq_ignore_ascii_case(name.as_bytes()) {
+                    return Some((at, self.part(end, value)));
                 }
-                first = first.or(Some(value));
             }
+            start = value;
         }
-        first
+        None
+    }
+
+    /// Where a field begins.
+    fn start(&self, at: usize) -> u32 {
+        let before = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        before.map_or(self.lead, |(_, value)| *value)
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -132,7 +174,12 @@ impl Fields {
 
     /// Every value of the fields with this name; case does not matter.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        self.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let (mut from, sent) = (0, self.sent as usize);
+        std::iter::from_fn(move || {
+            let (at, value) = self.find(name, from..sent)?;
+            from = at + 1;
+            Some(value)
+        })
     }
 
     /// The elements of a comma-separated list header, over all its fields,
@@ -152,22 +199,31 @@ impl Fields {
     fn part(&self, start: u32, end: u32) -> &str {
         self.text.get(start as usize..end as usize).unwrap_or_default()
     }
+
+    fn bytes(&self, start: u32, end: u32) -> &[u8] {
+        self.text.as_bytes().get(start as usize..end as usize).unwrap_or_default()
+    }
 }
 
-fn offset(text: &str) -> Result<u32, Bad> {
+fn offset(text: &[u8]) -> Result<u32, Bad> {
     u32::try_from(text.len()).map_err(|_| Bad::LARGE)
 }
 
-fn push_latin1(text: &mut String, bytes: &[u8]) {
-    match std::str::from_utf8(bytes) {
-        Ok(ascii) if ascii.is_ascii() => text.push_str(ascii),
-        _ => text.extend(bytes.iter().map(|&b| char::from(b))),
+fn push_latin1(text: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.is_ascii() {
+        return text.extend_from_slice(bytes);
+    }
+    for byte in bytes {
+        text.extend_from_slice(char::from(*byte).encode_utf8(&mut [0; 2]).as_bytes());
     }
 }
 
 /// Whether the byte may stand in a token (method, field name).
 pub(super) fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(byte,
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+        | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`'
+        | b'|' | b'~')
 }
 
 /// Whether this is a token: what names are, of methods, fields and subprotocols.

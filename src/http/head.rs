@@ -9,6 +9,8 @@
 //! transfer coding but `chunked`, folded lines, lines that end in a bare CR or
 //! LF, white space before the colon, two hosts.
 
+use std::io::BufRead;
+
 use tiny_http::{HTTPVersion, Method};
 
 use super::Bad;
@@ -95,8 +97,7 @@ impl Scan {
             }
             let (bound, over) = self.bound(limits);
             let seen = buf.get(..bound).unwrap_or(buf);
-            let Some(found) = seen.get(self.at..).and_then(|s| s.iter().position(|&b| b == b'\n'))
-            else {
+            let Some(found) = seen.get(self.at..).and_then(newline) else {
                 self.at = seen.len();
                 return if seen.len() == bound { Err(over) } else { Ok(None) };
             };
@@ -135,6 +136,15 @@ impl Scan {
         }
         Ok(None)
     }
+}
+
+/// The place of the next line feed. To skip to it is the one search of the standard
+/// library that looks at many bytes at a time.
+fn newline(mut bytes: &[u8]) -> Option<usize> {
+    let all = bytes;
+    let skipped = bytes.skip_until(b'\n').ok()?;
+    let last = skipped.checked_sub(1)?;
+    (all.get(last) == Some(&b'\n')).then_some(last)
 }
 
 /// Bytes of blank lines that are forgiven before a head (RFC 9112 section 2.2
@@ -178,9 +188,19 @@ fn parse<T>(
     }
 }
 
+/// So many lines of a head are parsed on the stack.
+const FEW: usize = 16;
+
 fn request_head(bytes: &[u8], lines: usize) -> Result<RequestHead, Bad> {
-    let mut headers = vec![httparse::EMPTY_HEADER; lines];
-    let mut request = httparse::Request::new(&mut headers);
+    let (mut few, mut many) = ([httparse::EMPTY_HEADER; FEW], Vec::new());
+    let headers = match few.get_mut(..lines) {
+        Some(few) => few,
+        None => {
+            many.resize(lines, httparse::EMPTY_HEADER);
+            &mut many
+        }
+    };
+    let mut request = httparse::Request::new(headers);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
         Err(httparse::Error::Version) if names_other_version(bytes) => {
@@ -254,7 +274,10 @@ fn check_host(fields: &Fields, version: &HTTPVersion) -> Result<(), Bad> {
 }
 
 fn is_host_byte(byte: u8) -> bool {
-    byte >= 0x80 || byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(&byte)
+    matches!(byte,
+        0x80.. | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
+        | b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'('
+        | b')' | b'*' | b'+' | b';' | b'=')
 }
 
 /// What the fields say about the body; `None` when they say nothing.

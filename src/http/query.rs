@@ -19,28 +19,37 @@ pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, 
 /// Percent-decodes; `+` is a space, a broken escape stays as it is, and what
 /// is not UTF-8 becomes U+FFFD.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+    let mut rest = text.as_bytes();
+    if !rest.contains(&b'%') && !rest.contains(&b'+') {
         return Cow::Borrowed(text);
     }
     // A body may be long.
     let mut bytes = Vec::new();
     room::reserve(&mut bytes, text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
+    loop {
+        let plain = rest.iter().position(|byte| matches!(byte, b'%' | b'+')).unwrap_or(rest.len());
+        let (before, coded) = rest.split_at(plain);
+        bytes.extend_from_slice(before);
+        let [first, tail @ ..] = coded else { break };
         rest = tail;
         match (first, tail) {
             (b'+', _) => bytes.push(b' '),
-            (b'%', [high, low, after @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    bytes.push(high << 4 | low);
+            (_, [high, low, after @ ..]) => match pair(*high, *low) {
+                Some(byte) => {
+                    bytes.push(byte);
                     rest = after;
                 }
-                _ => bytes.push(b'%'),
+                None => bytes.push(b'%'),
             },
-            _ => bytes.push(*first),
+            _ => bytes.push(b'%'),
         }
     }
     Cow::Owned(room::text(bytes))
+}
+
+/// The byte that two hexadecimal digits are.
+fn pair(high: u8, low: u8) -> Option<u8> {
+    Some(hex(high)? << 4 | hex(low)?)
 }
 
 /// Percent-encodes as `encodeURIComponent` does.

@@ -90,12 +90,13 @@ pub(super) fn layer(
 impl Cors {
     fn name_origin(&self, exchange: &mut Exchange<'_>, origin: &str) -> Result<(), HttpError> {
         if self.origins.is_any() && !self.credentials {
-            return exchange.set_header("access-control-allow-origin", "*");
+            exchange.set_own("access-control-allow-origin", "*");
+            return Ok(());
         }
         exchange.set_header("access-control-allow-origin", origin)?;
         exchange.append_header("Vary", "Origin")?;
         if self.credentials {
-            exchange.set_header("access-control-allow-credentials", "true")?;
+            exchange.set_own("access-control-allow-credentials", "true");
         }
         Ok(())
     }

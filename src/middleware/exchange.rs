@@ -44,6 +44,11 @@ impl<'a> Exchange<'a> {
         set.then_some(()).ok_or_else(unsound)
     }
 
+    /// [`set_header`](Self::set_header) of a field of our own.
+    pub(super) fn set_own(&mut self, name: &'static str, value: &'static str) {
+        self.headers.lock_own(name, value);
+    }
+
     /// Adds a header beside others of the same name, as is right for `Vary` or
     /// `Set-Cookie`.
     ///

@@ -4,9 +4,10 @@
 use super::{Exchange, Flow, HttpError};
 
 pub(super) fn layer(exchange: &mut Exchange<'_>) -> Result<Flow, HttpError> {
-    let agent = exchange.request().header("user-agent").unwrap_or_default().to_ascii_lowercase();
+    let Some(agent) = exchange.request().header("user-agent") else { return Ok(Flow::Next) };
+    let agent = agent.to_ascii_lowercase();
     if agent.contains(";msie") || agent.contains("trident/") {
-        exchange.set_header("x-xss-protection", "0")?;
+        exchange.set_own("x-xss-protection", "0");
     }
     Ok(Flow::Next)
 }

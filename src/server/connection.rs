@@ -124,13 +124,18 @@ enum Conversed {
 /// client for long.
 #[inline(never)]
 fn converse(server: &Arc<Inner>, mut connection: Box<http::Connection>) -> Conversed {
+    // Of the transformer that the request before was for.
+    let mut mounted: Option<(Which, Arc<dyn Host>)> = None;
     loop {
         connection = match next(server, connection) {
             Answered::Kept(kept) => kept,
             // From here, with nothing of what was done before left on the stack.
             Answered::Passed(which, passed) => {
-                let host: Arc<dyn Host> = Arc::new(Mount::new(server, which));
-                match server.port.transformer(which).request(&host, passed) {
+                let (_, host) = match &mut mounted {
+                    Some(mounted) if mounted.0 == which => mounted,
+                    mounted => mounted.insert((which, Arc::new(Mount::new(server, which)))),
+                };
+                match server.port.transformer(which).request(host, passed) {
                     After::Kept(kept) => kept,
                     After::Over => return Conversed::Over,
                 }

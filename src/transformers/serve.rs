@@ -100,8 +100,13 @@ impl Passed {
     }
 
     /// Answers it with 200, in the cheapest way.
-    pub fn reply(mut self: Box<Self>, content_type: &str, body: Vec<u8>) -> After {
-        let sent = self.connection.reply(content_type, body, &self.headers);
+    pub fn reply(self: Box<Self>, content_type: &str, body: Vec<u8>) -> After {
+        self.reply_with(200, content_type, body)
+    }
+
+    /// [`reply`](Self::reply) with another status that is no refusal.
+    pub fn reply_with(mut self: Box<Self>, status: u16, content: &str, body: Vec<u8>) -> After {
+        let sent = self.connection.reply(status, content, body, &self.headers);
         After::answered(self.connection, sent)
     }
 

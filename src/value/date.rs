@@ -97,22 +97,25 @@ impl Date {
     /// The text of a date in an HTTP header, `Tue, 14 Nov 2023 22:13:20 GMT`;
     /// `None` for an invalid date, or a year that has not four digits.
     pub(crate) fn to_http(self) -> Option<String> {
+        String::from_utf8(self.http()?.to_vec()).ok()
+    }
+
+    /// The bytes of [`to_http`](Self::to_http).
+    pub(crate) fn http(self) -> Option<[u8; 29]> {
         let c = self.civil().filter(|c| (0..=9999).contains(&c.year))?;
-        let mut text = String::with_capacity(32);
-        let two = |text: &mut String, number: i64, after: &str| {
-            text.extend([number / 10, number % 10].map(|digit| char::from(b'0' + digit as u8)));
-            text.push_str(after);
+        let mut text = *b"Www, 00 Mmm 0000 00:00:00 GMT";
+        let mut two = |at: usize, number: i64| {
+            let digits = [number / 10, number % 10].map(|digit| b'0' + digit as u8);
+            text[at..at + 2].copy_from_slice(&digits);
         };
-        text.push_str(super::date_text::DAYS[c.weekday]);
-        text.push_str(", ");
-        two(&mut text, c.day, " ");
-        text.push_str(super::date_text::MONTHS[c.month as usize - 1]);
-        text.push(' ');
-        two(&mut text, c.year / 100, "");
-        two(&mut text, c.year % 100, " ");
-        two(&mut text, c.hour, ":");
-        two(&mut text, c.minute, ":");
-        two(&mut text, c.second, " GMT");
+        two(5, c.day);
+        two(12, c.year / 100);
+        two(14, c.year % 100);
+        two(17, c.hour);
+        two(20, c.minute);
+        two(23, c.second);
+        text[..3].copy_from_slice(super::date_text::DAYS[c.weekday].as_bytes());
+        text[8..11].copy_from_slice(super::date_text::MONTHS[c.month as usize - 1].as_bytes());
         Some(text)
     }
 

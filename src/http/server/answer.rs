@@ -21,37 +21,118 @@ pub(crate) trait Holder: Send {
     fn holds(&self) -> bool;
 }
 
+/// How an answer is given, whatever it says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// The client speaks HTTP/1.0.
+    pub http10: bool,
+    /// The idle time that is announced when the connection stays.
+    pub keep_alive: Option<Duration>,
+    /// How a whole answer may be compressed.
+    pub coder: Option<Coder>,
+    /// Middleware has set the content type.
+    pub typed: bool,
+}
+
+/// Bodies up to this size are sent together with their head.
+const COPIED: usize = 16 << 10;
+
+/// Room for the fields that every answer has.
+const COMMON: usize = 256;
+
+impl Manner {
+    /// The whole of an answer in two pieces, of which the second is empty unless the
+    /// body is a long one. `fields`: how many bytes those that middleware has set are,
+    /// and what appends them.
+    pub fn whole(
+        self,
+        status: u16,
+        fields: (usize, impl FnOnce(&mut Vec<u8>)),
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> [Vec<u8>; 2] {
+        let (mut body, coding) = match self.coder.filter(|_| status == 200) {
+            Some(coder) => coder.encode(body),
+            None => (body, ""),
+        };
+        let copied = if body.len() <= COPIED { body.len() } else { 0 };
+        let mut head = self.head(status, fields, content_type.len() + coding.len() + copied);
+        if !self.typed {
+            put(&mut head, &["Content-Type: ", content_type, "\r\n"]);
+        }
+        put(&mut head, &[coding]);
+        self.put_date_and_connection(&mut head);
+        if !is_lengthless(status) {
+            put(&mut head, &["Content-Length: "]);
+            put_number(&mut head, body.len() as u64);
+            put(&mut head, &["\r\n"]);
+        }
+        put(&mut head, &["\r\n"]);
+        if copied > 0 {
+            head.extend_from_slice(&body);
+            body = Vec::new();
+        }
+        [head, body]
+    }
+
+    /// The status line, and the fields that middleware has set, with room for `more`.
+    fn head(
+        self,
+        status: u16,
+        (length, fields): (usize, impl FnOnce(&mut Vec<u8>)),
+        more: usize,
+    ) -> Vec<u8> {
+        let mut head = Vec::with_capacity(COMMON + length + more);
+        put(&mut head, &[if self.http10 { "HTTP/1.0 " } else { "HTTP/1.1 " }]);
+        put_number(&mut head, status.into());
+        put(&mut head, &[" ", StatusCode(status).default_reason_phrase(), "\r\n"]);
+        fields(&mut head);
+        head
+    }
+
+    fn put_date_and_connection(self, head: &mut Vec<u8>) {
+        if let Some(date) = Date::now().http() {
+            put(head, &["Date: "]);
+            head.extend_from_slice(&date);
+            put(head, &["\r\n"]);
+        }
+        match self.keep_alive {
+            Some(time) => {
+                put(head, &["Connection: keep-alive\r\nKeep-Alive: timeout="]);
+                put_number(head, time.as_secs());
+                put(head, &["\r\n"]);
+            }
+            None => put(head, &["Connection: close\r\n"]),
+        }
+    }
+}
+
+/// Whether answers of this status have no body, nor the length of one.
+fn is_lengthless(status: u16) -> bool {
+    matches!(status, 204 | 304)
+}
+
 /// A request whose answer is still to be given, by the owner of this.
 #[derive(Debug)]
 pub(crate) struct Held {
     stream: Arc<Stream>,
     /// When its connection was accepted, if it is the first request there.
     since: Option<Instant>,
-    /// The client speaks HTTP/1.0.
-    http10: bool,
     /// The fields that middleware has set.
     fields: Vec<u8>,
-    /// The idle time that is announced when the connection stays.
-    keep_alive: Option<Duration>,
-    /// How a whole answer may be compressed.
-    coder: Option<Coder>,
+    manner: Manner,
 }
 
 impl Held {
     pub(super) fn new(
         stream: Arc<Stream>,
         since: Option<Instant>,
-        http10: bool,
         extra: &HeaderSet,
-        keep_alive: Option<Duration>,
-        coder: Option<Coder>,
+        manner: Manner,
     ) -> Self {
-        let mut fields = Vec::new();
-        for (name, value) in extra.iter() {
-            put(&mut fields, &[name, ": ", value, "\r\n"]);
-        }
-        fields.shrink_to_fit();
-        Held { stream, since, http10, fields, keep_alive, coder }
+        let mut fields = Vec::with_capacity(extra.length());
+        extra.put(&mut fields);
+        Held { stream, since, fields, manner }
     }
 
     /// The connection that waits.
@@ -74,7 +155,7 @@ impl Held {
 
     /// The connection ends with the answer.
     pub(crate) fn close_after(&mut self) {
-        self.keep_alive = None;
+        self.manner.keep_alive = None;
     }
 
     /// Refuses it, and ends the connection with that.
@@ -89,49 +170,37 @@ impl Held {
     }
 
     fn whole(self, status: u16, content_type: &str, body: Vec<u8>) -> Unsent {
-        let mut head = self.head(status);
-        let (body, coding) = match self.coder.filter(|_| status == 200) {
-            Some(coder) => coder.encode(body),
-            None => (body, ""),
-        };
-        put(&mut head, &["Content-Type: ", content_type, "\r\n", coding]);
-        date_and_connection(&mut head, self.keep_alive);
-        put(&mut head, &["Content-Length: ", &body.len().to_string(), "\r\n\r\n"]);
-        Unsent { stream: self.stream, head, body, sent: 0, last: self.keep_alive.is_none() }
+        let pieces = self.manner.whole(status, self.set(), content_type, body);
+        let last = self.manner.keep_alive.is_none();
+        Unsent { stream: self.stream, pieces, sent: 0, last }
+    }
+
+    /// What middleware has set, as [`Manner`] takes it.
+    fn set(&self) -> (usize, impl FnOnce(&mut Vec<u8>)) {
+        (self.fields.len(), |head: &mut Vec<u8>| head.extend_from_slice(&self.fields))
     }
 
     /// An answer in pieces, with this status and these fields, as far as
     /// middleware has not set them. Nothing is sent yet.
-    pub(crate) fn begin(self, status: u16, fields: &[(&str, &str)]) -> Streaming {
+    pub(crate) fn begin(mut self, status: u16, fields: &[(&str, &str)]) -> Streaming {
         let framing = match status {
-            204 | 304 => Framing::Empty,
-            _ if self.http10 => Framing::ToEnd,
+            _ if is_lengthless(status) => Framing::Empty,
+            _ if self.manner.http10 => Framing::ToEnd,
             _ => Framing::Chunked,
         };
-        let keep_alive = self.keep_alive.filter(|_| framing != Framing::ToEnd);
-        let mut head = self.head(status);
+        if framing == Framing::ToEnd {
+            self.close_after();
+        }
+        let mut head = self.manner.head(status, self.set(), 0);
         for (name, value) in fields.iter().filter(|(name, _)| !self.has(name)) {
             put(&mut head, &[name, ": ", value, "\r\n"]);
         }
-        date_and_connection(&mut head, keep_alive);
+        self.manner.put_date_and_connection(&mut head);
         if framing == Framing::Chunked {
             put(&mut head, &["Transfer-Encoding: chunked\r\n"]);
         }
         put(&mut head, &["\r\n"]);
-        Streaming::new(self.stream, framing, head, keep_alive.is_none())
-    }
-
-    /// The status line, and the fields that middleware has set.
-    fn head(&self, status: u16) -> Vec<u8> {
-        let mut head = Vec::with_capacity(256 + self.fields.len());
-        let version = if self.http10 { "HTTP/1.0 " } else { "HTTP/1.1 " };
-        let reason = StatusCode(status).default_reason_phrase();
-        match status {
-            200 => put(&mut head, &[version, "200 OK\r\n"]),
-            _ => put(&mut head, &[version, &status.to_string(), " ", reason, "\r\n"]),
-        }
-        head.extend_from_slice(&self.fields);
-        head
+        Streaming::new(self.stream, framing, head, self.manner.keep_alive.is_none())
     }
 
     /// Whether middleware has set this field.
@@ -144,29 +213,29 @@ impl Held {
     }
 }
 
-fn date_and_connection(head: &mut Vec<u8>, keep_alive: Option<Duration>) {
-    if let Some(date) = Date::now().to_http() {
-        put(head, &["Date: ", &date, "\r\n"]);
-    }
-    match keep_alive {
-        Some(time) => {
-            let seconds = time.as_secs().to_string();
-            put(head, &["Connection: keep-alive\r\nKeep-Alive: timeout=", &seconds, "\r\n"]);
-        }
-        None => put(head, &["Connection: close\r\n"]),
-    }
-}
-
 fn put(to: &mut Vec<u8>, parts: &[&str]) {
     parts.iter().for_each(|part| to.extend_from_slice(part.as_bytes()));
+}
+
+/// Appends the digits of a number.
+fn put_number(to: &mut Vec<u8>, number: u64) {
+    let (mut digits, mut at, mut rest) = ([0; 20], 20, number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    to.extend_from_slice(&digits[at..]);
 }
 
 /// An answer, or what is left of it to be sent.
 #[derive(Debug)]
 pub(crate) struct Unsent {
     stream: Arc<Stream>,
-    head: Vec<u8>,
-    body: Vec<u8>,
+    pieces: [Vec<u8>; 2],
     sent: usize,
     /// Nothing follows it on this connection.
     last: bool,
@@ -180,21 +249,21 @@ impl Unsent {
 
     /// Sends what the socket takes, without blocking; true when that was all.
     pub(crate) fn send(&mut self) -> io::Result<bool> {
-        let in_body = self.sent.saturating_sub(self.head.len());
-        let pieces = [
-            IoSlice::new(self.head.get(self.sent..).unwrap_or_default()),
-            IoSlice::new(self.body.get(in_body..).unwrap_or_default()),
-        ];
-        self.sent += self.stream.offer_vectored(&pieces)?;
-        let whole = self.sent >= self.head.len() + self.body.len();
+        let [first, second] = &self.pieces;
+        let behind = self.sent.saturating_sub(first.len());
+        let first_left = first.get(self.sent..).unwrap_or_default();
+        let second_left = second.get(behind..).unwrap_or_default();
+        self.sent += match second_left.is_empty() {
+            true => self.stream.offer(first_left)?,
+            false => {
+                let left = [IoSlice::new(first_left), IoSlice::new(second_left)];
+                self.stream.offer_vectored(&left)?
+            }
+        };
+        let whole = self.sent >= first.len() + second.len();
         if whole && self.last {
             self.stream.shutdown(Shutdown::Write);
         }
         Ok(whole)
-    }
-
-    /// Head and body, to be sent by a thread that may block.
-    pub(super) fn pieces(&self) -> [&[u8]; 2] {
-        [&self.head, &self.body]
     }
 }

@@ -296,7 +296,9 @@ impl fmt::Debug for Request {
 
 /// Where path and query lie in a target. Targets are far below 4 GiB.
 fn split_target(target: &str) -> (Range<u32>, Range<u32>) {
-    let start = match target.split_once("://") {
+    // Nearly all are paths.
+    let absolute = if target.starts_with('/') { None } else { target.split_once("://") };
+    let start = match absolute {
         Some((scheme, rest)) if is_scheme(scheme) => {
             scheme.len() + 3 + rest.find(['/', '?', '#']).unwrap_or(rest.len())
         }

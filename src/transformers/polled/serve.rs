@@ -25,8 +25,8 @@ pub(crate) const STRAY_BODY: usize = 64 << 10;
 pub(crate) fn unbuffered(headers: &mut HeaderSet) {
     // nginx collects an answer before it passes it on, and so does what compresses
     // answers.
-    headers.add("X-Accel-Buffering", "no".into());
-    headers.add("Cache-Control", "no-transform".into());
+    headers.add_own("X-Accel-Buffering", "no");
+    headers.add_own("Cache-Control", "no-transform");
 }
 
 /// Ends the oldest session whose client has not come back, of this owner or of anybody;

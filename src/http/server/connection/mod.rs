@@ -13,7 +13,7 @@ use tiny_http::{HTTPVersion, Method, ResponseBox};
 
 use self::idle::{Idle, PATIENCE, Waited, Watched};
 pub(crate) use self::linger::drain;
-use super::answer::{Held, Holder};
+use super::answer::{Held, Holder, Manner};
 use super::connections::{Accepted, PlaceId};
 use super::request::Request;
 use super::response::{HeaderSet, Printing, refusal, refusal_of};
@@ -36,9 +36,6 @@ const DRAIN: u64 = 4 << 10;
 /// A kept connection is closed so much later than was announced: a request that
 /// its client sends at the last moment is still on its way then.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
-
-/// Bodies up to this size are sent together with their head.
-const COPIED: usize = 16 << 10;
 
 /// What came next on a connection.
 #[derive(Debug)]
@@ -244,24 +241,35 @@ impl Connection {
         printed.map(drop)
     }
 
-    /// Answers the present request with 200, cheaper than
+    /// Answers the present request with this status, cheaper than
     /// [`respond`](Self::respond).
     pub(crate) fn reply(
         &mut self,
+        status: u16,
         content_type: &str,
         body: Vec<u8>,
         extra: &HeaderSet,
     ) -> io::Result<()> {
-        let answer = self.hold(extra).answer(content_type, body);
-        let [head, body] = answer.pieces();
-        let sent = match body.len() {
-            0..=COPIED => self.send(&[head, body].concat()),
-            _ => self.send(head).and_then(|()| self.send(body)),
-        };
+        let set = (extra.length(), |head: &mut Vec<u8>| extra.put(head));
+        let pieces = self.manner(extra).whole(status, set, content_type, body);
+        let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
+        let sent = pieces.try_for_each(|piece| self.send(piece));
         if sent.is_err() {
             self.close();
         }
         sent
+    }
+
+    /// How the present request is to be answered.
+    fn manner(&mut self, extra: &HeaderSet) -> Manner {
+        let keeps = self.exchange.keep_alive && self.can_drain();
+        self.closing = !keeps;
+        Manner {
+            http10: self.exchange.version < (1, 1),
+            keep_alive: keeps.then_some(self.limits.keep_alive),
+            coder: self.exchange.coder,
+            typed: extra.locks("content-type"),
+        }
     }
 
     /// When the present request came, if that is known: when the connection was
@@ -273,12 +281,8 @@ impl Connection {
     /// Leaves the answer of the present request to others, on other threads
     /// perhaps. The connection is to be told [which](Self::set_holder).
     pub(crate) fn hold(&mut self, extra: &HeaderSet) -> Held {
-        let keeps = self.exchange.keep_alive && self.can_drain();
-        self.closing = !keeps;
-        let http10 = self.exchange.version < (1, 1);
-        let keep_alive = keeps.then_some(self.limits.keep_alive);
-        let coder = self.exchange.coder;
-        Held::new(Arc::clone(self.stream()), self.came(), http10, extra, keep_alive, coder)
+        let manner = self.manner(extra);
+        Held::new(Arc::clone(self.stream()), self.came(), extra, manner)
     }
 
     /// Says what is to answer the present request.

@@ -37,8 +37,8 @@ const KEPT: &str = "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n";
 #[test]
 fn locked_headers_win_and_added_ones_stay() {
     let mut extra = HeaderSet::default();
-    assert!(extra.lock("cache-control", "no-store".into()));
-    assert!(extra.add("Vary", "Origin".into()));
+    assert!(extra.lock("cache-control", "no-store"));
+    assert!(extra.add("Vary", "Origin"));
     let response = text(200, "x")
         .with_header(header("Cache-Control", "public"))
         .with_header(header("Vary", "Accept"))
@@ -120,8 +120,8 @@ fn response_splitting_is_refused() {
         );
     }
     for name in ["", "X A", "X:A", "X\r\nY", "Connection", "content-length", "Transfer-Encoding"] {
-        assert!(!HeaderSet::default().lock(name.to_owned(), "v".into()), "{name:?}");
-        assert!(!HeaderSet::default().add(name.to_owned(), "v".into()), "{name:?}");
+        assert!(!HeaderSet::default().lock(name.to_owned(), "v"), "{name:?}");
+        assert!(!HeaderSet::default().add(name.to_owned(), "v"), "{name:?}");
     }
     let nameless = Response::empty(200).with_header(header("X Y", "v"));
     assert!(printed(nameless.boxed(), &HeaderSet::default()).starts_with("HTTP/1.1 500 "));
@@ -210,7 +210,7 @@ fn refusals_are_byte_exact() {
 fn a_response_can_refuse_an_upgrade() {
     fn refuse(_: &Request, connection: &mut Connection) {
         let mut extra = HeaderSet::default();
-        extra.lock("x-a", "b".into());
+        extra.lock("x-a", "b");
         let response = text(403, "no").with_header(header("X-A", "c"));
         connection.refuse_upgrade(response, &extra);
     }
@@ -220,4 +220,37 @@ fn a_response_can_refuse_an_upgrade() {
         "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Type: text/plain\r\n\
          Content-Length: 2\r\nx-a: b\r\n\r\nno"
     );
+}
+
+/// What a client gets that is answered in the cheapest way.
+fn replied(status: u16, body: &[u8], extra: &HeaderSet) -> String {
+    let (mut client, mut connection) = connected(&Limits::default());
+    client.write_all(b"POST / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    assert!(matches!(connection.next_request(), Next::Request(_)));
+    connection.reply(status, "text/plain", body.to_vec(), extra).unwrap();
+    connection.stream().shutdown(Shutdown::Write);
+    undated(&rest(&mut client))
+}
+
+#[test]
+fn a_cheap_answer_is_that_of_the_printer() {
+    let mut extra = HeaderSet::default();
+    extra.lock("cache-control", "no-store");
+    extra.add_own("Vary", "Origin");
+    for (status, body) in [(200, "ok"), (404, "none"), (204, ""), (200, "")] {
+        let response = || typed(status, "text/plain", body);
+        let got = replied(status, body.as_bytes(), &extra);
+        let (mut client, mut connection) = connected(&Limits::default());
+        client.write_all(b"POST / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        assert!(matches!(connection.next_request(), Next::Request(_)));
+        connection.respond(response(), &extra).unwrap();
+        connection.stream().shutdown(Shutdown::Write);
+        assert_eq!(got, undated(&rest(&mut client)));
+    }
+    extra.lock("Content-Type", "text/html");
+    let got = replied(200, b"ok", &extra);
+    assert!(got.contains("\r\nContent-Type: text/html\r\n") && !got.contains("plain"), "{got}");
+    // Long bodies are not copied.
+    let long = "x".repeat(100 << 10);
+    assert!(replied(200, long.as_bytes(), &extra).ends_with(&format!("102400\r\n\r\n{long}")));
 }

@@ -58,7 +58,7 @@ pub(super) fn open(
     };
     let brought = bring(&live, (&**host, None), (rid, None), Brought::Maps(maps));
     let answered = match brought.ok().and_then(|()| status(channel, &live, &**host)) {
-        Some(_) => opened.connection.reply(pages::TEXT, greeting, &opened.headers),
+        Some(_) => opened.connection.reply(200, pages::TEXT, greeting, &opened.headers),
         None => {
             host.refused(Refusal::Forbidden.status());
             opened.connection.respond(pages::refusal(Refusal::Forbidden), &opened.headers)

@@ -26,15 +26,15 @@ pub(super) fn refusal(refusal: Refusal) -> ResponseBox {
 /// Adds the header fields that all answers have, beside those that the middleware has
 /// set.
 pub(super) fn decorate(options: &Options, request: &Request, headers: &mut HeaderSet) {
-    headers.add("Expires", "Fri, 01 Jan 1990 00:00:00 GMT".into());
-    headers.add("X-Content-Type-Options", "nosniff".into());
+    headers.add_own("Expires", "Fri, 01 Jan 1990 00:00:00 GMT");
+    headers.add_own("X-Content-Type-Options", "nosniff");
     // Those that say their origin are dealt with by the layer `cors`.
     if request.header("origin").is_none() {
         if let Some(origin) = &options.cors {
             headers.add("Access-Control-Allow-Origin", origin.clone());
         }
         if options.credentials {
-            headers.add("Access-Control-Allow-Credentials", "true".into());
+            headers.add_own("Access-Control-Allow-Credentials", "true");
         }
     }
 }
@@ -50,7 +50,7 @@ pub(super) fn prefix(options: &Options) -> Option<&str> {
 pub(super) fn init(options: &Options, mut passed: Box<Passed>) -> After {
     let prefix = prefix(options).map_or("null".into(), |prefix| format!("\"{prefix}\""));
     let forms = "application/json; application/x-www-form-urlencoded";
-    passed.headers.add("X-Accept", forms.into());
+    passed.headers.add_own("X-Accept", forms);
     passed.reply(TEXT, format!("[{prefix},null]").into_bytes())
 }
 

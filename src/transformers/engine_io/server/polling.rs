@@ -66,7 +66,7 @@ pub(super) fn open(
     let handshake = options.handshake(live.id().to_owned(), true, host.max_length()).to_json();
     let mut body = Vec::new();
     let content = live.fixed().payload([PacketRef::Open(&handshake)].into_iter(), &mut body);
-    if opened.connection.reply(content.mime(), body, &opened.headers).is_err() {
+    if opened.connection.reply(200, content.mime(), body, &opened.headers).is_err() {
         // There is no such session.
         live.give_up_fresh("the handshake could not be answered");
         return After::Over;

@@ -61,7 +61,7 @@ pub(super) fn handshake(io: &SocketIo, host: &Arc<dyn Host>, passed: Box<Passed>
         }
         None => ("text/plain", told.into_bytes()),
     };
-    let answered = connection.reply(content, body, &headers);
+    let answered = connection.reply(200, content, body, &headers);
     if answered.is_err() {
         // Nobody knows it.
         io.handshakes.take(&id, host.timer());
@@ -70,7 +70,7 @@ pub(super) fn handshake(io: &SocketIo, host: &Arc<dyn Host>, passed: Box<Passed>
 }
 
 fn no_sniffing(headers: &mut HeaderSet) {
-    headers.add("X-Content-Type-Options", "nosniff".into());
+    headers.add_own("X-Content-Type-Options", "nosniff");
 }
 
 /// What the client's generation is. All that speak this protocol with a parameter `t`
@@ -119,7 +119,7 @@ fn mark(shape: &Shape, headers: &mut HeaderSet) {
     match shape {
         Shape::Text => {}
         Shape::Call(_) => {
-            headers.add("X-XSS-Protection", "0".into());
+            headers.add_own("X-XSS-Protection", "0");
             no_sniffing(headers);
         }
         Shape::Page => {
@@ -175,10 +175,10 @@ fn open(
         }
         // The spark has ended already.
         let say = io.farewell(&**host, live.id()).unwrap_or(Say::Unknown);
-        let answered = connection.reply(shape.content(), shape.answer(say), &headers);
+        let answered = connection.reply(200, shape.content(), shape.answer(say), &headers);
         return After::answered(connection, answered);
     }
-    let answered = connection.reply(shape.content(), shape.answer(Say::Connect), &headers);
+    let answered = connection.reply(200, shape.content(), shape.answer(Say::Connect), &headers);
     if answered.is_err() {
         // There is no such session.
         live.give_up_fresh("the first answer could not be sent");
@@ -260,7 +260,7 @@ pub(super) fn send(
     }
     room::give(text.into_bytes());
     if passed.request.header("origin").is_some() {
-        passed.headers.add("X-XSS-Protection", "0".into());
+        passed.headers.add_own("X-XSS-Protection", "0");
     }
     passed.reply("text/plain; charset=UTF-8", b"1".to_vec())
 }

@@ -182,8 +182,9 @@ pub(super) enum Wrong {
 /// What a request asks for, with this path and method, of a server with this
 /// pathname.
 pub(super) fn ask<'a>(path: &'a str, pathname: &str, method: &str) -> Result<Asked<'a>, Wrong> {
-    let segments = segments(path, pathname).ok_or(Wrong::Page)?;
-    let found = ROUTES.iter().find_map(|route| Some((route, route.path.session(&segments)?)));
+    let (segments, count) = segments(path, pathname).ok_or(Wrong::Page)?;
+    let segments = &segments[..count];
+    let found = ROUTES.iter().find_map(|route| Some((route, route.path.session(segments)?)));
     let (route, session) = found.ok_or(Wrong::Page)?;
     let ask = route.methods.iter().find(|(name, _)| *name == method);
     let (_, ask) = ask.ok_or(Wrong::Method(route.allow))?;
@@ -192,27 +193,35 @@ pub(super) fn ask<'a>(path: &'a str, pathname: &str, method: &str) -> Result<Ask
 
 /// The session that a request names, whatever it asks for.
 pub(super) fn session<'a>(path: &'a str, pathname: &str) -> Option<&'a str> {
-    match segments(path, pathname)?[..] {
-        [server, session, _] => names(server, session).then_some(session),
+    match segments(path, pathname)? {
+        ([server, session, _], 3) => names(server, session).then_some(session),
         _ => None,
     }
 }
 
-/// The segments of the path behind the pathname. `None`: it is none of ours.
-fn segments<'a>(path: &'a str, pathname: &str) -> Option<Vec<&'a str>> {
+/// No path of ours has more segments.
+const MOST: usize = 3;
+
+/// The segments of the path behind the pathname, and how many they are. `None`: it is
+/// none of ours.
+fn segments<'a>(path: &'a str, pathname: &str) -> Option<([&'a str; MOST], usize)> {
     let mut below = path.strip_prefix(pathname)?;
     if !pathname.ends_with('/') {
         below = below.find('/').map_or("", |slash| &below[slash..]);
     }
+    let (mut segments, mut count) = ([""; MOST], 0);
     if below.is_empty() {
-        return Some(Vec::new());
+        return Some((segments, count));
     }
     let below = below.strip_prefix('/')?;
     if below.is_empty() {
-        return Some(Vec::new());
+        return Some((segments, count));
     }
-    // No path of ours has more than three.
-    Some(below.strip_suffix('/').unwrap_or(below).splitn(4, '/').collect())
+    for segment in below.strip_suffix('/').unwrap_or(below).split('/') {
+        *segments.get_mut(count)? = segment;
+        count += 1;
+    }
+    Some((segments, count))
 }
 
 impl Path {

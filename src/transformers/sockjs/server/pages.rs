@@ -183,12 +183,12 @@ pub(super) fn decorate(
     }
     // Those that say their origin are dealt with by the layer `cors`.
     if request.header("origin").is_none() {
-        headers.add("Access-Control-Allow-Origin", "*".into());
-        headers.add("Vary", "Origin".into());
+        headers.add_own("Access-Control-Allow-Origin", "*");
+        headers.add_own("Vary", "Origin");
     }
     let wanted = request.header("access-control-request-headers").unwrap_or_default();
     if !wanted.is_empty() && is_sound("x", wanted) {
-        headers.add("Access-Control-Allow-Headers", wanted.into());
+        headers.add("Access-Control-Allow-Headers", wanted.to_owned());
     }
 }
 

@@ -88,7 +88,7 @@ fn callback(request: &Request) -> Result<Option<String>, BadCallback> {
 /// what the layer `no-cache` says.
 fn mark(kind: Kind, headers: &mut HeaderSet) {
     if kind == Kind::Jsonp {
-        headers.add("X-Content-Type-Options", "nosniff".into());
+        headers.add_own("X-Content-Type-Options", "nosniff");
     }
     if kind.streams() {
         unbuffered(headers);
@@ -129,12 +129,12 @@ fn open(
         }
         // The spark has ended already.
         let close = sockjs.farewell(&**host, live.id()).unwrap_or(Close::INTERRUPTED);
-        let answered = connection.reply(shape.content(), shape.answer(close), &headers);
+        let answered = connection.reply(200, shape.content(), shape.answer(close), &headers);
         return After::answered(connection, answered);
     }
     let mut greeting = Vec::new();
     shape.frame(|out| out.extend_from_slice(OPEN.as_bytes()), &mut greeting);
-    let answered = connection.reply(shape.content(), greeting, &headers);
+    let answered = connection.reply(200, shape.content(), greeting, &headers);
     if answered.is_err() {
         // There is no such session.
         live.give_up_fresh("the first answer could not be sent");
@@ -195,7 +195,7 @@ fn refuse(host: &dyn Host, mut opened: Opened, shape: &Shape, close: Close) -> A
     }
     host.refused(503);
     let body = [RETRY.as_bytes(), &shape.answer(close)].concat();
-    let answered = opened.connection.reply(shape.content(), body, &opened.headers);
+    let answered = opened.connection.reply(200, shape.content(), body, &opened.headers);
     After::answered(opened.connection, answered)
 }
 
@@ -231,7 +231,10 @@ pub(super) fn send(
     if !delivered && sockjs.farewell(host, session).is_none() {
         return unknown(sockjs, host, passed);
     }
-    passed.respond(host, accepted(by))
+    match by {
+        By::Xhr => passed.reply_with(204, pages::PLAIN, Vec::new()),
+        By::Jsonp => passed.reply(pages::PLAIN, b"ok".to_vec()),
+    }
 }
 
 /// The text of a body that is said to be of this type; empty if it is of one that is
@@ -256,13 +259,6 @@ fn refusal(invalid: Invalid) -> ResponseBox {
         Invalid::NotJson => pages::text(500, "Broken JSON encoding."),
         Invalid::NotArray => pages::text(500, "Payload expected."),
         Invalid::TooMany => Response::empty(413).boxed(),
-    }
-}
-
-fn accepted(by: By) -> ResponseBox {
-    match by {
-        By::Xhr => pages::typed(204, pages::PLAIN, ""),
-        By::Jsonp => pages::typed(200, pages::PLAIN, "ok"),
     }
 }
 
