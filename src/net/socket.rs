@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, sockopt};
 
 /// A connected socket.
 #[derive(Debug)]
@@ -41,6 +41,20 @@ impl Socket {
         }
     }
 
+    /// [`read`](Self::read), which waits no longer than was
+    /// [set](Self::set_read_timeout): `None` when nothing has come.
+    pub fn read_for_a_while(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        match self.read(buf) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    /// How long reads wait that block; `None`: for ever.
+    pub fn set_read_timeout(&self, time: Option<Duration>) -> io::Result<()> {
+        Ok(sockopt::set_socket_timeout(self, sockopt::Timeout::Recv, time)?)
+    }
+
     /// Whether something is there to be read, be it the end of the stream.
     pub fn has_unread(&self) -> bool {
         let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
@@ -71,7 +85,7 @@ impl Socket {
     /// What the kernel still holds is thrown away when the socket is shut down.
     pub fn forget_unsent(&self) {
         if let Socket::Tcp(tcp) = self {
-            let _ = rustix::net::sockopt::set_socket_linger(tcp, Some(Duration::ZERO));
+            let _ = sockopt::set_socket_linger(tcp, Some(Duration::ZERO));
         }
     }
 

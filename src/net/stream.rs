@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 #[cfg(feature = "tls")]
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::Waitable;
 use super::socket::Socket;
@@ -44,6 +45,22 @@ impl Stream {
             return layer.read(&self.socket, buf, false);
         }
         self.socket.read_now(buf)
+    }
+
+    /// Reads what is there, and waits for it no longer than was
+    /// [set](Self::set_read_timeout): `None` when nothing has come. Not with TLS.
+    pub(crate) fn read_for_a_while(&self, buf: &mut [u8]) -> io::Result<Option<usize>> {
+        self.socket.read_for_a_while(buf)
+    }
+
+    /// How long reads wait that block; `None`: for ever, as from the beginning. False
+    /// where it cannot be set.
+    pub(crate) fn set_read_timeout(&self, time: Option<Duration>) -> bool {
+        #[cfg(feature = "tls")]
+        if self.layer.get().is_some() {
+            return false;
+        }
+        self.socket.set_read_timeout(time).is_ok()
     }
 
     /// Whether something is there to be read, be it the end of the stream; never

@@ -56,8 +56,11 @@ impl Body<'_> {
     /// Reads it to its end.
     fn read_all(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
         while !self.connection.exchange.body.is_done() {
-            // As much at once as has come.
-            let come = self.connection.unread().len().max(READ);
+            // As much at once as has come, and no more than there is.
+            let connection = &*self.connection;
+            let rest = connection.exchange.body.known_rest().unwrap_or(u64::MAX);
+            let rest = usize::try_from(rest).unwrap_or(usize::MAX);
+            let come = connection.unread().len().max(READ).min(rest);
             room::reserve(bytes, come);
             let at = bytes.len();
             bytes.resize(at + come, 0);
@@ -81,7 +84,7 @@ impl Body<'_> {
             Sink::new(&connection.accepted.stream, &connection.limits)
                 .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
-        match connection.fill(self.deadline, false) {
+        match connection.fill(self.deadline) {
             Ok(0) => Err(self.failed(BROKEN)),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {

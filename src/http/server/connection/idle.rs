@@ -40,6 +40,14 @@ pub(super) enum Waited {
     Broken,
 }
 
+/// What the client has said, after a wait for it.
+pub(super) enum Heard {
+    /// So many bytes were read, 0 at the end of the stream; or why none were.
+    Read(io::Result<usize>),
+    /// It was silent.
+    Nothing(Waited),
+}
+
 /// What became of a request that others answer.
 pub(super) enum Watched {
     /// It was answered, and the client asks for more.
@@ -64,16 +72,14 @@ impl Connection {
                 }
                 continue;
             }
-            match self.wait(WATCH) {
-                Waited::Readable => match self.fill(Instant::now(), true) {
-                    Ok(1..) => {}
-                    // What has come was no part of a request.
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Ok(0) | Err(_) => return Watched::Gone,
-                },
-                Waited::Late if self.holder.as_ref().is_some_and(|holder| holder.holds()) => {}
-                Waited::Leave(until) => return Watched::Leave(until),
-                Waited::Late | Waited::Broken => return Watched::Gone,
+            match self.hear(WATCH) {
+                Heard::Read(Ok(1..)) => {}
+                // What has come was no part of a request.
+                Heard::Read(Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Heard::Nothing(Waited::Late)
+                    if self.holder.as_ref().is_some_and(|holder| holder.holds()) => {}
+                Heard::Nothing(Waited::Leave(until)) => return Watched::Leave(until),
+                Heard::Read(_) | Heard::Nothing(_) => return Watched::Gone,
             }
         }
         Watched::Answered
@@ -89,15 +95,40 @@ impl Connection {
         }
     }
 
+    /// [Waits](Self::wait) for the client and reads what it says: for a busy one in a
+    /// single system call.
+    pub(super) fn hear(&mut self, time: Duration) -> Heard {
+        let begins = self.idle.is_none() && self.patience == PATIENCE && time > PATIENCE;
+        if begins && self.sets_timeout() {
+            match self.fill_by(|stream, space| stream.read_for_a_while(space)) {
+                Ok(Some(read)) => return Heard::Read(Ok(read)),
+                Err(error) => return Heard::Read(Err(error)),
+                Ok(None) => {}
+            }
+            let now = Instant::now();
+            let since = now.checked_sub(PATIENCE).unwrap_or(now);
+            self.idle = Some(Idle { since, until: after(since, time), left: false });
+        }
+        match self.wait(time) {
+            Waited::Readable => Heard::Read(self.fill_now()),
+            silent => Heard::Nothing(silent),
+        }
+    }
+
+    /// Has reads that block wait for as long as a thread does, if they can.
+    fn sets_timeout(&mut self) -> bool {
+        self.timeout = self.timeout || self.stream().set_read_timeout(Some(PATIENCE));
+        self.timeout
+    }
+
     /// Waits for the client, all in all for so long, but for the most part not
     /// on this thread.
-    pub(super) fn wait(&mut self, time: Duration) -> Waited {
+    fn wait(&mut self, time: Duration) -> Waited {
         let now = Instant::now();
         let idle = Idle { since: now, until: after(now, time), left: false };
         let idle = *self.idle.get_or_insert(idle);
         let leave = after(idle.since, self.patience).min(idle.until);
         let flags = PollFlags::IN | PollFlags::RDHUP;
-        self.shrink();
         let mut waited = Err(io::ErrorKind::TimedOut.into());
         if !idle.left {
             waited = wait_until(self.stream(), flags, leave);
@@ -120,13 +151,14 @@ impl Connection {
             }
             Err(_) => {
                 self.idle = Some(Idle { left: true, ..idle });
+                self.shrink();
                 Waited::Leave(idle.until)
             }
         }
     }
 
-    /// Keeps no room for what may come, if nothing is there: while one waits,
-    /// another may use it.
+    /// Keeps no room for what may come, if nothing is there: the client is not a busy
+    /// one, and others may use it.
     fn shrink(&mut self) {
         if self.unread().is_empty() {
             (self.buf, self.used) = (Vec::new(), 0);

@@ -2,6 +2,7 @@
 
 mod body_reader;
 mod idle;
+mod intake;
 mod linger;
 
 use std::io::{self, Read, Write};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use tiny_http::{HTTPVersion, Method, ResponseBox};
 
-use self::idle::{Idle, PATIENCE, Waited, Watched};
+use self::idle::{Heard, Idle, PATIENCE, Waited, Watched};
 pub(crate) use self::linger::drain;
 use super::answer::{Held, Holder, Manner};
 use super::connections::{Accepted, PlaceId};
@@ -25,7 +26,7 @@ use crate::http::head::{BodyLength, Parsed, RequestHead, Scan, parse_request};
 use crate::http::{Bad, Coder};
 use crate::limits::Limits;
 use crate::net::Stream;
-use crate::net::wait::{PollFlags, read_until, wait_until};
+use crate::net::wait::{PollFlags, wait_until};
 
 /// Bytes asked of the socket at once.
 const READ: usize = 2 << 10;
@@ -71,6 +72,8 @@ pub(crate) struct Connection {
     idle: Option<Idle>,
     /// How long a thread waits with it.
     patience: Duration,
+    /// Its blocking reads have a timeout.
+    timeout: bool,
     /// How answers are compressed, if they are.
     compression: Option<Compression>,
 }
@@ -110,6 +113,7 @@ impl Connection {
             holder: None,
             idle: None,
             patience: PATIENCE,
+            timeout: false,
             compression: None,
         }
     }
@@ -166,14 +170,15 @@ impl Connection {
                 timed = true;
                 deadline = after(Instant::now(), self.limits.head_timeout);
             }
-            if !timed {
-                match self.wait(self.limits.keep_alive.saturating_add(ON_ITS_WAY)) {
-                    Waited::Readable => {}
-                    Waited::Leave(until) => return Next::Idle(until),
-                    Waited::Late | Waited::Broken => break,
-                }
-            }
-            match self.fill(deadline, !timed) {
+            let read = match timed {
+                true => self.fill(deadline),
+                false => match self.hear(self.limits.keep_alive.saturating_add(ON_ITS_WAY)) {
+                    Heard::Read(read) => read,
+                    Heard::Nothing(Waited::Leave(until)) => return Next::Idle(until),
+                    Heard::Nothing(_) => break,
+                },
+            };
+            match read {
                 Ok(0) => break,
                 Ok(_) => {}
                 // What has come was no part of a request.
@@ -317,6 +322,9 @@ impl Connection {
 
     /// Gives the stream away, with what was read beyond the present request.
     pub(crate) fn into_parts(self) -> (Arc<Stream>, Vec<u8>) {
+        if self.timeout {
+            self.accepted.stream.set_read_timeout(None);
+        }
         let leftover = self.unread().to_vec();
         (self.accepted.stream, leftover)
     }
@@ -365,31 +373,5 @@ impl Connection {
         let mut body = self.body(DRAIN).map_err(|bad| io::Error::other(bad.text))?;
         // Little, and on the stack it would stay with the connection.
         body.read_to_end(&mut Vec::new()).map(drop)
-    }
-
-    /// Reads from the socket to the end of the buffer. With `at_once` something is
-    /// there, and is not waited for: `WouldBlock` if it holds nothing to be read.
-    fn fill(&mut self, deadline: Instant, at_once: bool) -> io::Result<usize> {
-        if self.used == self.buf.len() {
-            self.buf.clear();
-            self.buf.shrink_to(READ * 8);
-            self.used = 0;
-        } else if self.used >= READ * 8 {
-            self.buf.drain(..self.used);
-            self.used = 0;
-        }
-        let end = self.buf.len();
-        let more = if self.exchange.body.announced() > READ as u64 { READ * 8 } else { READ };
-        self.buf.resize(end + more, 0);
-        let space = self.buf.get_mut(end..).unwrap_or_default();
-        let read = if at_once {
-            let nothing = || io::ErrorKind::WouldBlock.into();
-            self.accepted.stream.read_now(space).and_then(|read| read.ok_or_else(nothing))
-        } else {
-            let probably = self.requests == 0 && end == 0;
-            read_until(&self.accepted.stream, space, deadline, probably)
-        };
-        self.buf.truncate(end + *read.as_ref().unwrap_or(&0));
-        read
     }
 }

@@ -166,3 +166,22 @@ fn what_follows_an_upgrade_is_kept() {
     }
     assert_eq!(leftover, b"frames");
 }
+
+/// A thread that waits for the next request of a busy client waits in a read, for a
+/// while. Who takes the connection over waits in reads for as long as it takes.
+#[test]
+fn what_follows_an_upgrade_may_be_long_in_coming() {
+    use rustix::net::sockopt::{Timeout, socket_timeout};
+    let (mut client, mut connection) = connected(&Limits::default());
+    let upgrade = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    for next in [GET, GET, upgrade] {
+        client.write_all(next.as_bytes()).unwrap();
+        let Next::Request(request) = connection.next_request() else { panic!() };
+        path(&request, &mut connection);
+        answer(&mut client);
+    }
+    let timeout = |stream: &Stream| socket_timeout(stream, Timeout::Recv).unwrap();
+    assert!(timeout(connection.stream()).is_some());
+    let (stream, _) = connection.into_parts();
+    assert_eq!(timeout(&stream), None);
+}
