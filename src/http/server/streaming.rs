@@ -1,6 +1,6 @@
 //! Answers that are given piece by piece, by whichever thread has one.
 
-use std::io;
+use std::io::{self, IoSlice, Write};
 use std::net::Shutdown;
 use std::ops::Range;
 use std::sync::Arc;
@@ -92,7 +92,8 @@ impl Streaming {
         }
         match self.framing {
             Framing::Chunked => {
-                self.unsent.extend_from_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
+                // To memory it does not fail.
+                let _ = write!(self.unsent, "{:x}\r\n", bytes.len());
                 room::append(&mut self.unsent, bytes);
                 self.unsent.extend_from_slice(b"\r\n");
             }
@@ -101,27 +102,45 @@ impl Streaming {
         }
     }
 
-    /// Adds a piece that others get too, and [sends](Self::send). What the socket
-    /// takes at once is not copied.
-    pub(crate) fn send_chunk(&mut self, chunk: &Chunk) -> io::Result<bool> {
+    /// Adds a piece that others get too, and the end if it is the last, and
+    /// [sends](Self::send). What the socket takes at once is not copied.
+    pub(crate) fn send_chunk(&mut self, chunk: &Chunk, ends: bool) -> io::Result<bool> {
         if self.finished || !self.is_sent() {
             self.chunk(chunk.body());
+            if ends {
+                self.finish();
+            }
             return Ok(self.is_sent());
         }
-        let bytes = chunk.framed(self.framing);
-        if bytes.is_empty() {
-            return Ok(true);
-        }
-        let sent = self.stream.offer(bytes)?;
-        room::append(&mut self.unsent, &bytes[sent..]);
+        let (bytes, end) = (chunk.framed(self.framing), self.end(ends));
+        let sent = match (bytes.is_empty(), end.is_empty()) {
+            (true, true) => 0,
+            (_, true) => self.stream.offer(bytes)?,
+            (_, false) => self.stream.offer_vectored(&[IoSlice::new(bytes), IoSlice::new(end)])?,
+        };
+        room::append(&mut self.unsent, bytes.get(sent..).unwrap_or_default());
+        room::append(&mut self.unsent, &end[sent.saturating_sub(bytes.len())..]);
+        self.finished = ends;
+        self.close_if_over();
         Ok(self.is_sent())
+    }
+
+    /// What says that an answer ends, if it does.
+    fn end(&self, ends: bool) -> &'static [u8] {
+        if ends && self.framing == Framing::Chunked { b"0\r\n\r\n" } else { b"" }
+    }
+
+    /// Nothing follows an answer that is out and was the last.
+    fn close_if_over(&self) {
+        if self.finished && self.last && self.is_sent() {
+            self.stream.shutdown(Shutdown::Write);
+        }
     }
 
     /// Adds the end.
     pub(crate) fn finish(&mut self) {
-        if !self.finished && self.framing == Framing::Chunked {
-            self.unsent.extend_from_slice(b"0\r\n\r\n");
-        }
+        let end = self.end(!self.finished);
+        self.unsent.extend_from_slice(end);
         self.finished = true;
     }
 
@@ -153,9 +172,7 @@ impl Streaming {
         // Between two pieces it may wait for long.
         room::give(std::mem::take(&mut self.unsent));
         self.sent = 0;
-        if self.finished && self.last {
-            self.stream.shutdown(Shutdown::Write);
-        }
+        self.close_if_over();
         Ok(true)
     }
 }

@@ -181,17 +181,13 @@ impl<S> Receiver<S> {
             to.close_after();
         }
         let behind = !to.is_sent();
-        let sent = to.send_chunk(&piece.chunk);
-        if !left.take_units(|| piece.units()) {
-            to.finish();
-        }
-        match sent {
+        let ends = !left.take_units(|| piece.units());
+        match to.send_chunk(&piece.chunk, ends) {
             Err(_) => {
                 self.way = Way::Over;
                 Sent::Broken
             }
             Ok(_) if behind => Sent::Behind,
-            Ok(true) if to.is_finished() => self.flush(),
             Ok(true) => Sent::Whole,
             Ok(false) => Sent::Rest,
         }

@@ -1,6 +1,13 @@
 //! Answers in pieces.
 
+use std::time::Instant;
+
+use super::streaming::Chunk;
 use super::*;
+use crate::deadline::after;
+
+/// How long a reader that reads may take.
+const TIME: Duration = Duration::from_secs(20);
 
 /// What a client gets that asks so, of an answer with this status and two pieces.
 fn got(ask: &str, status: u16, middleware: &[(&'static str, &str)]) -> String {
@@ -58,4 +65,38 @@ fn what_middleware_has_set_stays() {
     let got = got("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 200, &set);
     assert!(got.contains("\r\nCache-Control: no-store\r\n"), "{got}");
     assert!(!got.contains("max-age"), "{got}");
+}
+
+/// What a client gets of one answer with a piece that others get too, which is the
+/// last.
+fn last_piece(ask: &str, piece: &[u8]) -> String {
+    let (mut client, mut connection) = connected(&Limits::default());
+    client.write_all(ask.as_bytes()).unwrap();
+    assert!(matches!(connection.next_request(), Next::Request(_)));
+    let mut answer = connection.hold(&HeaderSet::default()).begin(200, &[]);
+    assert!(answer.send().unwrap());
+    let reader = std::thread::spawn(move || rest(&mut client));
+    let mut sent = answer.send_chunk(&Chunk::new(piece), true).unwrap();
+    assert!(answer.is_finished());
+    while !sent {
+        let room = wait(connection.stream(), PollFlags::OUT, after(Instant::now(), TIME));
+        room.unwrap();
+        sent = answer.send().unwrap();
+    }
+    connection.stream().shutdown(Shutdown::Write);
+    let got = reader.join().unwrap();
+    got.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn the_last_piece_takes_the_end_along_however_little_the_socket_takes() {
+    let chunked = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    let to_end = "GET / HTTP/1.0\r\n\r\n";
+    assert_eq!(last_piece(chunked, b"one"), "3\r\none\r\n0\r\n\r\n");
+    assert_eq!(last_piece(chunked, b""), "0\r\n\r\n");
+    assert_eq!(last_piece(to_end, b"one"), "one");
+    let long = "long".repeat(4 << 20);
+    let got = last_piece(chunked, long.as_bytes());
+    assert!(got == format!("1000000\r\n{long}\r\n0\r\n\r\n"), "{} bytes", got.len());
+    assert!(last_piece(to_end, long.as_bytes()) == long);
 }
