@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tiny_http::StatusCode;
 
-use super::response::HeaderSet;
+use super::header_set::HeaderSet;
 use super::streaming::{Framing, Streaming};
 use crate::http::Coder;
 use crate::net::Stream;

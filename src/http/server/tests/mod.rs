@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::connection::{Connection, Next};
-use super::response::{HeaderSet, text};
+use super::response::text;
 use super::*;
 use crate::limits::Limits;
 use crate::net::wait::{PollFlags, wait_until as wait};
