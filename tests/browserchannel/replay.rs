@@ -1,30 +1,23 @@
-//! The recordings of a real server, with its place taken by ours.
-//!
-//! The client's requests come as they came, and the application writes what it wrote.
-//! Every answer must be the recorded one, with the same arrays in it and each header
-//! field that was recorded, but for those that are the time's or the connection's own;
-//! and the application must see what the recorded one saw.
+//! The recordings of a real server, with its place taken by ours. Every answer has the
+//! same arrays in it; the ids of sessions are those that our server has given out.
 
-use std::collections::HashMap;
-use std::fs;
-use std::io::Read;
-use std::net::Shutdown;
-use std::path::Path;
-use std::thread;
+use std::collections::{HashMap, HashSet};
 
-use crossbeam_channel::{Receiver, unbounded};
 use primus::middleware::HttpError;
-use primus::{EndOptions, Frame, Primus, Spark};
+use primus::{EndOptions, Frame, Primus};
 use serde_json::Value;
 
 use crate::client::{arrays, browserchannel};
-use crate::common::*;
+use crate::common::recording::{Answer, Event, What};
+use crate::common::replay::{
+    Conversation, Fields, Player, Replay, side_by_side, tell_data, tell_ends,
+};
 
-/// Fields that are of the moment, or of how a body is framed.
-const OWN: [&str; 5] = ["date", "connection", "keep-alive", "transfer-encoding", "content-length"];
-
-/// Fields that we add: what proxies are told of streams.
-const MORE: [&str; 2] = ["x-accel-buffering: no", "cache-control: no-transform"];
+const FIELDS: Fields = Fields {
+    own: &["date", "connection", "keep-alive", "transfer-encoding", "content-length"],
+    // What proxies are told of streams.
+    more: &["x-accel-buffering: no", "cache-control: no-transform"],
+};
 
 /// A recording, and the options with which it was made.
 struct Case(&'static str, &'static [(&'static str, &'static str)]);
@@ -59,27 +52,18 @@ const CASES: [Case; 21] = [
 /// What is not answered as it was: the client's script, which Primus has of its own.
 const SCRIPT: (&str, u64) = ("routing", 10);
 
+/// Where the session is ended in a way that Primus has not.
+const OTHER_END: &str = "back-channel-html";
+
 #[test]
 fn every_recording() {
-    thread::scope(|scope| {
-        let all = CASES.iter().map(|case| {
-            let named = thread::Builder::new().name(case.0.into());
-            named.spawn_scoped(scope, || Replay::new(case).run()).expect("a thread")
-        });
-        let all: Vec<_> = all.collect();
-        // Each tells by itself what is wrong.
-        let failed = all.into_iter().map(|replay| replay.join()).filter(Result::is_err);
-        assert_eq!(failed.count(), 0);
-    });
+    side_by_side(CASES.iter().map(|case| (case.0, || Recorded::new(case).play())));
 }
 
-struct Replay {
-    name: &'static str,
-    server: Server,
-    sparks: Receiver<Spark>,
-    seen: Receiver<String>,
-    spark: Option<Spark>,
-    peers: HashMap<u64, Conversation>,
+struct Recorded {
+    player: Player,
+    /// The connections that are asked for pages.
+    pages: HashSet<u64>,
     /// Recorded sessions, and ours in their place.
     sids: Vec<(String, String)>,
     /// The number of the last array that was written.
@@ -87,198 +71,101 @@ struct Replay {
     ended: bool,
 }
 
-/// A connection.
-struct Conversation {
-    peer: Peer,
-    /// Nothing of its answer was read yet.
-    asked: bool,
-    /// Its answer comes in chunks that are still to come.
-    open: bool,
-    /// It is a page.
-    page: bool,
-}
-
-impl Conversation {
-    /// Waits until its answer has begun: the server has come to what was asked.
-    fn is_begun(&self) {
-        if self.asked {
-            self.peer.stream.peek(&mut [0]).expect("an answer");
-        }
-    }
-
-    /// Ends it, and waits until the server has seen that.
-    fn end(mut self) {
-        let stream = &mut self.peer.stream;
-        // It may have ended it before.
-        let _ = stream.shutdown(Shutdown::Write);
-        let _ = stream.read_to_end(&mut Vec::new());
-    }
-}
-
-impl Replay {
-    fn new(case: &Case) -> Self {
-        let Case(name, options) = *case;
-        let mut builder = browserchannel(Primus::builder().ping_interval(None));
-        for (name, value) in options {
-            builder = builder.transport(*name, *value);
-        }
-        let server = Server::start(builder);
-        if name.starts_with("auth") {
-            server.primus.authorize(|exchange| match exchange.request().query_param("RID") {
-                Some(rid) if rid == "102" => Err(HttpError::new(403, "expired")),
-                _ => Ok(()),
-            });
-        }
-        let ((connected, sparks), (saw, seen)) = (unbounded(), unbounded());
-        server.primus.on_connection(move |spark| {
-            let (data, ends) = (saw.clone(), saw.clone());
-            spark.on_data(move |_, message| {
-                let value: Value = message.parse().expect("a value");
-                tell(&data, format!("data {value}"));
-            });
-            spark.on_end(move |_, _| tell(&ends, "end".into()));
-            tell(&connected, spark.clone());
+impl Recorded {
+    fn new(Case(name, options): &Case) -> Self {
+        let builder = browserchannel(Primus::builder());
+        let mut player = Player::new(name, "browserchannel/raw", builder, options, |spark, saw| {
+            tell_data(spark, saw);
+            tell_ends(spark, saw);
         });
-        Replay {
-            name,
-            server,
-            sparks,
-            seen,
-            spark: None,
-            peers: HashMap::new(),
-            sids: Vec::new(),
-            written: 0,
-            ended: false,
-        }
-    }
-
-    fn run(mut self) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/browserchannel/raw");
-        let text = fs::read_to_string(root.join(self.name).with_extension("json")).unwrap();
-        let events: Vec<Value> = serde_json::from_str(&text).unwrap();
-        for event in events {
-            let connection = event["conn"].as_u64().unwrap();
-            let text = event["utf8"].as_str().unwrap_or_default();
-            if (self.name, connection) == SCRIPT {
-                continue;
-            }
-            match event["dir"].as_str().unwrap() {
-                "note" => {
-                    let note = event["note"].as_str().unwrap();
-                    if self.name == "back-channel-html" && note == "spark event: end" {
-                        // It was ended in a way that Primus has not.
-                        return;
-                    }
-                    self.note(note);
+        if name.starts_with("auth") {
+            player.server.primus.authorize(|exchange| {
+                match exchange.request().query_param("RID") {
+                    Some(rid) if rid == "102" => Err(HttpError::new(403, "expired")),
+                    _ => Ok(()),
                 }
-                "c2s" if event["tcp"] == "fin" => {
-                    self.peers.remove(&connection).into_iter().for_each(Conversation::end);
-                }
-                "c2s" => self.request(connection, text),
-                _ => self.answer(connection, text),
-            }
+            });
         }
-        // Nothing else was seen.
-        let left: Vec<_> = self.seen.try_iter().filter(|seen| seen != "end").collect();
-        assert!(left.is_empty(), "{}: {left:?}", self.name);
-    }
-
-    fn request(&mut self, connection: u64, text: &str) {
-        let mut text = text.to_owned();
-        for (theirs, ours) in &self.sids {
-            text = text.replace(theirs, ours);
+        let events = &mut player.events;
+        events.retain(|event| (*name, event.connection) != SCRIPT);
+        let is_end =
+            |event: &Event| matches!(&event.what, What::Note(note) if note == "spark event: end");
+        if let Some(end) = events.iter().position(is_end).filter(|_| *name == OTHER_END) {
+            events.truncate(end);
         }
-        let addr = self.server.addr;
-        // What came before came before here too.
-        self.peers.values().for_each(Conversation::is_begun);
-        let begin =
-            || Conversation { peer: Peer::connect(addr), asked: false, open: false, page: false };
-        let conversation = self.peers.entry(connection).or_insert_with(begin);
-        conversation.page = text.contains("TYPE=html");
-        conversation.peer.send(text.as_bytes());
-        conversation.asked = true;
-    }
-
-    /// The spark that was connected last.
-    fn spark(&mut self) -> Spark {
-        self.spark = self.sparks.try_iter().last().or(self.spark.take());
-        self.spark.clone().expect("a spark")
-    }
-
-    fn note(&mut self, note: &str) {
-        if let Some(connection) = note.strip_prefix("server event: connection") {
-            let spark = self.sparks.recv_timeout(PATIENCE).expect("a spark");
-            let query = connection.split_once("query=").expect("a query").1;
-            let query: HashMap<String, String> = serde_json::from_str(query).unwrap();
-            for (name, value) in spark.request().query_pairs() {
-                if name != "OSID" {
-                    assert_eq!(query.get(&*name).map(String::as_str), Some(&*value), "{name}");
-                }
-            }
-            self.spark = Some(spark);
-            self.written = 0;
-        } else if let Some(event) = note.strip_prefix("spark event: ") {
-            if event == "end" && self.name.starts_with("stop") && !self.ended {
-                return self.end(EndOptions::default());
-            }
-            assert_eq!(self.seen.recv_timeout(PATIENCE).expect(note), event, "{}", self.name);
-        }
+        Recorded { player, pages: HashSet::new(), sids: Vec::new(), written: 0, ended: false }
     }
 
     fn end(&mut self, options: EndOptions) {
         self.ended = true;
-        self.spark().end_options(options);
-        assert_eq!(self.seen.recv_timeout(PATIENCE).expect("the end"), "end");
+        self.player.spark().end_options(options);
+        assert_eq!(self.player.seen("the end"), "end");
     }
 
     /// Writes the messages that came.
-    fn write(&mut self, expected: &[Value]) {
+    fn write_arrays(&mut self, expected: &[Value]) {
         for array in expected {
             let number = array[0].as_u64().unwrap_or_default();
             if let Some(text) = array[1].as_str().filter(|_| number > self.written && !self.ended) {
                 self.written = number;
-                let spark = self.spark();
+                let spark = self.player.spark();
                 spark.write_frame(&Frame::text(text)).expect("a spark that is open");
             }
         }
     }
+}
 
-    fn answer(&mut self, connection: u64, text: &str) {
-        let name = self.name;
-        let begins = text.starts_with("HTTP/");
-        let (head, body) = if begins { text.split_once("\r\n\r\n").unwrap() } else { ("", text) };
-        let has_length = head.contains("Content-Length");
-        let (expected, whole) = if has_length { (body.to_owned(), true) } else { dechunked(body) };
-        let page = self.peers[&connection].page;
-        let mut wanted = Body::of(&expected, page);
+impl Replay for Recorded {
+    fn player(&mut self) -> &mut Player {
+        &mut self.player
+    }
+
+    fn request(&self, recorded: &str) -> String {
+        let sids = self.sids.iter();
+        sids.fold(recorded.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
+    }
+
+    /// What came before came before here too: the server has begun to answer it.
+    fn asks(&mut self, events: &[Event], at: usize) {
+        let Event { connection, what, .. } = &events[at];
+        let others = self.player.conversations.values();
+        others.filter(|other| other.asked).for_each(Conversation::await_news);
+        if matches!(what, What::Request(text) if text.contains("TYPE=html")) {
+            self.pages.insert(*connection);
+        }
+    }
+
+    fn answer(&mut self, connection: u64, expected: &Answer) {
+        let (name, page) = (self.player.name, self.pages.contains(&connection));
+        let mut wanted = Body::of(&expected.body, page);
         match &mut wanted {
             Body::Arrays(arrays) => {
                 if name.starts_with("stop") && arrays.first() == Some(&1.into()) {
                     // Behind the end nothing comes: the back channel has ended too.
                     arrays[0] = 0.into();
                 }
-                self.write(arrays);
+                self.write_arrays(arrays);
             }
-            Body::Text(text) if page => self.write(&in_scripts(text)),
+            Body::Text(text) if page => self.write_arrays(&in_scripts(text)),
             Body::Text(_) => {}
         }
-        let conversation = self.peers.get_mut(&connection).expect("a connection");
+        let conversation = self.player.conversation(connection);
         let mut ours = String::new();
-        if begins {
-            let head_of_ours = conversation.peer.read_head();
-            conversation.asked = false;
+        if let Some(head) = &expected.head {
+            let head_of_ours = conversation.head();
             compare_heads(name, head, &head_of_ours);
-            conversation.open = head_of_ours.to_ascii_lowercase().contains("chunked");
-            if !conversation.open {
-                let body = conversation.peer.read_body(&head_of_ours);
-                ours = String::from_utf8(body).expect("text");
+            if !conversation.chunked {
+                ours = conversation.body(&head_of_ours);
             }
         }
-        while conversation.open && !wanted.is_covered(&Body::of(&ours, page)) {
+        while conversation.chunked && !wanted.is_covered(&Body::of(&ours, page)) {
             match conversation.peer.read_chunk() {
                 Some(chunk) => ours += str::from_utf8(&chunk).expect("text"),
-                None => conversation.open = false,
+                None => conversation.chunked = false,
             }
+        }
+        if expected.whole && std::mem::take(&mut conversation.chunked) {
+            assert_eq!(conversation.peer.read_chunk(), None, "{name}");
         }
         let got = Body::of(&ours, page);
         if let (Body::Arrays(theirs), Body::Arrays(ours)) = (&wanted, &got)
@@ -286,14 +173,30 @@ impl Replay {
         {
             self.sids.push((theirs, ours));
         }
-        let got = self
-            .sids
-            .iter()
-            .fold(format!("{got:?}"), |got, (theirs, ours)| got.replace(ours, theirs));
+        let sids = self.sids.iter();
+        let got = sids.fold(format!("{got:?}"), |got, (theirs, ours)| got.replace(ours, theirs));
         assert_eq!(got, format!("{wanted:?}"), "{name}, connection {connection}: {ours}");
-        if whole && conversation.open {
-            conversation.open = false;
-            assert_eq!(conversation.peer.read_chunk(), None, "{name}");
+    }
+
+    /// Connections that the recorded clients did not keep.
+    fn ended(&mut self, _: u64) {}
+
+    fn note(&mut self, note: &str, _: u64) {
+        if let Some(connection) = note.strip_prefix("server event: connection") {
+            let spark = self.player.connected();
+            let query = connection.split_once("query=").expect("a query").1;
+            let query: HashMap<String, String> = serde_json::from_str(query).unwrap();
+            for (name, value) in spark.request().query_pairs() {
+                if name != "OSID" {
+                    assert_eq!(query.get(&*name).map(String::as_str), Some(&*value), "{name}");
+                }
+            }
+            self.written = 0;
+        } else if let Some(event) = note.strip_prefix("spark event: ") {
+            if event == "end" && self.player.name.starts_with("stop") && !self.ended {
+                return self.end(EndOptions::default());
+            }
+            assert_eq!(self.player.seen(note), event, "{}", self.player.name);
         }
     }
 }
@@ -345,38 +248,10 @@ fn greeting(arrays: &[Value]) -> Option<String> {
     (first.get(0)? == "c").then(|| first[1].as_str().map(str::to_owned))?
 }
 
-/// What is in chunks, and whether the last of them is there.
-fn dechunked(mut rest: &str) -> (String, bool) {
-    let mut body = String::new();
-    while let Some((size, behind)) = rest.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap();
-        if size == 0 {
-            return (body, true);
-        }
-        body += &behind[..size];
-        rest = &behind[size + 2..];
-    }
-    (body, false)
-}
-
-/// The header fields that matter, sorted.
-fn fields(head: &str) -> Vec<String> {
-    let lines = head.lines().skip(1).filter_map(|line| line.split_once(": "));
-    let fields = lines.map(|(name, value)| (name.to_ascii_lowercase(), value));
-    let mut fields: Vec<_> = fields
-        .filter(|(name, _)| !OWN.contains(&&**name))
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
-    fields.sort();
-    fields
-}
-
 fn compare_heads(name: &str, expected: &str, ours: &str) {
     let status = |head: &str| head.split(' ').nth(1).map(str::to_owned);
     assert_eq!(status(ours), status(expected), "{name}: {ours}");
-    let mut fields_of_ours = fields(ours);
-    fields_of_ours.retain(|field| !MORE.contains(&&**field));
     if name != "upgrade-request" {
-        assert_eq!(fields_of_ours, fields(expected), "{name}: {ours}");
+        FIELDS.compare(name, expected, ours);
     }
 }

@@ -16,6 +16,8 @@ pub mod node;
 pub mod peer;
 pub mod plugged;
 pub mod process;
+pub mod recording;
+pub mod replay;
 pub mod server;
 pub mod shares;
 pub mod socket_io;

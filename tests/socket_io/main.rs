@@ -11,7 +11,6 @@ mod payloads;
 mod polling;
 mod replay;
 mod streams;
-mod trace;
 mod websocket;
 
 use common::socket_io as client;

@@ -13,7 +13,6 @@ mod pages;
 mod polling;
 mod replay;
 mod streams;
-mod trace;
 mod websocket;
 
 use common::sockjs as client;

@@ -1,15 +1,17 @@
-//! The recordings of a real server: `tests/vectors/sockjs/raw`.
+//! The recordings of real servers and their clients: `tests/vectors`.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::common::*;
+use super::frames::{FIN, WireFrame, parse};
 
 /// Something that was recorded.
 pub struct Event {
+    /// When, from the beginning.
     pub ms: u64,
+    /// Of which connection; 0 for what the application saw.
     pub connection: u64,
     pub what: What,
 }
@@ -25,7 +27,7 @@ pub enum What {
     Answer(Answer),
     /// The server ended the connection.
     Ended,
-    /// What the application saw.
+    /// What an application saw.
     Note(String),
 }
 
@@ -41,11 +43,11 @@ pub struct Answer {
     pub frames: Vec<WireFrame>,
 }
 
-/// Reads a recording.
-pub fn read(name: &str) -> Vec<Event> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/sockjs/raw");
-    let text = fs::read_to_string(root.join(name).with_extension("json")).expect(name);
-    let events: Vec<Value> = serde_json::from_str(&text).expect(name);
+/// Reads a recording: its path below `tests/vectors`, without the extension.
+pub fn read(path: &str) -> Vec<Event> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let text = fs::read_to_string(root.join(path).with_extension("json")).expect(path);
+    let events: Vec<Value> = serde_json::from_str(&text).expect(path);
     let mut open = Vec::new();
     events.iter().map(|event| Event::of(event, &mut open)).collect()
 }
@@ -55,9 +57,7 @@ impl Event {
     fn of(event: &Value, open: &mut Vec<u64>) -> Event {
         let number = |name: &str| event[name].as_u64().unwrap();
         let connection = number("conn");
-        let text = event["utf8"].as_str().unwrap_or_default().to_owned();
-        let frames = event["ws_frames"].as_array();
-        let frames: Vec<_> = frames.into_iter().flatten().map(frame).collect();
+        let (text, frames) = content(event);
         let left = event["tcp"] == "fin";
         let what = match event["dir"].as_str().unwrap() {
             "note" => What::Note(event["note"].as_str().unwrap().to_owned()),
@@ -65,18 +65,25 @@ impl Event {
             "c2s" if frames.is_empty() => What::Request(text),
             "c2s" => What::Frames(frames),
             _ if left => What::Ended,
-            _ if frames.is_empty() => What::Answer(Answer::of(text, connection, open)),
-            _ => What::Answer(Answer { head: None, body: String::new(), whole: false, frames }),
+            _ => What::Answer(Answer::of(&text, frames, connection, open)),
         };
         Event { ms: number("t_ms"), connection, what }
+    }
+
+    /// Whether it is an answer on this connection.
+    pub fn answers(&self, connection: u64) -> bool {
+        self.connection == connection && matches!(self.what, What::Answer(_))
     }
 }
 
 impl Answer {
-    fn of(text: String, connection: u64, open: &mut Vec<u64>) -> Answer {
+    fn of(text: &str, frames: Vec<WireFrame>, connection: u64, open: &mut Vec<u64>) -> Answer {
         let split = text.starts_with("HTTP/").then(|| text.split_once("\r\n\r\n").unwrap());
         let head = split.map(|(head, _)| head.to_owned());
-        let rest = split.map_or(&*text, |(_, rest)| rest);
+        if !frames.is_empty() {
+            return Answer { head, body: String::new(), whole: false, frames };
+        }
+        let rest = split.map_or(text, |(_, rest)| rest);
         if head.as_ref().is_some_and(|head| head.contains("Transfer-Encoding: chunked")) {
             open.push(connection);
         }
@@ -87,8 +94,28 @@ impl Answer {
         if whole {
             open.retain(|other| *other != connection);
         }
-        Answer { head, body, whole, frames: Vec::new() }
+        Answer { head, body, whole, frames }
     }
+
+    /// It makes a WebSocket of its connection.
+    pub fn upgrades(&self) -> bool {
+        self.head.as_ref().is_some_and(|head| head.starts_with("HTTP/1.1 101 "))
+    }
+}
+
+/// What was sent as text, and as frames. Bytes that are neither text nor frames are of
+/// no matter.
+fn content(event: &Value) -> (String, Vec<WireFrame>) {
+    let frames = event["ws_frames"].as_array();
+    let frames: Vec<_> = frames.into_iter().flatten().map(frame).collect();
+    if let Some(text) = event["utf8"].as_str() {
+        return (text.to_owned(), frames);
+    }
+    let bytes = decoded(event["base64"].as_str().unwrap_or_default());
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    // Some recordings were not looked into up to the end.
+    let one = parse(&bytes).filter(|(.., length)| frames.is_empty() && *length == bytes.len());
+    (text, one.map_or(frames, |(frame, ..)| vec![frame]))
 }
 
 /// What is in chunks, and whether the last of them is there.
@@ -103,6 +130,24 @@ fn dechunked(mut rest: &str) -> (String, bool) {
         rest = &behind[size + 2..];
     }
     (body, false)
+}
+
+/// Decodes Base64.
+fn decoded(digits: &str) -> Vec<u8> {
+    let value = |digit: u8| match digit {
+        b'A'..=b'Z' => u32::from(digit - b'A'),
+        b'a'..=b'z' => u32::from(digit - b'a') + 26,
+        b'0'..=b'9' => u32::from(digit - b'0') + 52,
+        b'+' => 62,
+        _ => 63,
+    };
+    let mut bytes = Vec::new();
+    for four in digits.trim_end_matches('=').as_bytes().chunks(4) {
+        let bits = four.iter().fold(0, |bits, digit| bits << 6 | value(*digit));
+        let bits = bits << (6 * (4 - four.len()));
+        bytes.extend_from_slice(&bits.to_be_bytes()[1..four.len()]);
+    }
+    bytes
 }
 
 fn frame(recorded: &Value) -> WireFrame {
