@@ -126,6 +126,7 @@ pub(crate) mod chosen;
 pub(crate) mod connect;
 mod custom;
 pub(crate) mod engine_io;
+pub(crate) mod json;
 mod kind;
 #[cfg(test)]
 pub(crate) mod nobody;

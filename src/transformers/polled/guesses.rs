@@ -7,8 +7,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::http::server::Owner;
+use crate::http::server::{Owner, Request};
 use crate::sync::Lock;
+use crate::transformers::serve::Host;
 
 /// The time for which they count.
 const SPAN: Duration = Duration::from_secs(60);
@@ -29,9 +30,15 @@ struct Count {
 }
 
 impl Guesses {
+    /// Counts this request for a session that is unknown; true if it is one too many of
+    /// those that come from there.
+    pub fn is_one_too_many(&self, host: &dyn Host, request: &Request) -> bool {
+        self.count(host.owner(request), host.limits().unknown_sessions, host.timer().now())
+    }
+
     /// Counts one; true if there were more than `most` from this address
     /// within a minute.
-    pub fn count(&self, from: Owner, most: u32, now: Instant) -> bool {
+    fn count(&self, from: Owner, most: u32, now: Instant) -> bool {
         let mut table = self.table.lock();
         if table.len() >= ADDRESSES && !table.contains_key(&from) {
             make_room(&mut table, now);

@@ -110,7 +110,8 @@ fn opening<P: Protocol>(
 #[cold]
 #[inline(never)]
 fn unavailable() -> ResponseBox {
-    let retry = tiny_http::Header::from_bytes("Retry-After", "5").expect("a header");
+    let retry =
+        tiny_http::Header::from_bytes("Retry-After", "5").expect("constants that make a header");
     http::text(503, "Service Unavailable").with_header(retry)
 }
 

@@ -3,8 +3,8 @@
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, FrameText, room};
 use crate::transformers::browserchannel::maps::value;
+use crate::transformers::json::one_at;
 use crate::transformers::polled::cast::units;
-use crate::transformers::sockjs::frame::one_at;
 
 /// Most digits of a length.
 const DIGITS: usize = 10;

@@ -15,7 +15,7 @@ use serde::de::IgnoredAny;
 
 use crate::frame::{Frame, room};
 use crate::http;
-use crate::transformers::sockjs::frame::{Invalid as BadJson, Messages, one_at};
+use crate::transformers::json::{Invalid as BadJson, Messages, one_at};
 
 /// The largest number that a map or a request may have: JavaScript counts no further.
 pub(super) const NUMBER_MAX: u64 = 1 << 53;

@@ -47,11 +47,9 @@ impl BrowserChannel {
         passed: Box<Passed>,
         mut refusal: Refusal,
     ) -> After {
-        if refusal == Refusal::UnknownSid {
-            let most = host.limits().unknown_sessions;
-            if self.guesses.count(host.owner(&passed.request), most, host.timer().now()) {
-                refusal = Refusal::Guesses;
-            }
+        let is_unknown = refusal == Refusal::UnknownSid;
+        if is_unknown && self.guesses.is_one_too_many(host, &passed.request) {
+            refusal = Refusal::Guesses;
         }
         passed.respond(host, pages::refusal(refusal))
     }

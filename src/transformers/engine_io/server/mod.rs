@@ -93,12 +93,8 @@ impl EngineIo {
     /// Counts the refusal of a request for a session that is unknown.
     fn count(&self, host: &dyn Host, request: &Request, refusal: Refusal) -> Refusal {
         let unknown = refusal == Refusal::UnknownSession;
-        if unknown && self.is_guessing(host, request) { Refusal::Guesses } else { refusal }
-    }
-
-    fn is_guessing(&self, host: &dyn Host, request: &Request) -> bool {
-        let most = host.limits().unknown_sessions;
-        self.guesses.count(host.owner(request), most, host.timer().now())
+        let guesses = unknown && self.guesses.is_one_too_many(host, request);
+        if guesses { Refusal::Guesses } else { refusal }
     }
 }
 

@@ -8,8 +8,8 @@ use crate::transformers::socket_io::route::Wrong;
 /// The content type of what is posted by a form.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
 
-fn header(name: &str, value: &str) -> Header {
-    Header::from_bytes(name, value).expect("a header of our own")
+fn header(name: &'static str, value: &'static str) -> Header {
+    Header::from_bytes(name, value).expect("constants that make a header")
 }
 
 /// As Socket.IO says it, without a content type.

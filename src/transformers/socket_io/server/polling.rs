@@ -11,6 +11,7 @@ use crate::frame::room;
 use crate::http;
 use crate::http::server::{self as server, Connection, HeaderSet, Held, Request};
 use crate::protocol::Generation;
+use crate::transformers::json::json_string;
 use crate::transformers::polled::Receiver;
 use crate::transformers::polled::receiver::Limit;
 use crate::transformers::polled::serve::{self, Made, Opened, STRAY_BODY, unbuffered};
@@ -20,7 +21,6 @@ use crate::transformers::socket_io::payload;
 use crate::transformers::socket_io::route::Kind;
 use crate::transformers::socket_io::session::{Input, Said, Session, Unknown, read};
 use crate::transformers::socket_io::shapes::{Say, Shape, call, number, quoted};
-use crate::transformers::sockjs::frame::json_string;
 use crate::transformers::websockets;
 
 /// Bytes of a body beside those of its longest message: clients put all that waits into
@@ -140,7 +140,7 @@ fn stray(
 ) -> After {
     let say = match io.farewell(host, session) {
         Some(say) => say,
-        None if io.is_guessing(host, &passed.request) => {
+        None if io.guesses.is_one_too_many(host, &passed.request) => {
             return passed.respond(host, pages::empty(429));
         }
         None => Say::Unknown,
@@ -227,7 +227,7 @@ pub(super) fn send(
 ) -> After {
     let live = io.sessions.find(session).filter(|live| live.look(Session::kind) != Kind::Websocket);
     let is_known = live.is_some() || io.farewell(host, session).is_some();
-    if !is_known && io.is_guessing(host, &passed.request) {
+    if !is_known && io.guesses.is_one_too_many(host, &passed.request) {
         return passed.respond(host, pages::empty(429));
     }
     let most = longest(host, kind);
@@ -302,7 +302,7 @@ pub(super) fn disconnect(
         Some(live) => drop(live.happens(Input::Leave)),
         None if io.handshakes.take(session, host.timer()).is_some() => {}
         None if io.farewell(host, session).is_some() => {}
-        None if io.is_guessing(host, &passed.request) => {
+        None if io.guesses.is_one_too_many(host, &passed.request) => {
             return passed.respond(host, pages::empty(429));
         }
         None => {}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::handshakes::Handshakes;
-use crate::http::server::Request;
 use crate::transformers::polled;
 use crate::transformers::polled::farewells::Farewells;
 use crate::transformers::polled::guesses::Guesses;
@@ -30,7 +29,7 @@ pub(crate) struct SocketIo {
     pub(super) shared: Arc<Shared>,
     pub(super) sessions: Arc<Sessions<Live>>,
     pub(super) handshakes: Handshakes,
-    guesses: Guesses,
+    pub(super) guesses: Guesses,
 }
 
 impl SocketIo {
@@ -62,12 +61,5 @@ impl SocketIo {
     /// What a session of this name that is over is told.
     pub(super) fn farewell(&self, host: &dyn Host, session: &str) -> Option<Say> {
         self.shared.farewells.owed(session, host.timer().now())
-    }
-
-    /// Whether a request for a session that is unknown is one too many of those that
-    /// come from there.
-    pub(super) fn is_guessing(&self, host: &dyn Host, request: &Request) -> bool {
-        let most = host.limits().unknown_sessions;
-        self.guesses.count(host.owner(request), most, host.timer().now())
     }
 }

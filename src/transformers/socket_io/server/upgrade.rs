@@ -76,7 +76,7 @@ fn begin(
 #[cold]
 #[inline(never)]
 fn stray(io: &SocketIo, host: &dyn Host, passed: Box<Passed>, session: &str) {
-    if io.farewell(host, session).is_none() && io.is_guessing(host, &passed.request) {
+    if io.farewell(host, session).is_none() && io.guesses.is_one_too_many(host, &passed.request) {
         return passed.refuse(host, pages::empty(429));
     }
     let mut unknown = Vec::new();

@@ -3,7 +3,7 @@
 
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, FrameText};
-use crate::transformers::sockjs::frame::{Messages, one_at};
+use crate::transformers::json::{Messages, one_at};
 
 /// Most letters of a reason that are kept.
 const REASON_MAX: usize = 200;

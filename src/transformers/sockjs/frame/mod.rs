@@ -13,12 +13,12 @@
 //! are handed on as the JSON text that they are.
 
 mod incoming;
-mod json;
+mod quote;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use incoming::{Invalid, Messages, Received, one_at, only, received};
-pub(crate) use json::{json_string, quote};
+pub(crate) use incoming::{Received, only, received};
+pub(crate) use quote::quote;
 
 /// The session is open.
 pub(crate) const OPEN: &str = "o";

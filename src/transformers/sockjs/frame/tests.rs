@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::frame::Frame;
+use crate::transformers::json::{Invalid, Messages};
 
 fn quoted(text: &str) -> String {
     let mut out = Vec::new();

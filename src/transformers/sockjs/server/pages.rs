@@ -26,8 +26,9 @@ pub(super) const PLAIN: &str = "text/plain; charset=UTF-8";
 
 fn header(name: &str, value: &str) -> Header {
     // Values are of our own, or were checked.
-    Header::from_bytes(name, value)
-        .unwrap_or_else(|()| Header::from_bytes("X-Unsound", "1").expect("a header of our own"))
+    Header::from_bytes(name, value).unwrap_or_else(|()| {
+        Header::from_bytes("X-Unsound", "1").expect("constants that make a header")
+    })
 }
 
 /// A text without a content type.

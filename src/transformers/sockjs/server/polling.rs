@@ -13,11 +13,12 @@ use crate::frame::room;
 use crate::http;
 use crate::http::server::{Connection, HeaderSet, Held, Request};
 use crate::id;
+use crate::transformers::json::{Invalid, Messages};
 use crate::transformers::polled::Receiver;
 use crate::transformers::polled::receiver::Limit;
 use crate::transformers::polled::serve::{self, Made, Opened, STRAY_BODY, unbuffered};
 use crate::transformers::serve::{After, Host, Passed};
-use crate::transformers::sockjs::frame::{Close, Invalid, Messages, OPEN};
+use crate::transformers::sockjs::frame::{Close, OPEN};
 use crate::transformers::sockjs::receivers::{BadCallback, Kind, Shape};
 use crate::transformers::sockjs::route::By;
 use crate::transformers::sockjs::session::{Input, Refusal, Session};
@@ -266,8 +267,7 @@ fn refusal(invalid: Invalid) -> ResponseBox {
 #[cold]
 #[inline(never)]
 fn unknown(sockjs: &SockJs, host: &dyn Host, passed: Box<Passed>) -> After {
-    let most = host.limits().unknown_sessions;
-    let guesses = sockjs.guesses.count(host.owner(&passed.request), most, host.timer().now());
+    let guesses = sockjs.guesses.is_one_too_many(host, &passed.request);
     let page = if guesses { Response::empty(429).boxed() } else { pages::not_found() };
     passed.respond(host, page)
 }

@@ -7,8 +7,9 @@ use super::heartbeat::Heartbeat;
 use crate::close::{CloseReason, Ended};
 use crate::frame::{Frame, FrameText, room};
 use crate::net::Waker;
+use crate::transformers::json::{Invalid, Messages};
 use crate::transformers::serve::{Inbound, Replies, Source};
-use crate::transformers::sockjs::frame::{Close, Invalid, Messages, Received, only, received};
+use crate::transformers::sockjs::frame::{Close, Received, only, received};
 use crate::transformers::websockets::server::Reader;
 
 /// Room for a message that is put together may stay when it is not needed.

@@ -251,8 +251,8 @@ fn switching(accept: &str, protocols: Option<&str>) -> String {
     answer
 }
 
-fn header(name: &str, value: &str) -> tiny_http::Header {
-    tiny_http::Header::from_bytes(name, value).expect("a header of our own")
+fn header(name: &'static str, value: &'static str) -> tiny_http::Header {
+    tiny_http::Header::from_bytes(name, value).expect("constants that make a header")
 }
 
 fn upgrade_required(text: &str) -> ResponseBox {

@@ -1,4 +1,4 @@
-//! Strings of JSON, in the form that SockJS gives them, and in any.
+//! Strings, and how other values are passed over.
 
 use crate::escapes::unescape;
 use crate::frame::room;
@@ -9,77 +9,12 @@ const SPACES: u64 = ONES * 0x20;
 
 /// What is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NotJson;
-
-/// Appends a text as a JSON string. Beside what JSON demands all is escaped that
-/// browsers or proxies have been found to spoil: surrogates, so every character
-/// beyond U+FFFF, and U+200C-200F, U+2028-202F, U+2060-206F and U+FFF0-FFFF.
-pub(crate) fn quote(text: &str, out: &mut Vec<u8>) {
-    // Escapes make it longer.
-    room::reserve(out, text.len() + 2);
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    let (mut from, mut at) = (0, 0);
-    loop {
-        at = run::<true>(bytes, at);
-        let Some(&byte) = bytes.get(at) else { break };
-        match byte {
-            b'"' | b'\\' => {
-                room::append(out, &bytes[from..at]);
-                room::append(out, b"\\");
-                from = at;
-                at += 1;
-            }
-            0x80.. => {
-                let next = text.get(at..).and_then(|rest| rest.chars().next());
-                let Some(next) = next else { break };
-                if is_spoilt(next) {
-                    room::append(out, &bytes[from..at]);
-                    next.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escape(*unit, out));
-                    from = at + next.len_utf8();
-                }
-                at += next.len_utf8();
-            }
-            _ => {
-                room::append(out, &bytes[from..at]);
-                control(byte, out);
-                at += 1;
-                from = at;
-            }
-        }
-    }
-    room::append(out, &bytes[from..]);
-    room::append(out, b"\"");
-}
-
-fn is_spoilt(char: char) -> bool {
-    matches!(char,
-        '\u{200c}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}'
-        | '\u{fff0}'..)
-}
-
-fn control(byte: u8, out: &mut Vec<u8>) {
-    let letter = match byte {
-        0x08 => b'b',
-        0x09 => b't',
-        0x0a => b'n',
-        0x0c => b'f',
-        0x0d => b'r',
-        _ => return escape(byte.into(), out),
-    };
-    room::append(out, &[b'\\', letter]);
-}
-
-fn escape(unit: u16, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |shift: u16| DIGITS[usize::from(unit >> shift & 0xF)];
-    room::append(out, &[b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]);
-}
+pub(in crate::transformers) struct NotJson;
 
 /// The place of the next byte that needs a closer look in a string, or the end: a
 /// quote, a backslash or a control character, and when writing all beyond ASCII.
 #[inline]
-fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
+pub(in crate::transformers) fn run<const WRITING: bool>(bytes: &[u8], from: usize) -> usize {
     let (words, rest) = bytes.get(from..).unwrap_or_default().as_chunks::<8>();
     let mut at = from;
     for word in words {
@@ -118,7 +53,7 @@ fn hits<const WRITING: bool>(word: u64) -> u64 {
 /// A string that begins at `at`, behind its quote, and where what follows it does.
 /// A lone surrogate becomes U+FFFD. One with escapes is put together in `scratch`.
 #[inline]
-pub(super) fn string<'a>(
+pub(in crate::transformers) fn string<'a>(
     text: &'a str,
     at: usize,
     scratch: &'a mut String,
