@@ -30,8 +30,10 @@ mod options;
 mod outbox;
 mod outgoing;
 mod plugins;
+mod receiving;
 mod recovery;
 mod shared;
+mod status;
 mod url;
 
 use std::any::Any;
@@ -45,17 +47,16 @@ pub use builder::ClientBuilder;
 pub use machine::Reconnected;
 pub use outgoing::OutgoingUrl;
 pub(crate) use plugins::ClientHalf;
+pub use receiving::ClientMessages;
 pub use recovery::Attempt;
 
-use crate::close::{CloseReason, Ended};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::message::{Message, Written};
+use crate::message::Written;
 use crate::parsers::Peer;
 use crate::protocol::ID_REQUEST;
 use crate::ready_state::ReadyState;
 use crate::timer::{Clock, Driven};
-use inbox::Fetched;
 use machine::Input;
 use options::Options;
 use shared::{Shared, lock};
@@ -304,64 +305,6 @@ impl Client {
         self.shared().outbox.write(frame, self.shared().is_inside())
     }
 
-    /// Waits for the next message. When the connection is lost it goes on
-    /// waiting, through the attempts to reconnect; with
-    /// [`strategy("")`](ClientBuilder::strategy) it returns the loss at once.
-    ///
-    /// # Errors
-    /// When the client has ended and no message is left, [`Error::Refused`] if
-    /// the server refused it, else [`Error::Ended`]; and [`Error::Misuse`] on
-    /// the client's own thread.
-    pub fn recv(&self) -> Result<Message> {
-        self.outside("recv")?;
-        self.fetch(None)?.ok_or_else(|| Error::Timeout("no message".into()))
-    }
-
-    /// Waits for the next message, but no longer than `timeout`. The time is
-    /// up as well while there is no connection: the error then says so, and
-    /// [`close_reason`](Self::close_reason) why.
-    ///
-    /// # Errors
-    /// [`Error::Timeout`] when none came; else as [`recv`](Self::recv).
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Message> {
-        self.outside("recv_timeout")?;
-        let until = Instant::now().checked_add(timeout);
-        self.fetch(until)?.ok_or_else(|| match self.ready_state() {
-            ReadyState::Open => Error::Timeout("no message in time".into()),
-            _ => {
-                let place = self.shared().options.place();
-                Error::Timeout(format!("no message in time (not connected to {place})"))
-            }
-        })
-    }
-
-    /// The next message, if there is one already.
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv), but it may be called in listeners.
-    pub fn try_recv(&self) -> Result<Option<Message>> {
-        self.fetch(Some(Instant::now()))
-    }
-
-    /// The messages as they come, until the client has ended: a loop over
-    /// [`recv`](Self::recv).
-    pub fn messages(&self) -> ClientMessages<'_> {
-        ClientMessages(self)
-    }
-
-    fn fetch(&self, until: Option<Instant>) -> Result<Option<Message>> {
-        match self.shared().inbox.fetch(until) {
-            Fetched::Message { message, reopened } => {
-                if reopened {
-                    self.shared().waker.wake();
-                }
-                Ok(Some(message))
-            }
-            Fetched::Empty => Ok(None),
-            Fetched::Over => Err(self.ended()),
-        }
-    }
-
     /// Asks the server for the id of the spark at its end.
     ///
     /// # Blocking
@@ -399,79 +342,6 @@ impl Client {
             self.write_frame(&frame)?;
         }
         Ok(())
-    }
-
-    /// Whether there is a connection.
-    pub fn ready_state(&self) -> ReadyState {
-        self.shared().core().machine.state()
-    }
-
-    /// False from the loss of the network, or of the server's heartbeat, until
-    /// a connection stands again.
-    pub fn is_online(&self) -> bool {
-        self.shared().core().machine.online()
-    }
-
-    /// Tells the client that the network went (false) or came (true), as a
-    /// browser does by itself. Without a network the connection is ended;
-    /// when it is back, the client reconnects if its strategy has `online`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when no thread can be made.
-    pub fn network(&self, online: bool) -> Result<()> {
-        if !self.shared().options.given.network {
-            return Ok(());
-        }
-        self.shared().command(Input::Network(online))
-    }
-
-    /// How long it took to open the connection; with
-    /// [`client_pings`](ClientBuilder::client_pings), the time from the last
-    /// ping to its answer.
-    pub fn latency(&self) -> Option<Duration> {
-        self.shared().core().machine.latency()
-    }
-
-    /// Why the last connection ended, or could not be made; `None` before
-    /// that. If the server refused it, its [`cause`](CloseReason::cause) says
-    /// with what.
-    pub fn close_reason(&self) -> Option<CloseReason> {
-        self.shared().core().machine.reason().cloned()
-    }
-
-    /// Messages that wait for a connection, and their bytes.
-    pub fn queued(&self) -> (usize, usize) {
-        let (messages, bytes, _) = self.shared().outbox.queued();
-        (messages, bytes)
-    }
-
-    /// How many messages had to make room in the queue, ever.
-    pub fn dropped(&self) -> u64 {
-        self.shared().outbox.queued().2
-    }
-
-    /// What ended the client, if it has ended and nobody on this side asked for
-    /// that: [`Error::Refused`] when the server refused it, else
-    /// [`Error::Ended`]. For programs that live by listeners and must say at
-    /// the end how it went:
-    ///
-    /// ```no_run
-    /// # fn main() -> primus::Result<()> {
-    /// let client = primus::Client::builder("http://localhost:8080").build_with(|client| {
-    ///     client.on_data(|_, message| println!("{:?}", message.value()));
-    ///     client.on_error(|_, error| eprintln!("{error}"));
-    /// })?;
-    /// client.wait_end(std::time::Duration::MAX);
-    /// client.error().map_or(Ok(()), Err)
-    /// # }
-    /// ```
-    pub fn error(&self) -> Option<Error> {
-        let over = self.shared().core().machine.over();
-        match self.ended() {
-            Error::Ended(reason) if reason.by == Ended::Local => None,
-            Error::Closed => None,
-            error => Some(error).filter(|_| over),
-        }
     }
 
     fn ended(&self) -> Error {
@@ -513,17 +383,5 @@ impl Peer for Client {
     }
     fn as_any(&self) -> &dyn Any {
         self
-    }
-}
-
-/// The messages of a client as they come; see [`Client::messages`].
-#[derive(Debug)]
-pub struct ClientMessages<'a>(&'a Client);
-
-impl Iterator for ClientMessages<'_> {
-    type Item = Message;
-
-    fn next(&mut self) -> Option<Message> {
-        self.0.recv().ok()
     }
 }

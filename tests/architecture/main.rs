@@ -21,13 +21,8 @@ const LONGEST: usize = 400;
 const LONGEST_FACE: usize = 700;
 
 /// The faces.
-const FACES: &[&str] = &[
-    "src/client/mod.rs",
-    "src/client/builder.rs",
-    "src/server/builder.rs",
-    "src/server/primus.rs",
-    "src/server/spark/mod.rs",
-];
+const FACES: &[&str] =
+    &["src/server/builder.rs", "src/server/primus.rs", "src/server/spark/mod.rs"];
 
 /// Files that do no input or output, know no threads and no clock: what they
 /// need of these is an argument. A `*` stands for any name, a `!` takes out of
