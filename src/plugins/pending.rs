@@ -124,7 +124,7 @@ impl<K: Ord + Clone, T, H> Pending<K, T, H> {
             _ => {
                 let id = std::iter::repeat_with(&mut id)
                     .find(|id| !state.waiting.contains_key(id))
-                    .expect("an endless iterator");
+                    .expect("the iterator never ends");
                 state.waiting.insert(id.clone(), waiting);
                 let Some(holder) = holder else { return Ok(id) };
                 state.functions += 1;

@@ -261,9 +261,7 @@ impl PrimusRooms for ServerChannel {
     }
 
     fn room_names(&self) -> Vec<String> {
-        let Some(shared) = present(self) else { return Vec::new() };
-        let names = shared.table(|table| table.names());
-        names.iter().map(|name| (**name).to_owned()).collect()
+        present(self).map(|shared| shared.names()).unwrap_or_default()
     }
 
     fn on_join(

@@ -144,9 +144,7 @@ impl PrimusRooms for Primus {
     }
 
     fn room_names(&self) -> Vec<String> {
-        let Ok(shared) = shared_of(self) else { return Vec::new() };
-        let names = shared.table(|table| table.names());
-        names.iter().map(|name| (**name).to_owned()).collect()
+        shared_of(self).map(|shared| shared.names()).unwrap_or_default()
     }
 
     fn on_join(

@@ -100,6 +100,12 @@ impl<M: Member> Shared<M> {
         self.state(|state| run(&mut state.table))
     }
 
+    /// The rooms in which somebody is, in no order.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.table(|table| table.names());
+        names.iter().map(|name| (**name).to_owned()).collect()
+    }
+
     fn state<R>(&self, run: impl FnOnce(&mut State<M>) -> R) -> R {
         let mut state = self.state.lock();
         let result = run(&mut state);

@@ -48,13 +48,13 @@ impl<T> Index<u32> for Slab<T> {
     type Output = T;
 
     fn index(&self, number: u32) -> &T {
-        self.slots[number as usize].as_deref().expect("it is in")
+        self.slots[number as usize].as_deref().expect("numbers are those of things that are in")
     }
 }
 
 impl<T> IndexMut<u32> for Slab<T> {
     fn index_mut(&mut self, number: u32) -> &mut T {
-        self.slots[number as usize].as_deref_mut().expect("it is in")
+        self.slots[number as usize].as_deref_mut().expect("numbers are those of things that are in")
     }
 }
 
