@@ -11,6 +11,7 @@ use crate::line::{self, Line};
 use crate::pieces::{Came, Pieces};
 use crate::poller::{Lane, Over, key};
 use crate::pool::{self, PATIENCE};
+use crate::posts::Posts;
 use crate::sockjs::unquote;
 use crate::traffic::{Out, Traffic};
 use crate::wire;
@@ -44,11 +45,7 @@ pub struct Channel {
     text: Vec<u8>,
     /// The number of the last array that has come.
     aid: u64,
-    post: Option<Line>,
-    /// Where the answers to what is posted are.
-    posted: Pieces,
-    /// Whether what was posted last is not answered yet.
-    posting: bool,
+    posts: Posts,
     /// The numbers of the next request that posts, and of the next message.
     rid: u64,
     ofs: u64,
@@ -91,9 +88,7 @@ impl Channel {
             pieces,
             text: Vec::new(),
             aid: 0,
-            post: None,
-            posted: Pieces::default(),
-            posting: false,
+            posts: Posts::new(index, host),
             rid: 2,
             ofs: 0,
             pending: Vec::new(),
@@ -117,17 +112,10 @@ impl Channel {
     /// Posts messages, now or when what was posted before is answered.
     pub fn write(&mut self, epoll: &OwnedFd, messages: &[u8]) -> io::Result<()> {
         self.pending.extend_from_slice(messages);
-        if self.posting { Ok(()) } else { self.bring(epoll) }
+        if self.posts.is_free() { self.bring(epoll) } else { Ok(()) }
     }
 
     fn bring(&mut self, epoll: &OwnedFd) -> io::Result<()> {
-        let line = match &mut self.post {
-            Some(line) => line,
-            none => {
-                let stream = wire::connect(self.host, PATIENCE)?;
-                none.insert(Line::new(epoll, key(self.index, Lane::Post), stream, Vec::new())?)
-            }
-        };
         let count = self.pending.iter().filter(|byte| **byte == BETWEEN).count();
         self.body.clear();
         let _ = write!(self.body, "count={count}&ofs={}", self.ofs);
@@ -140,17 +128,14 @@ impl Channel {
         let target = format!("{}&RID={}&AID={}", self.session, self.rid, self.aid);
         http::put_post(&mut self.request, self.host, &target, &self.body);
         (self.rid, self.ofs) = (self.rid + 1, self.ofs + count as u64);
-        self.posting = true;
-        line.send(epoll, &self.request);
-        Ok(())
+        self.posts.send(epoll, &self.request)
     }
 
     /// The kernel has room again.
     pub fn flush(&mut self, epoll: &OwnedFd, lane: Lane) {
-        match (lane, &mut self.post) {
-            (Lane::Poll, _) => self.get.flush(epoll),
-            (Lane::Post, Some(post)) => post.flush(epoll),
-            (Lane::Post, None) => {}
+        match lane {
+            Lane::Poll => self.get.flush(epoll),
+            Lane::Post => self.posts.flush(epoll),
         }
     }
 
@@ -164,7 +149,10 @@ impl Channel {
         out: &mut Out,
     ) -> Result<(), Over> {
         if lane == Lane::Post {
-            return self.read_post(epoll, scratch);
+            if self.posts.read(scratch)? && !self.pending.is_empty() {
+                self.bring(epoll)?;
+            }
+            return Ok(());
         }
         let bytes = match self.get.read(scratch) {
             line::Came::Bytes(count) => &scratch[..count],
@@ -239,32 +227,9 @@ impl Channel {
         if rest == b"]\n" { Ok(()) } else { Err(Over) }
     }
 
-    fn read_post(&mut self, epoll: &OwnedFd, scratch: &mut Vec<u8>) -> Result<(), Over> {
-        let Some(post) = &mut self.post else { return Ok(()) };
-        let bytes = match post.read(scratch) {
-            line::Came::Bytes(count) => &scratch[..count],
-            line::Came::Nothing => return Ok(()),
-            // Servers keep an idle connection only so long.
-            line::Came::End if !self.posting => {
-                self.post = None;
-                return Ok(());
-            }
-            line::Came::End => return Err(Over),
-        };
-        let (used, came) = self.posted.take(bytes, &mut Vec::new())?;
-        post.keep(&bytes[used..]);
-        if came == Came::Answer {
-            self.posting = false;
-            if !self.pending.is_empty() {
-                self.bring(epoll)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Waits for it no longer.
     pub fn forget(&self, epoll: &OwnedFd) {
         self.get.forget(epoll);
-        self.post.iter().for_each(|post| post.forget(epoll));
+        self.posts.forget(epoll);
     }
 }

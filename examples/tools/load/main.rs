@@ -40,6 +40,7 @@ mod pieces;
 mod plugin_rows;
 mod poller;
 mod pool;
+mod posts;
 mod process;
 mod report;
 mod rooms;

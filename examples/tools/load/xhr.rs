@@ -12,6 +12,7 @@ use crate::line::{self, Line};
 use crate::pieces::{Came, Pieces};
 use crate::poller::{Lane, Over, key};
 use crate::pool::{self, PATIENCE};
+use crate::posts::Posts;
 use crate::sockjs::{self, Frame};
 use crate::traffic::{Out, Traffic};
 use crate::wire;
@@ -29,11 +30,7 @@ pub struct Xhr {
     pieces: Pieces,
     /// The beginning of a frame whose end has not come.
     text: Vec<u8>,
-    post: Option<Line>,
-    /// Where the answers to what is posted are.
-    posted: Pieces,
-    /// Whether what was posted last is not answered yet.
-    posting: bool,
+    posts: Posts,
     /// What is to be posted next: strings.
     pending: Vec<u8>,
     /// A request, in the making.
@@ -86,9 +83,7 @@ impl Xhr {
             get: Line::new(epoll, key(index, Lane::Poll), stream, rest)?,
             pieces,
             text,
-            post: None,
-            posted: Pieces::default(),
-            posting: false,
+            posts: Posts::new(index, host),
             pending: Vec::new(),
             request,
             message: Vec::new(),
@@ -111,33 +106,23 @@ impl Xhr {
     pub fn write(&mut self, epoll: &OwnedFd, strings: &[u8]) -> io::Result<()> {
         self.pending.push(if self.pending.is_empty() { b'[' } else { b',' });
         self.pending.extend_from_slice(strings);
-        if self.posting { Ok(()) } else { self.bring(epoll) }
+        if self.posts.is_free() { self.bring(epoll) } else { Ok(()) }
     }
 
     fn bring(&mut self, epoll: &OwnedFd) -> io::Result<()> {
-        let line = match &mut self.post {
-            Some(line) => line,
-            none => {
-                let stream = wire::connect(self.host, PATIENCE)?;
-                none.insert(Line::new(epoll, key(self.index, Lane::Post), stream, Vec::new())?)
-            }
-        };
         self.request.clear();
         self.pending.push(b']');
         let target = format!("{}/xhr_send", self.session);
         http::put_post(&mut self.request, self.host, &target, &self.pending);
         self.pending.clear();
-        self.posting = true;
-        line.send(epoll, &self.request);
-        Ok(())
+        self.posts.send(epoll, &self.request)
     }
 
     /// The kernel has room again.
     pub fn flush(&mut self, epoll: &OwnedFd, lane: Lane) {
-        match (lane, &mut self.post) {
-            (Lane::Poll, _) => self.get.flush(epoll),
-            (Lane::Post, Some(post)) => post.flush(epoll),
-            (Lane::Post, None) => {}
+        match lane {
+            Lane::Poll => self.get.flush(epoll),
+            Lane::Post => self.posts.flush(epoll),
         }
     }
 
@@ -151,7 +136,10 @@ impl Xhr {
         out: &mut Out,
     ) -> Result<(), Over> {
         if lane == Lane::Post {
-            return self.read_post(epoll, scratch);
+            if self.posts.read(scratch)? && !self.pending.is_empty() {
+                self.bring(epoll)?;
+            }
+            return Ok(());
         }
         let bytes = match self.get.read(scratch) {
             line::Came::Bytes(count) => &scratch[..count],
@@ -197,32 +185,9 @@ impl Xhr {
         Ok(())
     }
 
-    fn read_post(&mut self, epoll: &OwnedFd, scratch: &mut Vec<u8>) -> Result<(), Over> {
-        let Some(post) = &mut self.post else { return Ok(()) };
-        let bytes = match post.read(scratch) {
-            line::Came::Bytes(count) => &scratch[..count],
-            line::Came::Nothing => return Ok(()),
-            // Servers keep an idle connection only so long.
-            line::Came::End if !self.posting => {
-                self.post = None;
-                return Ok(());
-            }
-            line::Came::End => return Err(Over),
-        };
-        let (used, came) = self.posted.take(bytes, &mut Vec::new())?;
-        post.keep(&bytes[used..]);
-        if came == Came::Answer {
-            self.posting = false;
-            if !self.pending.is_empty() {
-                self.bring(epoll)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Waits for it no longer.
     pub fn forget(&self, epoll: &OwnedFd) {
         self.get.forget(epoll);
-        self.post.iter().for_each(|post| post.forget(epoll));
+        self.posts.forget(epoll);
     }
 }
