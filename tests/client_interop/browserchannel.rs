@@ -1,13 +1,12 @@
 //! The client's `browserchannel` against the JavaScript Primus 8.
 
-use std::thread;
 use std::time::Duration;
 
 use primus::{Client, ClientBuilder, Ended, Error, Value};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::tap::Tap;
-use crate::{Node, SOON, converse, echoed, expect, words};
+use crate::{Node, SOON, converse, echoed, expect, in_order, words};
 
 /// A server of Primus 8 with browserchannel.
 fn start(args: &[&str]) -> Option<Node> {
@@ -45,20 +44,7 @@ fn three_mebibytes_both_ways() {
 fn order_is_kept() {
     let Some(node) = start(&[]) else { return };
     let client = client(node.port).connect().unwrap();
-    let writer = client.clone();
-    let writing = thread::spawn(move || {
-        for n in 0..2_000 {
-            writer.write(&format!("{n:0100}")).unwrap();
-            if n % 50 == 0 {
-                thread::sleep(Duration::from_millis(1));
-            }
-        }
-    });
-    for n in 0..2_000 {
-        let message = client.recv_timeout(SOON).unwrap();
-        assert_eq!(message.as_str(), Some(&*format!("{n:0100}")));
-    }
-    writing.join().unwrap();
+    in_order(&client, 2_000, "", "");
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn other_parsers() {
         echoed(&client, &Value::from("a string"));
         assert!(!client.id(SOON).unwrap().is_empty());
         // Long enough to be killed for a pong that is not understood.
-        std::thread::sleep(Duration::from_millis(600));
+        crate::common::nothing_for(Duration::from_millis(600));
         echoed(&client, &Value::from("alive"));
         client.write("close").unwrap();
         assert!(matches!(client.recv(), Err(Error::Ended(why)) if !why.may_reconnect), "{parser}");

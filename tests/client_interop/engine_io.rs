@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use primus::{Client, ClientBuilder, Ended, Error, Value};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::common::{nothing_for, pause, wait_until};
 use crate::tap::Tap;
 use crate::{Node, SOON, VERSIONS, converse, echoed, expect, parsers, words};
 
@@ -24,16 +25,6 @@ fn client(version: u32, port: u16, transports: &str) -> ClientBuilder {
 }
 
 const WAYS: [&str; 3] = ["polling", "websocket", "polling,websocket"];
-
-/// Waits for something that shows in no event.
-#[track_caller]
-fn eventually(what: &str, is: impl Fn() -> bool) {
-    let until = Instant::now() + SOON;
-    while !is() {
-        assert!(Instant::now() < until, "{what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
 
 #[test]
 fn every_way_and_parser() {
@@ -107,7 +98,7 @@ fn the_websocket_takes_over() {
         let tap = Tap::to(node.port);
         let client = client(version, tap.port, "polling,websocket").connect().unwrap();
         echoed(&client, &Value::from("before"));
-        eventually("the probe and the upgrade", || tap.frames() >= 2);
+        wait_until("the probe and the upgrade", || tap.frames() >= 2);
         echoed(&client, &Value::from("after"));
         let requests = tap.requests("transport=polling");
         for n in 0..20 {
@@ -134,7 +125,7 @@ fn order_is_kept_across_the_upgrade() {
                 writer.write(&n).unwrap();
                 n += 1;
                 if n % 50 == 0 {
-                    thread::sleep(Duration::from_millis(1));
+                    pause(Duration::from_millis(1));
                 }
             }
             n
@@ -253,7 +244,7 @@ fn the_end_is_prompt_and_loses_nothing() {
             for pause in [0, 5, 150] {
                 let client = client(version, node.port, way).inbox(0).close_timeout(SOON * 2);
                 let client = client.connect().unwrap();
-                thread::sleep(Duration::from_millis(pause));
+                pause(Duration::from_millis(pause));
                 client.write(&"x".repeat(100_000)).unwrap();
                 for _ in 0..20 {
                     client.write("broadcast:1:10").unwrap();
@@ -325,7 +316,7 @@ fn heartbeats() {
         let told = clients.each_ref().map(words);
         told.iter().for_each(|told| expect(told, &["open"]));
         // Long enough to be killed for an answer that is not understood.
-        thread::sleep(Duration::from_millis(2_500));
+        nothing_for(Duration::from_millis(2_500));
         for (client, told) in clients.iter().zip(told) {
             echoed(client, &Value::from("alive"));
             assert!(told.is_empty(), "{version}: {:?}", told.try_recv());

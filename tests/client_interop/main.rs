@@ -15,6 +15,7 @@ mod sockjs;
 mod tap;
 
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -90,6 +91,26 @@ fn expect(told: &Receiver<String>, words: &[&str]) {
     for word in words {
         assert_eq!(told.recv_timeout(SOON).as_deref(), Ok(*word));
     }
+}
+
+/// Many messages are written while they come back: nothing is lost, doubled or overtaken.
+#[track_caller]
+fn in_order(client: &Client, count: usize, tail: &str, what: &str) {
+    let text = |n: usize| format!("{n:0100}{tail}");
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..count {
+                client.write(&text(n)).unwrap();
+                if n % 50 == 0 {
+                    common::pause(Duration::from_millis(1));
+                }
+            }
+        });
+        for n in 0..count {
+            let message = client.recv_timeout(SOON).unwrap();
+            assert_eq!(message.as_str(), Some(&*text(n)), "{what}");
+        }
+    });
 }
 
 fn echoed(client: &Client, value: &Value) {
@@ -226,7 +247,7 @@ fn heartbeats() {
     expect(&told, &["open"]);
     // A server with this interval kills within 600 ms who does not answer, and
     // this client would leave a silent one after 450 ms.
-    std::thread::sleep(Duration::from_millis(1_500));
+    crate::common::nothing_for(Duration::from_millis(1_500));
     echoed(&client, &Value::from("alive"));
     assert!(told.is_empty());
 }

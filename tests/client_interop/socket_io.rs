@@ -1,13 +1,12 @@
 //! The client's `socket.io` against the JavaScript Primus 3 and 2 with Socket.IO 0.9.
 
-use std::thread;
 use std::time::Duration;
 
 use primus::{Client, ClientBuilder, Ended, Error, Value};
 
 use crate::common::node;
 use crate::tap::Tap;
-use crate::{Node, SOON, converse, echoed, expect, words};
+use crate::{Node, SOON, converse, echoed, expect, in_order, words};
 
 const WAYS: [&str; 2] = ["websocket", "xhr-polling"];
 
@@ -66,20 +65,7 @@ fn order_is_kept() {
     let Some(node) = start("client-v3", &[]) else { return };
     for way in WAYS {
         let client = client(node.port, way).connect().unwrap();
-        let writer = client.clone();
-        let writing = thread::spawn(move || {
-            for n in 0..1_000 {
-                writer.write(&format!("{n:0100}😀")).unwrap();
-                if n % 50 == 0 {
-                    thread::sleep(Duration::from_millis(1));
-                }
-            }
-        });
-        for n in 0..1_000 {
-            let message = client.recv_timeout(SOON).unwrap();
-            assert_eq!(message.as_str(), Some(&*format!("{n:0100}😀")), "{way}");
-        }
-        writing.join().unwrap();
+        in_order(&client, 1_000, "😀", way);
     }
 }
 

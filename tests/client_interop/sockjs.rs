@@ -1,7 +1,6 @@
 //! The client's `sockjs` against the JavaScript Primus 8 and 7, and against sockjs without
 //! Primus.
 
-use std::thread;
 use std::time::Duration;
 
 use primus::{Client, ClientBuilder, Ended, Error, Value};
@@ -9,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::node::{self, Process};
 use crate::tap::Tap;
-use crate::{Node, SOON, VERSIONS, converse, echoed, expect, words};
+use crate::{Node, SOON, VERSIONS, converse, echoed, expect, in_order, words};
 
 /// A server of Primus 8 with sockjs.
 fn start(args: &[&str]) -> Option<Node> {
@@ -72,20 +71,7 @@ fn order_is_kept() {
     let Some(node) = start(&[]) else { return };
     for way in WAYS {
         let client = client(node.port, way).connect().unwrap();
-        let writer = client.clone();
-        let writing = thread::spawn(move || {
-            for n in 0..2_000 {
-                writer.write(&format!("{n:0100}")).unwrap();
-                if n % 50 == 0 {
-                    thread::sleep(Duration::from_millis(1));
-                }
-            }
-        });
-        for n in 0..2_000 {
-            let message = client.recv_timeout(SOON).unwrap();
-            assert_eq!(message.as_str(), Some(&*format!("{n:0100}")), "{way}");
-        }
-        writing.join().unwrap();
+        in_order(&client, 2_000, "", way);
     }
 }
 

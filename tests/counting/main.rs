@@ -12,6 +12,7 @@ mod common;
 mod runner;
 
 mod attacks;
+mod browserchannel;
 mod cve;
 #[cfg(feature = "compression")]
 mod deflate;
@@ -25,6 +26,7 @@ mod socket_io;
 mod sockjs;
 mod sockjs_memory;
 mod sparks;
+mod ways;
 
 use std::process::ExitCode;
 
@@ -33,6 +35,7 @@ use common::engine_io as client;
 fn main() -> ExitCode {
     let tests = [
         attacks::TESTS,
+        browserchannel::TESTS,
         cve::TESTS,
         #[cfg(feature = "compression")]
         deflate::TESTS,

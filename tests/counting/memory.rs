@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, Instant};
 
 use crate::common::*;
 use crate::runner::Test;
+use crate::ways::comes_back_to;
 use primus::Primus;
 
 pub const TESTS: &[Test] = tests![
@@ -18,9 +18,6 @@ pub const TESTS: &[Test] = tests![
 ];
 
 const MIB: usize = 1 << 20;
-
-/// How long memory may take to come back.
-const TIME: Duration = Duration::from_secs(5);
 
 /// Of the pages of a stack the topmost hold glibc's data of a thread and its
 /// thread locals.
@@ -84,12 +81,7 @@ fn come_and_go(server: &Server, clients: usize, sent: &[u8], times: usize) {
         }
         drop(peers);
         server.wait_empty();
-        let deadline = Instant::now() + TIME;
-        while resident() > before + 24 * MIB {
-            let left = resident() - before;
-            assert!(Instant::now() < deadline, "round {round}: {} MiB left", left / MIB);
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        comes_back_to(&format!("round {round}"), before + 24 * MIB);
     }
     server.still_serves();
 }
@@ -182,10 +174,6 @@ fn the_memory_of_posts_and_of_answers_to_polls_comes_back() {
     for (message, bytes, clients) in [("1", 20_000, 10), (&long, 900_000, 60)] {
         post_and_poll(&server, &gate, message, bytes, clients);
         server.wait_empty();
-        let deadline = Instant::now() + TIME;
-        while resident() > before + 24 * MIB {
-            assert!(Instant::now() < deadline, "{} MiB left", (resident() - before) / MIB);
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        comes_back_to("echoes", before + 24 * MIB);
     }
 }

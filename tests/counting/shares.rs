@@ -44,7 +44,7 @@ fn others_are_served_while_one_opens_sessions_that_nobody_polls() {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 step();
-                thread::sleep(Duration::from_millis(10));
+                crate::common::pause(Duration::from_millis(10));
             }
         });
         let newcomer = || {

@@ -1,14 +1,14 @@
 //! Attacks on the socket.io server, after which no thread, descriptor or memory may be
 //! missing.
 
-use std::net::Shutdown;
 use std::time::Duration;
 
-use primus::{Destroy, ManualClock, Primus};
+use primus::{Ended, ManualClock, Primus};
 
 use crate::common::socket_io::*;
 use crate::common::*;
 use crate::runner::Test;
+use crate::ways::*;
 
 pub const TESTS: &[Test] = tests![
     post_flood_to_unknown_sessions,
@@ -17,6 +17,8 @@ pub const TESTS: &[Test] = tests![
     idle_connections_need_no_wake_ups,
     reset_at_each_byte,
     churn_leaves_no_memory_behind,
+    an_idle_client_takes_little_memory,
+    what_nobody_comes_for_is_bounded,
 ];
 
 fn post_flood_to_unknown_sessions() {
@@ -26,14 +28,7 @@ fn post_flood_to_unknown_sessions() {
     let before = resident();
     for route in ["/1/xhr-polling/nobody", "/1/jsonp-polling/nobody"] {
         for framing in ["Content-Length: 1000000000\r\n", "Transfer-Encoding: chunked\r\n"] {
-            // Those who send it all the same are not listened to for long.
-            let mut peer = server.connect();
-            peer.send(request("POST", route, framing).as_bytes());
-            let megabyte =
-                [format!("{:x}\r\n", 1 << 20).into_bytes(), vec![b'['; 1 << 20], b"\r\n".to_vec()];
-            let megabyte = megabyte.concat();
-            let taken = (0..100).take_while(|_| peer.try_send(&megabyte)).count();
-            assert!(taken < 20, "{taken} MB were taken");
+            bodies_for_nobody_are_not_taken(&server, &request("POST", route, framing));
         }
         // One after the other on one connection.
         let mut peer = server.connect();
@@ -133,26 +128,7 @@ fn idle_connections_need_no_wake_ups() {
         })
         .collect();
     wait_for("sparks", 2 * EACH, || server.primus.connected());
-    let mut least = Duration::MAX;
-    // Some of the time the server may still be busy with what was before.
-    for _ in 0..5 {
-        let before = cpu_time();
-        std::thread::sleep(Duration::from_millis(300));
-        least = least.min(cpu_time() - before);
-    }
-    let count = sockets.len() + pages.len();
-    assert!(least < Duration::from_millis(5), "{least:?} for {count} clients");
-}
-
-/// Sends the beginning of something, and goes in one of three ways.
-fn leave(server: &Server, bytes: &[u8], way: usize) {
-    let mut peer = server.connect();
-    peer.try_send(bytes);
-    match way % 3 {
-        0 => peer.shutdown(Shutdown::Write),
-        1 => drop(peer),
-        _ => peer.reset(),
-    }
+    there_are_no_wake_ups(sockets.len() + pages.len());
 }
 
 fn reset_at_each_byte() {
@@ -186,48 +162,66 @@ fn reset_at_each_byte() {
         .concat();
         leave(&server, &all[..end.min(all.len())], end);
     }
-    assert_eq!(server.primus.metrics().panics_caught, 0);
     still_serves(&server);
-    let destroyed = server.primus.destroy(Destroy::default().timeout(PATIENCE));
-    assert_eq!(destroyed.stuck, 0);
-    drop(server);
-    wait_for("threads", 0, || server_threads().len());
-    wait_for("descriptors", before, descriptors);
+    ends_clean(server, before);
 }
 
 fn churn_leaves_no_memory_behind() {
     let server = echo(Primus::builder());
-    let churn = |rounds: usize| {
-        for round in 0..rounds {
-            match round % 3 {
-                0 => {
-                    let (mut peer, _) = websocket(server.addr);
-                    peer.text("3:::1");
-                    assert_eq!(peer.expect_text(), "3:::1");
-                    peer.text("0::");
-                    assert_eq!(peer.expect_text(), "0::");
-                }
-                1 => {
-                    let mut client = Client::open(server.addr);
-                    client.round("1");
-                    client.say(&["0::"]);
-                }
-                _ => {
-                    let id = handshake(server.addr);
-                    let mut page = Page::open(server.addr, &id);
-                    assert_eq!(page.packet(), "1::");
-                    let sent = ask(server.addr, post(&format!("/1/htmlfile/{id}"), "", "3:::1"));
-                    assert_eq!(sent.body, "1");
-                    assert_eq!(page.packet(), "3:::1");
-                }
-            }
+    nothing_is_left_of(&server, |round| match round % 3 {
+        0 => {
+            let (mut peer, _) = websocket(server.addr);
+            peer.text("3:::1");
+            assert_eq!(peer.expect_text(), "3:::1");
+            peer.text("0::");
+            assert_eq!(peer.expect_text(), "0::");
         }
-        server.wait_empty();
-    };
-    churn(200);
-    let before = resident();
-    churn(1000);
+        1 => {
+            let mut client = Client::open(server.addr);
+            client.round("1");
+            client.say(&["0::"]);
+        }
+        _ => {
+            let id = handshake(server.addr);
+            let mut page = Page::open(server.addr, &id);
+            assert_eq!(page.packet(), "1::");
+            let sent = ask(server.addr, post(&format!("/1/htmlfile/{id}"), "", "3:::1"));
+            assert_eq!(sent.body, "1");
+            assert_eq!(page.packet(), "3:::1");
+        }
+    });
+}
+
+fn an_idle_client_takes_little_memory() {
+    let server = echo(Primus::builder());
+    let each = memory_of_each(|| {
+        let mut client = Client::open(server.addr);
+        client.round("1");
+        client.ask_poll();
+        client
+    });
+    assert!(each < EACH_CLIENT, "{each} bytes");
+}
+
+/// A client that says much and polls no more.
+fn what_nobody_comes_for_is_bounded() {
+    const BOUND: usize = 1 << 20;
+    let server = echo(Primus::builder().backlog(BOUND).ping_interval(None));
+    let baseline = Baseline::of(&server);
+    let mut client = Client::open(server.addr);
+    let spark = server.spark();
+    let (text, before) = (format!("3:::\"{}\"", "x".repeat(100_000)), resident());
+    for _ in 0..100 {
+        // In the end there is no such session.
+        client.send(&text);
+        assert!(spark.buffered() <= BOUND, "{}", spark.buffered());
+    }
+    wait_until("it has ended", || spark.close_reason().is_some());
+    assert_eq!(spark.close_reason().unwrap().by, Ended::SlowConsumer);
     let grown = resident().saturating_sub(before);
-    // Four KiB a session would be four MiB.
-    assert!(grown < 2 << 20, "grew by {grown}");
+    assert!(grown < BOUND + (6 << 20), "grew by {grown}");
+    drop((client, spark));
+    server.wait_empty();
+    wait_for("bytes that wait", 0, || server.primus.metrics().backlog_bytes);
+    baseline.wait();
 }

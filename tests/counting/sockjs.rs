@@ -5,11 +5,12 @@ use std::io::Read;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use primus::{Destroy, ManualClock, Primus};
+use primus::{ManualClock, Primus};
 
 use crate::common::sockjs::*;
 use crate::common::*;
 use crate::runner::Test;
+use crate::ways::*;
 
 pub const TESTS: &[Test] = tests![
     post_flood_to_unknown_sessions,
@@ -17,6 +18,7 @@ pub const TESTS: &[Test] = tests![
     idle_streams_need_no_wake_ups,
     reset_at_each_byte,
     churn_leaves_no_memory_behind,
+    an_idle_client_takes_little_memory,
 ];
 
 fn post_flood_to_unknown_sessions() {
@@ -26,14 +28,7 @@ fn post_flood_to_unknown_sessions() {
     let before = resident();
     for route in ["/000/nobody/xhr_send", "/000/nobody/jsonp_send"] {
         for framing in ["Content-Length: 1000000000\r\n", "Transfer-Encoding: chunked\r\n"] {
-            // Those who send it all the same are not listened to for long.
-            let mut peer = server.connect();
-            peer.send(request("POST", route, framing).as_bytes());
-            let megabyte =
-                [format!("{:x}\r\n", 1 << 20).into_bytes(), vec![b'['; 1 << 20], b"\r\n".to_vec()];
-            let megabyte = megabyte.concat();
-            let taken = (0..100).take_while(|_| peer.try_send(&megabyte)).count();
-            assert!(taken < 20, "{taken} MB were taken");
+            bodies_for_nobody_are_not_taken(&server, &request("POST", route, framing));
         }
         // One after the other on one connection.
         let mut peer = server.connect();
@@ -96,25 +91,7 @@ fn idle_streams_need_no_wake_ups() {
         })
         .collect();
     wait_for("sparks", STREAMS, || server.primus.connected());
-    let mut least = Duration::MAX;
-    // Some of the time the server may still be busy with what was before.
-    for _ in 0..5 {
-        let before = cpu_time();
-        std::thread::sleep(Duration::from_millis(300));
-        least = least.min(cpu_time() - before);
-    }
-    assert!(least < Duration::from_millis(5), "{least:?} for {} streams", streams.len());
-}
-
-/// Sends the beginning of something, and goes in one of three ways.
-fn leave(server: &Server, bytes: &[u8], way: usize) {
-    let mut peer = server.connect();
-    peer.try_send(bytes);
-    match way % 3 {
-        0 => peer.shutdown(Shutdown::Write),
-        1 => drop(peer),
-        _ => peer.reset(),
-    }
+    there_are_no_wake_ups(streams.len());
 }
 
 fn reset_at_each_byte() {
@@ -139,36 +116,36 @@ fn reset_at_each_byte() {
     ]
     .concat();
     (0..=all.len()).step_by(3).for_each(|end| leave(&server, &all[..end], end));
-    assert_eq!(server.primus.metrics().panics_caught, 0);
     still_serves(&server);
-    let destroyed = server.primus.destroy(Destroy::default().timeout(PATIENCE));
-    assert_eq!(destroyed.stuck, 0);
-    drop(server);
-    wait_for("threads", 0, || server_threads().len());
-    wait_for("descriptors", before, descriptors);
+    ends_clean(server, before);
 }
 
 fn churn_leaves_no_memory_behind() {
     let server = echo(Primus::builder());
-    let churn = |rounds: usize| {
-        for round in 0..rounds {
-            let receiver = ["xhr_streaming", "eventsource", "htmlfile"][round % 3];
-            let session = fresh();
-            let mut stream = Stream::open(server.addr, &session, receiver);
-            assert_eq!(stream.frame(), "o");
-            let sent = ask(server.addr, post(&format!("{session}/xhr_send"), "", "[\"1\"]"));
-            assert_eq!(sent.status, 204);
-            assert_eq!(stream.messages(1), ["1"]);
-            // The end of its receiver is that of a session.
-            stream.peer.shutdown(Shutdown::Both);
-            let _ = stream.peer.stream.read(&mut [0; 64]);
-        }
-        server.wait_empty();
-    };
-    churn(200);
-    let before = resident();
-    churn(1000);
-    let grown = resident().saturating_sub(before);
-    // Four KiB a session would be four MiB.
-    assert!(grown < 2 << 20, "grew by {grown}");
+    nothing_is_left_of(&server, |round| {
+        let receiver = ["xhr_streaming", "eventsource", "htmlfile"][round % 3];
+        let session = fresh();
+        let mut stream = Stream::open(server.addr, &session, receiver);
+        assert_eq!(stream.frame(), "o");
+        let sent = ask(server.addr, post(&format!("{session}/xhr_send"), "", "[\"1\"]"));
+        assert_eq!(sent.status, 204);
+        assert_eq!(stream.messages(1), ["1"]);
+        // The end of its receiver is that of a session.
+        stream.peer.shutdown(Shutdown::Both);
+        let _ = stream.peer.stream.read(&mut [0; 64]);
+    });
+}
+
+fn an_idle_client_takes_little_memory() {
+    let server = echo(Primus::builder());
+    let each = memory_of_each(|| {
+        let session = fresh();
+        let mut stream = Stream::open(server.addr, &session, "xhr_streaming");
+        assert_eq!(stream.frame(), "o");
+        let sent = ask(server.addr, post(&format!("{session}/xhr_send"), "", "[\"1\"]"));
+        assert_eq!(sent.status, 204);
+        assert_eq!(stream.messages(1), ["1"]);
+        stream
+    });
+    assert!(each < EACH_CLIENT, "{each} bytes");
 }

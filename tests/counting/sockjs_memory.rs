@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::common::sockjs::{fresh, receive, request, sockjs};
 use crate::common::*;
 use crate::runner::Test;
+use crate::ways::comes_back_to;
 use primus::Primus;
 
 pub const TESTS: &[Test] = tests![the_memory_of_what_has_to_be_rewritten_comes_back,];
@@ -16,9 +16,6 @@ const MIB: usize = 1 << 20;
 
 /// What a client does.
 type Way<'a> = &'a (dyn Fn(&Server) + Sync);
-
-/// How long memory may take to come back.
-const TIME: Duration = Duration::from_secs(5);
 
 /// Bytes between others. They are never freed, for the allocator of this process
 /// learns from what is.
@@ -102,11 +99,6 @@ fn the_memory_of_what_has_to_be_rewritten_comes_back() {
     for (name, come) in ways {
         thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(|| come(&server)))));
         server.wait_empty();
-        let deadline = Instant::now() + TIME;
-        while resident() > before + 16 * MIB {
-            let left = (resident() - before) / MIB;
-            assert!(Instant::now() < deadline, "{name}: {left} MiB left");
-            thread::sleep(Duration::from_millis(10));
-        }
+        comes_back_to(name, before + 16 * MIB);
     }
 }

@@ -161,7 +161,7 @@ fn a_crowd_leaves_nothing_behind() {
                     1..=9 => drop(spark.write("to one")),
                     _ => {}
                 });
-                thread::sleep(Duration::from_millis(dice.roll(3)));
+                crate::common::pause(Duration::from_millis(dice.roll(3)));
             }
         });
         clients.into_iter().for_each(|client| client.join().unwrap());
@@ -199,12 +199,12 @@ fn a_server_ends_in_the_midst_of_a_crowd() {
                     let mut dice = Dice(0x9e37_79b9_7f4a_7c15 + 31 * round + n);
                     while !over.load(Ordering::Relaxed) {
                         if live(server, &mut dice).is_none() {
-                            thread::sleep(Duration::from_millis(1));
+                            crate::common::pause(Duration::from_millis(1));
                         }
                     }
                 });
             }
-            thread::sleep(Duration::from_millis(300));
+            crate::common::pause(Duration::from_millis(300));
             let start = Instant::now();
             let destroyed = server.primus.destroy(Destroy::default());
             assert_eq!(destroyed.stuck, 0, "{destroyed:?}");

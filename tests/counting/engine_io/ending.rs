@@ -45,7 +45,7 @@ fn a_server_that_ends_handles_what_came_before_the_end_of_a_session() {
     client.say("1");
     let gate = count;
     let (destroyed, ()) = destroy(&server, 20, move || {
-        thread::sleep(Duration::from_millis(50));
+        crate::common::pause(Duration::from_millis(50));
         gate.wait();
     });
     assert_eq!((destroyed.cut, destroyed.stuck), (0, 0));
@@ -153,7 +153,7 @@ fn a_server_that_ends_waits_for_those_whose_end_is_under_way() {
         spark.end();
     });
     let (destroyed, last) = destroy(&server, 20, move || {
-        thread::sleep(Duration::from_millis(200));
+        crate::common::pause(Duration::from_millis(200));
         assert_eq!(socket.expect_text().len(), long.len() + 3);
         let before = socket.expect_ended(None);
         assert_eq!(before.iter().map(WireFrame::text).collect::<Vec<_>>(), [GOODBYE]);

@@ -229,7 +229,7 @@ fn churn() {
                     return;
                 }
                 server.primus.write(&[n]).unwrap();
-                thread::sleep(STEP);
+                crate::common::pause(STEP);
                 clock.advance(STEP);
             }
         });

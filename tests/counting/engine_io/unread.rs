@@ -68,7 +68,7 @@ fn a_server_that_ends_waits_for_an_answer_that_is_being_read() {
         wait_until("it ends", || spark.close_reason().is_some());
         client.ask_poll();
         wait_until("it is answered", || spark.buffered() < LONG);
-        thread::sleep(Duration::from_millis(300));
+        crate::common::pause(Duration::from_millis(300));
         let mut packets = client.packets();
         assert_eq!(packets[0].len(), 1 + 2 + LONG);
         // The poll may have come before the end was written.
