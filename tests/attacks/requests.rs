@@ -1,7 +1,7 @@
 //! Requests that are slow, huge, or none at all.
 
 use std::net::Shutdown;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use primus::Primus;
 use primus::middleware::{Flow, On};
@@ -15,13 +15,8 @@ fn slowloris_head() {
     let server = Server::echo(limited(|l| l.head_timeout = SHORT));
     let mut silent = server.connect();
     let mut slow = server.connect();
-    let start = Instant::now();
-    let mut head = upgrade("/primus", "X-Slow: ").into_iter().take_while(|_| true).cycle();
-    // A byte now and then does not push the deadline: it is absolute.
-    while slow.try_send(&[head.next().unwrap_or(b'a')]) && start.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    assert!(start.elapsed() < Duration::from_secs(10));
+    let head = upgrade("/primus", "X-Slow: ");
+    slow.drip(head.into_iter().chain(std::iter::repeat(b'a')));
     // Nothing at all was said: there is nothing to answer.
     silent.expect_end();
     let mut half = server.connect();

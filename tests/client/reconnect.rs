@@ -201,7 +201,7 @@ fn pings_keep_the_connection() {
     let client = server.client().ping_timeout(ms(1500)).build().unwrap();
     let mut peer = server.accept();
     for n in 0..20 {
-        std::thread::sleep(ms(100));
+        crate::common::pause(ms(100));
         peer.text(&format!("\"primus::ping::{n}\""));
         assert_eq!(peer.read_text(), format!("\"primus::pong::{n}\""));
     }

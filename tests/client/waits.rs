@@ -67,7 +67,7 @@ fn in_a_listener(server: &Server, builder: ClientBuilder) -> (Client, Kept) {
         .build_with(|client| {
             client.on_open(move |_| {
                 entered.send(()).unwrap();
-                thread::sleep(Duration::from_millis(200));
+                crate::common::pause(Duration::from_millis(200));
             });
         })
         .unwrap();
@@ -159,7 +159,7 @@ fn every_way_to_wait_is_freed_by_every_end_in_every_state() {
             let (client, kept) = enter(&server, server.client().close_timeout(Duration::ZERO));
             let before = wait_all(&client);
             // Long enough for most of them to be waiting.
-            thread::sleep(Duration::from_millis(5));
+            crate::common::pause(Duration::from_millis(5));
             end(&client);
             check(state, &before);
             check(&format!("{state}, afterwards"), &wait_all(&client));

@@ -1,11 +1,12 @@
 //! A server on a clock of the test, and a client that is joined to it without a port.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use primus::testing::{Pair, pair};
 use primus::{Client, Ended, ManualClock, Primus, Spark};
+
+use super::wait::wait_until;
 
 /// Longer than anything in here takes, even on a busy machine.
 pub const SOON: Duration = Duration::from_secs(20);
@@ -96,10 +97,6 @@ pub fn next(client: &Client) -> u64 {
 }
 
 #[track_caller]
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let until = Instant::now() + SOON;
-    while !holds() {
-        assert!(Instant::now() < until, "{what}");
-        thread::sleep(ms(1));
-    }
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    wait_until(what, holds);
 }

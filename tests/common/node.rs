@@ -13,6 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::wait::pause;
+
 /// How long one test may take, even on a busy machine.
 pub const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -186,7 +188,7 @@ impl Process {
                 return status.success();
             }
             assert!(Instant::now() < deadline, "the process does not end");
-            thread::sleep(Duration::from_millis(5));
+            pause(Duration::from_millis(5));
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::frames::*;
 use super::server::CLOSE_MESSAGE;
-use super::wait::PATIENCE;
+use super::wait::{PATIENCE, pause};
 
 /// The key of the example in RFC 6455, and the answer to it.
 pub const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -58,6 +58,20 @@ impl Peer {
     /// Sends bytes that the server may refuse to take.
     pub fn try_send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
+    }
+
+    /// Sends a byte now and then, until the server has had enough of it, which must be
+    /// soon: that something comes does not push its deadlines.
+    pub fn drip(&mut self, bytes: impl IntoIterator<Item = u8>) {
+        let start = Instant::now();
+        for byte in bytes {
+            if !self.try_send(&[byte]) {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "it is still listened to");
+            pause(Duration::from_millis(5));
+        }
+        panic!("all of it was taken");
     }
 
     /// Sends a text message.

@@ -7,12 +7,15 @@ use std::time::{Duration, Instant};
 /// be busy with something else.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often it is looked whether something has come about.
+const STEP: Duration = Duration::from_millis(1);
+
 /// Waits until something has come about; panics with `what` if it does not.
 pub fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "did not come about: {what}");
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(STEP);
     }
 }
 
@@ -25,8 +28,21 @@ pub fn wait_for<T: PartialEq + Debug>(what: &str, expected: T, mut value: impl F
             return;
         }
         assert!(Instant::now() < deadline, "{what}: {now:?} instead of {expected:?}");
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(STEP);
     }
+}
+
+/// Lets time pass in which something is not to happen. What does not come cannot be
+/// awaited; this is for checks of that alone, which a busy machine does not fail.
+pub fn nothing_for(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// Takes its time, as a peer does that drips or comes late, or an application that is
+/// slow: where the time itself is what is tested, or where what should come first shows
+/// in nothing. No check may need that it was long enough.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// Runs something that must not hang: a watchdog for deadlocks.

@@ -45,7 +45,7 @@ fn the_server_ends_a_session_whose_poll_waits() {
             assert_eq!(client.poll(), ["6", "1"]);
         } else {
             // Where the poll comes too late, the end has waited for it.
-            thread::sleep(Duration::from_millis(round));
+            crate::common::pause(Duration::from_millis(round));
             spark.end_options(ending(true));
             let packets = client.packets();
             at_once += usize::from(packets == ["1"]);

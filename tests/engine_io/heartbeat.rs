@@ -92,7 +92,7 @@ fn heartbeats_go_on_over_a_websocket() {
             clock.advance(SECOND);
             passed += SECOND;
             // Time for the spark's thread, which is not judged while it works.
-            std::thread::sleep(MOMENT);
+            crate::common::pause(MOMENT);
         }
         // Messages count when the clock is looked at next.
         assert!((45 * SECOND..=90 * SECOND).contains(&passed), "{passed:?}");

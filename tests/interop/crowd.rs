@@ -90,7 +90,7 @@ fn tick(primus: &Primus, over: &AtomicBool) {
             // A spark may have ended just now; that is found out elsewhere.
             primus.for_each(|spark| drop(spark.write(&text)));
         }
-        thread::sleep(Duration::from_millis(20));
+        crate::common::pause(Duration::from_millis(20));
     }
 }
 

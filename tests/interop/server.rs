@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
-use std::{env, io, thread};
+use std::{env, io};
 
 use primus::{Builder, CloseReason, Destroy, ManualClock, Message, Primus, Spark};
 
@@ -130,7 +130,7 @@ fn bind(address: SocketAddr) -> TcpListener {
     loop {
         match TcpListener::bind(address) {
             Err(e) if e.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
-                thread::sleep(Duration::from_millis(20));
+                crate::common::pause(Duration::from_millis(20));
             }
             bound => return bound.unwrap(),
         }

@@ -65,7 +65,7 @@ fn echo_of(builder: Builder, delay: Duration) -> Echo {
     let primus = builder.build().unwrap();
     primus.on_connection(move |spark| {
         spark.on_data(move |spark, message| {
-            thread::sleep(delay);
+            crate::common::pause(delay);
             match message.as_str() {
                 Some("close") => spark.end(),
                 _ => drop(spark.write_frame(message.frame())),
@@ -217,7 +217,7 @@ fn many_lines_before_the_connection_are_all_sent() {
     let running = thread::spawn(move || {
         client(&[&format!("http://{address}"), "--retries", "10"], input.as_bytes())
     });
-    thread::sleep(Duration::from_millis(300));
+    crate::common::pause(Duration::from_millis(300));
     let primus = Primus::create_server(address, |spark| {
         spark.on_data(|spark, message| spark.write_frame(message.frame()));
     });
@@ -235,7 +235,7 @@ fn answers_are_waited_for_from_the_end_of_the_input() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"1\n").unwrap();
     // Longer than what is waited for answers.
-    thread::sleep(Duration::from_millis(2600));
+    crate::common::pause(Duration::from_millis(2600));
     stdin.write_all(b"2\n").unwrap();
     drop(stdin);
     let done = finished(child);

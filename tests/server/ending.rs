@@ -24,7 +24,7 @@ fn end_flushes_what_was_written_to_a_slow_reader() {
     let mut peer = server.open();
     for n in 0..32 {
         if n % 8 == 0 {
-            std::thread::sleep(Duration::from_millis(2)); // it is slow
+            crate::common::pause(Duration::from_millis(2)); // it is slow
         }
         assert!(peer.expect_text().starts_with(&format!("[{n},")));
     }

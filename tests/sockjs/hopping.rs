@@ -145,7 +145,7 @@ fn two_hundred_clients_that_hop_between_transports_lose_and_reorder_nothing() {
                     0 => server.primus.write(&n).unwrap(),
                     _ => server.primus.for_each(|spark| drop(spark.write(&n))),
                 }
-                thread::sleep(Duration::from_millis(20));
+                crate::common::pause(Duration::from_millis(20));
             }
         });
         let results: Vec<_> = clients.into_iter().map(thread::ScopedJoinHandle::join).collect();

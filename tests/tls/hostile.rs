@@ -106,7 +106,7 @@ fn a_handshake_has_the_time_of_the_head() {
                     if stream.write_all(&[*byte]).is_err() || begin.elapsed() > 4 * HEAD {
                         break;
                     }
-                    std::thread::sleep(pause);
+                    crate::common::pause(pause);
                 }
             }
         }
@@ -212,7 +212,7 @@ fn what_holds_nothing_to_be_read_is_no_message_and_no_end() {
         let records = raw.records(&masked(FIN | TEXT, format!("{number}").as_bytes()));
         let (first, last) = records.split_at(number % records.len());
         raw.tcp.write_all(first).unwrap();
-        std::thread::sleep(Duration::from_millis(number as u64 % 3));
+        crate::common::pause(Duration::from_millis(number as u64 % 3));
         raw.tcp.write_all(last).unwrap();
         assert_eq!(raw.text(), number.to_string());
     }
@@ -227,15 +227,15 @@ fn a_request_may_come_in_parts_of_records_however_long_they_take() {
     for (at, pause) in [(0, 0), (1, 50), (7, 50), (30, 50), (7, 700), (30, 700)] {
         let records = raw.records(b"GET /primus/spec HTTP/1.1\r\nHost: x\r\n\r\n");
         raw.tcp.write_all(&records[..at]).unwrap();
-        std::thread::sleep(Duration::from_millis(pause));
+        crate::common::pause(Duration::from_millis(pause));
         if pause > 0 && raw.tls.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3) {
-            std::thread::sleep(Duration::from_millis(pause));
+            crate::common::pause(Duration::from_millis(pause));
         }
         raw.tcp.write_all(&records[at..]).unwrap();
         raw.read_until(b"}");
         raw.tls.refresh_traffic_keys().unwrap();
         raw.send(b"");
-        std::thread::sleep(Duration::from_millis(pause));
+        crate::common::pause(Duration::from_millis(pause));
     }
 }
 

@@ -182,7 +182,7 @@ fn a_poll_that_waits_for_long_is_answered() {
     let spark = server.spark();
     for number in 0..3u64 {
         // Longer than a thread waits with a connection.
-        std::thread::sleep(Duration::from_millis(700));
+        crate::common::nothing_for(Duration::from_millis(700));
         spark.write(&number).unwrap();
         assert_eq!(client.recv_timeout(PATIENCE).unwrap().parse::<u64>().unwrap(), number);
         client.write(&number).unwrap();

@@ -114,7 +114,7 @@ fn the_end_while_a_websocket_probes() {
         }
         if stage > 1 {
             peer.text("3probe");
-            std::thread::sleep(Duration::from_millis(20));
+            crate::common::pause(Duration::from_millis(20));
         }
         client.write(&1).unwrap();
         let post = server.post();
@@ -155,7 +155,7 @@ fn the_goodbye_on_a_kept_connection() {
     client.write(&1).unwrap();
     let post = server.post();
     post.answer("ok");
-    std::thread::sleep(Duration::from_millis(20));
+    crate::common::pause(Duration::from_millis(20));
     client.end();
     let goodbye = server.post();
     assert_eq!((goodbye.connection, goodbye.body.as_str()), (post.connection, "1"));

@@ -64,10 +64,10 @@ fn a_connection_that_was_closed_at_rest_is_made_anew() {
         post.answer("ok");
         // Both in one segment, or one after the other.
         if n % 2 == 0 {
-            std::thread::sleep(Duration::from_millis(20));
+            crate::common::pause(Duration::from_millis(20));
         }
         post.cut();
-        std::thread::sleep(Duration::from_millis(20));
+        crate::common::pause(Duration::from_millis(20));
         last = Some(post);
     }
 }
@@ -79,12 +79,12 @@ fn a_connection_that_is_soon_closed_is_not_used_again() {
     client.write(&1).unwrap();
     let first = server.post();
     first.send("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=5\r\nContent-Length: 2\r\n\r\nok");
-    std::thread::sleep(Duration::from_millis(20));
+    crate::common::pause(Duration::from_millis(20));
     client.write(&2).unwrap();
     let second = server.post();
     assert_ne!(second.connection, first.connection);
     second.send("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=60\r\nContent-Length: 2\r\n\r\nok");
-    std::thread::sleep(Duration::from_millis(20));
+    crate::common::pause(Duration::from_millis(20));
     client.write(&3).unwrap();
     assert_eq!(server.post().connection, second.connection);
 }
@@ -98,14 +98,14 @@ fn a_connection_with_something_on_it_is_not_used_again() {
     let first = server.post();
     let unasked = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     first.send(format!("{unasked}{unasked}"));
-    std::thread::sleep(Duration::from_millis(20));
+    crate::common::pause(Duration::from_millis(20));
     client.write(&2).unwrap();
     let second = server.post();
     assert_ne!(second.connection, first.connection);
     second.answer("ok");
-    std::thread::sleep(Duration::from_millis(20));
+    crate::common::pause(Duration::from_millis(20));
     second.send(unasked);
-    std::thread::sleep(Duration::from_millis(20));
+    crate::common::pause(Duration::from_millis(20));
     client.write(&3).unwrap();
     assert_ne!(server.post().connection, second.connection);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use primus::{Client, Error, Written};
 
 use super::server::{OFFER, OPEN, Server};
+use crate::common::{nothing_for, wait_until};
 use crate::server::{Log, SOON};
 
 /// Writes until it fails; counts what was accepted.
@@ -24,6 +25,11 @@ fn writer(client: &Client, written: &Arc<AtomicUsize>) -> thread::JoinHandle<Err
     })
 }
 
+/// Waits until so much is written, and not sent, that writers have to wait.
+fn wait_blocked(written: &AtomicUsize) {
+    wait_until("writers wait", || written.load(Ordering::SeqCst) >= 256 << 10);
+}
+
 #[test]
 fn a_write_waits_while_the_server_does_not_answer() {
     let server = Server::new();
@@ -34,7 +40,7 @@ fn a_write_waits_while_the_server_does_not_answer() {
     for _ in 0..20 {
         let post = server.post();
         read += post.body.len();
-        thread::sleep(Duration::from_millis(10));
+        nothing_for(Duration::from_millis(10));
         let ahead = written.load(Ordering::SeqCst).saturating_sub(read);
         assert!(ahead <= 512 << 10, "{ahead} bytes ahead of the server");
         post.answer("ok");
@@ -75,9 +81,10 @@ fn end_frees_a_blocked_writer() {
     let server = Server::new();
     let client = server.client().close_timeout(Duration::from_millis(50));
     let (client, _poll) = server.open(client.transport("upgrade", "false"));
-    let writing = writer(&client, &Arc::default());
+    let written = Arc::default();
+    let writing = writer(&client, &written);
     let _post = server.post();
-    thread::sleep(Duration::from_millis(20));
+    wait_blocked(&written);
     client.end();
     assert!(matches!(writing.join().unwrap(), Error::Closed));
     assert!(client.wait_end(SOON));
@@ -87,9 +94,10 @@ fn end_frees_a_blocked_writer() {
 fn a_lost_session_frees_all_blocked_writers() {
     let server = Server::new();
     let (client, poll) = server.polled();
-    let writers: Vec<_> = (0..10).map(|_| writer(&client, &Arc::default())).collect();
+    let written = Arc::default();
+    let writers: Vec<_> = (0..10).map(|_| writer(&client, &written)).collect();
     let _post = server.post();
-    thread::sleep(Duration::from_millis(50));
+    wait_blocked(&written);
     poll.answer("1");
     for writer in writers {
         assert!(matches!(writer.join().unwrap(), Error::Closed));
@@ -120,9 +128,10 @@ fn a_flood_of_primus_pings_is_not_answered_for_ever() {
 fn a_lost_session_frees_a_blocked_writer() {
     let server = Server::new();
     let (client, poll) = server.polled();
-    let writing = writer(&client, &Arc::default());
+    let written = Arc::default();
+    let writing = writer(&client, &written);
     let _post = server.post();
-    thread::sleep(Duration::from_millis(20));
+    wait_blocked(&written);
     poll.answer("1");
     assert!(matches!(writing.join().unwrap(), Error::Closed));
 }

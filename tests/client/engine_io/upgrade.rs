@@ -81,7 +81,7 @@ fn the_pause_waits_for_the_post() {
     client.write(&2).unwrap();
     probed(&mut peer);
     poll.answer("6");
-    std::thread::sleep(Duration::from_millis(20));
+    crate::common::pause(Duration::from_millis(20));
     client.write(&3).unwrap();
     peer.stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     assert!(std::io::Read::read(&mut peer.stream, &mut [0]).is_err(), "not before the answer");
@@ -114,7 +114,7 @@ fn an_upgrade_that_fails_leaves_polling_alone() {
                 client.write(&1).unwrap();
                 let post = server.post();
                 poll.answer("6");
-                std::thread::sleep(Duration::from_millis(20));
+                crate::common::pause(Duration::from_millis(20));
                 fail(&mut peer);
                 server.get().answer("4\"polled\"");
                 post.answer("ok");

@@ -91,7 +91,7 @@ fn a_server_that_is_silent_is_left() {
         let (client, mut line) = server.open_as(server.client(way), way, told);
         // Longer than that, and each time much less.
         for _ in 0..24 {
-            std::thread::sleep(Duration::from_millis(75));
+            crate::common::pause(Duration::from_millis(75));
             line.say("8::");
         }
         assert!(client.close_reason().is_none());

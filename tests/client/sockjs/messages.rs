@@ -120,7 +120,7 @@ fn a_stream_may_come_in_any_pieces() {
             stream.send(&bytes[..at]);
             if at % 4 == 0 {
                 // Else both may well come at once.
-                std::thread::sleep(Duration::from_millis(2));
+                crate::common::pause(Duration::from_millis(2));
             }
             stream.send(&bytes[at..]);
             assert_eq!(texts(&client, 4), expected, "{step} {at}");

@@ -124,7 +124,7 @@ fn the_option_gives_more_time() {
     let client = server.client("websocket").build().unwrap();
     server.inform();
     let mut socket = server.accept();
-    std::thread::sleep(Duration::from_millis(1500));
+    crate::common::pause(Duration::from_millis(1500));
     socket.text("o");
     client.wait_open(SOON).unwrap();
 }
