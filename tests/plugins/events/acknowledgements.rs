@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use primus::plugins::{Args, Emitter, EmitterExt, EmitterServerExt, EventExt};
-use primus::{Client, Destroy, Error, Frame, Parser, Spark};
+use primus::{Channel, Client, Destroy, Error, Frame, Parser, Spark};
 
 use super::{SOON, args, connect, parsers, told};
 
