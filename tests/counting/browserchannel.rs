@@ -139,6 +139,7 @@ fn churn_leaves_no_memory_behind() {
 }
 
 fn an_idle_client_takes_little_memory() {
+    let descriptors = descriptors();
     let server = echo(Primus::builder());
     let each = memory_of_each(|| {
         let mut client = Client::open(server.addr);
@@ -148,6 +149,7 @@ fn an_idle_client_takes_little_memory() {
         (client, back)
     });
     assert!(each < EACH_CLIENT, "{each} bytes");
+    ends_clean(server, descriptors);
 }
 
 /// Requests whose turn has not come are kept, as far as there is room.
@@ -157,13 +159,12 @@ fn maps_before_their_turn_are_bounded() {
     let server = echo(builder.ping_interval(None));
     let baseline = Baseline::of(&server);
     let text = format!("\"{}\"", "x".repeat(50_000));
-    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::open(server.addr)).collect();
-    let before = resident();
-    for client in &mut clients {
+    let (mut clients, before) = (Vec::new(), resident());
+    for _ in 0..CLIENTS {
+        let mut client = Client::open(server.addr);
         let early = |n: u64| {
             let body = format!("count=1&ofs={n}&req0__S={text}");
-            client.posts.send(&post(&sending(&client.sid, 200 + n), "", body));
-            client.posts.read_response().status
+            ask(server.addr, post(&sending(&client.sid, 200 + n), "", body)).status
         };
         let taken = (0..40).map(early).take_while(|status| *status == 200).count();
         assert!((1..=16).contains(&taken), "{taken} requests were kept");
@@ -171,6 +172,7 @@ fn maps_before_their_turn_are_bounded() {
         client.posts = server.connect();
         let answer = client.bring(format!("count=1&ofs=900&req0__S={text}"));
         assert_eq!(answer.status, 200);
+        clients.push(client);
     }
     let grown = resident().saturating_sub(before);
     assert!(grown < CLIENTS * (MIB + MIB / 2), "grew by {grown}");
@@ -232,8 +234,8 @@ fn back_channels_take_the_place_of_each_other() {
     baseline.wait();
 }
 
-/// What was written for clients that have no back channel is kept for a while when their
-/// sparks end, but not for all that ever were.
+/// What clients have not acknowledged is kept for a while when their sparks end, but not
+/// for all that ever were.
 fn what_is_owed_to_clients_that_left_is_bounded() {
     const OWED: usize = 16 * MIB;
     let server = echo(Primus::builder().ping_interval(None));
@@ -243,11 +245,11 @@ fn what_is_owed_to_clients_that_left_is_bounded() {
         for _ in 0..count {
             let client = Client::open(server.addr);
             let spark = server.spark();
+            let mut back = client.wait();
             spark.write_frame(&Frame::text(&*text)).unwrap();
+            assert_eq!(message(&back.next()).len(), text.len());
             spark.end();
-            wait_until("it has ended", || spark.close_reason().is_some());
             server.wait_empty();
-            drop(client);
         }
     };
     let before = resident();

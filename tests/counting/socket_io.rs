@@ -193,6 +193,7 @@ fn churn_leaves_no_memory_behind() {
 }
 
 fn an_idle_client_takes_little_memory() {
+    let descriptors = descriptors();
     let server = echo(Primus::builder());
     let each = memory_of_each(|| {
         let mut client = Client::open(server.addr);
@@ -201,6 +202,7 @@ fn an_idle_client_takes_little_memory() {
         client
     });
     assert!(each < EACH_CLIENT, "{each} bytes");
+    ends_clean(server, descriptors);
 }
 
 /// A client that says much and polls no more.

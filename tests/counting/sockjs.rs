@@ -137,6 +137,7 @@ fn churn_leaves_no_memory_behind() {
 }
 
 fn an_idle_client_takes_little_memory() {
+    let descriptors = descriptors();
     let server = echo(Primus::builder());
     let each = memory_of_each(|| {
         let session = fresh();
@@ -148,4 +149,5 @@ fn an_idle_client_takes_little_memory() {
         stream
     });
     assert!(each < EACH_CLIENT, "{each} bytes");
+    ends_clean(server, descriptors);
 }
