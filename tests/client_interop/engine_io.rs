@@ -244,7 +244,7 @@ fn the_end_is_prompt_and_loses_nothing() {
             for pause in [0, 5, 150] {
                 let client = client(version, node.port, way).inbox(0).close_timeout(SOON * 2);
                 let client = client.connect().unwrap();
-                pause(Duration::from_millis(pause));
+                crate::common::pause(Duration::from_millis(pause));
                 client.write(&"x".repeat(100_000)).unwrap();
                 for _ in 0..20 {
                     client.write("broadcast:1:10").unwrap();
