@@ -280,7 +280,7 @@ fn bodies_of_receivers() {
 #[test]
 fn deep_and_wide_arrays() {
     let away = (10 * PATIENCE).as_millis().to_string();
-    let builder = limited(|limits| limits.values = 1000);
+    let builder = limited(|limits| limits.values = 1000).ping_interval(None);
     let server = echo(builder.transport("disconnect_delay", away));
     let mut client = Client::open(server.addr);
     let (open, close) = ("[".repeat(500_000), "]".repeat(500_000));
