@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::error::HttpError;
 use crate::extensions::Extensions;
-use crate::http::server::{HeaderSet, Request};
+use crate::http::server::{Connection, HeaderSet, Request};
 
 /// A request or upgrade on its way through the layers.
 pub struct Exchange<'a> {
@@ -12,12 +12,21 @@ pub struct Exchange<'a> {
     upgrade: bool,
     headers: HeaderSet,
     extensions: Extensions,
+    /// What the body of the request comes over.
+    connection: Option<&'a mut Connection>,
 }
 
 impl<'a> Exchange<'a> {
+    /// Of a request without a body.
     pub(crate) fn new(request: &'a Request, upgrade: bool) -> Self {
         let (headers, extensions) = Default::default();
-        Exchange { request, upgrade, headers, extensions }
+        Exchange { request, upgrade, headers, extensions, connection: None }
+    }
+
+    /// With the body that comes over this connection.
+    pub(crate) fn over(mut self, connection: &'a mut Connection) -> Self {
+        self.connection = Some(connection);
+        self
     }
 
     /// The request.
@@ -28,6 +37,36 @@ impl<'a> Exchange<'a> {
     /// Whether the client asks to leave HTTP for another protocol.
     pub fn is_upgrade(&self) -> bool {
         self.upgrade
+    }
+
+    /// Reads the body of the request: all of it, at most so many bytes, within
+    /// [`Limits::body_timeout`](crate::Limits::body_timeout). Blocks until it is there.
+    ///
+    /// It can be read once. A layer that does so answers the request: for what comes
+    /// behind it, the transformer too, the body is empty.
+    ///
+    /// ```
+    /// use primus::middleware::{Flow, Middleware, On};
+    /// use primus::tiny_http::{Method, Response};
+    ///
+    /// let middleware = Middleware::new();
+    /// middleware.use_layer("shout", On::Requests, |exchange| {
+    ///     if *exchange.request().method() != Method::Put {
+    ///         return Ok(Flow::Next);
+    ///     }
+    ///     let body = exchange.read_body(1024)?;
+    ///     let text = String::from_utf8_lossy(&body).to_uppercase();
+    ///     Ok(Flow::Respond(Response::from_string(text).boxed()))
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    /// With status 413 when it is longer, 408 when it comes too slowly, and 400 when it
+    /// breaks off or is framed wrongly. The connection ends behind the answer then.
+    pub fn read_body(&mut self, limit: usize) -> Result<Vec<u8>, HttpError> {
+        let Some(connection) = &mut self.connection else { return Ok(Vec::new()) };
+        let body = connection.read_body(limit as u64);
+        body.map_err(|bad| HttpError::new(bad.status, bad.text))
     }
 
     /// Sets a header of the answer, whatever gives it. It wins over a header of
@@ -88,13 +127,13 @@ impl<'a> Exchange<'a> {
 
 impl fmt::Debug for Exchange<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Exchange { request, upgrade, headers, extensions } = self;
+        let Exchange { request, upgrade, headers, extensions, .. } = self;
         f.debug_struct("Exchange")
             .field("request", request)
             .field("upgrade", upgrade)
             .field("headers", headers)
             .field("extensions", extensions)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -65,23 +65,36 @@ pub(crate) fn wait_any<const N: usize>(
     on: [On<'_>; N],
     until: Option<Instant>,
 ) -> io::Result<[Ready; N]> {
-    let on = on.map(|on| on.filter(|(_, want)| *want != Ready::default()));
-    let held = on.map(|on| on.is_some_and(|(stream, want)| want.read && stream.holds()));
-    let until = if held.contains(&true) { Some(Instant::now()) } else { until };
-    let streams = on.iter().flatten();
+    let mut found = [Ready::default(); N];
+    wait_each(waker, &on, &mut found, until)?;
+    Ok(found)
+}
+
+/// [`wait_any`] for as many streams as there are: what became of each is in `found`,
+/// at the same place.
+pub(crate) fn wait_each(
+    waker: &Waker,
+    on: &[On<'_>],
+    found: &mut [Ready],
+    until: Option<Instant>,
+) -> io::Result<()> {
+    let waits = |on: &On<'_>| on.is_some_and(|(_, want)| want != Ready::default());
+    let holds = |on: &On<'_>| on.is_some_and(|(stream, want)| want.read && stream.holds());
+    let until = if on.iter().any(holds) { Some(Instant::now()) } else { until };
+    let streams = on.iter().filter(|on| waits(on)).flatten();
     let fds = streams.map(|(stream, want)| PollFd::from_borrowed_fd(stream.as_fd(), want.flags()));
     let mut fds: Vec<_> = std::iter::once(PollFd::new(waker, PollFlags::IN)).chain(fds).collect();
     poll_until(&mut fds, until)?;
-    let mut found = fds.iter().map(PollFd::revents);
-    if found.next().is_some_and(|woken| !woken.is_empty()) {
+    let mut flags = fds.iter().map(PollFd::revents);
+    if flags.next().is_some_and(|woken| !woken.is_empty()) {
         waker.clear();
     }
-    let mut held = held.into_iter();
-    Ok(on.map(|on| {
-        let held = held.next().unwrap_or(false);
-        let found = on.and_then(|_| found.next()).map_or(Ready::default(), Ready::found);
-        Ready { read: found.read || held, ..found }
-    }))
+    for (on, found) in on.iter().zip(found) {
+        let polled = if waits(on) { flags.next() } else { None };
+        *found = polled.map_or(Ready::default(), Ready::found);
+        found.read |= holds(on);
+    }
+    Ok(())
 }
 
 /// Waits until the stream takes more bytes or fails; false when the time was

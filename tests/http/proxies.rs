@@ -1,104 +1,19 @@
 //! A real nginx in front of the server.
 
 use std::fmt::Display;
-use std::fs;
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
 
 use primus::{Primus, SocketPath};
 
+use crate::common::nginx::{Nginx, is_skipped};
 use crate::common::*;
 
-/// Whether the tests with nginx are to be skipped; if so, says so.
-fn is_skipped() -> bool {
-    if std::env::var_os("PRIMUS_SKIP_NGINX").is_some_and(|value| value == "1") {
-        let _ = writeln!(std::io::stderr(), "skipped (PRIMUS_SKIP_NGINX=1)");
-        return true;
-    }
-    false
-}
-
-/// An nginx on a Unix socket, killed when dropped.
-struct Nginx {
-    process: Child,
-    folder: PathBuf,
-}
-
-impl Nginx {
-    /// Passes requests below `/primus` to a server, `host:port` or `unix:/path`;
-    /// `lines` are put into that location.
-    fn start(name: &str, server: impl Display, lines: &str) -> Nginx {
-        let folder = std::env::temp_dir().join(format!("primus-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).unwrap();
-        let own: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("{kind}_temp_path {};\n", folder.join(kind).display()))
-            .concat();
-        let here = folder.display();
-        let config = format!(
-            "daemon off; master_process off; pid {here}/pid; error_log {here}/log;\n\
-             events {{}}\nhttp {{ access_log off; {own}\n\
-             map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}\n\
-             server {{ listen unix:{here}/socket;\n\
-             location /primus {{ proxy_pass http://{server}; {lines} }} }} }}"
-        );
-        fs::write(folder.join("conf"), config).unwrap();
-        // Debian keeps it where only root's path leads to.
-        let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin";
-        let log = fs::File::create(folder.join("stderr")).unwrap();
-        let process = Command::new("sh")
-            .args(["-c", r#"exec nginx -p "$0" -c "$0/conf""#])
-            .arg(&folder)
-            .env("PATH", path)
-            .stdin(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("a shell");
-        let mut nginx = Nginx { process, folder };
-        wait_until("nginx listens", || {
-            if nginx.process.try_wait().unwrap().is_some() {
-                let said = fs::read_to_string(nginx.folder.join("stderr")).unwrap_or_default();
-                panic!("install nginx, or set PRIMUS_SKIP_NGINX=1 to go without: {said}");
-            }
-            UnixStream::connect(nginx.folder.join("socket")).is_ok()
-        });
-        nginx
-    }
-
-    /// Sends this, and returns what comes back up to the end of `last`.
-    fn ask(&self, request: &[u8], last: &str) -> String {
-        let mut stream = self.connect();
-        stream.write_all(request).unwrap();
-        Self::read_to(&mut stream, last)
-    }
-
-    fn connect(&self) -> UnixStream {
-        let stream = UnixStream::connect(self.folder.join("socket")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
-    /// What comes up to the end of `last`.
-    fn read_to(stream: &mut UnixStream, last: &str) -> String {
-        let mut got = Vec::new();
-        let mut byte = [0];
-        while !got.ends_with(last.as_bytes()) {
-            let read = stream.read(&mut byte).unwrap_or(0);
-            assert!(read > 0, "it ended: {}", String::from_utf8_lossy(&got));
-            got.push(byte[0]);
-        }
-        String::from_utf8_lossy(&got).into_owned()
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
+/// Passes requests below `/primus` to a server, `host:port` or `unix:/path`;
+/// `lines` are put into that location.
+fn nginx(name: &str, server: impl Display, lines: &str) -> Nginx {
+    let map = "map $http_upgrade $connection_upgrade { default upgrade; '' ''; }";
+    let location = format!("location /primus {{ proxy_pass http://{server}; {lines} }}");
+    Nginx::start(name, &format!("{map} server {{ listen SOCKET; {location} }}"))
 }
 
 /// Without `proxy_http_version` nginx speaks HTTP/1.0; with it, 1.1.
@@ -114,7 +29,7 @@ fn websockets_come_through_nginx_with_and_without_its_default_version() {
         ("current", "proxy_http_version 1.1; proxy_set_header Connection $connection_upgrade;"),
     ] {
         let upgrade_line = "proxy_set_header Upgrade $http_upgrade;";
-        let nginx = Nginx::start(name, server.addr, &format!("{upgrade_line} {lines}"));
+        let nginx = nginx(name, server.addr, &format!("{upgrade_line} {lines}"));
         let mut bytes = upgrade("/primus", "");
         bytes.extend(masked(FIN | TEXT, b"\"through\""));
         let got = nginx.ask(&bytes, "\"through\"");
@@ -124,7 +39,7 @@ fn websockets_come_through_nginx_with_and_without_its_default_version() {
         assert!(nginx.ask(spec, "}").starts_with("HTTP/1.1 200 "), "{name}");
     }
     // Nothing is passed on of a handshake that nginx is not told to pass on.
-    let nginx = Nginx::start("deaf", server.addr, "");
+    let nginx = nginx("deaf", server.addr, "");
     let got = nginx.ask(&upgrade("/primus", ""), "Upgrade Required");
     assert!(got.starts_with("HTTP/1.1 426 "), "{got}");
     server.still_serves();
@@ -136,7 +51,7 @@ fn polling_comes_through_nginx() {
         return;
     }
     let server = Server::echo(Primus::builder().transformer("engine.io"));
-    polls(&Nginx::start("polling", server.addr, ""));
+    polls(&nginx("polling", server.addr, ""));
 }
 
 /// nginx holds answers back until they are whole, unless it is told otherwise. It
@@ -148,7 +63,7 @@ fn streams_come_through_nginx_piece_by_piece() {
     }
     let server = Server::echo(Primus::builder().transformer("sockjs"));
     for (name, lines) in [("streams-10", ""), ("streams-11", "proxy_http_version 1.1;")] {
-        let nginx = Nginx::start(name, server.addr, lines);
+        let nginx = nginx(name, server.addr, lines);
         for (method, stream, open, echo) in [
             ("POST", "xhr_streaming", "hh\no", "\na[\"1\"]"),
             ("GET", "eventsource", "data: o", "data: a[\"1\"]"),
@@ -193,7 +108,7 @@ fn a_server_on_a_unix_socket_is_reached_through_nginx() {
         });
         server.primus.listen_path(SocketPath::new(&path).mode(0o600)).unwrap();
         let upstream = format!("unix:{}", path.display());
-        let nginx = Nginx::start(&format!("unix-{transformer}"), upstream, lines);
+        let nginx = nginx(&format!("unix-{transformer}"), upstream, lines);
         if transformer == "engine.io" {
             polls(&nginx);
             continue;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::response::{Answer, BODY_MAX, Pieces};
+use crate::deadline::after;
 use crate::error::{Error, Result};
 use crate::http::ResponseHead;
 use crate::net::Stream;
@@ -109,6 +110,19 @@ impl Exchanger {
     /// to make one.
     pub fn is_stranded(&self) -> bool {
         self.is_busy() && self.connection.is_none() && self.dialler.is_none()
+    }
+
+    /// Whether it still connects.
+    pub fn is_connecting(&self) -> bool {
+        self.dialler.is_some()
+    }
+
+    /// Until when its connection, which rests, may carry another request; `None` when
+    /// it has none, or none that may.
+    pub fn rests_until(&self) -> Option<Instant> {
+        let connection = self.connection.as_ref().filter(|_| !self.is_busy())?;
+        let rested = connection.rested.filter(|_| connection.is_fresh())?;
+        Some(after(rested, connection.keep.saturating_sub(MARGIN)))
     }
 
     /// Where to connect to.

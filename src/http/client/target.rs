@@ -26,7 +26,8 @@ pub(crate) fn place(secure: bool, host: &str, port: u16, pathname: &str) -> Stri
     format!("{scheme}://{}{pathname}", authority(secure, host, port))
 }
 
-fn authority(secure: bool, host: &str, port: u16) -> String {
+/// Host and port as the `Host` header has them.
+pub(crate) fn authority(secure: bool, host: &str, port: u16) -> String {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     match (port, secure) {
         (80, false) | (443, true) => host,

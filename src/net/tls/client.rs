@@ -184,6 +184,14 @@ pub(crate) struct Secure {
 }
 
 impl Secure {
+    /// For a protocol that is not HTTP.
+    #[cfg(feature = "redis")]
+    pub(crate) fn without_alpn(self) -> Self {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols.clear();
+        Secure { config: Arc::new(config), ..self }
+    }
+
     /// A session with this host.
     pub(super) fn session(&self, host: &str) -> Result<UnbufferedClientConnection> {
         let name = match &self.name {
