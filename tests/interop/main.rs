@@ -19,6 +19,7 @@ mod heartbeats;
 mod http;
 mod kinds;
 mod messages;
+mod omega;
 mod port;
 mod reconnects;
 mod rooms;

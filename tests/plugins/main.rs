@@ -5,6 +5,7 @@ mod common;
 
 mod events;
 mod fortress;
+mod history;
 mod hostile;
 mod inside;
 mod mechanism;
@@ -12,6 +13,7 @@ mod mirage;
 mod multiplex;
 mod npm;
 mod npm_streams;
+mod omega;
 mod plain;
 mod replay;
 mod resource;

@@ -6,6 +6,7 @@ mod common;
 
 mod certificates;
 mod hostile;
+mod omega;
 mod outside;
 mod raw;
 mod redirect;

@@ -119,6 +119,25 @@ impl<C: Channel> EmitExt for C {
     }
 }
 
+/// The message that an event is, for what sends messages of any kind, such as
+/// [`PrimusForward::forward`](crate::plugins::omega::PrimusForward::forward).
+///
+/// # Errors
+/// [`Error::Misuse`](crate::Error::Misuse) for the names that [`EmitExt::emit`] refuses.
+///
+/// ```
+/// let event = primus::plugins::emit::event("moved", &(3, 4))?;
+/// assert_eq!(primus::Value::of(&event)?.to_string(), r#"{"emit":["moved",3,4]}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn event<'a, A: Serialize + ?Sized>(
+    name: &'a str,
+    args: &'a A,
+) -> Result<impl Serialize + use<'a, A>> {
+    check_name(name)?;
+    Ok(wire::Event { name, args })
+}
+
 /// Sending events to many: all clients of a server, or the members of a
 /// [`Room`].
 pub trait EmitServerExt {

@@ -211,6 +211,20 @@ impl<C: Channel> EmitterExt for C {
     }
 }
 
+/// The message that an event without an acknowledgement is, for what sends messages of
+/// any kind; as [`emit::event`](crate::plugins::emit::event).
+///
+/// # Errors
+/// [`Error::Misuse`](crate::Error::Misuse) for the names that [`EmitterExt::send`]
+/// refuses.
+pub fn event<'a, A: Serialize + ?Sized>(
+    name: &'a str,
+    args: &'a A,
+) -> Result<impl Serialize + use<'a, A>> {
+    check_name(name)?;
+    Ok(wire::Event { name, args, id: None })
+}
+
 /// Sending events to many: all clients of a server, or the members of a
 /// [`Room`].
 pub trait EmitterServerExt {

@@ -11,6 +11,7 @@
 //                [--max-length BYTES] [--compression] [--transport key=value]...
 //                [--tls-cert FILE --tls-key FILE (https)]
 //                [--modules FOLDER] [--rooms] [--emit | --emitter]
+//                [--redis URL]
 //
 // `--modules` takes another Primus than that of this folder. Options of a
 // transformer, each with `--transport`: those of engine.io, or of sockjs, as
@@ -19,6 +20,8 @@
 // the modules of `../client-v2` or `../client-v3` socket.io. `--rooms` registers
 // primus-rooms, `--emit` primus-emit, under which the event `m` comes back, and
 // `--emitter` primus-emitter, under which it is acknowledged with its argument.
+// `--redis` registers primus-cluster, so that broadcasts and rooms reach the clients
+// of all servers that have the same one.
 //
 // Prints `listening on http://HOST:PORT`, or https, and echoes every message. These
 // strings are commands: close, reconnect, id, query, headers, address,
@@ -46,6 +49,7 @@ const { values: args } = parseArgs({
     rooms: { type: 'boolean', default: false },
     emit: { type: 'boolean', default: false },
     emitter: { type: 'boolean', default: false },
+    redis: { type: 'string' },
     'tls-cert': { type: 'string' },
     'tls-key': { type: 'string' },
     modules: { type: 'string', default: __dirname },
@@ -92,6 +96,7 @@ function options() {
 
   if (args['ping-interval'] !== undefined) chosen.pingInterval = +args['ping-interval'] || false;
   if (args.timeout !== undefined) chosen.timeout = +args.timeout;
+  if (args.redis !== undefined) chosen.cluster = { redis: { url: args.redis } };
   if (args['max-length'] !== undefined) chosen.maxLength = +args['max-length'];
 
   return chosen;
@@ -120,6 +125,8 @@ if (args.authorization !== undefined) primus.authorize(authorize);
 if (args.rooms) primus.plugin('rooms', require('primus-rooms'));
 if (args.emit) primus.plugin('emit', require('primus-emit'));
 if (args.emitter) primus.plugin('emitter', require('primus-emitter'));
+// Behind the others, whose methods it wraps.
+if (args.redis !== undefined) primus.plugin('cluster', require('primus-cluster'));
 
 // Node's request is stowed away among the headers, as `primus::req::backup`.
 function received(headers) {
@@ -142,8 +149,7 @@ const roomCommand = /^(join|room|joins|leaves):(.+)$/;
 
 const roomCommands = {
   join(spark, room) {
-    spark.join(room);
-    spark.write('joined');
+    spark.join(room, () => spark.write('joined'));
   },
   room(spark, rest) {
     const [room, times, bytes] = rest.split(':');
