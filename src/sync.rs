@@ -35,7 +35,7 @@ pub(crate) mod rank {
                 #[doc = concat!("Number ", $place, ".")]
                 #[derive(Clone, Copy, Debug)]
                 // Not every build has all of them.
-                #[cfg_attr(not(feature = "tls"), allow(dead_code))]
+                #[cfg_attr(not(all(feature = "tls", feature = "redis")), allow(dead_code))]
                 pub(crate) enum $name {}
 
                 impl Rank for $name {
@@ -52,19 +52,22 @@ pub(crate) mod rank {
 
     ranks! {
         Turn 0,
-        Roster 1,
-        Heart 2,
-        Outbox 3,
-        Registry 4,
-        Session 5,
-        Sessions 6,
-        Inlet 7,
-        Places 8,
-        Lot 9,
-        Timer 10,
-        Clock 11,
-        Leaf 12,
-        Stream 13,
+        Order 1,
+        Bus 2,
+        Roster 3,
+        Heart 4,
+        Outbox 5,
+        Registry 6,
+        Session 7,
+        Sessions 8,
+        Inlet 9,
+        Places 10,
+        Lot 11,
+        Timer 12,
+        Clock 13,
+        History 14,
+        Leaf 15,
+        Stream 16,
     }
 }
 

@@ -23,6 +23,7 @@ use crate::server::outbox;
 use crate::server::plugins::ServerHalf;
 use crate::server::primus::Primus;
 use crate::server::registry::Registry;
+use crate::server::relay::Relays;
 #[cfg(feature = "tls")]
 use crate::server::secure::Current;
 use crate::server::wakers::Wakers;
@@ -80,6 +81,7 @@ impl Primus {
             metrics,
             events: ServerEvents::default(),
             codec: Codec::new(options.parser.clone(), options.limits.values),
+            relays: Relays::default(),
             extensions: Extensions::default(),
             reserved: Reserved::default(),
             middleware: default_middleware(&options, library.clone()),
@@ -92,6 +94,8 @@ impl Primus {
             }),
             served: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+            patient_until: Lock::default(),
             reconnect_at_end: AtomicBool::new(false),
             destroyed: Latch::default(),
             warned: AtomicBool::new(false),

@@ -192,7 +192,7 @@ fn answer(
         return outside(server, &request, connection);
     }
     let is_upgrade = request.is_upgrade();
-    let mut exchange = Exchange::new(&request, is_upgrade);
+    let mut exchange = Exchange::new(&request, is_upgrade).over(&mut connection);
     let passed = server.middleware.run(&mut exchange);
     let (headers, extensions) = exchange.into_parts();
     match passed {

@@ -27,6 +27,11 @@ pub struct Destroy {
     /// How long clients may take to read what was written for them and to
     /// answer the close; what is left then is cut, and listeners that still run
     /// get 0.3 s more to return. By the system's clock. Default 1 s.
+    ///
+    /// Plugins that tell others of the end first (`metroplex`, say) wait for them
+    /// within the first half of it, and have 0.3 s at the end if nothing is left. What
+    /// the application's own [`closing`](Primus::on_closing) listeners take beyond that
+    /// half is not counted.
     pub timeout: Duration,
 }
 
@@ -69,22 +74,33 @@ pub struct Destroyed {
     pub stuck: usize,
 }
 
-/// How long threads get to end once their sockets are cut.
+/// How long threads get to end once their sockets are cut, and plugins in any case.
 const AFTER_CUT: Duration = Duration::from_millis(300);
 
 impl Primus {
-    /// Ends the server: accepts no more connections, ends every spark behind what
-    /// was written to it, waits for that up to [`Destroy::timeout`], cuts what
-    /// is left, and joins every thread. Nothing of the server runs after it,
+    /// Ends the server: lets nobody in any more, runs the [`closing`](Self::on_closing)
+    /// listeners, while messages still come and go, accepts no more connections, ends
+    /// every spark behind what was written to it, waits for that up to
+    /// [`Destroy::timeout`], cuts what is left, and joins every thread. Nothing of the server runs after it,
     /// unless a listener does not return (the result tells) or it was called by
     /// a listener, whose own thread ends when the listener has returned.
     ///
     /// Blocks; may be called from any thread, and again.
     pub fn destroy(&self, options: Destroy) -> Destroyed {
         let server = &self.0;
+        let begun = Instant::now();
         let first = !server.closing.swap(true, Ordering::AcqRel);
         server.reconnect_at_end.store(options.reconnect, Ordering::Release);
-        let deadline = after(Instant::now(), options.timeout);
+        let of_plugins = options.timeout / 2;
+        if first {
+            *server.patient_until.lock() = Some(after(begun, of_plugins));
+            for listener in server.events.closing.snapshot().iter() {
+                server.report("closing", || listener(self));
+            }
+        }
+        server.over.store(true, Ordering::Release);
+        let left = options.timeout - begun.elapsed().min(of_plugins);
+        let deadline = after(Instant::now(), left);
         let sparks = server.registry.snapshot();
         let mut destroyed = Destroyed { sparks: sparks.len(), ..Destroyed::default() };
         if options.close {
@@ -103,6 +119,7 @@ impl Primus {
             self.join(deadline, &mut destroyed);
         }
         if first {
+            *server.patient_until.lock() = Some(deadline.max(after(Instant::now(), AFTER_CUT)));
             for listener in server.events.close.snapshot().iter() {
                 server.report("close", || listener(self));
             }
@@ -181,6 +198,7 @@ impl Inner {
     fn forget_listeners(&self) {
         self.events.clear();
         self.codec.clear();
+        self.relays.clear();
         self.options.authorization.clear();
         self.middleware.clear();
         drop(self.set_fallback(None));

@@ -1,5 +1,6 @@
 //! The events of servers and sparks, and how to listen to them.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use crate::close::CloseReason;
@@ -120,6 +121,15 @@ define_events! {
         /// The server serves its first port or stream. Runs on the thread that
         /// gave it that.
         initialised: on_initialised, once_initialised(primus: &Primus);
+        /// The server listens on a TCP address. Runs on the thread that made it listen,
+        /// for each address.
+        listening: on_listening, once_listening(address: SocketAddr);
+        /// The server is about to end: [`destroy`](Primus::destroy) was called, and
+        /// nobody is connected any less yet. Nobody new is let in any more, but messages
+        /// come and go: a word of farewell to everybody is sent. For plugins that have to
+        /// tell others before; the server ends when this returns. Runs on the thread that
+        /// destroys it.
+        closing: on_closing, once_closing(primus: &Primus);
         /// The server was destroyed. Runs on the thread that did it.
         close: on_close, once_close(primus: &Primus);
         /// Something worth a line in a log, on whichever thread it happens. The
@@ -133,10 +143,10 @@ define_events! {
 }
 
 impl Primus {
-    /// Removes a listener or transform from wherever it is; false when it was
-    /// not there.
+    /// Removes a listener, transform or relay from wherever it is; false when it
+    /// was not there.
     pub fn off(&self, id: ListenerId) -> bool {
-        self.0.events.remove(id) || self.0.codec.remove(id)
+        self.0.events.remove(id) || self.0.codec.remove(id) || self.0.relays.remove(id)
     }
 
     /// Whether `name` is an event that Primus itself emits on servers, which

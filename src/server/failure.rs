@@ -146,7 +146,7 @@ pub(super) fn quietly(spark: &Spark, run: impl FnOnce() -> Result<(), BoxError>)
 
 impl Server {
     /// Emits a line for the log.
-    pub(super) fn log(&self, level: log::Level, text: &str) {
+    pub(crate) fn log(&self, level: log::Level, text: &str) {
         // Ids and errors may hold what a peer sent.
         let text = &*unheard::escaped(text);
         log::log!(level, "{text}");

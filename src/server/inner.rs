@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tiny_http::ResponseBox;
 
@@ -27,6 +27,7 @@ use crate::server::options::Options;
 use crate::server::outbox;
 use crate::server::plugins::ServerHalf;
 use crate::server::registry::Registry;
+use crate::server::relay::Relays;
 #[cfg(feature = "tls")]
 use crate::server::secure::Current;
 use crate::server::spark::Spark;
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub metrics: Arc<Metrics>,
     pub events: ServerEvents,
     pub codec: Codec<Spark>,
+    pub relays: Relays,
     /// What plugins and the application keep here.
     pub extensions: Extensions,
     pub reserved: Reserved,
@@ -61,7 +63,12 @@ pub(crate) struct Inner {
     pub connections: Arc<Connections>,
     pub roster: Lock<Roster, rank::Roster>,
     pub served: AtomicBool,
+    /// Nobody new is let in.
     pub closing: AtomicBool,
+    /// Nothing is written to everybody any more.
+    pub over: AtomicBool,
+    /// Until when plugins may wait for others, once the server ends.
+    pub patient_until: Lock<Option<Instant>>,
     pub reconnect_at_end: AtomicBool,
     pub destroyed: Latch,
     pub warned: AtomicBool,
@@ -86,6 +93,22 @@ impl Inner {
 
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// Whether it ends, and its [`closing`](crate::Primus::on_closing) listeners have
+    /// returned: until then messages for everybody are sent.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// How long a plugin may wait for others that would do so for so long: while the
+    /// server ends, all that wait, together, no longer than the part of
+    /// [`Destroy::timeout`](crate::Destroy::timeout) that is theirs.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code, reason = "for plugins with Redis"))]
+    pub fn time_to_end(&self, wish: Duration) -> Duration {
+        let until = *self.patient_until.lock();
+        let left = |until: Instant| until.saturating_duration_since(Instant::now());
+        until.map_or(wish, |until| wish.min(left(until)))
     }
 
     /// Gives each address its share of so many places.

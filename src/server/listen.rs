@@ -61,7 +61,7 @@ impl Primus {
     pub fn listen_on(&self, listener: TcpListener) -> Result<SocketAddr> {
         let address = listener.local_addr()?;
         self.accept(Listener::Tcp(listener))?;
-        self.0.roster.lock().addresses.push(address);
+        self.listens(address);
         Ok(address)
     }
 
@@ -138,7 +138,7 @@ impl Primus {
         for listener in listeners {
             let address = listener.tcp_address()?;
             self.accept(listener)?;
-            self.0.roster.lock().addresses.extend(address);
+            address.into_iter().for_each(|address| self.listens(address));
         }
         Ok(count)
     }
@@ -150,6 +150,19 @@ impl Primus {
             connection::serve(&server, accepted)
         })?;
         self.attend(acceptor)
+    }
+
+    /// Takes note of an address, and tells of it.
+    fn listens(&self, address: SocketAddr) {
+        self.0.roster.lock().addresses.push(address);
+        for listener in self.0.events.listening.snapshot().iter() {
+            self.0.report("listening", || listener(address));
+        }
+    }
+
+    /// What its address begins with: `https` when it speaks TLS, else `http`.
+    pub fn scheme(&self) -> &'static str {
+        if matches!(self.speaks(), Speaks::Http) { "http" } else { "https" }
     }
 
     /// Keeps an acceptor until the server's end.

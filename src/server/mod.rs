@@ -54,6 +54,7 @@ pub(crate) mod primus;
 #[cfg(feature = "tls")]
 mod redirect;
 mod registry;
+mod relay;
 #[cfg(feature = "tls")]
 mod secure;
 mod session;
@@ -65,6 +66,8 @@ pub use audience::Audience;
 pub use builder::Builder;
 pub use destroy::{Destroy, Destroyed};
 pub use messages::{Messages, SparkReader, SparkWriter};
+#[cfg(feature = "redis")]
+pub(crate) use metrics::Counter;
 pub use metrics::{ConnectionCounts, MetricsSnapshot};
 pub use options::{ListenerErrors, SlowConsumer};
 pub(crate) use plugins::ServerHalf;
@@ -72,4 +75,5 @@ pub use primus::Primus;
 pub(crate) use primus::WeakPrimus;
 #[cfg(feature = "tls")]
 pub use redirect::Redirect;
+pub use relay::{HandOn, Relay};
 pub use spark::{EndOptions, Spark};

@@ -8,6 +8,7 @@
 //! | `SOURCE` | where that spark's messages come from | the loop of its life, which a [`Messages`](crate::Messages) in a listener may drive too |
 //! | `READERS` | how many such readers are in the middle of that | messages, which go to the innermost of them |
 //! | `ERRORS` | how deep it is in `error` listeners | errors that those listeners cause |
+//! | `HANDING` | whether it hands a message on to other servers | messages written meanwhile, which cannot wait for that |
 //! | `LAST` | the last broadcast it made, of each server | direct writes, which must not overtake that |
 //!
 //! A thread serves one connection after another; between two of them [`Lived`]
@@ -27,6 +28,7 @@ thread_local! {
     static SOURCE: RefCell<Option<Current>> = const { RefCell::new(None) };
     static READERS: Cell<usize> = const { Cell::new(0) };
     static ERRORS: Cell<u32> = const { Cell::new(0) };
+    static HANDING: Cell<bool> = const { Cell::new(false) };
     /// The server's key, and the number of commands that it had accepted when
     /// the thread's last one was.
     static LAST: RefCell<Vec<(u64, u64)>> = const { RefCell::new(Vec::new()) };
@@ -118,6 +120,27 @@ pub(super) fn within_errors<R>(work: impl FnOnce() -> R) -> Option<R> {
     let done = work();
     ERRORS.set(depth);
     Some(done)
+}
+
+/// Whether the calling thread hands a message on to other servers.
+pub(super) fn hands_on() -> bool {
+    HANDING.get()
+}
+
+/// The calling thread hands a message on, until this is dropped, also by a panic.
+pub(super) struct Handing(());
+
+impl Handing {
+    pub fn begin() -> Self {
+        HANDING.set(true);
+        Handing(())
+    }
+}
+
+impl Drop for Handing {
+    fn drop(&mut self) {
+        HANDING.set(false);
+    }
 }
 
 /// Of the server with this key, the calling thread's last command was not

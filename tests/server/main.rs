@@ -12,6 +12,7 @@ mod metrics;
 mod middleware;
 mod plugins;
 mod registry;
+mod relay;
 mod sockets;
 mod transforms;
 mod unix;

@@ -16,6 +16,6 @@ pub use spark::SparkRooms;
 pub use store::{Change, Here, RoomMessage, RoomStore, SharedRooms};
 pub use target::{Room, RoomWith};
 
-pub(in crate::plugins) use plugin::rooms_inside;
-pub(in crate::plugins) use shared::{Member, Shared};
-pub(in crate::plugins) use target::check;
+pub(in crate::plugins) use plugin::{rooms_inside, shared_of};
+pub(in crate::plugins) use shared::{Member, RoomLog, Shared};
+pub(in crate::plugins) use target::{check, write_stored};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use super::shared::{Announced, Member, Shared};
+use super::shared::{Announced, Member, Shared, audience_of, excepted};
 use super::store::{Here, Local, RoomMessage, RoomStore};
 use super::table::Bounds;
 use crate::error::{BoxError, Result};
@@ -65,7 +65,7 @@ impl Rooms {
             wildcards: limits.room_wildcards,
             name: limits.room_name,
         };
-        Shared::new(self.wildcards, self.wild_delete, bounds, store)
+        Shared::new(primus.downgrade(), self.wildcards, self.wild_delete, bounds, store)
     }
 
     /// Joins the rooms of this server to those of others.
@@ -124,7 +124,7 @@ fn announce(spark: &Spark) {
 }
 
 /// The rooms of a server.
-pub(super) fn shared_of(primus: &Primus) -> Result<Arc<Shared<Spark>>> {
+pub(in crate::plugins) fn shared_of(primus: &Primus) -> Result<Arc<Shared<Spark>>> {
     let rooms = primus.plugin::<Rooms>();
     let installed = rooms.as_deref().and_then(|rooms| rooms.installed.get());
     installed.map(|installed| installed.shared.clone()).ok_or_else(|| missing("rooms"))
@@ -146,21 +146,39 @@ pub(in crate::plugins) fn rooms_inside<M: Member, R>(
 
 impl Local for Shared<Spark> {
     fn write_here(&self, message: &RoomMessage) -> Result<usize> {
+        if let Some(log) = self.log_of(&message.rooms).filter(|log| !log.is_shared()) {
+            return log.write(message.clone(), false);
+        }
+        let Some(primus) = self.primus.upgrade() else { return Ok(0) };
         let RoomMessage { rooms, except, value } = message;
-        let mut recipients = self.table(|table| match &**rooms {
-            [] => table.everybody(&[]),
-            names => table.recipients(names.iter().map(String::as_str), &[]),
+        let except = excepted(&primus, except);
+        let audience = self.table(|table| match &**rooms {
+            [] => Audience::of(table.everybody(&except)),
+            names => audience_of(table, names, &except),
         });
-        recipients.retain(|spark| except.iter().all(|id| id != spark.id()));
-        let Some(first) = recipients.first() else { return Ok(0) };
-        let (primus, count) = (first.primus(), recipients.len());
-        primus.write_audience(value, &Audience::of(recipients))?;
-        Ok(count)
+        if !audience.sparks().is_empty() {
+            primus.write_audience(value, &audience)?;
+        }
+        Ok(audience.sparks().len())
+    }
+
+    fn may_take_long(&self) -> bool {
+        let transforms = |primus: Primus| !primus.0.codec.outgoing.is_empty();
+        self.log.get().is_some() || self.primus.upgrade().is_some_and(transforms)
     }
 
     fn members_here(&self, room: &str) -> Vec<String> {
         let members = self.table(|table| table.members([room]));
         members.iter().map(|spark| spark.id().to_owned()).collect()
+    }
+
+    fn count_here(&self, room: &str) -> usize {
+        self.table(|table| table.count(room))
+    }
+
+    fn has_here(&self, room: &str, id: &str) -> bool {
+        let spark = self.primus.upgrade().and_then(|primus| primus.spark(id));
+        spark.is_some_and(|spark| self.table(|table| table.is_in(&spark, room)))
     }
 
     fn names_here(&self) -> Vec<String> {

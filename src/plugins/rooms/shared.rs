@@ -2,14 +2,14 @@
 //! changes, and the store that is told of them.
 
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use super::store::{Change, RoomStore};
+use super::store::{Change, RoomMessage, RoomStore};
 use super::table::{Bounds, Refused, Table};
 use crate::error::{Error, Result, catch};
 use crate::events::Listeners;
 use crate::plugins::Channel;
-use crate::server::{Audience, Spark};
+use crate::server::{Audience, Primus, Spark, WeakPrimus};
 use crate::sync::Lock;
 
 /// So many changes may wait for a store; then nobody can join.
@@ -54,14 +54,36 @@ impl Member for Spark {
 
 pub(in crate::plugins) type Members<M> = Table<M, <M as Member>::Audience>;
 
+/// Takes over what is written to some rooms, and is told who comes and goes there.
+pub(in crate::plugins) trait RoomLog<M>: Send + Sync {
+    /// Whether it has anything to do with a room.
+    fn covers(&self, room: &str) -> bool;
+
+    /// Whether it brings messages to other servers by itself.
+    fn is_shared(&self) -> bool;
+
+    /// Writes a message to rooms, one of which it covers, and gives how many it is for here.
+    /// `everywhere`: the store, if there is one, is handed it as well, in the same order.
+    ///
+    /// # Errors
+    /// As [`Room::write`](super::Room::write).
+    fn write(&self, message: RoomMessage, everywhere: bool) -> Result<usize>;
+
+    /// Somebody has come into rooms or left them, which may have changed again.
+    fn moved(&self, member: &M, rooms: &[Arc<str>]);
+}
+
 type OnRoom<M> = dyn Fn(&M, &str) + Send + Sync;
 type OnRooms<M> = dyn Fn(&M, &[Arc<str>]) + Send + Sync;
 
 /// What the plugin, its listeners and the handles of its rooms share.
 pub(in crate::plugins) struct Shared<M: Member> {
+    pub primus: WeakPrimus,
     state: Lock<State<M>>,
     wild_delete: bool,
     pub store: Option<Box<dyn RoomStore>>,
+    /// Set once, by the plugin that keeps what is written.
+    pub log: OnceLock<Arc<dyn RoomLog<M>>>,
     pub joined: Listeners<OnRoom<M>>,
     pub left: Listeners<OnRoom<M>>,
     pub left_all: Listeners<OnRooms<M>>,
@@ -79,6 +101,7 @@ struct State<M: Member> {
 
 impl<M: Member> Shared<M> {
     pub fn new(
+        primus: WeakPrimus,
         wildcards: bool,
         wild_delete: bool,
         bounds: Bounds,
@@ -86,9 +109,11 @@ impl<M: Member> Shared<M> {
     ) -> Self {
         let table = Table::new(wildcards, bounds);
         Shared {
+            primus,
             state: Lock::new(State { table, over: false, changes: Vec::new(), telling: false }),
             wild_delete: wildcards && wild_delete,
             store,
+            log: OnceLock::new(),
             joined: Listeners::default(),
             left: Listeners::default(),
             left_all: Listeners::default(),
@@ -137,6 +162,7 @@ impl<M: Member> Shared<M> {
             Ok(joined)
         })?;
         self.tell();
+        self.moved(member, &joined);
         tell_each(&self.joined, member, &joined);
         Ok(joined)
     }
@@ -153,6 +179,7 @@ impl<M: Member> Shared<M> {
             left
         });
         self.tell();
+        self.moved(member, &left);
         tell_each(&self.left, member, &left);
         left
     }
@@ -165,6 +192,7 @@ impl<M: Member> Shared<M> {
             left
         });
         self.tell();
+        self.moved(member, &left);
         tell_each(&self.left, member, &left);
         if !left.is_empty() {
             self.left_all.snapshot().iter().for_each(|listener| listener(member, &left));
@@ -184,23 +212,41 @@ impl<M: Member> Shared<M> {
             return 0;
         };
         self.tell();
-        left.iter().for_each(|member| tell_each(&self.left, member, std::slice::from_ref(&name)));
+        for member in &left {
+            self.moved(member, std::slice::from_ref(&name));
+            tell_each(&self.left, member, std::slice::from_ref(&name));
+        }
         left.len()
+    }
+
+    /// The log, if it covers one of these rooms.
+    pub fn log_of(&self, rooms: &[String]) -> Option<&dyn RoomLog<M>> {
+        let log = self.log.get()?;
+        rooms.iter().any(|room| log.covers(room)).then_some(&**log)
+    }
+
+    fn moved(&self, member: &M, rooms: &[Arc<str>]) {
+        if let Some(log) = self.log.get()
+            && !rooms.is_empty()
+        {
+            log.moved(member, rooms);
+        }
     }
 
     /// The end: nobody is in a room any more, and nobody joins one.
     pub fn end(&self) {
-        self.state(|state| {
-            state.over = true;
-            let bounds = state.table.bounds();
-            // Dropped without the lock, as what is let go of one by one.
-            std::mem::replace(&mut state.table, Table::new(false, bounds))
-        });
+        self.state(|state| state.over = true);
+        // While it can still see who was there.
         if let Some(store) = &self.store
             && let Err(panic) = catch(|| store.detach())
         {
             log::error!("the store of rooms panicked: {panic}");
         }
+        self.state(|state| {
+            let bounds = state.table.bounds();
+            // Dropped without the lock, as what is let go of one by one.
+            std::mem::replace(&mut state.table, Table::new(false, bounds))
+        });
     }
 
     /// Gives back the places of those rooms that were left, and keeps for the store what
@@ -228,7 +274,10 @@ impl<M: Member> Shared<M> {
             self.state.lock().telling = false;
             match outcome {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => log::warn!("the store of rooms: {error}"),
+                Ok(Err(error)) => {
+                    // It may say what somebody else has stored.
+                    log::warn!("the store of rooms: {}", error.to_string().escape_debug());
+                }
                 Err(panic) => log::error!("the store of rooms panicked: {panic}"),
             }
         }
@@ -255,6 +304,20 @@ fn tell_each<M>(listeners: &Listeners<OnRoom<M>>, member: &M, rooms: &[Arc<str>]
     for room in rooms {
         listeners.iter().for_each(|listener| listener(member, room));
     }
+}
+
+/// Those of these ids that are connected here.
+pub(super) fn excepted(primus: &Primus, ids: &[String]) -> Vec<Spark> {
+    ids.iter().filter_map(|id| primus.spark(id)).collect()
+}
+
+/// Everybody who gets what is written to these rooms.
+pub(super) fn audience_of(
+    table: &mut Members<Spark>,
+    names: &[String],
+    except: &[Spark],
+) -> Audience {
+    table.audience(names.iter().map(String::as_str), except, |sparks| Audience::of(sparks.cloned()))
 }
 
 /// Why somebody cannot join, as the application is told.

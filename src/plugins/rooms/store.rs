@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use crate::error::{BoxError, Result};
-use crate::server::Spark;
+use crate::server::{HandOn, Spark};
 use crate::sync::Lock;
 use crate::value::Value;
 
@@ -17,7 +17,7 @@ use crate::value::Value;
 /// on without it, and first.
 ///
 /// [`changed`](Self::changed) and [`write`](Self::write) run on the threads of
-/// connections, with no lock held. What takes time, as a network does, they hand to
+/// connections. What takes time, as a network does, they hand to
 /// a thread of the store's own. A panic in them is an error.
 pub trait RoomStore: Send + Sync + 'static {
     /// Called once, before anything else: `here` are this server's rooms.
@@ -38,15 +38,49 @@ pub trait RoomStore: Send + Sync + 'static {
     /// A message for members of the other servers, who deliver it with
     /// [`Here::write`].
     ///
+    /// [In order](Self::in_order) it is called for one message at a time, as the members
+    /// here get them, and between those of [`Primus::write`](crate::Primus::write) that a
+    /// [`Relay`](crate::Relay) is handed: the threads that write wait for each other
+    /// meanwhile. With outgoing transforms the order is that of one thread alone.
+    ///
     /// # Errors
     /// They go to whoever writes it.
     fn write(&self, message: &RoomMessage) -> Result<(), BoxError>;
+
+    /// [`write`](Self::write) in two steps, as [`Relay::prepare`](crate::Relay::prepare) is
+    /// that of [`Relay::all`](crate::Relay::all).
+    ///
+    /// # Errors
+    /// As those of `write`, and that is not called.
+    fn prepare<'a>(&'a self, message: &'a RoomMessage) -> Result<HandOn<'a>, BoxError> {
+        Ok(Box::new(move || self.write(message)))
+    }
+
+    /// Whether [`write`](Self::write) is called in order. A store whose `write` may take
+    /// long, or calls code of the application's, says no. Asked for each message; yes by
+    /// default.
+    fn in_order(&self) -> bool {
+        true
+    }
 
     /// The ids of those who are in the room of this very name on other servers.
     ///
     /// # Errors
     /// When it cannot know.
     fn members(&self, room: &str) -> Result<Vec<String>, BoxError>;
+
+    /// The ids of those who are in any of these rooms on other servers: for a store that
+    /// can ask for several at once. One that does not say so is asked for each.
+    ///
+    /// # Errors
+    /// As [`members`](Self::members).
+    fn members_of(&self, rooms: &[String]) -> Result<Vec<String>, BoxError> {
+        let mut ids = Vec::new();
+        for room in rooms {
+            ids.extend(self.members(room)?);
+        }
+        Ok(ids)
+    }
 
     /// The names of the rooms that have members on other servers.
     ///
@@ -97,7 +131,10 @@ pub struct Here(pub(super) Weak<dyn Local>);
 /// What a [`Here`] is a handle of.
 pub(super) trait Local: Send + Sync {
     fn write_here(&self, message: &RoomMessage) -> Result<usize>;
+    fn may_take_long(&self) -> bool;
     fn members_here(&self, room: &str) -> Vec<String>;
+    fn count_here(&self, room: &str) -> usize;
+    fn has_here(&self, room: &str, id: &str) -> bool;
     fn names_here(&self) -> Vec<String>;
 }
 
@@ -114,6 +151,16 @@ impl Here {
     /// The ids of those who are in the room of this very name.
     pub fn members(&self, room: &str) -> Vec<String> {
         self.0.upgrade().map_or(Vec::new(), |local| local.members_here(room))
+    }
+
+    /// Whether somebody with this id is in the room of this very name.
+    pub fn has(&self, room: &str, id: &str) -> bool {
+        self.0.upgrade().is_some_and(|local| local.has_here(room, id))
+    }
+
+    /// How many are in the room of this very name.
+    pub fn count(&self, room: &str) -> usize {
+        self.0.upgrade().map_or(0, |local| local.count_here(room))
     }
 
     /// The names of the rooms.
@@ -187,6 +234,13 @@ impl RoomStore for InProcess {
         let outcomes = self.others().into_iter().map(|here| here.write(message));
         let failed = outcomes.filter_map(Result::err).last();
         failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Transforms at one of the others would have the writers here wait for them, as would
+    /// those who write there to rooms that are kept.
+    fn in_order(&self) -> bool {
+        let others = self.others();
+        !others.iter().any(|here| here.0.upgrade().is_some_and(|local| local.may_take_long()))
     }
 
     fn members(&self, room: &str) -> Result<Vec<String>, BoxError> {

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::names::{Ids, Names};
 use super::plugin::shared_of;
-use super::shared::{Member, Members, Shared, refused};
-use super::store::RoomMessage;
+use super::shared::{Member, Members, RoomLog, Shared, audience_of, excepted, refused};
+use super::store::{RoomMessage, RoomStore};
 use crate::error::{Error, Result, catch};
 use crate::parsers::dynamic::to_value;
 use crate::server::{Audience, Primus, Spark};
@@ -58,20 +58,48 @@ impl Room {
     ///
     /// # Errors
     /// As [`Primus::write`]; [`Error::Misuse`] when the plugin is not registered, or a
-    /// room cannot have such a name; [`Error::Listener`] when the store cannot pass it
-    /// on, and then the members here have got it.
+    /// room cannot have such a name; [`Error::Transform`] when there is a store and the
+    /// message cannot be serialised; [`Error::Listener`] when the store cannot pass it
+    /// on, and then the members here get it all the same.
     pub fn write<T: Serialize + ?Sized>(&self, value: &T) -> Result<usize> {
         let shared = shared_of(&self.primus)?;
+        if let Some(log) = shared.log_of(self.names()) {
+            shared.table(|table| check(table, self.names()))?;
+            return self.write_kept(value, &shared, log);
+        }
         let audience = self.audience(&shared)?;
-        self.primus.write_audience(value, &audience)?;
-        if let Some(store) = &shared.store {
-            let rooms = self.names().to_vec();
-            let value = to_value(value).map_err(Error::Transform)?;
-            let message = RoomMessage { rooms, except: self.except.clone(), value };
-            let stored = catch(|| store.write(&message)).map_err(Error::Panicked)?;
-            stored.map_err(Error::Listener)?;
+        match &shared.store {
+            Some(store) => {
+                let messages = [(value, audience.clone())];
+                write_stored(&self.primus, &messages, &self.message(value)?, &**store)?;
+            }
+            None => self.primus.write_audience(value, &audience)?,
         }
         Ok(audience.sparks().len())
+    }
+
+    /// Has the log write it, and the store too where the log is this server's alone.
+    fn write_kept<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        shared: &Shared<Spark>,
+        log: &dyn RoomLog<Spark>,
+    ) -> Result<usize> {
+        let message = self.message(value)?;
+        match shared.store.as_ref().filter(|_| !log.is_shared()) {
+            None => log.write(message, false),
+            Some(store) if store.in_order() => log.write(message, true),
+            Some(store) => {
+                let count = log.write(message.clone(), false)?;
+                write_stored::<Value>(&self.primus, &[], &message, &**store)?;
+                Ok(count)
+            }
+        }
+    }
+
+    fn message<T: Serialize + ?Sized>(&self, value: &T) -> Result<RoomMessage> {
+        let value = to_value(value).map_err(Error::Transform)?;
+        Ok(RoomMessage { rooms: self.names().to_vec(), except: self.except.clone(), value })
     }
 
     /// With a change for each recipient: `change` gets the spark and the message, and
@@ -128,9 +156,7 @@ impl Room {
             Which::Named(names) => names.clone(),
             Which::Any => store.names().map_err(Error::Listener)?,
         };
-        for name in names {
-            ids.extend(store.members(&name).map_err(Error::Listener)?);
-        }
+        ids.extend(store.members_of(&names).map_err(Error::Listener)?);
         ids.retain(|id| !self.except.contains(id));
         ids.sort_unstable();
         ids.dedup();
@@ -168,7 +194,7 @@ impl Room {
 
     /// Those of the excepted who are connected here.
     fn excepted(&self) -> Vec<Spark> {
-        self.except.iter().filter_map(|id| self.primus.spark(id)).collect()
+        excepted(&self.primus, &self.except)
     }
 
     fn audience(&self, shared: &Shared<Spark>) -> Result<Audience> {
@@ -176,7 +202,7 @@ impl Room {
         shared.table(|table| match &self.which {
             Which::Named(names) => {
                 check(table, names)?;
-                Ok(table.audience(words(names), &except, |sparks| Audience::of(sparks.cloned())))
+                Ok(audience_of(table, names, &except))
             }
             Which::Any => Ok(Audience::of(table.everybody(&except))),
         })
@@ -188,6 +214,30 @@ impl Room {
             Which::Any => table.everybody(except),
         })
     }
+}
+
+/// Gives the members here their messages, and hands on what they are made of.
+pub(in crate::plugins) fn write_stored<T: Serialize>(
+    primus: &Primus,
+    messages: &[(T, Audience)],
+    message: &RoomMessage,
+    store: &dyn RoomStore,
+) -> Result<()> {
+    let flat = |stored| match stored {
+        Ok(stored) => Result::map_err(stored, Error::Listener),
+        Err(panic) => Err(Error::Panicked(panic)),
+    };
+    let prepared = catch(|| store.prepare(message));
+    let hand_on = || match prepared {
+        Ok(Ok(hand_on)) => flat(catch(hand_on)),
+        Ok(Err(error)) => Err(Error::Listener(error)),
+        Err(panic) => Err(Error::Panicked(panic)),
+    };
+    if !store.in_order() {
+        messages.iter().try_for_each(|(value, to)| primus.write_audience(value, to))?;
+        return hand_on();
+    }
+    primus.write_audiences_then(messages, hand_on)
 }
 
 /// Whether there can be rooms of these names.

@@ -1,6 +1,7 @@
 //! The plugin `rooms`, over sockets.
 
 mod hostile;
+mod order;
 mod store;
 mod vectors;
 

@@ -41,6 +41,18 @@ impl<M: Clone + Eq + Hash, A: Clone> Table<M, A> {
         make(&mut self.collect(rooms, except).iter())
     }
 
+    /// [`audience`](Self::audience) of the room of this very name, if a message to it is for
+    /// its members and for nobody else.
+    pub fn audience_of_one(
+        &mut self,
+        name: &str,
+        make: impl FnOnce(&mut dyn Iterator<Item = &M>) -> A,
+    ) -> Option<A> {
+        let room = self.names.get(name)?;
+        let alone = self.targets([name]) == [*room];
+        alone.then(|| self.audience([name], &[], make))
+    }
+
     /// Everybody who is in a room, without the `except`ed.
     pub fn everybody(&mut self, except: &[M]) -> Vec<M> {
         let search = self.begin(except);
