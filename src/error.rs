@@ -65,6 +65,10 @@ pub enum Error {
     Protocol(String),
     /// Something did not happen in time; the text says what, and where.
     Timeout(String),
+    /// Something that this process depends on, such as Redis, cannot be reached or
+    /// does not do what it was asked for; the text says what, and why. It may work
+    /// again later.
+    Unavailable(String),
     /// The connection ended.
     Ended(Box<CloseReason>),
     /// Input or output failed.
@@ -91,6 +95,7 @@ impl fmt::Display for Error {
                 write!(f, "{colon}{}{}", one_line(message), hint(*status, message))
             }
             Error::Protocol(text) => write!(f, "protocol error: {text}"),
+            Error::Unavailable(text) => write!(f, "unavailable: {text}"),
             Error::Timeout(what) => write!(f, "timed out: {what}"),
             Error::Ended(reason) => reason.fmt(f),
             Error::Io(error) => error.fmt(f),
