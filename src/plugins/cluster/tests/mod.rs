@@ -1,0 +1,5 @@
+//! The words that servers exchange, and their numbers.
+
+mod numbers;
+mod values;
+mod words;
