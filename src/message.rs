@@ -98,6 +98,12 @@ impl Message {
         Ok(Message { frame, parser: parser.clone(), value, changed: false })
     }
 
+    /// The message that would bring this value.
+    pub(crate) fn made(value: Value, parser: &Parser, peer: &dyn Peer) -> Result<Self> {
+        let frame = parser.encode(&value, peer)?.ok_or_else(|| parser.unsent())?;
+        Ok(Message { frame, parser: parser.clone(), value: value.into(), changed: false })
+    }
+
     /// The same message with the value that the incoming transforms made of it.
     pub(crate) fn transformed(self, value: Value) -> Self {
         Message { value: value.into(), changed: true, ..self }

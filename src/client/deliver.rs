@@ -6,6 +6,19 @@ use super::shared::Shared;
 use crate::error::caught;
 use crate::message::Message;
 use crate::transformers::connect::Writer;
+use crate::value::Value;
+
+impl Client {
+    /// Takes a message that was inside of another one as if it had come by itself. For
+    /// plugins, on the client's thread.
+    pub(crate) fn receive(&self, value: Value) {
+        let shared = self.shared();
+        match caught(|| Message::made(value, shared.codec.parser(), self)).and_then(|made| made) {
+            Ok(message) => shared.offer(self, message),
+            Err(error) => shared.error(self, &error),
+        }
+    }
+}
 
 impl Shared {
     /// Gives a message to the plugin that claims it, and else to the application.

@@ -34,7 +34,7 @@ mod receiving;
 mod recovery;
 mod shared;
 mod status;
-mod url;
+pub(crate) mod url;
 
 use std::any::Any;
 use std::fmt;

@@ -12,7 +12,7 @@ use crate::ready_state::ReadyState;
 impl Client {
     /// Waits for the next message. When the connection is lost it goes on
     /// waiting, through the attempts to reconnect; with
-    /// [`strategy("")`](ClientBuilder::strategy) it returns the loss at once.
+    /// [`strategy("")`](crate::ClientBuilder::strategy) it returns the loss at once.
     ///
     /// # Errors
     /// When the client has ended and no message is left, [`Error::Refused`] if

@@ -35,7 +35,7 @@ impl Client {
     }
 
     /// How long it took to open the connection; with
-    /// [`client_pings`](ClientBuilder::client_pings), the time from the last
+    /// [`client_pings`](crate::ClientBuilder::client_pings), the time from the last
     /// ping to its answer.
     pub fn latency(&self) -> Option<Duration> {
         self.shared().core().machine.latency()

@@ -190,10 +190,14 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<()> {
     Err(Error::Option(text))
 }
 
+/// Whether it can stand in a request as it is, with nothing behind it.
+pub(crate) fn is_path(path: &str) -> bool {
+    path.starts_with('/') && path.bytes().all(|b| b > b' ' && b < 0x7f && b != b'#' && b != b'?')
+}
+
 /// Nor must the path.
 pub(crate) fn check_path(path: &str) -> Result<()> {
-    if path.starts_with('/') && path.bytes().all(|b| b > b' ' && b < 0x7f && b != b'#' && b != b'?')
-    {
+    if is_path(path) {
         return Ok(());
     }
     Err(Error::Option(format!("pathname `{}` cannot stand in a URL", path.escape_debug())))

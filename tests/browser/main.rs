@@ -2,10 +2,12 @@
 //! scripts in this folder drive headless Chromium; each is one test here.
 //!
 //! They need `node` (20 or later) and `chromium`; `PRIMUS_SKIP_BROWSER=1` leaves
-//! them out.
+//! them out. For one page they need `redis-server`, too; `PRIMUS_SKIP_REDIS=1`.
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../redis/server.rs"]
+mod redis;
 
 use std::io::Write;
 use std::path::Path;
@@ -22,12 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 #[track_caller]
 fn run(script: &str) {
-    run_with(script, "");
+    run_with(script, &[]);
 }
 
-/// The same, with servers that have plugins.
+/// The same, with more that it is told.
 #[track_caller]
-fn run_with(script: &str, plugged: &str) {
+fn run_with(script: &str, more: &[(&str, &str)]) {
     if std::env::var_os("PRIMUS_SKIP_BROWSER").is_some_and(|value| value == "1") {
         let _ = writeln!(std::io::stderr(), "{script}: skipped (PRIMUS_SKIP_BROWSER=1)");
         return;
@@ -46,7 +48,7 @@ fn run_with(script: &str, plugged: &str) {
             .env("PRIMUS_CLIENTS", node::project("client-v8"))
             .env("PRIMUS_MODULES", node::project("library"))
             .env("PRIMUS_PLUGINS", libraries::with_plugins())
-            .env("PRIMUS_PLUGGED", plugged)
+            .envs(more.iter().copied())
             .current_dir(folder),
     );
     assert!(node.wait(PATIENCE), "{script} failed");
@@ -75,7 +77,7 @@ fn the_client_halves_of_plugins_in_a_page() {
 #[test]
 fn pages_with_plugins_of_this_crate_and_of_npm_at_a_server_with_all_of_them() {
     let servers = Plugged::start();
-    run_with("plugged.test.js", &servers.urls());
+    run_with("plugged.test.js", &[("PRIMUS_PLUGGED", &servers.urls())]);
 }
 
 #[test]
@@ -90,7 +92,10 @@ fn pages_and_clients_by_https() {
 
 #[test]
 fn the_pages_of_the_examples() {
-    run("pages.test.js");
+    // One of them is several servers.
+    let redis = redis::Redis::start();
+    let url = redis.as_ref().map(redis::Redis::url).unwrap_or_default();
+    run_with("pages.test.js", &[("PRIMUS_REDIS", &url)]);
 }
 
 #[test]

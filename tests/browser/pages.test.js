@@ -220,3 +220,53 @@ test('the playground speaks every pair of transformer and parser', async context
     await picture(phone, 'playground-phone-dark');
     assert.deepEqual([page.problems, phone.problems], [[], []]);
 });
+
+const cluster = (context, port = 0) => start(context, 'cluster', '--port', String(port), '--redis', process.env.PRIMUS_REDIS);
+const hears = (page, text) => page.until(text => [...document.querySelectorAll('#log li:not(.pending) .text')]
+    .some(one => one.textContent === text), text);
+const notes = (page, text) => page.until(text => [...document.querySelectorAll('#log .note')]
+    .some(one => one.textContent.includes(text)), text);
+const shows = (page, counts) => page.until(counts => counts === [...document.querySelectorAll('.server')]
+    .map(server => server.querySelectorAll('.people button').length).sort().join(), counts);
+
+test('people on two servers, one of which dies and comes back', { skip: !process.env.PRIMUS_REDIS }, async context => {
+    const first = await cluster(context);
+    const second = await example('cluster', '--port', '0', '--redis', process.env.PRIMUS_REDIS);
+    const ada = await join(context, first.url, 'Ada');
+    const markup = MARKUP.slice(0, 32);
+    const bob = await join(context, second.url, markup, { phone: true, dark: true });
+    await shows(ada, '1,1');
+    await shows(bob, '1,1');
+    await type(ada, 'text', 'Is the new release on both servers?', 'Enter');
+    await hears(bob, 'Is the new release on both servers?');
+    await type(bob, 'text', MARKUP, 'Enter');
+    await hears(ada, MARKUP);
+    assert.equal(await ada.evaluate(() => document.querySelectorAll('#log img, #log b, .people b').length), 0);
+    // To one, by the button with their name.
+    await ada.evaluate(name => [...document.querySelectorAll('.people button')].find(one => one.textContent === name).click(), markup);
+    assert.equal(await ada.evaluate(() => document.getElementById('to').value), markup);
+    await type(ada, 'text', 'Only for you', 'Enter');
+    await hears(bob, 'Only for you');
+    assert.equal(await bob.evaluate(() => document.querySelectorAll('#log .private').length), 1);
+    const unnamed = await ada.evaluate(() => [...document.querySelectorAll('button, input, select, ol, aside')]
+        .filter(one => one.offsetParent)
+        .filter(one => !(one.textContent.trim() || one.labels?.length || one.getAttribute('aria-label'))).length);
+    assert.equal(unnamed, 0);
+    await ada.show();
+    await picture(ada, 'cluster-wide');
+    await bob.show();
+    await picture(bob, 'cluster-phone-dark');
+    // It dies without a word: the others find out, and its people come back to what they missed.
+    await second.kill();
+    await bob.until(() => document.getElementById('state').dataset.state === 'waiting');
+    await notes(ada, 'has gone');
+    await type(ada, 'text', 'Said while one was away', 'Enter');
+    await hears(ada, 'Said while one was away');
+    await picture(bob, 'cluster-waiting');
+    await cluster(context, second.port);
+    await hears(bob, 'Said while one was away');
+    await shows(ada, '1,1');
+    assert.equal(await bob.evaluate(() => [...document.querySelectorAll('#log .note')]
+        .filter(one => one.textContent.includes('missed')).length), 0);
+    assert.deepEqual([ada.problems, bob.problems], [[], []]);
+});

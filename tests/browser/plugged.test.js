@@ -111,6 +111,58 @@ for (const transformer of TRANSFORMERS) {
     });
 }
 
+/** What a page does with the history of rooms: `cut` says how often it is thrown off. */
+async function comeBack(url, cuts) {
+    const next = (from, event) => new Promise(done => from.once(event, (...args) => done(args)));
+    const options = { reconnect: { min: 10, max: 50, retries: Infinity } };
+    const [client, other] = [new Primus(url, options), new Primus(url, options)];
+    const got = [], told = [], seen = [];
+    client.on('data', data => got.push(data));
+    client.on('recovered', (room, whole, count) => told.push([room, whole, count]));
+    other.on('data', data => seen.push(data));
+    // What is asked behind the first word is answered behind the answer.
+    for (const each of [client, other]) await new Promise(done => each.id(done));
+    const write = async what => {
+        const heard = next(other, 'data');
+        other.write({ do: 'write', room: 'news', what });
+        await heard;
+    };
+
+    await write('there');
+    client.end();
+    await write('missed');
+    await write('missed, too');
+    const back = next(client, 'recovered');
+    client.open();
+    await back;
+    const first = { got: got.splice(0), told: told.splice(0) };
+    for (let n = 0; n < cuts; n++) {
+        const again = next(client, 'recovered');
+        client.write({ do: 'away' });
+        for (const part of [1, 2, 3]) await write(n * 3 + part);
+        await again;
+    }
+    await write('last');
+    while (got.at(-1) !== 'last') await next(client, 'data');
+    const torn = told.filter(([, whole]) => !whole);
+    client.destroy();
+    other.destroy();
+    return { first, got, torn };
+}
+
+for (const transformer of TRANSFORMERS) {
+    test(`a page that comes back gets what it missed: ${transformer}`, async context => {
+        const url = urls[`history-${transformer}`];
+        const page = await loaded(context, html([`${url}/primus/primus.js`]));
+        const { first, got, torn } = await page.evaluate(comeBack, url, 5);
+        assert.deepEqual(first.got, ['there', 'missed', 'missed, too']);
+        assert.deepEqual(first.told.find(([room]) => room === 'news'), ['news', true, 2]);
+        assert.deepEqual(got, [...Array.from({ length: 15 }, (_, n) => n + 1), 'last']);
+        assert.deepEqual(torn, []);
+        assert.deepEqual(page.problems, []);
+    });
+}
+
 /** The client of the npm package for pages, with plugins by their names. */
 function library(transformer, plugins) {
     const primus = new (load('primus'))(http.createServer(), { transformer, pingInterval: false });

@@ -33,6 +33,8 @@ exports.own = {
   mirage: ['mirage', 'emit'],
   'mirage-emitter': ['mirage', 'emitter'],
   analytics: ['analytics'],
+  history: ['history'],
+  // Without what is for servers of this crate alone.
   all: ['analytics', 'emit', 'emitter', 'mirage', 'multiplex', 'resource', 'responder', 'substream']
 };
 

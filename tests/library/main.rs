@@ -183,6 +183,12 @@ fn the_client_that_a_server_with_plugins_gives_has_their_halves() {
 }
 
 #[test]
+fn what_was_missed_in_rooms_comes_when_the_client_is_back() {
+    let servers = Plugged::start();
+    run_with("history.test.js", &[], [("PRIMUS_PLUGGED", &*servers.urls())]);
+}
+
+#[test]
 fn the_client_of_npm_with_its_own_halves_is_served_by_a_server_with_plugins() {
     let servers = Plugged::start();
     run_with("plugged-npm.test.js", &[], [("PRIMUS_PLUGGED", &*servers.urls())]);

@@ -21,6 +21,7 @@ const uses = {
   // A plugin brings its own additions, and those of no other.
   ...Object.fromEntries(Object.keys(own).map((set) => [`plugins-own-${set}`, ['right.ts']])),
   'plugins-own-emit': ['right.ts', 'wrong.ts'],
+  'plugins-own-history': ['right.ts', 'history-right.ts', 'history-wrong.ts'],
   'plugins-own-all': ['right.ts', 'plugins-right.ts', 'plugins-wrong.ts']
 };
 

@@ -20,7 +20,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Bytes of received messages that wait for [`Client::recv`] while there
+    /// Bytes of received messages that wait for [`Client::recv`](crate::Client::recv) while there
     /// is no `data` listener; beyond it the socket is not read, which in time
     /// also keeps the heartbeat from being answered. With 0, messages that
     /// nobody listens for are thrown away, as in Primus: right for a client

@@ -109,13 +109,13 @@ impl ClientBuilder {
     }
 
     /// `manual`: [`build`](Self::build) does not open the connection, but
-    /// waits for [`Client::open`]. Default false.
+    /// waits for [`Client::open`](crate::Client::open). Default false.
     pub fn manual(mut self, manual: bool) -> Self {
         self.manual = manual;
         self
     }
 
-    /// `network`: whether [`Client::network`] has an effect. Default true.
+    /// `network`: whether [`Client::network`](crate::Client::network) has an effect. Default true.
     pub fn network(mut self, network: bool) -> Self {
         self.given.network = network;
         self
@@ -133,7 +133,7 @@ impl ClientBuilder {
     /// connections and those of answers that plugins wait for run; a manual one makes
     /// tests of them instant, and may be the server's as well. What waits for the system or in the
     /// caller ([`close_timeout`](Self::close_timeout),
-    /// [`Client::recv_timeout`], [`Client::wait_open`] and the like) stays in
+    /// [`Client::recv_timeout`](crate::Client::recv_timeout), [`Client::wait_open`](crate::Client::wait_open) and the like) stays in
     /// real time. Default: the system's.
     ///
     /// Moving the clock waits for the client's thread to take notice, and so

@@ -47,7 +47,7 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// The defaults, for a server at `url`: see [`Client::builder`].
+    /// The defaults, for a server at `url`: see [`Client::builder`](crate::Client::builder).
     pub(crate) fn new(url: &str) -> Self {
         ClientBuilder {
             url: url.to_owned(),
@@ -63,22 +63,22 @@ impl ClientBuilder {
 
     /// Connects and waits until the connection is open. The first failure is
     /// final here; later losses follow the [`strategy`](Self::strategy):
-    /// [`Client::recv`] waits through the reconnects. A program that asks and
+    /// [`Client::recv`](crate::Client::recv) waits through the reconnects. A program that asks and
     /// waits may want `strategy("")`, with which a loss ends the client.
     ///
     /// # Errors
     /// | error | |
     /// |---|---|
-    /// | [`Error::Option`] | an option cannot be used |
-    /// | [`Error::Io`] | no server there: refused, unreachable, no such name, or cut off while connecting |
-    /// | [`Error::Timeout`] | nobody answered within [`timeout`](Self::timeout) |
-    /// | [`Error::Refused`] | the server answered with another HTTP status |
-    /// | [`Error::Protocol`] | what answered is no such server |
+    /// | [`Error::Option`](crate::Error::Option) | an option cannot be used |
+    /// | [`Error::Io`](crate::Error::Io) | no server there: refused, unreachable, no such name, or cut off while connecting |
+    /// | [`Error::Timeout`](crate::Error::Timeout) | nobody answered within [`timeout`](Self::timeout) |
+    /// | [`Error::Refused`](crate::Error::Refused) | the server answered with another HTTP status |
+    /// | [`Error::Protocol`](crate::Error::Protocol) | what answered is no such server |
     ///
     /// By [`build`](Self::build), which goes on trying, the statuses 401 and 403
     /// alone are final; all else is tried again. Later the client ends with
-    /// [`Error::Ended`], whose [`may_reconnect`](crate::CloseReason::may_reconnect)
-    /// is false when the end is meant (by the server, or by [`Client::end`]), and
+    /// [`Error::Ended`](crate::Error::Ended), whose [`may_reconnect`](crate::CloseReason::may_reconnect)
+    /// is false when the end is meant (by the server, or by [`Client::end`](crate::Client::end)), and
     /// true after a loss, when to connect again may help.
     pub fn connect(self) -> Result<Client> {
         self.connect_with(|_| {})
@@ -100,7 +100,7 @@ impl ClientBuilder {
     /// [`manual`](Self::manual).
     ///
     /// # Errors
-    /// [`Error::Option`] for an unusable option, [`Error::Io`] when the
+    /// [`Error::Option`](crate::Error::Option) for an unusable option, [`Error::Io`](crate::Error::Io) when the
     /// process has no descriptor or thread left.
     pub fn build(self) -> Result<Client> {
         self.build_with(|_| {})

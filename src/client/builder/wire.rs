@@ -30,12 +30,12 @@ impl ClientBuilder {
     /// offers that; [`transport`](Self::transport) says otherwise. While it
     /// polls:
     ///
-    /// - [`Client::write`] returns when the message waits for the next POST,
+    /// - [`Client::write`](crate::Client::write) returns when the message waits for the next POST,
     ///   or is in it; it waits while more than 256 KiB do. Messages are sent
     ///   together, as many as the server takes at a time.
     /// - What is written while a listener runs long may have to wait for its
     ///   end: the client's thread sends it.
-    /// - After [`Client::end`], [`Client::wait_end`] is worth its while: the
+    /// - After [`Client::end`](crate::Client::end), [`Client::wait_end`](crate::Client::wait_end) is worth its while: the
     ///   goodbye takes a request of its own.
     /// - No request is sent twice. One that fails loses the connection, and the
     ///   client reconnects.
@@ -54,7 +54,7 @@ impl ClientBuilder {
     /// sends. The first finds out whether answers come piece by piece. When a
     /// connection breaks it is made again, and what was lost with it comes again, both
     /// ways and nothing twice; after three failures in a row, some seconds, the session
-    /// is lost. [`Client::write`] is as with `engine.io`. Only text goes, as with
+    /// is lost. [`Client::write`](crate::Client::write) is as with `engine.io`. Only text goes, as with
     /// `sockjs`.
     ///
     /// # socket.io
@@ -132,7 +132,7 @@ impl ClientBuilder {
     }
 
     /// Adds a header to every request that opens a connection. For values that
-    /// change, see [`Client::on_outgoing_url`].
+    /// change, see [`Client::on_outgoing_url`](crate::Client::on_outgoing_url).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.given.headers.push((name.into(), value.into()));
         self
@@ -152,7 +152,7 @@ impl ClientBuilder {
     /// included; its errors are failed attempts.
     ///
     /// It runs on the client's thread. While it blocks, neither time-outs nor
-    /// [`Client::end`] can break it off.
+    /// [`Client::end`](crate::Client::end) can break it off.
     ///
     /// ```no_run
     /// use std::net::TcpStream;

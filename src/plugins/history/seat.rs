@@ -1,0 +1,189 @@
+//! What a server knows of one client that has the other half.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+#[cfg(feature = "redis")]
+use super::log::Fetched;
+use super::log::{Elsewhere, Entry, Log, Since};
+use super::position::Position;
+use super::wire::{At, Hello, How, Report};
+
+/// What a client gets when it has come into a room.
+#[derive(Debug)]
+pub(super) struct Replay {
+    /// Where the first of the messages stands.
+    pub from: Position,
+    pub entries: Vec<Arc<Entry>>,
+    /// Who gets it, and whom it may leave out.
+    pub ids: Arc<[String]>,
+    /// What it is told behind them.
+    pub report: Report,
+}
+
+/// Whether a room can be brought to a client.
+pub(super) enum Ready {
+    Yes(Replay),
+    /// What is kept here does not reach to where it was, but something may elsewhere.
+    Not(Elsewhere),
+}
+
+/// A client, as one of its connections.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// It has said what it has.
+    greeted: bool,
+    /// Where it was in rooms that it has not come into yet.
+    claims: HashMap<Arc<str>, Position>,
+    /// The name of the client, and the ids of its sparks.
+    ids: Arc<[String]>,
+    /// It does not know all rooms in which it was.
+    more: bool,
+    rooms: HashMap<Arc<str>, Standing>,
+}
+
+/// A room that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It came into it at that time, when it stood there as far as is known, and is brought
+    /// there yet.
+    Waits(Option<Position>, Instant),
+    /// It gets messages as they come, from this one on, as the server numbers its own.
+    Live(u64),
+}
+
+impl Seat {
+    /// The connection `spark` of a client of this name.
+    pub fn new(client: &str, spark: &str) -> Self {
+        Seat {
+            greeted: false,
+            claims: HashMap::new(),
+            ids: [client, spark].map(str::to_owned).into(),
+            more: false,
+            rooms: HashMap::new(),
+        }
+    }
+
+    /// The name of the client.
+    pub fn client(&self) -> &str {
+        self.ids.first().map_or("", String::as_str)
+    }
+
+    /// Takes what it has; false when it has said so before.
+    pub fn greet(&mut self, hello: Hello) -> bool {
+        if std::mem::replace(&mut self.greeted, true) {
+            return false;
+        }
+        self.claims.extend(hello.at);
+        self.ids = self.ids.iter().cloned().chain(hello.ids).collect();
+        self.more = hello.more;
+        true
+    }
+
+    /// Whether it has said what it has.
+    pub fn is_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Whether a message is not for it.
+    pub fn is_left_out(&self, entry: &Entry) -> bool {
+        entry.leaves_out(&self.ids)
+    }
+
+    /// The rooms to which it is to be brought.
+    pub fn waiting(&self) -> Vec<Arc<str>> {
+        let waits = |(_, standing): &(&_, &Standing)| matches!(standing, Standing::Waits(..));
+        let mut rooms: Vec<_> =
+            self.rooms.iter().filter(waits).map(|(room, _)| Arc::clone(room)).collect();
+        rooms.sort_unstable();
+        rooms
+    }
+
+    /// From when on it gets the messages of a room as they come, if it does.
+    pub fn live_from(&self, room: &str) -> Option<u64> {
+        match self.rooms.get(room) {
+            Some(Standing::Live(from)) => Some(*from),
+            _ => None,
+        }
+    }
+
+    /// It has come into a room, which stands there if that is known.
+    pub fn came(&mut self, room: &Arc<str>, last: Option<Position>, now: Instant) {
+        self.rooms.entry(room.clone()).or_insert(Standing::Waits(last, now));
+    }
+
+    /// A message at this place finds it in the room. If nobody has said so yet, it came
+    /// into it just before.
+    pub fn found(&mut self, (room, at): &At, now: Instant) {
+        let before = || Position::new(at.epoch.clone(), at.offset.saturating_sub(1));
+        let waits = || Standing::Waits(Some(before()), now);
+        self.rooms.entry(room.clone()).or_insert_with(waits);
+    }
+
+    /// Whether it is in a room.
+    pub fn is_in(&self, room: &str) -> bool {
+        self.rooms.contains_key(room)
+    }
+
+    /// It has left a room; false when it was not in.
+    pub fn left(&mut self, room: &str) -> bool {
+        self.claims.remove(room);
+        self.rooms.remove(room).is_some()
+    }
+
+    /// What was fetched of a room into which it came says where that stood then: messages
+    /// that are no older than its coming are for it.
+    #[cfg(feature = "redis")]
+    pub fn stands(&mut self, room: &str, fetched: &Fetched, now: Instant) {
+        if let Some(Standing::Waits(came @ None, since)) = self.rooms.get_mut(room) {
+            let time = now.saturating_duration_since(*since);
+            let first = fetched.entries.iter().find(|(.., age)| *age <= time);
+            let before = |offset: &u64| offset.saturating_sub(1);
+            let offset = first.map_or(fetched.last.offset, |(offset, ..)| before(offset));
+            *came = Some(Position::new(fetched.last.epoch.clone(), offset));
+        }
+    }
+
+    /// Brings it to where a room is now, to get messages from that number on. `finally`:
+    /// with what there is.
+    pub fn bring(
+        &mut self,
+        room: &Arc<str>,
+        log: &mut Log,
+        now: Instant,
+        next: u64,
+        finally: bool,
+    ) -> Option<Ready> {
+        let Some(Standing::Waits(came, since)) = self.rooms.get(room) else { return None };
+        let claim = self.claims.get(room);
+        let place = log.place(room);
+        let from = claim.or(came.as_ref()).cloned().or_else(|| log.before(room, *since));
+        let (last, from) = match (place, from) {
+            (Some(last), Some(from)) => (last, from),
+            _ if !finally => return Some(Ready::Not(Elsewhere::Everything)),
+            (_, from) => {
+                let last = log.position(room);
+                (last.clone(), from.unwrap_or(last))
+            }
+        };
+        let elsewhere = match finally {
+            true => Elsewhere::Nothing,
+            false => log.elsewhere(room, &from),
+        };
+        let (entries, how) = match (log.since(room, &from, now), claim) {
+            (Since::All(entries), Some(_)) => (entries, How::Whole),
+            (Since::All(entries), None) if self.more => (entries, How::Torn),
+            (Since::All(entries), None) => (entries, How::New),
+            (Since::Lost, _) if elsewhere != Elsewhere::Nothing => {
+                return Some(Ready::Not(elsewhere));
+            }
+            (Since::Lost, _) => (Vec::new(), How::Torn),
+        };
+        self.claims.remove(room);
+        self.rooms.insert(room.clone(), Standing::Live(next));
+        let report = Report { room: room.clone(), position: last, how, count: 0 };
+        let ids = self.ids.clone();
+        Some(Ready::Yes(Replay { from: from.after(1), entries, ids, report }))
+    }
+}

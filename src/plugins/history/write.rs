@@ -1,0 +1,157 @@
+//! How a server writes what its clients are to have.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::core::{Group, Job, Live};
+use super::seat::Replay;
+use super::wire::{At, How, Report, ToClient};
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+use crate::plugins::rooms::{RoomMessage, Shared, write_stored};
+use crate::server::{Audience, Primus, Spark};
+use crate::sync::Lock;
+use crate::value::Value;
+
+/// What comes with a message that is written: what kept it from being written, for whoever
+/// wrote it, and where else it goes.
+#[derive(Clone, Default)]
+pub(super) struct Outcome(Arc<Errand>);
+
+#[derive(Default)]
+struct Errand {
+    failed: Lock<Option<Error>>,
+    hand_on: Option<HandOn>,
+}
+
+/// A message that the store of the rooms is handed.
+pub(super) struct HandOn {
+    pub rooms: Arc<Shared<Spark>>,
+    pub message: RoomMessage,
+}
+
+impl Outcome {
+    pub fn new(hand_on: Option<HandOn>) -> Self {
+        Outcome(Arc::new(Errand { failed: Lock::default(), hand_on }))
+    }
+
+    pub fn take(&self) -> Option<Error> {
+        self.0.failed.lock().take()
+    }
+
+    fn note(&self, result: Result<()>) {
+        if let Err(error) = result {
+            self.0.failed.lock().get_or_insert(error);
+        }
+    }
+}
+
+/// Does what is to be done.
+pub(super) fn perform(job: Job<Spark, Outcome>) {
+    match job {
+        Job::Write(live, outcome) => write_live(live, &outcome),
+        Job::Bring { reader, replays, first } => {
+            let mut said = HashSet::new();
+            let reports =
+                replays.into_iter().map(|replay| write_replay(&reader, replay, &mut said));
+            let reports: Vec<Report> = reports.collect();
+            let said = match first {
+                true => ToClient::Hello { spark: reader.id(), reports: &reports },
+                false => ToClient::Rooms { reports: &reports },
+            };
+            // It may have ended meanwhile, or read too slowly.
+            let _ = reader.write_past(&said);
+        }
+        Job::Left { reader, rooms } => {
+            let _ = reader.write_past(&ToClient::Left { rooms: &rooms });
+        }
+    }
+}
+
+/// A message as members get it.
+#[derive(Clone, Copy)]
+enum Said<'a> {
+    Plain(&'a Value),
+    Placed(ToClient<'a>),
+}
+
+impl Serialize for Said<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Said::Plain(value) => value.serialize(serializer),
+            Said::Placed(said) => said.serialize(serializer),
+        }
+    }
+}
+
+fn write_live(live: Live<Spark>, outcome: &Outcome) {
+    let Live { entry, plain, groups } = live;
+    let hand_on = outcome.0.hand_on.as_ref();
+    let first = plain.iter().chain(groups.iter().map(|group| &group.readers)).next();
+    let primus = match first.and_then(|some| some.sparks().first()) {
+        Some(spark) => Some(spark.primus()),
+        None => hand_on.and_then(|hand_on| hand_on.rooms.primus.upgrade()),
+    };
+    let Some(primus) = primus else { return };
+    let id = entry.id.as_deref();
+    let mut messages: Vec<(Said<'_>, Audience)> =
+        plain.into_iter().map(|to| (Said::Plain(&entry.value), to)).collect();
+    for Group { at, readers, without } in &groups {
+        let data = (!without).then_some(&entry.value);
+        if !has_transforms(&primus) {
+            messages.push((Said::Placed(ToClient::Message { id, at, data }), readers.clone()));
+            continue;
+        }
+        // As with other messages to many, nobody is told of one of them.
+        readers.sparks().iter().for_each(|reader| drop(write_one(reader, id, at, data)));
+    }
+    match hand_on.and_then(|hand_on| Some((hand_on.rooms.store.as_deref()?, &hand_on.message))) {
+        Some((store, message)) => {
+            outcome.note(write_stored(&primus, &messages, message, store));
+        }
+        None => {
+            for (said, to) in &messages {
+                outcome.note(primus.write_audience(said, to));
+            }
+        }
+    }
+}
+
+fn has_transforms(primus: &Primus) -> bool {
+    !primus.0.codec.outgoing.is_empty()
+}
+
+/// A message to one. The transforms see what is inside alone; where they drop it, the
+/// client is told that there was one.
+fn write_one(reader: &Spark, id: Option<&str>, at: &[At], data: Option<&Value>) -> Result<()> {
+    let changed = match data {
+        Some(data) if has_transforms(&reader.primus()) => {
+            reader.outgoing(data.clone()).unwrap_or_default()
+        }
+        _ => return reader.write_past(&ToClient::Message { id, at, data }).map(drop),
+    };
+    reader.write_past(&ToClient::Message { id, at, data: changed.as_ref() }).map(drop)
+}
+
+/// What a client has missed in a room, but for those that it gets in another one already;
+/// gives what it is told then.
+fn write_replay(reader: &Spark, replay: Replay, said: &mut HashSet<Arc<str>>) -> Report {
+    let Replay { from, entries, ids, mut report } = replay;
+    // Half of what may wait for it: the rest is for what goes on.
+    let most = reader.primus().0.options.backlog / 2;
+    for (entry, number) in entries.iter().zip(0..) {
+        let is_for_it = !entry.leaves_out(&ids);
+        let again = entry.id.as_ref().is_some_and(|id| !said.insert(id.clone()));
+        let data = (is_for_it && !again).then_some(&entry.value);
+        let fits = reader.buffered().saturating_add(entry.bytes()) <= most.max(entry.bytes());
+        let at = [(report.room.clone(), from.after(number))];
+        if !fits || write_one(reader, entry.id.as_deref(), &at, data).is_err() {
+            report.how = How::Torn;
+            break;
+        }
+        report.count += u64::from(is_for_it);
+    }
+    report
+}

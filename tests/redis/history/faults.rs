@@ -1,0 +1,84 @@
+//! Redis that does not answer, refuses to write, or is too slow for what waits.
+
+use super::*;
+
+fn two(redis: &Redis) -> ([Server; 2], [User; 2]) {
+    let servers = [Server::start(redis, &["r"]), Server::start(redis, &["r"])];
+    let users = [User::come(&servers[0]), User::come(&servers[1])];
+    ready(&[&servers[0], &servers[1]], &[&users[0], &users[1]]);
+    (servers, users)
+}
+
+#[test]
+fn while_redis_hangs_members_here_get_messages_and_the_others_get_them_then() {
+    let Some(redis) = Redis::start() else { return };
+    let (servers, users) = two(&redis);
+    redis.pause();
+    (1..=50).for_each(|n| servers[0].write("r", n));
+    users[0].gets(&(1..=50).collect::<Vec<_>>());
+    assert!(users[1].got().is_empty());
+    redis.resume();
+    users[1].gets(&(1..=50).collect::<Vec<_>>());
+    servers[1].write("r", 51);
+    for user in &users {
+        user.gets(&(1..=51).collect::<Vec<_>>());
+        assert!(!user.is_torn(), "{:?}", user.told());
+    }
+}
+
+#[test]
+fn who_got_messages_early_gets_none_of_them_again_at_another_server() {
+    let Some(redis) = Redis::start() else { return };
+    let (servers, users) = two(&redis);
+    redis.pause();
+    // More than a client remembers of those with places.
+    let last = 3_000;
+    (1..=last).for_each(|n| servers[0].write("r", n));
+    users[0].gets(&(1..=last).collect::<Vec<_>>());
+    users[0].goes_to(&servers[1]);
+    servers[0].throw_off();
+    wait_until("it is at the other one", || servers[1].primus.connected() == 2);
+    redis.resume();
+    users[1].gets(&(1..=last).collect::<Vec<_>>());
+    servers[0].write("r", last + 1);
+    users.iter().for_each(|user| user.gets(&(1..=last + 1).collect::<Vec<_>>()));
+}
+
+#[test]
+fn redis_without_memory_keeps_nobody_here_from_messages_and_is_told_to_the_others() {
+    let Some(redis) = Redis::start() else { return };
+    let (servers, users) = two(&redis);
+    redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    (1..=5).for_each(|n| servers[0].write("r", n));
+    users[0].gets(&[1, 2, 3, 4, 5]);
+    redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    servers[0].write("r", 6);
+    users[0].gets(&[1, 2, 3, 4, 5, 6]);
+    users[1].gets(&[6]);
+    // Though nothing more is written.
+    wait_until("it is told", || users[1].is_torn());
+    servers[1].write("r", 7);
+    users[0].gets(&[1, 2, 3, 4, 5, 6, 7]);
+    users[1].gets(&[6, 7]);
+}
+
+#[test]
+fn what_does_not_fit_into_the_queue_is_written_here_and_told_to_the_others() {
+    let Some(redis) = Redis::start() else { return };
+    let link = RedisLink::builder(&redis.url()).queue(100_000).open().unwrap();
+    let servers = [Server::start_on(link, &["r"], |it| it), Server::start(&redis, &["r"])];
+    let users = [User::come(&servers[0]), User::come(&servers[1])];
+    ready(&[&servers[0], &servers[1]], &[&users[0], &users[1]]);
+    redis.pause();
+    let room = servers[0].primus.room("r");
+    let refused = (1..=2_000u64).filter(|n| room.write(n).is_err()).count();
+    assert!(refused > 100, "{refused}");
+    users[0].gets(&(1..=2_000).collect::<Vec<_>>());
+    redis.resume();
+    wait_until("it is told", || users[1].is_torn());
+    let got = users[1].got();
+    assert!(got.is_sorted_by(|a, b| a < b) && got.len() <= 2_000 - refused, "{got:?}");
+    servers[1].write("r", 2_001);
+    users.iter().for_each(|user| wait_until("it goes on", || user.got().last() == Some(&2_001)));
+    assert_eq!(users[0].got().len(), 2_001);
+}
