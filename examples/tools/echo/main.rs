@@ -16,7 +16,6 @@ use std::thread;
 use std::time::Duration;
 
 use primus::middleware::HttpError;
-use primus::plugins::rooms::Rooms;
 use primus::plugins::{Emit, EmitExt, Emitter, ServerEventExt};
 use primus::{
     BoxError, Builder, Destroy, EndOptions, Error, Limits, Message, Parser, Primus, ReadyState,
@@ -27,6 +26,7 @@ use signal_hook::iterator::Signals;
 
 use crate::raw::Raw;
 
+mod fleet;
 #[path = "../../shared/page.rs"]
 mod page;
 mod playground;
@@ -57,6 +57,9 @@ Usage: echo [options]
                               kernel's own choice)
   --max-length BYTES          longest message accepted (10485760)
   --rooms                     the plugin rooms, and commands for it
+  --redis URL                 join the other servers with this Redis (metroplex and
+                              cluster): broadcasts and rooms reach all
+  --omega USER:PASS           omega-supreme, for messages over HTTP
   --emit, --emitter           the plugin of this name: the event `m` comes back, or
                               is acknowledged with its arguments if that is wanted
   --compression               permessage-deflate (needs the feature `compression`)
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), BoxError> {
     let mut place = Place { host: "127.0.0.1".to_owned(), port: 8080, ..Place::default() };
     let mut files = tls::Files::default();
+    let mut fleet = fleet::Fleet::default();
     let mut limits = Limits::default();
     limits.broadcast_queue = PACE;
     let mut builder = Primus::builder().limits(limits);
@@ -100,6 +104,9 @@ fn run() -> Result<(), BoxError> {
             Long("inherited") => place.inherited = true,
             Long("tls-cert") => files.cert = Some(text("tls-cert", &mut arguments)?),
             Long("tls-key") => files.key = Some(text("tls-key", &mut arguments)?),
+            Long("rooms") => fleet.rooms = true,
+            Long("redis") => fleet.redis = Some(text("redis", &mut arguments)?),
+            Long("omega") => fleet.omega = Some(pair("omega", &text("omega", &mut arguments)?)?),
             Long("tls-ca") => files.ca = Some(text("tls-ca", &mut arguments)?),
             Short('h') | Long("help") => {
                 // Whoever has read enough of it has what they wanted.
@@ -118,6 +125,7 @@ fn run() -> Result<(), BoxError> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let (builder, scheme) = tls::server(builder, files)?;
     place.scheme = scheme;
+    let (builder, cluster) = fleet.plugins(builder)?;
     let primus = builder.build()?;
     primus.on_connection(|spark| {
         spark.on_data(echo);
@@ -128,6 +136,7 @@ fn run() -> Result<(), BoxError> {
         false => spark.emit("m", event.args()).map(drop),
     });
     let listening = place.listen(&primus)?;
+    cluster.iter().for_each(fleet::meet);
     // It serves whether or not anybody wants to know where.
     let _ = writeln!(io::stdout(), "listening on {listening}");
     signals.forever().next();
@@ -187,7 +196,6 @@ fn option(
 ) -> Result<Builder, BoxError> {
     match name {
         "compression" => return Ok(builder.compression(true)),
-        "rooms" => return Ok(builder.plugin(Rooms::new())),
         "emit" => return Ok(builder.plugin(Emit)),
         "emitter" => return Ok(builder.plugin(Emitter)),
         _ => {}
@@ -201,9 +209,7 @@ fn option(
         }
         "pathname" => builder.pathname(value),
         "authorization" => {
-            let wanted = value.split_once(':').map(|(user, word)| (user.into(), word.into()));
-            let wanted: (String, String) =
-                wanted.ok_or_else(|| format!("--authorization {value}: expected USER:PASS"))?;
+            let wanted = pair(name, &value)?;
             builder.authorization(move |exchange| match exchange.request().basic_auth() {
                 Some(given) if given == wanted => Ok(()),
                 _ => Err(HttpError::from("Authentication required")
@@ -228,6 +234,12 @@ fn option(
 /// The value of an option.
 fn text(name: &str, arguments: &mut lexopt::Parser) -> Result<String, BoxError> {
     Ok(arguments.value()?.into_string().map_err(|_| format!("--{name}: not UTF-8"))?)
+}
+
+/// The name and password in it.
+fn pair(option: &str, value: &str) -> Result<(String, String), BoxError> {
+    let pair = value.split_once(':').map(|(user, password)| (user.into(), password.into()));
+    Ok(pair.ok_or_else(|| format!("--{option} {value}: expected USER:PASS"))?)
 }
 
 /// The number in it.

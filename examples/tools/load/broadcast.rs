@@ -61,7 +61,7 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
 }
 
 /// Has all connections go into a room.
-fn enter(pool: &mut Pool) -> Result<()> {
+pub fn enter(pool: &mut Pool) -> Result<()> {
     for connection in 0..pool.len() {
         pool.send(connection, |out| out.text(b"\"join:all\""));
     }

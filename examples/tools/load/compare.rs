@@ -6,7 +6,8 @@
 //!
 //! In the rows of engine.io and sockjs the first two servers are told to speak that,
 //! and the place of the bare server is taken by our own transformer `websockets`; in
-//! those of rooms by our own broadcast to all.
+//! those of rooms by our own broadcast to all; in those of a fleet, which has a Redis,
+//! by our own server alone, without one.
 
 use serde_json::{Map, Value, json};
 
@@ -108,6 +109,7 @@ impl<'a> Bench<'a> {
         if (server, self.row.third) == (2, Third::Own) {
             options.transport = Transport::Websockets;
             options.room = false;
+            options.servers = None;
             // As many bytes as the envelope of an event has, without one.
             let plain = options.events.take().map_or(0, echo::overhead);
             options.bytes = options.bytes.or(Some(echo::BYTES)).map(|bytes| bytes + plain);
@@ -139,6 +141,10 @@ impl<'a> Bench<'a> {
         };
         let command = command.as_deref().ok_or("no command starts this server")?;
         let command = &format!("{command}{}", more(server, options)?);
+        if let Some(count) = options.servers {
+            let rooms = if options.room { " --rooms" } else { "" };
+            return Target::fleet(&format!("{command}{rooms}"), count);
+        }
         match options.transport {
             Transport::Websockets if options.room || options.each.is_some() => {
                 Target::spawn(&format!("{command} --rooms"))

@@ -18,6 +18,9 @@ use crate::target::Target;
 use crate::transport::Transport;
 use crate::{Result, engine, http, socket, wire};
 
+/// How long one waits for something to happen.
+const LONGEST_TURN: Duration = Duration::from_millis(50);
+
 /// Runs the mode.
 pub fn run(options: &Options, target: &Target) -> Result<Report> {
     let slots = options.connections.unwrap_or(64).max(1);
@@ -69,21 +72,24 @@ struct Way {
 
 /// The connections that are being opened or closed at the moment.
 #[derive(Debug)]
-struct Knocks {
+pub struct Knocks {
     way: Way,
     epoll: OwnedFd,
     slots: Vec<Option<Knock>>,
+    /// When something happened last.
+    moved: Instant,
     latencies: Latencies,
     /// Connections that were accepted and closed in good order.
-    finished: u64,
+    pub finished: u64,
     /// Connections that were refused, or ended in any other way.
-    lost: u64,
+    pub lost: u64,
     /// Connections that resumed a session of TLS.
     resumed: u64,
 }
 
 impl Knocks {
-    fn new(host: SocketAddr, options: &Options, slots: usize) -> Result<Knocks> {
+    /// None yet, in so many slots.
+    pub fn new(host: SocketAddr, options: &Options, slots: usize) -> Result<Knocks> {
         let known = [Transport::Websockets, Transport::Websocket, Transport::Polling];
         if !known.contains(&options.transport) {
             return Err(
@@ -94,6 +100,7 @@ impl Knocks {
             way: Way { host, path: options.path().to_owned(), transport: options.transport },
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             slots: (0..slots).map(|_| None).collect(),
+            moved: Instant::now(),
             latencies: Latencies::new(),
             finished: 0,
             lost: 0,
@@ -104,32 +111,45 @@ impl Knocks {
     /// Keeps all slots busy until `enough` of the number finished; then lets
     /// those under way finish.
     fn run(&mut self, enough: impl Fn(u64) -> bool) -> Result<()> {
-        for slot in 0..self.slots.len() {
-            self.knock(slot)?;
-        }
-        let mut events = Vec::with_capacity(256);
-        let mut last = Instant::now();
-        while self.slots.iter().any(Option::is_some) {
-            let timeout = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-            events.clear();
-            epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout))?;
-            if events.is_empty() && last.elapsed() > PATIENCE {
-                self.give_up();
-                break;
+        let mut free: Vec<usize> = (0..self.slots.len()).collect();
+        while !enough(self.finished) {
+            for slot in free.drain(..) {
+                self.knock(slot)?;
             }
-            for event in &events {
-                last = Instant::now();
-                let slot = event.data.u64() as usize;
-                if self.advance(slot) && !enough(self.finished) {
-                    self.knock(slot)?;
-                }
+            self.turn(LONGEST_TURN, &mut free)?;
+        }
+        self.end()
+    }
+
+    /// Lets those under way finish.
+    pub fn end(&mut self) -> Result<()> {
+        while self.slots.iter().any(Option::is_some) {
+            self.turn(LONGEST_TURN, &mut Vec::new())?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something to happen, for at most `timeout`, and says which slots are
+    /// free again. If nothing happens for too long, all are.
+    pub fn turn(&mut self, timeout: Duration, free: &mut Vec<usize>) -> Result<()> {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: timeout.subsec_nanos().into() };
+        let mut events = Vec::with_capacity(256);
+        epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout))?;
+        if events.is_empty() && self.moved.elapsed() > PATIENCE {
+            free.extend(self.give_up());
+        }
+        for event in &events {
+            self.moved = Instant::now();
+            let slot = event.data.u64() as usize;
+            if self.advance(slot) {
+                free.push(slot);
             }
         }
         Ok(())
     }
 
     /// Opens the connection of a slot.
-    fn knock(&mut self, slot: usize) -> Result<()> {
+    pub fn knock(&mut self, slot: usize) -> Result<()> {
         let began = Instant::now();
         let mut stream = Socket::dial(self.way.host, Duration::from_secs(5))?;
         self.way.send_request(&mut stream)?;
@@ -156,9 +176,13 @@ impl Knocks {
         over.is_some()
     }
 
-    fn give_up(&mut self) {
-        self.lost += self.slots.iter().flatten().count() as u64;
-        self.slots.iter_mut().for_each(|slot| *slot = None);
+    /// Gives up all that are under way; their slots.
+    fn give_up(&mut self) -> Vec<usize> {
+        let busy: Vec<usize> =
+            (0..self.slots.len()).filter(|at| self.slots[*at].is_some()).collect();
+        self.lost += busy.len() as u64;
+        self.slots.fill_with(|| None);
+        busy
     }
 }
 

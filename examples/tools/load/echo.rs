@@ -37,9 +37,8 @@ pub fn run(options: &Options, target: &Target) -> Result<Report> {
     report.set("in_flight", in_flight);
     report.set("bytes", bytes);
     report.work(&work);
-    report.latencies(&echo.latencies);
-    report.set("lost", echo.sent - echo.received);
-    report.set("wrong", echo.wrong);
+    echo.report(&mut report);
+    report.set("lost", echo.missing());
     report.set("closed", pool.closed());
     report.number("rss_per_connection_kib", grown);
     Ok(report)
@@ -62,23 +61,22 @@ fn drive(
     }
     if !counted {
         pool.run(echo, Instant::now() + options.warming(), |_| false)?;
-        echo.latencies = Latencies::new();
         stretch = Stretch::begin(target);
     }
-    let from = echo.received;
+    let from = echo.begin();
     if counted {
         finish(pool, echo)?;
-        return Ok(stretch.end(target, echo.received - from));
+        return Ok(stretch.end(target, echo.came_since(from)));
     }
     pool.run(echo, Instant::now() + options.measured(), |_| false)?;
-    let work = stretch.end(target, echo.received - from);
+    let work = stretch.end(target, echo.came_since(from));
     echo.left = 0;
     finish(pool, echo)?;
     Ok(work)
 }
 
 /// Goes on until all has come back, or nothing comes any more.
-fn finish(pool: &mut Pool, echo: &mut Echo) -> Result<()> {
+pub fn finish(pool: &mut Pool, echo: &mut Echo) -> Result<()> {
     let mut before = None;
     while before != Some(echo.received) {
         before = Some(echo.received);
@@ -121,7 +119,7 @@ pub fn probe(options: &Options, host: SocketAddr) -> Result<bool> {
 
 /// The traffic: what is on its way, and what came of it.
 #[derive(Debug)]
-struct Echo {
+pub struct Echo {
     lanes: Vec<Lane>,
     texts: Texts,
     /// Messages that may still be sent.
@@ -150,6 +148,41 @@ impl Echo {
             wrong: 0,
             latencies: Latencies::new(),
         }
+    }
+
+    /// One that sends nothing by itself when something has come back.
+    pub fn paced(connections: usize, bytes: usize) -> Echo {
+        Echo::new(connections, Texts::new(bytes, None), Some(0))
+    }
+
+    /// Appends one more message, whose time began at `now`.
+    pub fn send_one(&mut self, connection: usize, now: Instant, out: &mut Out) {
+        self.left = 1;
+        self.send(connection, now, out);
+    }
+
+    /// Begins to measure; what has come back so far.
+    pub fn begin(&mut self) -> u64 {
+        self.latencies = Latencies::new();
+        self.received
+    }
+
+    /// What has come back since.
+    pub fn came_since(&self, from: u64) -> u64 {
+        self.received - from
+    }
+
+    /// What has not come back.
+    pub fn missing(&self) -> u64 {
+        self.sent - self.received
+    }
+
+    /// Adds how long it took, and whether it was right.
+    pub fn report(&self, report: &mut Report) {
+        report.latencies(&self.latencies);
+        report.number("p50_us", self.latencies.percentile(0.5));
+        report.number("p99_us", self.latencies.percentile(0.99));
+        report.set("wrong", self.wrong);
     }
 
     fn is_settled(&self) -> bool {

@@ -8,10 +8,10 @@
 //! ```
 //!
 //! - [`echo`], [`broadcast`], [`connect`], [`idle`], [`slow`], [`bursts`], [`rooms`],
-//!   [`trickle`]: the modes; each takes a [`target::Target`] and makes a
-//!   [`report::Report`].
+//!   [`trickle`], [`fleet`], [`register`]: the modes; each takes a [`target::Target`]
+//!   and makes a [`report::Report`].
 //! - [`compare`]: runs them by turns against three servers, as a table of [`rows`],
-//!   [`plugin_rows`], [`old_rows`] and those of [`network`].
+//!   [`plugin_rows`], [`old_rows`], [`fleet_rows`] and those of [`network`].
 //! - [`pool`]: the connections, on one thread: each a [`line`] on a [`socket`], with the frames of
 //!   [`wire`], or a [`poller`], [`xhr`] or [`channel`] with the requests of [`http`] and the
 //!   answers of [`pieces`]; [`engine`] has the packets of engine.io and its
@@ -30,6 +30,8 @@ mod connect;
 mod deflate;
 mod echo;
 mod engine;
+mod fleet;
+mod fleet_rows;
 mod http;
 mod idle;
 mod line;
@@ -42,6 +44,9 @@ mod poller;
 mod pool;
 mod posts;
 mod process;
+#[path = "../../shared/redis.rs"]
+mod redis;
+mod register;
 mod report;
 mod rooms;
 mod rows;
@@ -105,6 +110,8 @@ fn mode_of(name: &str) -> Result<Mode> {
         "bursts" => bursts::run,
         "rooms" => rooms::run,
         "trickle" => trickle::run,
+        "fleet" => fleet::run,
+        "register" => register::run,
         _ => return Err(format!("there is no mode {name}; see --help").into()),
     })
 }

@@ -40,6 +40,12 @@ MODE
               --slow that read a little at a time and always have something
               waiting (start the server with a send buffer of 16 KiB and
               without heartbeats)
+  fleet       the connections of several servers are in one room, to which the
+              first has its server write: what each delivery costs all servers,
+              and how late the last one is (--servers; start them with --rooms)
+  register    connections come and go, --rate changes of the registry a second,
+              while others have a message echoed each millisecond: how long do
+              they wait? (--servers 1: with a Redis; without: without one)
 
 SERVER
   --url URL           a server that runs already, on this machine
@@ -48,6 +54,8 @@ SERVER
                       they must be for `localhost`
   --pid PID           its process, to measure CPU and memory
   --spawn COMMAND     starts it; it must print `listening on http://...`
+  --servers N         with --spawn: starts so many, and a Redis of their own,
+                      by `COMMAND --redis redis://...`
   --bare              starts the bare server: one thread per connection and
                       nothing else, the limit of that shape
   --log               with --bare: broadcasts are sent in one piece
@@ -64,7 +72,8 @@ OPTIONS (defaults in parentheses)
                       xhr-polling, with two connections for each client, too
                       (websocket); of socket.io: websocket
   --connections N     (echo 64, broadcast 1000, connect 64, idle 5000, slow 50,
-                      bursts 100, 30 that post, 50 that poll)
+                      bursts 100, 30 that post, 50 that poll, fleet 1000 in
+                      all, register 16)
   --events PLUGIN     echo: emit or emitter, see there
   --in-flight N       messages on their way per connection (1)
   --bytes N           characters of a message (64; broadcast 128; slow 16384)
@@ -85,6 +94,8 @@ OPTIONS (defaults in parentheses)
                       each client sends (10; unread 20, posts 0.1, polls 8);
                       trickle: each burst (8)
   --runs N            bursts: rounds (8)
+  --rate N            register: changes of the registry a second; half of
+                      them come, half go (20000)
   --resume            connect: resume sessions of TLS
   --compress          offer permessage-deflate, without context takeover
 
@@ -185,6 +196,9 @@ pub struct Options {
     pub rows: Vec<String>,
     pub list_rows: bool,
     pub runs: Option<usize>,
+    /// So many servers are to be started, and joined by a Redis.
+    pub servers: Option<usize>,
+    pub rate: Option<usize>,
     pub port: u16,
     pub stack: Option<usize>,
     pub parent: Option<i32>,
@@ -269,6 +283,8 @@ impl Options {
             "slow" => self.slow = Some(value.parse()?),
             "megabytes" => self.megabytes = Some(value.parse()?),
             "runs" => self.runs = Some(value.parse()?),
+            "servers" => self.servers = Some(value.parse()?),
+            "rate" => self.rate = Some(value.parse()?),
             "port" => self.port = value.parse()?,
             "stack" => self.stack = Some(value.parse()?),
             "parent" => self.parent = Some(value.parse()?),
@@ -287,6 +303,8 @@ impl Options {
         most("in-flight", self.in_flight, 10_000)?;
         most("bytes", self.bytes, 16 << 20)?;
         most("runs", self.runs, 100)?;
+        most("servers", self.servers, 100)?;
+        most("rate", self.rate, 1_000_000)?;
         most("burst", self.burst.map(|burst| burst as usize), 100_000)?;
         most("messages", self.messages.map(|count| count as usize), 1_000_000_000)?;
         most("broadcasts", self.broadcasts.map(|count| count as usize), 10_000_000)?;

@@ -35,7 +35,7 @@ impl Latencies {
     }
 
     /// The latency that `share` (0 to 1) of all do not exceed, in microseconds.
-    fn percentile(&self, share: f64) -> f64 {
+    pub fn percentile(&self, share: f64) -> f64 {
         let rank = (self.count as f64 * share).ceil() as u64;
         let mut seen = 0;
         for (index, count) in self.buckets.iter().enumerate() {
@@ -80,6 +80,7 @@ fn upper_bound(index: usize) -> u64 {
 pub struct Stretch {
     began: Instant,
     server: Option<f64>,
+    redis: Option<f64>,
     own: Option<f64>,
 }
 
@@ -90,8 +91,11 @@ pub struct Work {
     pub count: u64,
     /// How long it took.
     pub seconds: f64,
-    /// Processor time of the server, in seconds, if its process is known.
+    /// Processor time of the server, or of all of a fleet, in seconds, if the
+    /// processes are known.
     pub server_cpu: Option<f64>,
+    /// Processor time of the Redis that joins several servers, in seconds.
+    pub redis_cpu: Option<f64>,
     /// Processor time of the generator, in seconds.
     pub own_cpu: Option<f64>,
 }
@@ -99,7 +103,12 @@ pub struct Work {
 impl Stretch {
     /// Begins now.
     pub fn begin(target: &Target) -> Stretch {
-        Stretch { server: server_cpu(target), own: own_cpu(), began: Instant::now() }
+        Stretch {
+            server: target.cpu_seconds(),
+            redis: target.redis_cpu_seconds(),
+            own: own_cpu(),
+            began: Instant::now(),
+        }
     }
 
     /// Ends now, `count` things having been done.
@@ -108,7 +117,8 @@ impl Stretch {
         Work {
             count,
             seconds: self.began.elapsed().as_secs_f64(),
-            server_cpu: spent(self.server, server_cpu(target)),
+            server_cpu: spent(self.server, target.cpu_seconds()),
+            redis_cpu: spent(self.redis, target.redis_cpu_seconds()),
             own_cpu: spent(self.own, own_cpu()),
         }
     }
@@ -119,10 +129,6 @@ impl Work {
     pub fn rate(&self) -> f64 {
         self.count as f64 / self.seconds.max(1e-9)
     }
-}
-
-fn server_cpu(target: &Target) -> Option<f64> {
-    process::cpu_seconds(target.pid()?)
 }
 
 fn own_cpu() -> Option<f64> {
@@ -159,6 +165,9 @@ impl Report {
         self.number("rate", work.rate());
         self.number("server_cpu_s", work.server_cpu);
         self.number("server_cpu_s_per_million", per(work.server_cpu));
+        if work.redis_cpu.is_some() {
+            self.number("redis_cpu_s_per_million", per(work.redis_cpu));
+        }
         self.number("generator_cpu_s", work.own_cpu);
         self.number("generator_cpu_s_per_million", per(work.own_cpu));
     }

@@ -2,7 +2,9 @@
 
 use crate::options::Options;
 use crate::transport::Transport;
-use crate::{Mode, broadcast, connect, echo, idle, network, old_rows, plugin_rows, slow, trickle};
+use crate::{
+    Mode, broadcast, connect, echo, fleet_rows, idle, network, old_rows, plugin_rows, slow, trickle,
+};
 
 /// What is read from a report.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,8 @@ pub const IDLE: &[Metric] = &[
 
 /// All of them.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(old_rows::ROWS).chain(plugin_rows::ROWS).chain(network::ROWS)
+    let later = plugin_rows::ROWS.iter().chain(fleet_rows::ROWS).chain(network::ROWS);
+    ROWS.iter().chain(old_rows::ROWS).chain(later)
 }
 
 const ROWS: &[Row] = &[

@@ -1,4 +1,5 @@
-//! The server under load: one that runs already, or a child process.
+//! The server under load: one that runs already, or a child process; or several,
+//! joined by a Redis of their own.
 //!
 //! A child must not outlive the generator, whatever ends that. So it is started
 //! through `load keep`, which asks the kernel to kill it when its parent is
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 
 use crate::options::{Options, Server};
-use crate::{Result, socket};
+use crate::redis::Redis;
+use crate::{Result, process, socket};
 
 /// A command may have to build the server first.
 const START: Duration = Duration::from_secs(120);
@@ -32,6 +34,10 @@ pub struct Target {
     pub host: SocketAddr,
     pid: Option<u32>,
     child: Option<Child>,
+    /// The other servers of its fleet.
+    fellows: Vec<Target>,
+    /// What joins them; it is to end behind them.
+    redis: Option<Redis>,
 }
 
 impl Target {
@@ -39,10 +45,30 @@ impl Target {
     pub fn from_options(options: &Options) -> Result<Target> {
         match &options.server {
             Server::Unnamed => Err("name a server: --url, --spawn or --bare; see --help".into()),
-            Server::Url(url) => Ok(Target { host: address(url)?, pid: options.pid, child: None }),
-            Server::Spawn(command) => Target::spawn(command),
+            Server::Url(url) => Ok(Target::new(address(url)?, options.pid, None)),
+            Server::Spawn(command) => match options.servers {
+                Some(count) => Target::fleet(command, count),
+                None => Target::spawn(command),
+            },
             Server::Bare => Target::bare(options.log),
         }
+    }
+
+    fn new(host: SocketAddr, pid: Option<u32>, child: Option<Child>) -> Target {
+        Target { host, pid, child, fellows: Vec::new(), redis: None }
+    }
+
+    /// Starts a Redis, and so many servers by the same command line, to which the
+    /// option that names the Redis is added.
+    pub fn fleet(command: &str, count: usize) -> Result<Target> {
+        let redis = Redis::start()?;
+        let command = format!("{command} --redis {}", redis.url());
+        let mut first = Target::spawn(&command)?;
+        first.redis = Some(redis);
+        for _ in 1..count {
+            first.fellows.push(Target::spawn(&command)?);
+        }
+        Ok(first)
     }
 
     /// Starts a server by its command line, which a shell splits.
@@ -71,7 +97,7 @@ impl Target {
         let pid = child.id();
         // From here on dropping the target ends the child.
         let host = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut target = Target { host, pid: Some(pid), child: Some(child) };
+        let mut target = Target::new(host, Some(pid), Some(child));
         let (found, address_found) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(output?).lines() {
@@ -90,10 +116,28 @@ impl Target {
     pub fn pid(&self) -> Option<u32> {
         self.pid
     }
+
+    /// The addresses of all its servers.
+    pub fn hosts(&self) -> Vec<SocketAddr> {
+        let fellows = self.fellows.iter().map(|fellow| fellow.host);
+        std::iter::once(self.host).chain(fellows).collect()
+    }
+
+    /// Processor time of all its servers, in seconds, if their processes are known.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        let fellows = self.fellows.iter().map(Target::cpu_seconds);
+        fellows.fold(process::cpu_seconds(self.pid?), |sum, one| Some(sum? + one?))
+    }
+
+    /// Processor time of the Redis that joins them.
+    pub fn redis_cpu_seconds(&self) -> Option<f64> {
+        process::cpu_seconds(self.redis.as_ref()?.pid)
+    }
 }
 
 impl Drop for Target {
     fn drop(&mut self) {
+        self.fellows.clear();
         let Some(child) = &mut self.child else { return };
         if let Some(pid) = Pid::from_raw(child.id() as i32) {
             let _ = rustix::process::kill_process(pid, Signal::TERM);
