@@ -6,10 +6,11 @@ use std::sync::OnceLock;
 use std::{env, fs};
 
 /// The examples that are tested.
-const EXAMPLES: [&str; 10] = [
+const EXAMPLES: [&str; 11] = [
     "auth",
     "chat",
     "client",
+    "cluster",
     "dashboard",
     "echo",
     "hello",

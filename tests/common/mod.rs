@@ -12,6 +12,7 @@ pub mod examples;
 pub mod frames;
 pub mod kit;
 pub mod libraries;
+pub mod nginx;
 pub mod node;
 pub mod peer;
 pub mod plugged;

@@ -11,7 +11,7 @@ use primus::plugins::rooms::{PrimusRooms, Rooms, SparkRooms};
 use primus::plugins::substream::{OpenSubstream, Substream, Substreams};
 use primus::plugins::{
     Analytics, Args, Emit, EmitExt, EmitServerExt, Emitter, EmitterExt, EmitterServerExt, Event,
-    EventExt, Fortress, Responder, ResponderExt,
+    EventExt, Fortress, History, Responder, ResponderExt,
 };
 use primus::{Builder, Channel, Destroy, EndOptions, Message, Primus, Result, Spark, Value};
 use serde_json::json;
@@ -64,6 +64,9 @@ impl Plugged {
         primus.resource("flat", sums().flat(true)).unwrap();
         primus.on_connection(connected);
         servers.push(("emitter".to_owned(), primus));
+        for transformer in TRANSFORMERS {
+            servers.push((format!("history-{transformer}"), with_history(transformer)));
+        }
         let started = servers.into_iter().map(|(name, primus)| {
             let address = primus.listen("127.0.0.1:0").unwrap();
             (name, primus, format!("http://{address}"))
@@ -83,6 +86,40 @@ impl Drop for Plugged {
         for (_, primus, _) in &self.0 {
             primus.destroy(Destroy::default());
         }
+    }
+}
+
+/// A server whose sparks are in the rooms `news` and `sport`, and are written to there as
+/// they ask for it.
+fn with_history(transformer: &str) -> Primus {
+    let builder = Primus::builder().transformer(transformer).plugin(Rooms::new());
+    let primus = builder.plugin(History::new()).plugin(Emit).build().unwrap();
+    primus.on_connection(|spark| -> Result<()> {
+        spark.join_all(["news", "sport"])?;
+        spark.on_data(|spark, message| -> Result<()> {
+            let (value, primus) = (message.value(), spark.primus());
+            match value["do"].as_str() {
+                Some("traffic") => {
+                    let count = value["count"].as_u64().unwrap_or_default();
+                    std::thread::spawn(move || traffic(&primus, count));
+                }
+                Some("others") => drop(spark.others_in("news").write(&value["what"])?),
+                Some("leave") => drop(spark.leave("sport")),
+                _ => answer(spark, message)?,
+            }
+            Ok(())
+        });
+        Ok(())
+    });
+    primus
+}
+
+/// Writes numbers, one after the other, to one of two rooms or to both.
+fn traffic(primus: &Primus, count: u64) {
+    for n in 1..=count {
+        let rooms = [&["news", "sport"][..], &["news"], &["sport"]][n as usize % 3];
+        let _ = primus.room(rooms.to_vec()).write(&n);
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -1,9 +1,12 @@
 //! The examples that are there to be copied do what they say. (Those with pages are
 //! tested in `browser`, the tools in `interop`; `test_kit` has its own tests.)
 
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 mod lines;
+#[path = "../redis/server.rs"]
+mod redis;
 mod stack;
 
 use std::io::{BufRead, BufReader, Write};
@@ -161,6 +164,26 @@ fn speaks(transformer: &str, options: &[&str]) {
         let told = String::from_utf8_lossy(&load.stdout);
         assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
         assert!(told.contains("\"lost\":0") && told.contains("\"closed\":0"), "{told}");
+    }
+}
+
+/// Each message comes once at each server, and echoes come while others do, and go.
+#[test]
+fn the_load_generator_measures_servers_that_a_redis_joins() {
+    if redis::is_skipped() {
+        return;
+    }
+    let echo = format!("{} --port 0 --rooms", example("echo").display());
+    for mode in [
+        &["fleet", "--servers", "2", "--connections", "9", "--broadcasts", "40", "--burst", "20"][..],
+        &["register", "--servers", "1", "--rate", "200", "--seconds", "0.5"],
+        &["register", "--rate", "200", "--seconds", "0.5"],
+    ] {
+        let mut load = Command::new(example("load"));
+        let output = load.args(mode).args(["--spawn", &echo]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(told.contains("\"lost\":0") && told.contains("\"wrong\":0"), "{told}");
     }
 }
 
