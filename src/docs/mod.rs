@@ -1,5 +1,6 @@
 //! Longer texts: how things are done, what to expect of browsers, what holds on the
-//! open network, what has changed, and how the crate is built.
+//! open network, how several servers are one, what has changed, and how the crate is
+//! built.
 
 #[doc = include_str!("architecture.md")]
 pub mod architecture {}
@@ -15,6 +16,10 @@ pub mod port {}
 
 #[doc = include_str!("recipes.md")]
 pub mod recipes {}
+
+#[cfg(feature = "redis")]
+#[doc = include_str!("scaling.md")]
+pub mod scaling {}
 
 #[doc = include_str!("security.md")]
 pub mod security {}
