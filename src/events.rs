@@ -102,7 +102,8 @@ pub(crate) use define_events;
 pub struct ListenerId(u64);
 
 impl ListenerId {
-    fn next() -> Self {
+    /// One that no listener has.
+    pub(crate) fn next() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         ListenerId(LAST.fetch_add(1, Ordering::Relaxed) + 1)
     }

@@ -63,7 +63,8 @@
 //! # Features
 //!
 //! `msgpack` (on by default) is the parser of that name. `tls` is `https` and `wss`, for
-//! server and client; it needs a C compiler (for `ring`), and is off by default.
+//! server and client; it needs a C compiler (for `ring`), and is off by default. `redis` is the
+//! [`link`] to Redis, off by default too.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -86,6 +87,8 @@ mod http;
 mod id;
 mod library;
 mod limits;
+#[cfg(feature = "redis")]
+pub mod link;
 mod message;
 mod net;
 mod outcome;
@@ -115,6 +118,8 @@ pub use extensions::Extensions;
 pub use frame::{Frame, FrameBytes, FrameText};
 pub use http::{Address, Request};
 pub use limits::Limits;
+#[cfg(feature = "redis")]
+pub use link::RedisLink;
 pub use message::{Message, Written};
 #[cfg(feature = "tls")]
 pub use net::tls::{ClientTls, PeerCertificate, Tls, TlsError, TlsProblem};
@@ -127,8 +132,8 @@ pub use ready_state::ReadyState;
 #[cfg(feature = "tls")]
 pub use server::Redirect;
 pub use server::{
-    Audience, Builder, ConnectionCounts, Destroy, Destroyed, EndOptions, ListenerErrors, Messages,
-    MetricsSnapshot, Primus, SlowConsumer, Spark, SparkReader, SparkWriter,
+    Audience, Builder, ConnectionCounts, Destroy, Destroyed, EndOptions, HandOn, ListenerErrors,
+    Messages, MetricsSnapshot, Primus, Relay, SlowConsumer, Spark, SparkReader, SparkWriter,
 };
 pub use spec::Spec;
 pub use timer::ManualClock;

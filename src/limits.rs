@@ -51,7 +51,8 @@ pub struct Limits {
     /// after its first answer. Default 5 s, as Node.
     pub keep_alive: Duration,
     /// Largest request body in bytes that is read for the application's own
-    /// pages. Beyond it: 413. Default 1 MiB.
+    /// pages, and for messages that other servers forward
+    /// ([`plugins::omega`](crate::plugins::omega)). Beyond it: 413. Default 1 MiB.
     pub body: usize,
     /// Most connections at a time. Beyond it: 503 and close, which ends the
     /// session of a client that polls: such a client uses two at a time, its

@@ -9,9 +9,15 @@
 //! | [`multiplex`] | `primus-multiplex` | server, client, page | channels, each with connections of its own |
 //! | [`resource`] | `primus-resource` | server, client, page | methods of the server that clients call |
 //! | [`rooms`] | `primus-rooms` | server | groups of connections, to be written to together |
+//! | [`omega`] | `omega-supreme` | server | messages for the connections of other servers, over HTTP |
+//! | [`history`] | - | server, client, page | messages of rooms survive a short cut |
 //! | [`fortress`] | `fortress-maximus` | server | drops what no validator lets pass |
 //! | [`mirage`] | `mirage` | server, client, page | ids that outlive connections |
 //! | [`latency`] | `primus-spark-latency` | server | clocks of clients |
+#![cfg_attr(
+    feature = "redis",
+    doc = "| [`metroplex`] | `metroplex` | server | which server has which connection, in Redis |\n| [`cluster`] | `primus-cluster` in what it does | server | several servers as one: broadcasts, rooms, and single connections |\n| [`compat`] | `primus-cluster`, `primus-rooms-redis-adapter`, `primus-redis-rooms` | server | rooms in common with JavaScript servers that have one of these |"
+)]
 //! | [`analytics`] | `primus-analytics` | page | tells a page's analytics what happens |
 //!
 //! They speak with the npm packages of the second column: a server of this crate with
@@ -28,7 +34,10 @@
 //! | `resource` | needs `emitter`, and `multiplex` unless it is flat | behind these |
 //! | `mirage` | needs `emit` or `emitter` | behind that |
 //! | `fortress` | sees events of `emit` and `emitter`, also in streams; the messages of all others are `data` to it | any |
+//! | `omega` | all; events of `emit` and `emitter` are forwarded as [`emit::event`] and [`emitter::event`] make them | any |
+//! | `history` | needs `rooms`; what is inside of its messages is for the other plugins as if it had come by itself | behind `rooms` |
 //! | `rooms` | `emit` and `emitter`, whose events can be sent to rooms; `multiplex`, whose channels have rooms of their own | any |
+//! | `cluster` | needs `metroplex`; `rooms`, whose store it has, and `omega`, for servers of Node.js | behind `metroplex` |
 //!
 //! # Rules for all
 //!
@@ -43,16 +52,24 @@ pub mod analytics;
 mod answers;
 mod args;
 mod calls;
+#[cfg(feature = "redis")]
+pub mod cluster;
+#[cfg(feature = "redis")]
+pub mod compat;
 pub mod emit;
 pub mod emitter;
 mod envelope;
 mod event;
 pub mod fortress;
+pub mod history;
 pub mod latency;
+#[cfg(feature = "redis")]
+pub mod metroplex;
 pub mod mirage;
 pub mod multiplex;
 mod named;
 mod names;
+pub mod omega;
 mod pending;
 mod register;
 pub mod resource;
@@ -73,13 +90,19 @@ pub use crate::channel::{Channel, Encode, Handler, Handlers};
 pub use crate::library::Script;
 pub use analytics::Analytics;
 pub use args::Args;
+#[cfg(feature = "redis")]
+pub use cluster::{Cluster, PrimusCluster};
 pub use emit::{Emit, EmitExt, EmitServerExt};
 pub use emitter::{Emitter, EmitterExt, EmitterServerExt};
 pub use event::{Ack, Event, EventExt, ServerEventExt};
 pub use fortress::{Fortress, Invalid};
+pub use history::{ClientHistory, History};
 pub use latency::{Latency, SparkLatency};
+#[cfg(feature = "redis")]
+pub use metroplex::{Metroplex, PrimusMetroplex};
 pub use mirage::{ClientMirage, Mirage, SparkMirage};
 pub use multiplex::Multiplex;
+pub use omega::{Omega, PrimusForward};
 pub use resource::Resources;
 pub use responder::{Responder, ResponderExt};
 pub use rooms::Rooms;

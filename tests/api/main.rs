@@ -25,6 +25,9 @@ fn handles_go_to_any_thread() {
     handle::<MetricsSnapshot>();
     handle::<TrustedProxies>();
     handle::<HttpError>();
+    handle::<RedisLink>();
+    handle::<primus::link::LinkBuilder>();
+    handle::<primus::link::LinkMetrics>();
 }
 
 #[test]
@@ -40,6 +43,10 @@ fn what_is_given_away_goes_to_any_thread() {
     anywhere::<Request>();
     anywhere::<Extensions>();
     anywhere::<Stream>();
+    anywhere::<primus::link::Batch>();
+    anywhere::<primus::link::Reply>();
+    anywhere::<primus::link::Subscription>();
+    anywhere::<plugins::Metroplex>();
 }
 
 #[test]
@@ -57,6 +64,7 @@ fn everything_can_be_shown() {
     shown::<Flow>();
     shown::<On>();
     shown::<Stream>();
+    shown::<plugins::Metroplex>();
     shown::<OutgoingUrl>();
     shown::<Attempt>();
     shown::<Reconnected>();
