@@ -128,7 +128,9 @@ async function comeBack(url, cuts) {
         await heard;
     };
 
+    const there = next(client, 'data');
     await write('there');
+    await there;
     client.end();
     await write('missed');
     await write('missed, too');
