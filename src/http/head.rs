@@ -188,19 +188,10 @@ fn parse<T>(
     }
 }
 
-/// So many lines of a head are parsed on the stack.
-const FEW: usize = 16;
-
+#[inline(never)] // what it needs would be on the stack of every connection
 fn request_head(bytes: &[u8], lines: usize) -> Result<RequestHead, Bad> {
-    let (mut few, mut many) = ([httparse::EMPTY_HEADER; FEW], Vec::new());
-    let headers = match few.get_mut(..lines) {
-        Some(few) => few,
-        None => {
-            many.resize(lines, httparse::EMPTY_HEADER);
-            &mut many
-        }
-    };
-    let mut request = httparse::Request::new(headers);
+    let mut headers = vec![httparse::EMPTY_HEADER; lines];
+    let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
         Err(httparse::Error::Version) if names_other_version(bytes) => {

@@ -113,6 +113,7 @@ pub(super) struct Printing<'a> {
 
 impl Printing<'_> {
     /// Writes the response; `Ok(true)` when the connection may stay.
+    #[inline(never)] // a body is copied through room on the stack
     pub(super) fn print(&self, response: ResponseBox, out: &mut dyn Write) -> io::Result<bool> {
         let response = if sound(&response) { response } else { text(500, "unsound response") };
         let status = response.status_code().0;
