@@ -99,7 +99,7 @@ impl Redis {
         let deadline = Instant::now() + PATIENCE;
         while !self.launch() {
             assert!(Instant::now() < deadline, "redis-server does not start again");
-            std::thread::sleep(Duration::from_millis(20));
+            crate::common::pause(Duration::from_millis(20));
         }
     }
 
@@ -173,7 +173,7 @@ impl Redis {
                 let _ = process.kill();
                 panic!("redis-server does not answer");
             }
-            std::thread::sleep(Duration::from_millis(5));
+            crate::common::pause(Duration::from_millis(5));
         }
         self.process = Some(process);
         true

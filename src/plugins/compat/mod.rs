@@ -2,6 +2,7 @@
 
 mod foreign;
 mod memberships;
+mod names;
 mod primus_cluster;
 mod redis_rooms;
 mod replies;

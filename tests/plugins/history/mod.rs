@@ -159,7 +159,7 @@ fn a_client_that_is_thrown_off_200_times_misses_and_repeats_nothing() {
                 1 => primus.room("a").write(&n).unwrap(),
                 _ => primus.room("b").write(&n).unwrap(),
             };
-            thread::sleep(Duration::from_micros(200));
+            crate::common::pause(Duration::from_micros(200));
         }
         n
     });

@@ -229,7 +229,7 @@ fn who_does_not_answer_in_time_has_failed() {
         let (mut stream, _) = drip.accept().unwrap();
         let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nX: ");
         while std::io::Write::write_all(&mut stream, b"x").is_ok() {
-            std::thread::sleep(Duration::from_millis(5));
+            crate::common::pause(Duration::from_millis(5));
         }
     });
     let here = serving("here", Primus::builder(), times(150, 300));

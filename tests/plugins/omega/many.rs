@@ -19,7 +19,7 @@ fn a_hundred_servers_are_asked_a_few_at_a_time() {
     let stub = Stub::start(move |_| {
         let now = counts.0.fetch_add(1, Ordering::SeqCst) + 1;
         counts.1.fetch_max(now, Ordering::SeqCst);
-        thread::sleep(Duration::from_millis(20));
+        crate::common::pause(Duration::from_millis(20));
         counts.0.fetch_sub(1, Ordering::SeqCst);
         (sent(1).into_bytes(), true)
     });
@@ -39,7 +39,7 @@ fn a_hundred_servers_are_asked_a_few_at_a_time() {
 #[test]
 fn the_slow_ones_do_not_hold_the_others_up() {
     let slow = Stub::start(|_| {
-        thread::sleep(Duration::from_secs(2));
+        crate::common::pause(Duration::from_secs(2));
         (sent(1).into_bytes(), false)
     });
     let quick = Stub::saying(&sent(1), true);

@@ -99,7 +99,7 @@ fn a_restart_in_mid_traffic_loses_nothing_unnoticed() {
                 }
                 .unwrap();
                 if n % 20 == 0 {
-                    std::thread::sleep(Duration::from_millis(2));
+                    crate::common::pause(Duration::from_millis(2));
                 }
             }
         });

@@ -95,7 +95,7 @@ fn one_of_ours_that_hears_nothing_is_none_of_them() {
     // It has looked with both of them in the registry, at the latest when it has looked twice.
     for n in 0..200 {
         here.primus.write(&format!("message {n}")).unwrap();
-        std::thread::sleep(Duration::from_millis(10));
+        crate::common::pause(Duration::from_millis(10));
     }
     wait_until("it is forwarded", || cluster.status().forwarded > 50);
     assert!(!peer.expect_text().is_empty());

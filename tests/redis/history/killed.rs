@@ -48,7 +48,7 @@ fn elsewhere() {
     std::io::stdin().read_line(&mut String::new()).unwrap();
     for n in 1.. {
         server.write("r", n);
-        thread::sleep(Duration::from_millis(1));
+        crate::common::pause(Duration::from_millis(1));
     }
 }
 

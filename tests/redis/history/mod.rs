@@ -20,7 +20,7 @@ fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done() {
         assert!(Instant::now() < deadline, "did not come about: {what}");
-        thread::sleep(Duration::from_millis(2));
+        crate::common::pause(Duration::from_millis(2));
     }
 }
 
@@ -137,7 +137,7 @@ impl User {
         while self.got() != wanted {
             let got = self.got();
             assert!(Instant::now() < deadline, "{got:?} in place of {wanted:?}");
-            thread::sleep(Duration::from_millis(2));
+            crate::common::pause(Duration::from_millis(2));
         }
     }
 }
@@ -190,7 +190,7 @@ fn a_client_that_is_thrown_off_200_times_and_lands_anywhere_misses_and_repeats_n
         while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
             n += 1;
             writer.room("r").write(&n).unwrap();
-            thread::sleep(Duration::from_millis(1));
+            crate::common::pause(Duration::from_millis(1));
         }
         n
     });

@@ -107,7 +107,7 @@ fn what_is_kept_keeps_its_order_over_twenty_restarts() {
                 link.post(batch, Keep::Yes).unwrap();
                 number += 1;
                 if number % 5 == 0 {
-                    thread::sleep(Duration::from_millis(1));
+                    crate::common::pause(Duration::from_millis(1));
                 }
             }
             number
@@ -115,7 +115,7 @@ fn what_is_kept_keeps_its_order_over_twenty_restarts() {
         for round in 0..20 {
             wait_until("the link is up", || link.is_connected());
             // At various moments of its work.
-            thread::sleep(Duration::from_millis(7 * (round % 5)));
+            crate::common::pause(Duration::from_millis(7 * (round % 5)));
             redis.restart();
         }
         over.store(true, Ordering::Relaxed);
@@ -176,7 +176,7 @@ fn a_subscriber_that_falls_behind_hears_that_it_was_cut() {
             // What its own queue does not take is not needed.
             let _ = writer.publish("a", vec![b'x'; 50_000]);
         }
-        thread::sleep(Duration::from_millis(5));
+        crate::common::pause(Duration::from_millis(5));
         redis.cli(&["PUBSUB", "NUMSUB", "slow"]).ends_with('0')
     });
     drop(let_go);

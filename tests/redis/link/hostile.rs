@@ -159,7 +159,7 @@ fn one_that_drips_is_given_up() {
     let (url, _) = serve(|number, mut stream| {
         let slow = |stream: &mut TcpStream| {
             while stream.write_all(b"x").is_ok() {
-                std::thread::sleep(Duration::from_millis(50));
+                crate::common::pause(Duration::from_millis(50));
             }
         };
         if number < 2 {

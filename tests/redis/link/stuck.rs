@@ -59,7 +59,7 @@ fn a_large_message_gets_through_a_slow_connection() {
             end.extend_from_slice(&buffer[..read]);
             end.drain(..end.len().saturating_sub(16));
             if all < SIZE {
-                std::thread::sleep(Duration::from_millis(12));
+                crate::common::pause(Duration::from_millis(12));
             } else if !std::mem::replace(&mut is_answered, true) {
                 let _ = stream.write_all(b":1\r\n");
             }
@@ -93,7 +93,7 @@ fn a_large_reply_gets_through_a_slow_connection() {
         let _ = stream.write_all(format!("${SIZE}\r\n").as_bytes());
         for part in vec![b'x'; SIZE].chunks(64 << 10) {
             let _ = stream.write_all(part);
-            std::thread::sleep(Duration::from_millis(25));
+            crate::common::pause(Duration::from_millis(25));
         }
         let _ = stream.write_all(b"\r\n");
         idle(&mut stream);

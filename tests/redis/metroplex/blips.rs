@@ -141,7 +141,7 @@ fn what_redis_has_too_much_goes_and_what_it_lacks_comes() {
     assert!(!commands.so_far(&redis).contains(&"del".to_owned()));
     // And it is at rest again.
     server.registers();
-    std::thread::sleep(INTERVAL);
+    crate::common::pause(INTERVAL);
     assert!(server.registered.is_empty() && server.errors.is_empty());
     drop(commands);
     redis.cli(&["DEL", "metroplex:sparks"]);

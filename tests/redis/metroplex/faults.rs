@@ -54,7 +54,7 @@ fn a_redis_that_hangs_keeps_nobody_waiting_and_is_told_all_again() {
     one.primus.write("still here").unwrap();
     assert_eq!(late.recv_timeout(PATIENCE).unwrap().as_str(), Some("still here"));
     wait_link(&one.link, LinkState::Down);
-    std::thread::sleep(INTERVAL);
+    crate::common::pause(INTERVAL);
     redis.resume();
     wait_servers(&redis, &[&one, &other]);
     one.has(&redis, &["a-2", "a-3"]);

@@ -77,7 +77,7 @@ fn a_server_that_was_killed_is_gone_within_the_interval() {
     assert!(keys_of(&redis, &killed.url).is_empty() && sparks_at(&redis, &killed.url).is_empty());
     // Both find it missing, and one has taken it out. (Until its next tick the other still
     // has it on its list.)
-    std::thread::sleep(INTERVAL);
+    crate::common::pause(INTERVAL);
     let told: Vec<_> = survivors.iter().flat_map(|server| server.unregistered.try_iter()).collect();
     assert_eq!(told, [&*killed.url]);
 }

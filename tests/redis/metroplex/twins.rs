@@ -28,7 +28,7 @@ fn the_last_has_the_address_both_tell_and_nobody_else_is_harmed() {
     let (_late, client) = (first.client(), second.client());
     wait_for("sparks", vec!["b-1".to_owned()], || sparks_at(&redis, ADDRESS));
     for _ in 0..3 {
-        std::thread::sleep(INTERVAL - LATENCY);
+        crate::common::pause(INTERVAL - LATENCY);
         assert_eq!(sparks_at(&redis, ADDRESS), ["b-1"]);
         assert!(second.metroplex.is_registered() && !first.metroplex.is_registered());
     }
@@ -71,7 +71,7 @@ fn after_flushall_one_of_them_has_it() {
     });
     redis.cli(&["FLUSHALL"]);
     wait_for("servers", vec![ADDRESS.to_owned()], || servers(&redis));
-    std::thread::sleep(2 * INTERVAL);
+    crate::common::pause(2 * INTERVAL);
     let registered = |server: &&Server| server.metroplex.is_registered();
     assert_eq!(both.iter().filter(registered).count(), 1);
 }

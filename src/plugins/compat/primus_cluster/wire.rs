@@ -8,6 +8,7 @@
 //!
 //! `id` is a random number of the sending server's, by which it knows its own again.
 
+use crate::plugins::compat::names::texts;
 use crate::plugins::envelope::fields;
 use crate::plugins::rooms::RoomMessage;
 use crate::value::Value;
@@ -66,8 +67,8 @@ pub(super) fn decode(own: f64, packet: Value) -> Result<Heard, Option<&'static s
     match kind.as_str() {
         Some("primus") => Ok(Heard::All(message)),
         Some("room") => {
-            let rooms = texts(rooms).ok_or(Some("its rooms are no list of names"))?;
-            let except = texts(except).ok_or(Some("its exceptions are no list of ids"))?;
+            let rooms = texts_or_none(rooms).ok_or(Some("its rooms are no list of names"))?;
+            let except = texts_or_none(except).ok_or(Some("its exceptions are no list of ids"))?;
             Ok(Heard::Rooms(RoomMessage::new(rooms, except, message)))
         }
         _ => Err(Some("its type is not known")),
@@ -75,17 +76,8 @@ pub(super) fn decode(own: f64, packet: Value) -> Result<Heard, Option<&'static s
 }
 
 /// A list of texts; none where it is missing.
-fn texts(list: Value) -> Option<Vec<String>> {
-    let list = match list {
-        Value::Array(list) => list,
-        Value::Undefined | Value::Null => return Some(Vec::new()),
-        _ => return None,
-    };
-    let text = |one| match one {
-        Value::String(text) => Some(text),
-        _ => None,
-    };
-    list.into_iter().map(text).collect()
+fn texts_or_none(list: Value) -> Option<Vec<String>> {
+    if matches!(list, Value::Undefined | Value::Null) { Some(Vec::new()) } else { texts(list) }
 }
 
 #[cfg(test)]

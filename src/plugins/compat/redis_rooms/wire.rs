@@ -6,6 +6,7 @@
 //! which of them this one is. The first part is then for all of these rooms, and the others
 //! are for JavaScript alone.
 
+use crate::plugins::compat::names::texts;
 use crate::plugins::envelope::fields;
 use crate::plugins::rooms::RoomMessage;
 use crate::value::Value;
@@ -56,15 +57,6 @@ pub(super) fn decode(packet: Value) -> Result<Option<RoomMessage>, &'static str>
         return Err("its rooms are none");
     }
     Ok(Some(RoomMessage::new(rooms, except, data)))
-}
-
-fn texts(list: Value) -> Option<Vec<String>> {
-    let Value::Array(list) = list else { return None };
-    let text = |one| match one {
-        Value::String(text) => Some(text),
-        _ => None,
-    };
-    list.into_iter().map(text).collect()
 }
 
 #[cfg(test)]
