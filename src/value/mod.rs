@@ -10,6 +10,7 @@ mod date_text;
 mod de;
 mod fault;
 mod key;
+mod measure;
 mod number;
 mod parts;
 mod ser;

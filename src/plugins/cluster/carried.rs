@@ -41,7 +41,11 @@ const KINDS: [(&str, TypedKind); 11] = [
     ("DataView", TypedKind::DataView),
 ];
 
-/// Writes a value.
+/// Levels that a message may have, of those that a reader of JSON goes down: some are
+/// around it.
+pub(in crate::plugins) const MOST_DEPTH: usize = 120;
+
+/// Writes a value, which is not [deeper](MOST_DEPTH).
 pub(in crate::plugins) fn write(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
@@ -157,18 +161,22 @@ fn special(out: &mut Vec<u8>, name: char, write: impl FnOnce(&mut Vec<u8>)) {
 
 /// How many values arrays and objects have in them, as they are written.
 pub(in crate::plugins) fn count(value: &Value) -> usize {
-    match value {
-        Value::Array(elements) => elements.iter().map(|element| 1 + count(element)).sum(),
-        Value::Object(entries) => entries.iter().map(|(_, value)| 1 + count(value)).sum(),
-        Value::Undefined | Value::Binary(_) | Value::Date(_) => 1,
-        Value::Number(number) => match number.repr() {
-            Repr::Float(n) if !n.is_finite() => 1,
-            _ => 0,
-        },
-        Value::RegExp(_) | Value::Typed(_) | Value::Ext(_) => 3,
-        Value::Error(_) => 4,
-        Value::Null | Value::Bool(_) | Value::String(_) => 0,
-    }
+    let mut count = 0;
+    value.walk(|value, _| {
+        count += match value {
+            Value::Array(elements) => elements.len(),
+            Value::Object(entries) => entries.len(),
+            Value::Undefined | Value::Binary(_) | Value::Date(_) => 1,
+            Value::Number(number) => match number.repr() {
+                Repr::Float(n) if !n.is_finite() => 1,
+                _ => 0,
+            },
+            Value::RegExp(_) | Value::Typed(_) | Value::Ext(_) => 3,
+            Value::Error(_) => 4,
+            Value::Null | Value::Bool(_) | Value::String(_) => 0,
+        };
+    });
+    count
 }
 
 /// Reads a value; `None` for what [`write`] does not make, and where its arrays and

@@ -18,7 +18,7 @@
 //! `alive` says what the last number on the bus is. It is said now and then, so that
 //! what is lost is missed though nothing follows.
 
-use super::carried::{self, read, write, write_list, write_text};
+use super::carried::{self, MOST_DEPTH, read, write, write_list, write_text};
 use crate::error::{Error, Result as Outcome};
 use crate::value::Value;
 
@@ -39,7 +39,7 @@ pub(super) const DIGITS: usize = 20;
 const AROUND: usize = 100_000;
 pub(super) const ASKED: usize = 10_000;
 
-/// Whether the others would read a value with so many names and ids beside it, where they
+/// Whether the others would read a value with so many levels, names and ids beside it, where they
 /// take as many values in one message as this server.
 ///
 /// # Errors
@@ -49,7 +49,9 @@ pub(super) fn is_readable(value: &Value, beside: usize, most: usize) -> Outcome<
         let text = format!("a message with {count} {what} for other servers: {most} are allowed");
         Err(Error::Misuse(format!("{text}{limit}")))
     };
+    let levels = value.levels();
     match carried::count(value) {
+        _ if levels > MOST_DEPTH => refuse("levels", levels, MOST_DEPTH, ""),
         count if count > most => refuse("values", count, most, " (`Limits::values`)"),
         _ if beside > AROUND => refuse("rooms and ids", beside, AROUND, ""),
         _ => Ok(()),

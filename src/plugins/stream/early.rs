@@ -18,7 +18,7 @@ pub(super) struct Early(Lock<(VecDeque<Value>, usize)>);
 impl Early {
     /// Keeps a message behind the others, if there is room.
     pub fn keep(&self, value: Value) {
-        let bytes = weight(&value);
+        let bytes = value.weight();
         let mut state = self.0.lock();
         let (messages, sum) = &mut *state;
         if messages.len() < MESSAGES && *sum + bytes <= BYTES {
@@ -37,7 +37,7 @@ impl Early {
         let value = messages.pop_front()?;
         *sum = match messages.is_empty() {
             true => 0,
-            false => sum.saturating_sub(weight(&value)),
+            false => sum.saturating_sub(value.weight()),
         };
         Some(value)
     }
@@ -50,20 +50,6 @@ impl Early {
         let old = std::mem::take(&mut *self.0.lock());
         drop(old);
     }
-}
-
-/// Bytes that a value takes, about.
-fn weight(value: &Value) -> usize {
-    let inside = if let Some(text) = value.as_str() {
-        text.len()
-    } else if let Some(list) = value.as_array() {
-        list.iter().map(weight).sum()
-    } else if let Some(entries) = value.as_object() {
-        entries.iter().map(|(name, value)| size_of::<String>() + name.len() + weight(value)).sum()
-    } else {
-        value.as_bytes().map_or(0, <[u8]>::len)
-    };
-    size_of::<Value>() + inside
 }
 
 #[cfg(test)]

@@ -159,6 +159,17 @@ fn mangled_messages_never_do_harm() {
     assert_eq!(decode(long.as_bytes()), Err(Not::Message));
 }
 
+/// However deep it is, to tell takes no stack.
+#[test]
+fn a_message_with_too_many_levels_is_none() {
+    let of = |levels| (1..levels).fold(Value::Null, |value, _| Value::Array(vec![value]));
+    for (levels, is) in [(1, true), (120, true), (121, false), (1_000, false)] {
+        assert_eq!(is_readable(&of(levels), 0, 1_000_000).is_ok(), is, "{levels}");
+    }
+    // The deepest that is allowed can be read.
+    assert!(decode(&whole(&head("f", "b"), 1, &tail::all(&of(120)))).is_ok());
+}
+
 /// Small as it is on its way, it would be large here.
 #[test]
 fn a_message_with_too_many_values_is_none() {

@@ -44,7 +44,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn new(id: Option<Arc<str>>, except: Vec<String>, value: Value) -> Arc<Self> {
-        let bytes = weight(&value) + except.iter().map(String::len).sum::<usize>() + OVERHEAD;
+        let bytes = value.weight() + except.iter().map(String::len).sum::<usize>() + OVERHEAD;
         Arc::new(Entry { id, except, value, bytes })
     }
 
@@ -56,23 +56,6 @@ impl Entry {
     /// What it counts for.
     pub fn bytes(&self) -> usize {
         self.bytes
-    }
-}
-
-/// About the memory that a value takes.
-fn weight(value: &Value) -> usize {
-    const EACH: usize = size_of::<Value>();
-    EACH + match value {
-        Value::String(text) => text.len(),
-        Value::Binary(bytes) => bytes.len(),
-        Value::Array(list) => list.iter().map(weight).sum(),
-        Value::Object(entries) => {
-            entries.iter().map(|(key, value)| size_of::<String>() + key.len() + weight(value)).sum()
-        }
-        Value::RegExp(_) | Value::Error(_) => 4 * EACH,
-        Value::Typed(typed) => typed.bytes.len(),
-        Value::Ext(ext) => ext.data.len(),
-        _ => 0,
     }
 }
 

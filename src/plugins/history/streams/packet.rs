@@ -5,14 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::link::Reply;
-use crate::plugins::cluster::carried::{self, write_list, write_text};
+use crate::plugins::cluster::carried::{self, MOST_DEPTH, write_list, write_text};
 use crate::plugins::history::log::{Entry, Fetched};
 use crate::plugins::history::position::Position;
 use crate::plugins::history::wire::At;
 use crate::value::Value;
-
-/// Levels that a message may have, of those that a reader of JSON goes down.
-pub(super) const MOST_DEPTH: usize = 120;
 
 /// Values that it may have in it, as many as a received message by default.
 pub(super) const MOST_VALUES: usize = 1_000_000;
@@ -23,7 +20,7 @@ const MOST_AROUND: usize = 100_000;
 /// An entry as text: an array of its id, those who are left out, and the message. `None`
 /// if nobody could read it.
 pub(super) fn encode(entry: &Entry) -> Option<Vec<u8>> {
-    if is_deeper(&entry.value, MOST_DEPTH) || carried::count(&entry.value) > MOST_VALUES {
+    if entry.value.levels() > MOST_DEPTH || carried::count(&entry.value) > MOST_VALUES {
         return None;
     }
     let mut text = b"[".to_vec();
@@ -37,15 +34,6 @@ pub(super) fn encode(entry: &Entry) -> Option<Vec<u8>> {
     carried::write(&mut text, &entry.value);
     text.push(b']');
     Some(text)
-}
-
-fn is_deeper(value: &Value, levels: usize) -> bool {
-    let Some(rest) = levels.checked_sub(1) else { return true };
-    match value {
-        Value::Array(list) => list.iter().any(|one| is_deeper(one, rest)),
-        Value::Object(entries) => entries.iter().any(|(_, one)| is_deeper(one, rest)),
-        _ => false,
-    }
 }
 
 /// The entry in a text; `None` where it is none.
@@ -171,7 +159,7 @@ mod tests {
     fn what_is_kept_can_be_read() {
         let deepest = encode(&nested(MOST_DEPTH - 1)).unwrap();
         assert!(decode(&deepest).is_some());
-        assert!(encode(&nested(MOST_DEPTH)).is_none() && encode(&nested(5_000)).is_none());
+        assert!(encode(&nested(MOST_DEPTH)).is_none() && encode(&nested(1_000)).is_none());
     }
 
     #[test]

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::early::give_early;
-use super::packet::{self, MOST_DEPTH, MOST_VALUES};
+use super::packet::{self, MOST_VALUES};
 use super::pending::Pending;
 use super::state::{Append, Fetch, Streams};
 use crate::deadline::after;
 use crate::error::{Error, Result};
 use crate::link::{Batch, Heard, LinkState, Reply};
+use crate::plugins::cluster::carried::MOST_DEPTH;
 use crate::plugins::history::core::{self, Job, Missing, Reader};
 use crate::plugins::history::log::{Elsewhere, Entry, Fetched, Filled, Taken};
 use crate::plugins::history::position::Position;
