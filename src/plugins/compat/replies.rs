@@ -1,12 +1,17 @@
 //! What Redis is asked for.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::error::BoxError;
 use crate::link::{Batch, RedisLink, Reply, refusal};
+use crate::plugins::rooms::Here;
 
 /// So long it may take to answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// So many sets are asked for together.
+const TOGETHER: usize = 1_000;
 
 /// So many keys it looks at for each answer when they are gone through.
 const SCANNED: &str = "1000";
@@ -33,6 +38,33 @@ fn text(reply: Reply) -> Option<String> {
         Reply::SimpleString(text) => Some(text),
         _ => None,
     }
+}
+
+/// All that is in any of these sets, each once and in order.
+pub(super) fn union(link: &RedisLink, sets: &[String]) -> Result<BTreeSet<String>, BoxError> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut found = BTreeSet::new();
+    for some in sets.chunks(TOGETHER) {
+        let words = std::iter::once("SUNION").chain(some.iter().map(String::as_str));
+        let batch = Batch::new().cmd(&words.collect::<Vec<_>>());
+        let left = deadline.saturating_duration_since(Instant::now());
+        for reply in link.fetch(batch, left)? {
+            found.extend(texts(reply)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The members on other servers, of all that are in these sets. What is connected here is
+/// left out: it is known here whether it is a member, and Redis may not have heard of the
+/// last change.
+pub(super) fn elsewhere(
+    link: &RedisLink,
+    sets: &[String],
+    here: Option<Here>,
+) -> Result<Vec<String>, BoxError> {
+    let members = union(link, sets)?.into_iter();
+    Ok(members.filter(|id| here.as_ref().is_none_or(|here| !here.is_connected(id))).collect())
 }
 
 /// All keys that match a pattern, gone through in pieces (`SCAN`), so that Redis does

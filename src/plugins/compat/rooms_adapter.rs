@@ -137,6 +137,10 @@ impl Keys {
         format!("{}:rooms:{room}", self.namespace)
     }
 
+    fn rooms(&self, rooms: &[String]) -> Vec<String> {
+        rooms.iter().map(|room| self.room(room)).collect()
+    }
+
     fn spark(&self, id: &str) -> String {
         format!("{}:sparks:{id}", self.namespace)
     }
@@ -195,11 +199,13 @@ impl RoomStore for Store {
     }
 
     fn members(&self, room: &str) -> Result<Vec<String>, BoxError> {
+        self.members_of(&[room.to_owned()])
+    }
+
+    fn members_of(&self, rooms: &[String]) -> Result<Vec<String>, BoxError> {
         let Joint { link, keys, here, .. } = &*self.0;
-        let mut members = sets(link, [keys.room(room)])?;
-        let own = here.lock().clone().map_or(Vec::new(), |here| here.members(room));
-        members.retain(|id| !own.contains(id));
-        Ok(members.into_iter().collect())
+        let here = here.lock().clone();
+        replies::elsewhere(link, &keys.rooms(rooms), here)
     }
 
     fn names(&self) -> Result<Vec<String>, BoxError> {
@@ -213,20 +219,6 @@ impl RoomStore for Store {
             keeper.remove_all(&here);
         }
     }
-}
-
-/// All that are in any of these sets.
-fn sets(
-    link: &RedisLink,
-    keys: impl IntoIterator<Item = String>,
-) -> Result<BTreeSet<String>, BoxError> {
-    let mut batch = Batch::new();
-    keys.into_iter().for_each(|key| batch.add(&["SMEMBERS", &key]));
-    let mut found = BTreeSet::new();
-    for reply in link.fetch(batch, PATIENCE)? {
-        found.extend(replies::texts(reply)?);
-    }
-    Ok(found)
 }
 
 /// What takes messages to the other servers.
@@ -274,7 +266,7 @@ impl Carrier {
                 let all = replies::keys(link, &keys.pattern("sparks"))?;
                 keys.strip(all, "sparks").into_iter().collect()
             }
-            rooms => sets(link, rooms.iter().map(|room| keys.room(room)))?,
+            rooms => replies::union(link, &keys.rooms(rooms))?,
         };
         ids.retain(|id| !message.except.contains(id) && primus.spark(id).is_none());
         if ids.is_empty() {

@@ -181,6 +181,10 @@ impl Local for Shared<Spark> {
         spark.is_some_and(|spark| self.table(|table| table.is_in(&spark, room)))
     }
 
+    fn is_connected_here(&self, id: &str) -> bool {
+        self.primus.upgrade().is_some_and(|primus| primus.spark(id).is_some())
+    }
+
     fn names_here(&self) -> Vec<String> {
         let names = self.table(|table| table.names());
         names.iter().map(|name| (**name).to_owned()).collect()

@@ -135,6 +135,7 @@ pub(super) trait Local: Send + Sync {
     fn members_here(&self, room: &str) -> Vec<String>;
     fn count_here(&self, room: &str) -> usize;
     fn has_here(&self, room: &str, id: &str) -> bool;
+    fn is_connected_here(&self, id: &str) -> bool;
     fn names_here(&self) -> Vec<String>;
 }
 
@@ -156,6 +157,11 @@ impl Here {
     /// Whether somebody with this id is in the room of this very name.
     pub fn has(&self, room: &str, id: &str) -> bool {
         self.0.upgrade().is_some_and(|local| local.has_here(room, id))
+    }
+
+    /// Whether somebody with this id is connected to this server, in whatever rooms.
+    pub(in crate::plugins) fn is_connected(&self, id: &str) -> bool {
+        self.0.upgrade().is_some_and(|local| local.is_connected_here(id))
     }
 
     /// How many are in the room of this very name.

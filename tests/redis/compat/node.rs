@@ -4,7 +4,7 @@ use std::process::Command;
 
 use primus::Client;
 use primus::plugins::compat::{NpmCluster, NpmRedisRooms, NpmRoomsAdapter};
-use primus::plugins::rooms::PrimusRooms;
+use primus::plugins::rooms::{PrimusRooms, Room};
 use primus::plugins::{Metroplex, Omega, PrimusMetroplex, Rooms};
 use primus::{Builder, Primus, RedisLink};
 use serde_json::{Value as Json, json};
@@ -92,6 +92,22 @@ impl Fleet {
         Self::get(&self.news[3..], expected);
     }
 
+    /// Ours know who is in which room, theirs included.
+    fn ours_know_all(&self) {
+        let expect = |numbers: &[u8]| -> Vec<String> {
+            let of = |server| numbers.iter().map(move |number| format!("{server}-{number}"));
+            ["n1", "n2", "s1", "s2"].into_iter().flat_map(of).collect()
+        };
+        for server in &self.ours {
+            let ids = |room: Room| room.ids().expect("ids");
+            let primus = &server.primus;
+            wait_until("all are known", || ids(primus.room("news")) == expect(&[1, 2]));
+            wait_until("all are known", || ids(primus.room("sport")) == expect(&[2]));
+            assert_eq!(ids(primus.room(["sport", "news", "other"])), expect(&[1, 2]));
+            assert_eq!(ids(primus.any_room().except("n1-2")).len(), 7);
+        }
+    }
+
     /// One message to a room from each server, heard by all of its members.
     fn rooms_reach_all(&mut self) {
         for at in 0..2 {
@@ -124,6 +140,7 @@ fn primus_cluster_joins_both_kinds() {
     });
     heard_by(&redis, 4);
     fleet.rooms_reach_all();
+    fleet.ours_know_all();
     for at in 0..2 {
         fleet.theirs[at].write(json!({ "write": "theirs to all" }));
         fleet.all_get("theirs to all");
@@ -166,6 +183,7 @@ fn the_adapter_joins_both_kinds() {
         count("HLEN", "metroplex:sparks") == "8" && count("SCARD", "bumblebee:rooms:news") == "8"
     });
     fleet.rooms_reach_all();
+    fleet.ours_know_all();
     let except = ["n1-1", "s1-1"];
     let rooms = ["news", "sport"];
     fleet.ours[1].primus.room(rooms).except(except).write("once").unwrap();

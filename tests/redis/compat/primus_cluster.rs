@@ -175,6 +175,11 @@ fn members_are_kept_as_recorded_and_leave_nothing_behind() {
         ids
     };
     assert_eq!(known("news"), ["s1-1", "s2-1"]);
+    // Of several rooms: each once, and none of those here.
+    let rooms = ["news", "sport"].map(str::to_owned);
+    assert_eq!(store.members_of(&rooms).unwrap(), ["s1-1", "s1-2", "s2-1"]);
+    assert_eq!(first.primus.room(rooms).ids().unwrap(), ["s1-1", "s1-2", "s2-1"]);
+    assert_eq!(second.primus.any_room().ids().unwrap(), ["s1-1", "s1-2", "s2-1"]);
     let mut names = store.names().unwrap();
     names.sort();
     assert_eq!(names, ["news", "sport"]);

@@ -39,6 +39,15 @@ fn members_are_kept_as_recorded_and_leave_nothing_behind() {
     let store = NpmRoomsAdapter::new(&one).rooms();
     assert_eq!(store.members("news").unwrap(), ["s1-1", "s2-1"]);
     assert_eq!(store.names().unwrap(), ["news", "sport"]);
+    // Of several rooms: each once.
+    let rooms = ["news", "sport"].map(str::to_owned);
+    assert_eq!(store.members_of(&rooms).unwrap(), ["s1-1", "s1-2", "s2-1"]);
+    assert_eq!(first.primus.room(rooms).ids().unwrap(), ["s1-1", "s1-2", "s2-1"]);
+    assert_eq!(second.primus.any_room().ids().unwrap(), ["s1-1", "s1-2", "s2-1"]);
+    // Whom Redis still has, though it has left here, is not taken for another server's.
+    redis.cli(&["SADD", "bumblebee:rooms:news", "s1-2", "s9-9"]);
+    assert_eq!(first.primus.room("news").ids().unwrap(), ["s1-1", "s2-1", "s9-9"]);
+    redis.cli(&["SREM", "bumblebee:rooms:news", "s1-2", "s9-9"]);
     second.primus.destroy(Destroy::default());
     wait_until("its members are gone", || members(&redis, "bumblebee:rooms:news") == ["s1-1"]);
     first.primus.destroy(Destroy::default());

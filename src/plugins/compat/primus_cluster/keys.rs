@@ -62,11 +62,12 @@ impl Keys {
         }
     }
 
-    /// Asks for the ids of a room's members.
-    pub fn members(&self, room: &str, now: u64) -> Batch {
-        let keys = Self::all(now).map(|generation| self.room(room, generation));
-        let command: Vec<String> = ["SUNION".to_owned()].into_iter().chain(keys).collect();
-        Batch::new().cmd(&command)
+    /// The lists in which the members of these rooms are.
+    pub fn members(&self, rooms: &[String], now: u64) -> Vec<String> {
+        let of = |room: &String| {
+            Self::all(now).map(|generation| self.room(room, generation)).collect::<Vec<_>>()
+        };
+        rooms.iter().flat_map(of).collect()
     }
 
     /// The pattern of all keys of rooms, as Redis matches it.
@@ -98,6 +99,9 @@ mod tests {
         assert_eq!(now, 207_782);
         assert_eq!(keys.room("news", now), "primus-cluster:room:news:207782");
         assert_eq!(keys.spark("s1-1", now), "primus-cluster:socket:s1-1:207782");
+        let lists = keys.members(&["news".into(), "sport".into()], now);
+        assert_eq!((lists.len(), &*lists[0]), (20, "primus-cluster:room:news:207782"));
+        assert_eq!(lists[19], "primus-cluster:room:sport:207773");
         assert_eq!(keys.rooms_pattern(), "primus-cluster:room:*");
         assert_eq!(keys.room_of("primus-cluster:room:news:207782", now), Some("news"));
         assert_eq!(keys.room_of("primus-cluster:room:a:b:207773", now), Some("a:b"));

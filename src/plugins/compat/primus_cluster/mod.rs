@@ -12,7 +12,7 @@ use wire::Heard as Message;
 
 use super::foreign::Foreign;
 use super::memberships::{Keeper, Lists};
-use super::replies::{self, PATIENCE};
+use super::replies;
 use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
 use crate::frame::Frame;
@@ -70,7 +70,8 @@ impl NpmCluster {
     /// Whether the members of rooms here are written into Redis, and those elsewhere read
     /// from it. A server in JavaScript needs that only for its `clients`, `isEmpty` and
     /// `rooms`; for its messages none. Defaults to false: then
-    /// [`RoomStore::members`] and [`names`](RoomStore::names) of other servers are errors.
+    /// [`RoomStore::members`], [`members_of`](RoomStore::members_of) and
+    /// [`names`](RoomStore::names) of other servers are errors.
     pub fn store(mut self, store: bool) -> Self {
         self.options.store = store;
         self
@@ -295,15 +296,16 @@ impl RoomStore for Store {
     }
 
     fn members(&self, room: &str) -> Result<Vec<String>, BoxError> {
+        self.members_of(&[room.to_owned()])
+    }
+
+    fn members_of(&self, rooms: &[String]) -> Result<Vec<String>, BoxError> {
         let Options { link, keys, store, .. } = &self.0.options;
         if !store {
             return Err(NO_STORE.into());
         }
-        let replies = link.fetch(keys.members(room, self.0.generation()), PATIENCE)?;
-        let mut members = replies::texts(replies.into_iter().next().ok_or("no reply")?)?;
-        let own = self.0.here.lock().clone().map_or(Vec::new(), |here| here.members(room));
-        members.retain(|id| !own.contains(id));
-        Ok(members)
+        let here = self.0.here.lock().clone();
+        replies::elsewhere(link, &keys.members(rooms, self.0.generation()), here)
     }
 
     fn names(&self) -> Result<Vec<String>, BoxError> {
