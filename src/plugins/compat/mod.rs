@@ -1,5 +1,6 @@
 #![doc = include_str!("mod.md")]
 
+mod doubles;
 mod foreign;
 mod memberships;
 mod names;

@@ -8,6 +8,7 @@ mod rooms_adapter;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use primus::link::{Heard, Subscription};
 use primus::plugins::rooms::SparkRooms;
@@ -49,6 +50,25 @@ fn link(redis: &Redis) -> RedisLink {
     let link = RedisLink::open(&redis.url()).expect("a link");
     assert!(link.wait_connected(PATIENCE), "Redis is not reached");
     link
+}
+
+/// One that soon gives up a Redis that hangs.
+fn hasty(redis: &Redis) -> RedisLink {
+    let soon = Duration::from_millis(200);
+    let link = RedisLink::builder(&redis.url()).response_timeout(soon).ping_interval(soon).open();
+    let link = link.expect("a link");
+    assert!(link.wait_connected(PATIENCE), "Redis is not reached");
+    link
+}
+
+/// What is written meanwhile is under way when the link breaks: Redis reads it, and gets it
+/// again on the next connection.
+fn under_way(redis: &Redis, hasty: &RedisLink, write: impl FnOnce()) {
+    redis.pause();
+    write();
+    wait_until("the link is down", || !hasty.is_connected());
+    redis.resume();
+    wait_until("all is sent", || hasty.is_connected() && hasty.metrics().queue_commands == 0);
 }
 
 /// All that is published on channels like this one.

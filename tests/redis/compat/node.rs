@@ -240,4 +240,11 @@ fn redis_rooms_joins_both_kinds() {
     });
     heard_by(&redis, 4);
     fleet.rooms_reach_all();
+    // To any room: once to everybody here, and there for each room that is known here.
+    fleet.ours[0].primus.any_room().write("any").unwrap();
+    fleet.all_get("any");
+    Fleet::get(&fleet.both[..2], "any");
+    fleet.rooms_reach_all();
+    // Those in JavaScript do not say who is there.
+    assert!(fleet.ours[0].primus.room("news").ids().is_err());
 }

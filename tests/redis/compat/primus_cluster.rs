@@ -8,7 +8,7 @@ use primus::plugins::{Emitter, EmitterServerExt, Rooms};
 use primus::{Primus, RedisLink, Value};
 use serde_json::Value as Json;
 
-use super::{come, heard_by, link, listen, members, published, recorded, server};
+use super::{come, hasty, heard_by, link, listen, members, published, recorded, server, under_way};
 use crate::common::{PATIENCE, Server, wait_until};
 use crate::server::Redis;
 
@@ -25,10 +25,12 @@ fn in_fleet(redis: &Redis, number: usize) -> (RedisLink, Server) {
     (link, server)
 }
 
-/// A message without the number of its server.
+/// A message without the number of its server, and its own.
 fn anonymous(text: &str) -> Json {
     let mut json: Json = serde_json::from_str(text).expect("JSON");
-    let id = json.as_object_mut().expect("an object").remove("id");
+    let fields = json.as_object_mut().expect("an object");
+    fields.remove("seq");
+    let id = fields.remove("id");
     let id = id.and_then(|id| id.as_f64());
     assert!(id.is_some_and(|id| id > 0.0 && id < 1.0), "{text}");
     json
@@ -62,8 +64,8 @@ fn what_is_published_is_what_was_recorded() {
         assert_eq!(&ours, expected, "message {at}");
         if at == 0 {
             let id = text.find(",\"data\"").expect("the data");
-            let rest = r#","data":[{"all":1}],"type":"primus","opts":{"method":"write"}}"#;
-            assert_eq!(&text[id..], rest, "in the order in which it was recorded");
+            let rest = r#","data":[{"all":1}],"type":"primus","opts":{"method":"write"},"seq":1}"#;
+            assert_eq!(&text[id..], rest, "in the order in which it was recorded, and numbered");
         }
     }
 }
@@ -116,6 +118,29 @@ fn servers_reach_each_others_clients_once() {
     let at = of_c.iter().position(|text| text == "\"to two rooms\"").expect("it came");
     of_c.remove(at);
     assert_eq!(of_c, ["\"to all\"", "\"last\""]);
+}
+
+#[test]
+fn what_is_sent_again_is_heard_once() {
+    let Some(redis) = Redis::start() else { return };
+    let hasty = hasty(&redis);
+    let first = joined(1, NpmCluster::new(&hasty));
+    let (own, second) = in_fleet(&redis, 2);
+    let (told, _subscription) = listen(&own, CHANNEL);
+    let mut client = come(&second, "news");
+    heard_by(&redis, 2);
+    under_way(&redis, &hasty, || {
+        first.primus.write("to all").unwrap();
+        first.primus.room("news").write("to news").unwrap();
+    });
+    first.primus.write("last").unwrap();
+    let mut texts = [client.expect_text(), client.expect_text()];
+    texts.sort();
+    assert_eq!(texts, ["\"to all\"", "\"to news\""]);
+    assert_eq!(client.expect_text(), "\"last\"");
+    let sent = (0..5).map(|_| told.recv_timeout(PATIENCE).expect("a message").1);
+    let again = sent.filter(|text| text.contains("to news")).count();
+    assert_eq!(again, 2, "it was published twice");
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use keys::Keys;
-use wire::Heard as Message;
+use wire::Body;
 
+use super::doubles::Doubles;
 use super::foreign::Foreign;
 use super::memberships::{Keeper, Lists};
 use super::replies;
@@ -132,6 +133,10 @@ struct Joint {
     subscription: Lock<Option<Subscription>>,
     keeper: OnceLock<Keeper>,
     foreign: Foreign,
+    /// The number of the last message that it has published.
+    said: AtomicU64,
+    /// What has come from the others.
+    doubles: Lock<Doubles<u64>>,
     /// The generation in which all memberships were last written.
     written: AtomicU64,
 }
@@ -146,6 +151,8 @@ impl Joint {
             subscription: Lock::default(),
             keeper: OnceLock::new(),
             foreign: Foreign::new("primus-cluster"),
+            said: AtomicU64::new(0),
+            doubles: Lock::default(),
             written: AtomicU64::new(0),
         }
     }
@@ -183,14 +190,22 @@ impl Joint {
             Ok(value) => wire::decode(self.id, value),
             Err(error) => return self.foreign.note(channel, &error.to_string()),
         };
-        let written = match message {
-            Ok(Message::All(message)) => primus.write_here(&message),
-            Ok(Message::Rooms(message)) => {
+        let message = match message {
+            Ok(message) => message,
+            Err(None) => return,
+            Err(Some(why)) => return self.foreign.note(channel, why),
+        };
+        if let Some((server, number)) = message.number
+            && self.doubles.lock().is_double(&server, number)
+        {
+            return;
+        }
+        let written = match message.body {
+            Body::All(message) => primus.write_here(&message),
+            Body::Rooms(message) => {
                 let here = self.here.lock().clone();
                 here.map_or(Ok(()), |here| here.write(&message).map(drop))
             }
-            Err(None) => Ok(()),
-            Err(Some(why)) => return self.foreign.note(channel, why),
         };
         if let Err(error) = written
             && !matches!(error, Error::Closed)
@@ -199,9 +214,11 @@ impl Joint {
         }
     }
 
-    fn publish(&self, packet: &Value) -> Result<(), BoxError> {
+    fn publish(&self, packet: impl FnOnce(wire::Sender) -> Value) -> Result<(), BoxError> {
         let primus = self.primus().ok_or("the plugin `primus-cluster` is not registered")?;
-        let Some(frame) = primus.parser().encode(packet, &primus)? else { return Ok(()) };
+        let number = self.said.fetch_add(1, Ordering::Relaxed) + 1;
+        let packet = packet((self.id, number));
+        let Some(frame) = primus.parser().encode(&packet, &primus)? else { return Ok(()) };
         self.options.link.publish(&self.channel(), frame.as_bytes().to_vec())?;
         Ok(())
     }
@@ -270,7 +287,7 @@ struct ToAll(Arc<Joint>);
 
 impl Relay for ToAll {
     fn all(&self, message: &Value) -> Result<(), BoxError> {
-        self.0.publish(&wire::all(self.0.id, message))
+        self.0.publish(|from| wire::all(from, message))
     }
 }
 
@@ -292,7 +309,7 @@ impl RoomStore for Store {
     }
 
     fn write(&self, message: &RoomMessage) -> Result<(), BoxError> {
-        self.0.publish(&wire::rooms(self.0.id, message))
+        self.0.publish(|from| wire::rooms(from, message))
     }
 
     fn members(&self, room: &str) -> Result<Vec<String>, BoxError> {

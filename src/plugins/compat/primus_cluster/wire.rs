@@ -7,6 +7,9 @@
 //! | `{"id":0.51,"data":["message"],"type":"room","opts":{"except":[],"method":"write","rooms":["news"],"transformer":null}}` | to rooms, or `send` |
 //!
 //! `id` is a random number of the sending server's, by which it knows its own again.
+//!
+//! Servers of this crate number what they publish, in a field `seq` that those in JavaScript
+//! pass over: they look at these four alone.
 
 use crate::plugins::compat::names::texts;
 use crate::plugins::envelope::fields;
@@ -15,19 +18,30 @@ use crate::value::Value;
 
 /// A message of another server.
 #[derive(Debug, PartialEq)]
-pub(super) enum Heard {
+pub(super) struct Heard {
+    pub body: Body,
+    /// The bits of the server's `id`, and the number of the message, where it has one.
+    pub number: Option<(u64, u64)>,
+}
+
+/// What it is.
+#[derive(Debug, PartialEq)]
+pub(super) enum Body {
     All(Value),
     Rooms(RoomMessage),
 }
 
+/// Who sends a message: the `id` of the server, and the message's number.
+pub(super) type Sender = (f64, u64);
+
 /// A message to everybody.
-pub(super) fn all(id: f64, message: &Value) -> Value {
-    packet(id, message, "primus", Value::from([("method", Value::from("write"))]))
+pub(super) fn all(from: Sender, message: &Value) -> Value {
+    packet(from, message, "primus", Value::from([("method", Value::from("write"))]))
 }
 
 /// A message to rooms. Events go as the messages that clients get: a server without
 /// `primus-emitter` could not take anything else.
-pub(super) fn rooms(id: f64, message: &RoomMessage) -> Value {
+pub(super) fn rooms(from: Sender, message: &RoomMessage) -> Value {
     let texts = |of: &[String]| Value::Array(of.iter().map(|one| one.as_str().into()).collect());
     let options = Value::from([
         ("except", texts(&message.except)),
@@ -35,15 +49,16 @@ pub(super) fn rooms(id: f64, message: &RoomMessage) -> Value {
         ("rooms", texts(&message.rooms)),
         ("transformer", Value::Null),
     ]);
-    packet(id, &message.value, "room", options)
+    packet(from, &message.value, "room", options)
 }
 
-fn packet(id: f64, message: &Value, kind: &str, options: Value) -> Value {
+fn packet((id, seq): Sender, message: &Value, kind: &str, options: Value) -> Value {
     Value::from([
         ("id", Value::from(id)),
         ("data", Value::Array(vec![message.clone()])),
         ("type", kind.into()),
         ("opts", options),
+        ("seq", Value::from(seq)),
     ])
 }
 
@@ -52,10 +67,12 @@ fn packet(id: f64, message: &Value, kind: &str, options: Value) -> Value {
 /// # Errors
 /// Why it is passed over; `None` for one's own.
 pub(super) fn decode(own: f64, packet: Value) -> Result<Heard, Option<&'static str>> {
-    let [id, data, kind, options] = fields(packet, ["id", "data", "type", "opts"]);
-    if id.as_f64() == Some(own) {
+    let [id, data, kind, options, seq] = fields(packet, ["id", "data", "type", "opts", "seq"]);
+    let id = id.as_f64();
+    if id == Some(own) {
         return Err(None);
     }
+    let number = id.map(f64::to_bits).zip(seq.as_u64());
     let [except, method, rooms] = fields(options, ["except", "method", "rooms"]);
     let Value::Array(data) = data else { return Err(Some("its data is no list")) };
     let message = match method.as_str() {
@@ -64,15 +81,16 @@ pub(super) fn decode(own: f64, packet: Value) -> Result<Heard, Option<&'static s
         Some("send") => Value::from([("type", Value::from(0)), ("data", Value::Array(data))]),
         _ => return Err(Some("its method is not known")),
     };
-    match kind.as_str() {
-        Some("primus") => Ok(Heard::All(message)),
+    let body = match kind.as_str() {
+        Some("primus") => Body::All(message),
         Some("room") => {
             let rooms = texts_or_none(rooms).ok_or(Some("its rooms are no list of names"))?;
             let except = texts_or_none(except).ok_or(Some("its exceptions are no list of ids"))?;
-            Ok(Heard::Rooms(RoomMessage::new(rooms, except, message)))
+            Body::Rooms(RoomMessage::new(rooms, except, message))
         }
-        _ => Err(Some("its type is not known")),
-    }
+        _ => return Err(Some("its type is not known")),
+    };
+    Ok(Heard { body, number })
 }
 
 /// A list of texts; none where it is missing.
@@ -96,12 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_those_that_were_recorded() {
+    fn messages_are_those_that_were_recorded_and_numbered() {
         let id = 0.513401270391773;
         let object = Value::from([("all", Value::from(1))]);
         assert_eq!(
-            text_of(&all(id, &object)),
-            r#"{"id":0.513401270391773,"data":[{"all":1}],"type":"primus","opts":{"method":"write"}}"#
+            text_of(&all((id, 1), &object)),
+            r#"{"id":0.513401270391773,"data":[{"all":1}],"type":"primus","opts":{"method":"write"},"seq":1}"#
         );
         let message = RoomMessage::new(
             vec!["news".into(), "sport".into()],
@@ -109,22 +127,24 @@ mod tests {
             "two rooms".into(),
         );
         assert_eq!(
-            text_of(&rooms(id, &message)),
-            r#"{"id":0.513401270391773,"data":["two rooms"],"type":"room","opts":{"except":["s1-1"],"method":"write","rooms":["news","sport"],"transformer":null}}"#
+            text_of(&rooms((id, 2), &message)),
+            r#"{"id":0.513401270391773,"data":["two rooms"],"type":"room","opts":{"except":["s1-1"],"method":"write","rooms":["news","sport"],"transformer":null},"seq":2}"#
         );
-        assert_eq!(decode(0.5, rooms(id, &message)), Ok(Heard::Rooms(message)));
-        assert_eq!(decode(0.5, all(id, &object)), Ok(Heard::All(object.clone())));
-        assert_eq!(decode(id, all(id, &object)), Err(None));
+        let heard = |body, seq| Ok(Heard { body, number: Some((id.to_bits(), seq)) });
+        assert_eq!(decode(0.5, rooms((id, 2), &message)), heard(Body::Rooms(message), 2));
+        assert_eq!(decode(0.5, all((id, 1), &object)), heard(Body::All(object.clone()), 1));
+        assert_eq!(decode(id, all((id, 1), &object)), Err(None));
     }
 
     #[test]
     fn events_become_the_messages_that_clients_get() {
         let event = value_of(r#"{"type":0,"data":["hi","there",2]}"#);
         let sent = r#"{"id":0.1,"data":["hi","there",2],"type":"primus","opts":{"method":"send"}}"#;
-        assert_eq!(decode(0.5, value_of(sent)), Ok(Heard::All(event.clone())));
+        let heard = |body| Ok(Heard { body, number: None });
+        assert_eq!(decode(0.5, value_of(sent)), heard(Body::All(event.clone())));
         let sent = r#"{"id":0.1,"data":["hi","there",2],"type":"room","opts":{"except":[],"method":"send","rooms":["news"]}}"#;
         let message = RoomMessage::new(vec!["news".into()], Vec::new(), event);
-        assert_eq!(decode(0.5, value_of(sent)), Ok(Heard::Rooms(message)));
+        assert_eq!(decode(0.5, value_of(sent)), heard(Body::Rooms(message)));
     }
 
     #[test]
