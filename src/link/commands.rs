@@ -196,7 +196,9 @@ impl<'a> Commands<'a> {
         for done in dones {
             match done {
                 Done::Answer(then, answer, _) => self.shared.answer(then, answer),
-                Done::Posted(Some(error), _) => self.shared.errors.tell(Kind::Refusal, &error),
+                Done::Posted(Some(error), _) => {
+                    self.shared.errors.tell(Kind::Refusal, &error);
+                }
                 Done::Posted(None, _) => {}
                 Done::Again(entry) => again.push(entry),
             }

@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Connection,
     /// Redis refused a command that nobody waits for.
     Refusal,
-    /// Redis refused a subscription: as often as it is asked for.
+    /// Redis refused a subscription that it had not refused before.
     Subscription,
     /// The queue is full.
     Full,
@@ -61,15 +61,15 @@ impl Errors {
         (told.count, told.last.clone())
     }
 
-    /// Something went wrong.
-    pub fn tell(&self, kind: Kind, error: &Error) {
+    /// Something went wrong. Whether it was told: a listener has heard of it, and the log.
+    pub fn tell(&self, kind: Kind, error: &Error) -> bool {
         let (is_news, left_out) = {
             let mut told = self.state.lock();
             let before = told.last.take();
             let left_out = told.note(kind, error, Instant::now());
             (told.last != before, left_out)
         };
-        let Some(left_out) = left_out else { return };
+        let Some(left_out) = left_out else { return false };
         let more = if left_out > 0 { format!(" (and {left_out} like it)") } else { String::new() };
         match kind {
             Kind::Panic => log::error!("link to Redis: {error}{more}"),
@@ -82,6 +82,7 @@ impl Errors {
                 log::error!("link to Redis: a listener of on_error: {error}");
             }
         }
+        true
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LinkMetrics {
-    /// Whether the link is up: both connections stand, and all subscriptions do.
+    /// Whether the link is up: both connections stand, and Redis has answered to all
+    /// subscriptions.
     pub connected: bool,
     /// Since when; `None` while it is not.
     pub connected_since: Option<SystemTime>,
@@ -28,6 +29,8 @@ pub struct LinkMetrics {
     pub messages_received: u64,
     /// Subscriptions: channels and patterns.
     pub subscriptions: usize,
+    /// Channels and patterns that Redis refuses: nothing is heard there.
+    pub subscriptions_refused: usize,
     /// Things told to [`on_error`](crate::RedisLink::on_error), and those like them
     /// that were left out there.
     pub errors: u64,

@@ -51,9 +51,11 @@
 //! answered it with nonsense, or after twelve in a row on which it was the first and
 //! nothing at all was answered.
 //!
-//! A channel that Redis refuses to a subscription is named there as well, and asked for
-//! again at each [`ping_interval`](LinkBuilder::ping_interval); the other subscriptions
-//! stand meanwhile, but the link is not up.
+//! A channel that Redis refuses to a subscription is named there as well, once, and asked
+//! for again at each [`ping_interval`](LinkBuilder::ping_interval), until it is granted. The
+//! other subscriptions stand meanwhile, and the link is up: whoever has to hear something
+//! asks [its own subscription](Subscription::stands), and
+//! [`subscriptions_refused`](LinkMetrics::subscriptions_refused) counts them.
 //!
 //! # Threads
 //!
@@ -82,6 +84,7 @@ mod pause;
 mod queue;
 mod reply;
 mod shared;
+mod standing;
 mod state;
 mod subscriber;
 mod subscription;

@@ -182,7 +182,10 @@ impl Shared {
             (queue.size(), queue.dropped)
         };
         let (connected_since, reconnects) = self.state.lock().since();
-        let subscriptions = self.topics.lock().len();
+        let (subscriptions, subscriptions_refused) = {
+            let topics = self.topics.lock();
+            (topics.len(), topics.refused())
+        };
         let (errors, last_error) = self.errors.last();
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
         LinkMetrics {
@@ -196,6 +199,7 @@ impl Shared {
             refused: count(&self.counts.refused),
             messages_received: count(&self.counts.received),
             subscriptions,
+            subscriptions_refused,
             errors,
             last_error,
         }
@@ -311,9 +315,9 @@ impl Shared {
     }
 
     pub fn subscribe(self: &Arc<Self>, to: &str, pattern: bool, hear: Hear) -> Subscription {
-        let id = self.topics.lock().add(Key::new(to, pattern), hear);
+        let (id, standing) = self.topics.lock().add(Key::new(to, pattern), hear);
         self.subscriber.wake();
-        Subscription { shared: Arc::downgrade(self), id }
+        Subscription { shared: Arc::downgrade(self), id, standing }
     }
 
     pub fn unsubscribe(&self, id: u64) {

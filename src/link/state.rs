@@ -13,9 +13,10 @@ use crate::events::ListenerId;
 /// What becomes of a link, for [`RedisLink::on_state`](crate::RedisLink::on_state).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkState {
-    /// Both connections stand, and every subscription is confirmed.
+    /// Both connections stand, and Redis has answered to every subscription: confirmed it,
+    /// or [refused](crate::link::Subscription::is_refused) it.
     Up,
-    /// One of them broke, or Redis refused a subscription.
+    /// One of them broke.
     Down,
 }
 
@@ -26,7 +27,7 @@ pub(super) type OnState = dyn Fn(LinkState) + Send + Sync;
 pub(super) struct State {
     /// Which connection for commands stands, by number.
     commands: Option<u64>,
-    /// Which one for subscriptions does, with all of them confirmed.
+    /// Which one for subscriptions does, with all of them answered.
     subscriber: Option<u64>,
     /// Connections so far.
     last: u64,

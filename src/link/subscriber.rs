@@ -1,6 +1,7 @@
 //! The thread of subscriptions: sees to it that Redis says what is wanted, and hands
 //! it on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::news::News;
 use super::pause::Pauses;
 use super::reply::{Reply, refusal};
 use super::shared::Shared;
+use super::standing::Stands;
 use super::topics::{Asked, Hearer, Key, Wire};
 use crate::deadline::after;
 use crate::error::{Error, Result, caught};
@@ -27,6 +29,8 @@ pub(super) struct Subscriber<'a> {
     shared: &'a Shared,
     pauses: Pauses,
     name: String,
+    /// What was told to be refused, and has not been granted since.
+    told: HashSet<Key>,
 }
 
 impl<'a> Subscriber<'a> {
@@ -34,7 +38,7 @@ impl<'a> Subscriber<'a> {
         let options = shared.route.options();
         let (min, max) = options.pauses;
         let name = format!("{}-sub", options.name);
-        Subscriber { shared, pauses: Pauses::new(min, max), name }
+        Subscriber { shared, pauses: Pauses::new(min, max), name, told: HashSet::new() }
     }
 
     /// Until the link ends.
@@ -72,21 +76,25 @@ impl<'a> Subscriber<'a> {
         }
     }
 
-    fn serve(&self, mut connection: Connection) -> Result<()> {
+    fn serve(&mut self, mut connection: Connection) -> Result<()> {
         let mut wire = Wire::default();
         let result = self.talk(&mut connection, &mut wire);
         drop(connection);
         self.shared.topics.lock().connected(false);
         self.shared.change(|state, now| state.subscriber(false, now));
         for (_, hearers) in self.all() {
-            hearers.iter().for_each(|hearer| self.stands(hearer, false));
+            hearers.iter().for_each(|hearer| self.stands(hearer, Stands::NotYet));
         }
         result.map_err(|error| self.shared.route.named("subscriptions: ", error))
     }
 
-    fn talk(&self, connection: &mut Connection, wire: &mut Wire) -> Result<()> {
+    fn talk(&mut self, connection: &mut Connection, wire: &mut Wire) -> Result<()> {
         let options = self.shared.route.options();
-        self.shared.topics.lock().connected(true);
+        {
+            let mut topics = self.shared.topics.lock();
+            topics.connected(true);
+            self.told.retain(|key| topics.has(key));
+        }
         for (key, _) in self.all() {
             self.want(&key, true, connection, wire);
         }
@@ -95,7 +103,7 @@ impl<'a> Subscriber<'a> {
         let mut again = after(last, options.ping_interval);
         while !self.is_over() {
             let is_refused = !wire.refused().is_empty();
-            if !is_told && !is_refused && wire.is_settled() {
+            if !is_told && wire.is_settled() {
                 is_told = true;
                 self.shared.change(|state, now| state.subscriber(true, now));
             }
@@ -134,10 +142,6 @@ impl<'a> Subscriber<'a> {
                 if !is_refused {
                     again = after(Instant::now(), options.ping_interval);
                 }
-                if is_told && !wire.refused().is_empty() {
-                    is_told = false;
-                    self.shared.change(|state, now| state.subscriber(false, now));
-                }
                 self.refused(error, wire);
             }
             let was_settled = wire.is_settled();
@@ -150,13 +154,17 @@ impl<'a> Subscriber<'a> {
     }
 
     /// Somebody may have come or gone.
-    fn change(&self, connection: &mut Connection, wire: &mut Wire) {
+    fn change(&mut self, connection: &mut Connection, wire: &mut Wire) {
         let changed = self.shared.topics.lock().take_changed();
         for key in changed {
             let hearers = self.shared.topics.lock().hearers(&key);
+            if hearers.is_none() {
+                self.told.remove(&key);
+            }
             self.want(&key, hearers.is_some(), connection, wire);
             if wire.stands(&key) {
-                hearers.iter().flat_map(|all| all.iter()).for_each(|one| self.stands(one, true));
+                let hearers = hearers.iter().flat_map(|all| all.iter());
+                hearers.for_each(|one| self.stands(one, Stands::Yes));
             }
         }
     }
@@ -175,12 +183,17 @@ impl<'a> Subscriber<'a> {
     }
 
     /// With the error by which a subscription was refused.
-    fn receive(&self, reply: Reply, wire: &mut Wire) -> Result<Option<Error>> {
+    fn receive(&mut self, reply: Reply, wire: &mut Wire) -> Result<Option<Error>> {
         if let Some(error) = refusal(&reply) {
             self.shared.counts.refused.fetch_add(1, Ordering::Relaxed);
             let is_away = matches!(&reply, Reply::ServerError(error) if is_away(error.code()));
             return match wire.refuse().filter(|_| !is_away) {
-                Some(Asked::Subscribe(_)) => Ok(Some(error)),
+                Some(Asked::Subscribe(key)) => {
+                    if wire.refused().contains(&key) {
+                        self.all_stand(&key, Stands::Refused);
+                    }
+                    Ok(Some(error))
+                }
                 // To say so is a sign of life as well.
                 Some(Asked::Ping) => Ok(None),
                 // On the next connection it is not asked for any more.
@@ -195,9 +208,8 @@ impl<'a> Subscriber<'a> {
                     return Err(Error::Protocol(text));
                 }
                 if wire.stands(&key) {
-                    let hearers = self.shared.topics.lock().hearers(&key);
-                    let hearers = hearers.iter().flat_map(|all| all.iter());
-                    hearers.for_each(|hearer| self.stands(hearer, true));
+                    self.told.remove(&key);
+                    self.all_stand(&key, Stands::Yes);
                 }
             }
             News::Message { key, channel, payload } => {
@@ -212,18 +224,31 @@ impl<'a> Subscriber<'a> {
         Ok(None)
     }
 
-    /// Tells which subscriptions are refused.
-    fn refused(&self, error: Error, wire: &Wire) {
+    /// Tells which subscriptions are refused, if it has not: they are asked for again for
+    /// as long as somebody wants them.
+    fn refused(&mut self, error: Error, wire: &Wire) {
+        if wire.refused().is_subset(&self.told) {
+            return;
+        }
         let mut names: Vec<_> = wire.refused().iter().map(Key::to_string).collect();
         names.sort();
         let more = names.len().saturating_sub(NAMES);
         names.truncate(NAMES);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let about = format!("subscriptions: {}{more}: ", names.join(", "));
-        self.shared.errors.tell(Kind::Subscription, &self.shared.route.named(&about, error));
+        if self.shared.errors.tell(Kind::Subscription, &self.shared.route.named(&about, error)) {
+            self.told.extend(wire.refused().iter().cloned());
+        }
     }
 
-    fn stands(&self, hearer: &Hearer, stands: bool) {
+    /// A subscription stands, or does not.
+    fn all_stand(&self, key: &Key, stands: Stands) {
+        let hearers = self.shared.topics.lock().hearers(key);
+        let hearers = hearers.iter().flat_map(|all| all.iter());
+        hearers.for_each(|hearer| self.stands(hearer, stands));
+    }
+
+    fn stands(&self, hearer: &Hearer, stands: Stands) {
         if let Some(heard) = hearer.news(stands) {
             self.hear(hearer, heard);
         }

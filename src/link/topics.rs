@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::hear::{Hear, Heard};
+use super::standing::{Standing, Stands};
 
 /// A channel, or a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,20 +32,23 @@ pub(super) struct Hearer {
     id: u64,
     hear: Hear,
     /// Whether the subscription stands, as far as this one knows.
-    stands: Arc<AtomicBool>,
+    standing: Arc<Standing>,
 }
 
 impl Hearer {
     /// What it is to hear when the subscription stands, or does not any more; `None`
     /// when it knows.
-    pub fn news(&self, stands: bool) -> Option<Heard<'static>> {
-        let known = self.stands.swap(stands, Ordering::Relaxed);
-        (known != stands).then_some(if stands { Heard::Back } else { Heard::Cut })
+    pub fn news(&self, stands: Stands) -> Option<Heard<'static>> {
+        match (self.standing.set(stands), stands) {
+            (known, stands) if (known == Stands::Yes) == (stands == Stands::Yes) => None,
+            (_, Stands::Yes) => Some(Heard::Back),
+            _ => Some(Heard::Cut),
+        }
     }
 
     /// Whether it is to hear messages.
     pub fn hears(&self) -> bool {
-        self.stands.load(Ordering::Relaxed)
+        self.standing.get() == Stands::Yes
     }
 
     pub fn hear(&self, heard: Heard<'_>) {
@@ -69,13 +72,14 @@ pub(super) struct Topics {
 
 impl Topics {
     /// One more hears; the number is for its removal.
-    pub fn add(&mut self, key: Key, hear: Hear) -> u64 {
+    pub fn add(&mut self, key: Key, hear: Hear) -> (u64, Arc<Standing>) {
         self.last += 1;
-        let hearer = Hearer { id: self.last, hear, stands: Arc::default() };
+        let standing = Arc::<Standing>::default();
+        let hearer = Hearer { id: self.last, hear, standing: standing.clone() };
         Arc::make_mut(self.hearers.entry(key.clone()).or_default()).push(hearer);
         self.keys.insert(self.last, key.clone());
         self.change(key);
-        self.last
+        (self.last, standing)
     }
 
     /// It hears no more, and is given back to be dropped.
@@ -102,6 +106,17 @@ impl Topics {
     /// How many hear.
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// How many channels and patterns are refused.
+    pub fn refused(&self) -> usize {
+        let is_refused = |one: &Hearer| one.standing.get() == Stands::Refused;
+        self.hearers.values().filter(|all| all.iter().any(is_refused)).count()
+    }
+
+    /// Whether anybody hears this.
+    pub fn has(&self, key: &Key) -> bool {
+        self.hearers.contains_key(key)
     }
 
     /// Those who hear this.
@@ -247,9 +262,9 @@ mod tests {
     fn several_hear_the_same() {
         let mut topics = Topics::default();
         topics.connected(true);
-        let one = topics.add(key("a"), Arc::new(|_| ()));
-        let two = topics.add(key("a"), Arc::new(|_| ()));
-        let three = topics.add(Key::new("a", true), Arc::new(|_| ()));
+        let (one, _) = topics.add(key("a"), Arc::new(|_| ()));
+        let (two, _) = topics.add(key("a"), Arc::new(|_| ()));
+        let (three, _) = topics.add(Key::new("a", true), Arc::new(|_| ()));
         assert_eq!((topics.len(), topics.all().len(), topics.take_changed().len()), (3, 2, 2));
         assert_eq!(topics.hearers(&key("a")).unwrap().len(), 2);
         assert!(topics.remove(one).is_some() && topics.remove(one).is_none());
@@ -266,7 +281,7 @@ mod tests {
         let mut topics = Topics::default();
         let some = |topics: &mut Topics, names: u32| {
             for number in 0..1000 {
-                let id = topics.add(key(&(number % names).to_string()), Arc::new(|_| ()));
+                let (id, _) = topics.add(key(&(number % names).to_string()), Arc::new(|_| ()));
                 topics.remove(id);
             }
         };
@@ -317,13 +332,19 @@ mod tests {
     #[test]
     fn one_is_told_what_it_does_not_know() {
         let mut topics = Topics::default();
-        topics.add(key("a"), Arc::new(|_| ()));
+        let (_, standing) = topics.add(key("a"), Arc::new(|_| ()));
         let hearers = topics.hearers(&key("a")).unwrap();
         assert!(!hearers[0].hears());
-        assert_eq!(hearers[0].news(false), None);
-        assert_eq!(hearers[0].news(true), Some(Heard::Back));
-        assert_eq!((hearers[0].news(true), hearers[0].hears()), (None, true));
-        assert_eq!(hearers[0].news(false), Some(Heard::Cut));
+        assert_eq!(hearers[0].news(Stands::NotYet), None);
+        assert_eq!(hearers[0].news(Stands::Yes), Some(Heard::Back));
+        assert_eq!((hearers[0].news(Stands::Yes), hearers[0].hears()), (None, true));
+        assert_eq!(hearers[0].news(Stands::NotYet), Some(Heard::Cut));
+        // Refused, which is nothing to hear of, and granted.
+        assert_eq!((hearers[0].news(Stands::Refused), topics.refused()), (None, 1));
+        assert_eq!((standing.get(), hearers[0].hears()), (Stands::Refused, false));
+        assert_eq!(hearers[0].news(Stands::Yes), Some(Heard::Back));
+        assert_eq!((hearers[0].news(Stands::Refused), topics.refused()), (Some(Heard::Cut), 1));
+        assert_eq!((hearers[0].news(Stands::NotYet), topics.refused()), (None, 0));
     }
 
     #[test]

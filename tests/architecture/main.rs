@@ -48,6 +48,7 @@ const SANS_IO: &[&str] = &[
     "plugins/cluster/wire.rs",
     "plugins/cluster/carried.rs",
     "plugins/cluster/peers.rs",
+    "plugins/compat/doubles.rs",
     "plugins/metroplex/keys.rs",
     "plugins/metroplex/machine/",
     "plugins/metroplex/talk.rs",
@@ -59,6 +60,7 @@ const SANS_IO: &[&str] = &[
     "link/news.rs",
     "link/pause.rs",
     "link/queue/",
+    "link/standing.rs",
     "link/state.rs",
     "link/topics.rs",
 ];

@@ -312,7 +312,8 @@ impl Live {
     }
 
     pub fn is_joined(&self) -> bool {
-        self.link().is_connected() && self.metroplex.is_registered()
+        let hears = || self.subscriptions.lock().iter().all(Subscription::stands);
+        self.link().is_connected() && hears() && self.metroplex.is_registered()
     }
 
     pub fn status(&self) -> ClusterStatus {

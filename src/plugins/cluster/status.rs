@@ -116,13 +116,14 @@ struct Link<'a>(&'a LinkMetrics);
 impl Serialize for Link<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let link = self.0;
-        let mut object = serializer.serialize_struct("LinkMetrics", 8)?;
+        let mut object = serializer.serialize_struct("LinkMetrics", 9)?;
         object.serialize_field("connected", &link.connected)?;
         object.serialize_field("reconnects", &link.reconnects)?;
         object.serialize_field("queue_commands", &link.queue_commands)?;
         object.serialize_field("queue_bytes", &link.queue_bytes)?;
         object.serialize_field("dropped", &link.dropped)?;
         object.serialize_field("refused", &link.refused)?;
+        object.serialize_field("subscriptions_refused", &link.subscriptions_refused)?;
         object.serialize_field("errors", &link.errors)?;
         object.serialize_field("last_error", &link.last_error)?;
         object.end()
@@ -139,6 +140,7 @@ impl fmt::Display for ClusterStatus {
             ("link_connected", u64::from(self.link.connected)),
             ("link_queue_commands", self.link.queue_commands as u64),
             ("link_queue_bytes", self.link.queue_bytes as u64),
+            ("link_subscriptions_refused", self.link.subscriptions_refused as u64),
         ];
         for (name, value) in gauges {
             line(f, name, "gauge", value)?;

@@ -6,6 +6,7 @@ mod killed;
 mod node;
 mod order;
 mod presence;
+mod refused;
 mod restart;
 mod rooms;
 mod single;

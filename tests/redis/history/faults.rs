@@ -45,6 +45,21 @@ fn who_got_messages_early_gets_none_of_them_again_at_another_server() {
 }
 
 #[test]
+fn a_server_that_may_not_hear_redis_does_not_keep_its_members_waiting() {
+    let Some(redis) = Redis::start() else { return };
+    redis.cli(&["ACL", "SETUSER", "ann", "on", ">secret", "+@all", "~*", "resetchannels"]);
+    let link = RedisLink::open(&redis.url_as("ann:secret")).unwrap();
+    let server = Server::start_on(link, &["r"], |history| history);
+    let user = User::come(&server);
+    wait_until("it is refused", || server.link.metrics().subscriptions_refused == 1);
+    assert!(server.link.is_connected());
+    (1..=3).for_each(|n| server.write("r", n));
+    // It would come before what waits for Redis.
+    server.primus.write(&4).unwrap();
+    user.gets(&[1, 2, 3, 4]);
+}
+
+#[test]
 fn redis_without_memory_keeps_nobody_here_from_messages_and_is_told_to_the_others() {
     let Some(redis) = Redis::start() else { return };
     let (servers, users) = two(&redis);

@@ -6,6 +6,7 @@ mod floods;
 mod hostile;
 mod listeners;
 mod places;
+mod refused;
 mod stuck;
 
 use std::sync::mpsc::{Receiver, Sender, channel};

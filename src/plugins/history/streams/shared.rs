@@ -78,7 +78,7 @@ impl Recorder {
                 Append { sent, writer: &self.boot, entry: &encoded, names: &names, rooms: &kept };
             let epoch = self.new_epoch(state);
             let posted = streams.append(&append, &self.bounds, &epoch);
-            let early = posted.is_err() || !streams.link.is_connected();
+            let early = posted.is_err() || !streams.comes_back();
             let mut unused = Vec::new();
             if early {
                 // Behind those before it, of which nobody has heard yet.

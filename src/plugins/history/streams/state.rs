@@ -51,6 +51,12 @@ impl Streams {
         Streams { link: link.clone(), prefix, subscription, watches }
     }
 
+    /// Whether what is written to Redis comes back from there.
+    pub(super) fn comes_back(&self) -> bool {
+        let is_refused = || self.subscription.lock().as_ref().is_some_and(Subscription::is_refused);
+        self.link.is_connected() && !is_refused()
+    }
+
     pub fn channel(&self) -> String {
         format!("{}:told", self.prefix)
     }

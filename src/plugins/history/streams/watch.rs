@@ -23,7 +23,7 @@ impl Recorder {
             let Some(this) = me.upgrade() else { return };
             if let Some(streams) = &this.streams {
                 streams.watches.store(false, Ordering::Release);
-                this.look_after(!streams.link.is_connected());
+                this.look_after(!streams.comes_back());
             }
         };
         primus.0.timer.schedule_fn(after(now, EARLY / 2), Box::new(watch));
