@@ -1,6 +1,7 @@
 //! What a server hears of the others, on the link's thread of subscriptions, which must not
 //! wait.
 
+use super::bus::Bus;
 use super::direct::Deed;
 use super::live::Live;
 use super::peers::Seen;
@@ -11,14 +12,14 @@ use crate::server::EndOptions;
 
 impl Live {
     /// Something was said to all servers.
-    pub fn message(&self, payload: &[u8]) {
+    pub fn message(&self, bus: &Bus, payload: &[u8]) {
         let Some(heard) = self.read(payload) else { return };
         let (from, boot) = (&*heard.from, &*heard.boot);
         if let Body::Alive = heard.body {
-            let missed = self.peers.lock().alive(from, boot, heard.seq);
+            let missed = bus.peers.lock().alive(from, boot, heard.seq);
             return self.has_missed(from, missed);
         }
-        let seen = self.peers.lock().hear(from, boot, heard.seq);
+        let seen = bus.peers.lock().hear(from, boot, heard.seq);
         match seen {
             Seen::Double => return self.counters.doubles.add(1),
             Seen::New(missed) => self.has_missed(from, missed),
@@ -75,7 +76,7 @@ impl Live {
 
     fn complain(&self, text: &str) {
         self.counters.garbage.add(1);
-        self.warn(&format!("{text}: who publishes on `{}`?", self.bus));
+        self.warn(&format!("{text}: who publishes on `{}`?", self.buses.first().channel));
     }
 
     fn has_missed(&self, from: &str, count: u64) {

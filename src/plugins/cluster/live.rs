@@ -5,9 +5,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::asks::Asks;
+use super::bus::{Bus, Buses};
 use super::chores::Chores;
 use super::forwards::Forwards;
-use super::peers::Peers;
 use super::status::{ClusterStatus, Counters};
 use super::wire::{self, tail};
 use crate::error::{BoxError, Error, Result};
@@ -32,6 +32,9 @@ pub(super) struct Options {
     pub timeout: Duration,
     /// Messages are forwarded to servers of Node.js.
     pub node_servers: bool,
+    /// Links to other Redis that have a share of the rooms, and those that are only heard.
+    pub buses: Vec<RedisLink>,
+    pub heard_buses: Vec<RedisLink>,
 }
 
 /// The rooms of this server, once the plugin `rooms` has them here.
@@ -62,8 +65,8 @@ pub(super) struct Live {
     pub asks: Asks,
     pub chores: Chores,
     pub forwards: Forwards,
-    /// The channel of all servers.
-    pub bus: String,
+    /// The channels of all servers.
+    pub buses: Buses,
     pub boot: String,
     /// The name of this process in metroplex.
     pub registered_as: String,
@@ -73,11 +76,8 @@ pub(super) struct Live {
     head: OnceLock<Vec<u8>>,
     /// And before that.
     nameless: Vec<u8>,
-    /// The last number on the bus.
-    said: Lock<u64, rank::Bus>,
-    /// And of what was said to one server.
+    /// The last number of what was said to one server.
     said_to_one: Lock<u64, rank::Bus>,
-    pub peers: Lock<Peers>,
     complaints: Lock<PerSecond>,
     subscriptions: Lock<Vec<Subscription>>,
     hears_own: AtomicBool,
@@ -93,31 +93,35 @@ impl Live {
         missed: Arc<Listeners<OnMissed>>,
     ) -> Result<Arc<Self>> {
         let boot = crate::id::spark_id()?;
+        let (more, heard) = (&options.buses, &options.heard_buses);
+        let buses = Buses::new(metroplex.link(), more, heard, metroplex.own_namespace());
         let live = Arc::new(Live {
             primus: primus.downgrade(),
             options,
+            buses,
             here,
             missed,
             counters: Counters::default(),
             asks: Asks::new(primus.0.limits.answers),
             chores: Chores::default(),
             forwards: Forwards::default(),
-            bus: format!("{}:bus", metroplex.own_namespace()),
             nameless: wire::head("", &boot),
             registered_as: metroplex.own_boot().unwrap_or_default().to_owned(),
             values: primus.0.limits.values,
             metroplex,
             boot,
             head: OnceLock::new(),
-            said: Lock::default(),
             said_to_one: Lock::default(),
-            peers: Lock::default(),
             complaints: Lock::new(PerSecond::new(1)),
             subscriptions: Lock::default(),
             hears_own: AtomicBool::new(false),
             over: AtomicBool::new(false),
         });
-        live.listen(&live.bus, Live::message);
+        for (at, bus) in live.buses.iter().enumerate() {
+            live.listen(&bus.link, &bus.channel, move |live, payload| {
+                live.message(live.buses.at(at), payload);
+            });
+        }
         live.settle();
         Ok(live)
     }
@@ -138,14 +142,20 @@ impl Live {
         let _ = self.head.set(wire::head(address, &self.boot));
         if !self.hears_own.swap(true, Ordering::AcqRel) {
             for process in [&self.registered_as, &self.boot] {
-                self.listen(&self.channel_of(address, process), Live::message_to_one);
+                let channel = self.channel_of(address, process);
+                self.listen(self.link(), &channel, Live::message_to_one);
             }
         }
     }
 
-    fn listen(self: &Arc<Self>, channel: &str, take: fn(&Self, &[u8])) {
+    fn listen(
+        self: &Arc<Self>,
+        link: &RedisLink,
+        channel: &str,
+        take: impl Fn(&Self, &[u8]) + Send + Sync + 'static,
+    ) {
         let live: Weak<Self> = Arc::downgrade(self);
-        let subscription = self.link().subscribe(channel, move |heard| {
+        let subscription = link.subscribe(channel, move |heard| {
             let Some(live) = live.upgrade() else { return };
             match heard {
                 Heard::Message { payload, .. } => take(&live, payload),
@@ -227,14 +237,14 @@ impl Live {
         encode().inspect_err(|_| self.counters.refused.add(1))
     }
 
-    /// Says to all servers what was prepared, in the order of the calls.
+    /// Says to all servers what was prepared, in the order of the calls on each bus.
     ///
     /// # Errors
     /// Those of the link: then it is missing to the others, who are told so by the numbers.
-    pub fn publish(&self, tail: &[u8]) -> Result<()> {
-        let mut said = self.said.lock();
+    pub fn publish(&self, bus: &Bus, tail: &[u8]) -> Result<()> {
+        let mut said = bus.said.lock();
         *said += 1;
-        let outcome = self.link().publish(&self.bus, wire::whole(self.head(), *said, tail));
+        let outcome = bus.link.publish(&bus.channel, wire::whole(self.head(), *said, tail));
         drop(said);
         match outcome {
             Ok(()) => self.counters.published.add(1),
@@ -243,12 +253,14 @@ impl Live {
         outcome
     }
 
-    /// Says what the last number is.
+    /// Says what the last numbers are.
     pub fn say_alive(&self) {
-        let said = self.said.lock();
-        let message = wire::whole(self.head(), *said, &tail::alive());
-        // Without a connection there is nobody to say it to.
-        let _ = self.link().post(Batch::new().publish(&self.bus, &message), Keep::No);
+        for bus in self.buses.iter() {
+            let said = bus.said.lock();
+            let message = wire::whole(self.head(), *said, &tail::alive());
+            // Without a connection there is nobody to say it to.
+            let _ = bus.link.post(Batch::new().publish(&bus.channel, &message), Keep::No);
+        }
     }
 
     /// Says something to one server. `then` is told to how many it was said, on a thread
@@ -307,21 +319,21 @@ impl Live {
 
     /// Another server is gone.
     pub fn gone(&self, address: &str) {
-        self.peers.lock().gone(address);
+        self.buses.iter().for_each(|bus| bus.peers.lock().gone(address));
         self.chores.gone(address);
     }
 
     pub fn is_joined(&self) -> bool {
         let hears = || self.subscriptions.lock().iter().all(Subscription::stands);
-        self.link().is_connected() && hears() && self.metroplex.is_registered()
+        let is_up = self.buses.iter().all(|bus| bus.link.is_connected());
+        is_up && hears() && self.metroplex.is_registered()
     }
 
     pub fn status(&self) -> ClusterStatus {
-        let servers = self.peers.lock().len();
         ClusterStatus {
             joined: self.is_joined(),
             address: self.metroplex.own_address().map(str::to_owned),
-            servers,
+            servers: self.buses.servers(),
             asking: self.asks.len(),
             changes: self.chores.len(),
             link: self.link().metrics(),
@@ -346,7 +358,7 @@ impl Relay for ToAll {
             if let Some(forwarded) = forwarded {
                 live.counters.unforwarded.add(live.forwards.push(forwarded, tail.len()));
             }
-            Ok(live.publish(&tail)?)
+            Ok(live.publish(live.buses.first(), &tail)?)
         }))
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("mod.md")]
 
 mod asks;
+mod bus;
 pub(in crate::plugins) mod carried;
 mod chores;
 mod direct;

@@ -10,6 +10,7 @@ use super::status::ClusterStatus;
 use super::{node, tidy};
 use crate::error::{BoxError, Error, Result};
 use crate::events::{ListenerId, Listeners};
+use crate::link::RedisLink;
 use crate::plugins::Plugin;
 use crate::plugins::calls::missing;
 use crate::plugins::metroplex::Metroplex;
@@ -44,6 +45,8 @@ impl Cluster {
                 message: 8 << 20,
                 timeout: Duration::from_secs(2),
                 node_servers: false,
+                buses: Vec::new(),
+                heard_buses: Vec::new(),
             },
             seat: Seat::default(),
             missed: Arc::default(),
@@ -83,6 +86,22 @@ impl Cluster {
         self
     }
 
+    /// Shares the messages for rooms out among several Redis: adds one to that of metroplex,
+    /// and may be called for more. By the name of a room it is settled on which of them its
+    /// messages are published. All servers have to have the same, in the same order; see
+    /// [the page](super#several-redis) for what changes, and how one is added.
+    pub fn bus(mut self, link: &RedisLink) -> Self {
+        self.options.buses.push(link.clone());
+        self
+    }
+
+    /// One that is heard already, and not used yet: what [`bus`](Self::bus) adds, before the
+    /// last server hears it. It has the place behind those that are used.
+    pub fn heard_bus(mut self, link: &RedisLink) -> Self {
+        self.options.heard_buses.push(link.clone());
+        self
+    }
+
     /// The store that joins the rooms of this server to those of the others, for
     /// [`Rooms::store`](crate::plugins::rooms::Rooms::store). The two plugins can be
     /// registered in either order.
@@ -106,8 +125,8 @@ impl Cluster {
         self.missed.remove(id)
     }
 
-    /// Whether this server hears the others now, and they find its connections: the link
-    /// to Redis is up, and the server is registered.
+    /// Whether this server hears the others now, and they find its connections: the links
+    /// to Redis are up, their subscriptions stand, and the server is registered.
     pub fn is_joined(&self) -> bool {
         self.live.get().is_some_and(|live| live.is_joined())
     }
@@ -133,9 +152,15 @@ impl Cluster {
 const WRAPPING: usize = 1_024;
 
 impl Cluster {
-    /// Whether messages fit through the link.
-    fn fits(&self, metroplex: &Metroplex) -> Result<()> {
-        let (queue, reply) = metroplex.link().bounds();
+    /// Whether messages fit through the links.
+    fn fit(&self, metroplex: &Metroplex) -> Result<()> {
+        let Options { buses, heard_buses, .. } = &self.options;
+        let mut links = [metroplex.link()].into_iter().chain(buses).chain(heard_buses);
+        links.try_for_each(|link| self.fits(metroplex, link))
+    }
+
+    fn fits(&self, metroplex: &Metroplex, link: &RedisLink) -> Result<()> {
+        let (queue, reply) = link.bounds();
         let wrapping = WRAPPING + metroplex.own_namespace().len();
         let needed = self.options.message.saturating_add(wrapping);
         match needed > queue.min(reply) {
@@ -167,7 +192,7 @@ impl Plugin for Cluster {
             let text = "a `Cluster` is one server's: each makes a new one";
             return Err(Error::Misuse(text.into()).into());
         }
-        self.fits(&metroplex)?;
+        self.fit(&metroplex)?;
         let (options, seat) = (self.options.clone(), self.seat.clone());
         let live = Live::new(primus, metroplex, options, seat, self.missed.clone())?;
         let weak = Arc::downgrade(&live);

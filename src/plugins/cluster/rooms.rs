@@ -49,7 +49,7 @@ impl RoomStore for Store {
         let RoomMessage { rooms, except, value, .. } = message;
         let (live, beside) = (self.live()?, rooms.len() + except.len());
         let tail = live.prepare(value, beside, || tail::rooms(rooms, except, value))?;
-        Ok(Box::new(move || Ok(live.publish(&tail)?)))
+        Ok(Box::new(move || Ok(live.publish(live.buses.of(rooms), &tail)?)))
     }
 
     fn members(&self, room: &str) -> Result<Vec<String>, BoxError> {

@@ -24,21 +24,23 @@ macro_rules! numbers {
         #[derive(Clone, Debug, Default)]
         #[non_exhaustive]
         pub struct ClusterStatus {
-            /// Whether all is well: the link is up, this server hears the others, and is
+            /// Whether all is well: the links are up, this server hears the others, and is
             /// in the registry.
             pub joined: bool,
             /// The address by which the others know this server; none before it listens.
             pub address: Option<String>,
             /// Other servers that were heard, and have not been found dead since; one that
             /// was started anew counts once. It is less than there are where some have
-            /// said nothing yet.
+            /// said nothing yet. With several [buses](super::Cluster::bus) on the one on which
+            /// the fewest were heard: it stays less where not all servers have the same.
             pub servers: usize,
             /// Questions to other servers that wait for an answer.
             pub asking: usize,
             /// Changes of rooms that Redis is still to be told.
             pub changes: usize,
             $($(#[doc = $doc])+ pub $name: u64,)*
-            /// The link to Redis.
+            /// The link to Redis that metroplex has; those of other
+            /// [buses](super::Cluster::bus) tell theirs themselves.
             pub link: LinkMetrics,
         }
 

@@ -9,6 +9,7 @@ mod presence;
 mod refused;
 mod restart;
 mod rooms;
+mod several;
 mod single;
 mod strangers;
 
