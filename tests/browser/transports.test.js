@@ -180,7 +180,8 @@ for (const [what, text] of Object.entries(wrong)) {
     });
 }
 
-for (const status of [503, 204, 401]) {
+// Each with how often it is asked: the one that ended it, and four attempts or a refusal.
+for (const [status, last, count] of [[503, 'reconnect failed', 6], [401, 'end', 3]]) {
     test(`an event source that gets ${status} in the midst ends its session, and is no loop`, async context => {
         let first = true;
         const server = await fake(context, response => {
@@ -189,10 +190,9 @@ for (const status of [503, 204, 401]) {
             response.end('\r\ndata: o\r\n\r\ndata: a["1"]\r\n\r\n');
         });
         const page = await open(context, client(server.url, forced('eventsource', { reconnect: { min: 20, max: 50, retries: 4 } })));
-        await page.told('reconnect failed');
+        await page.told(last);
         assert.deepEqual(page.all.slice(0, 5).map(([event]) => event), ['open', 'data', 'error', 'close', 'reconnect scheduled']);
-        // The first, the one that ended it, and four attempts.
-        assert.equal(server.count, 6);
+        assert.equal(server.count, count);
         assert.deepEqual(page.problems, []);
     });
 }

@@ -8,7 +8,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const test = require('node:test');
 const { connect, load, messages, next, thrown, until, wait } = require('./support');
-const { PRELUDE, ROUTES, forced, saying, serve } = require('./sockjs');
+const { PRELUDE, ROUTES, event, forced, saying, serve } = require('./sockjs');
 
 const Sockjs = load('sockjs');
 
@@ -82,7 +82,9 @@ for (const [name, answers] of Object.entries(saying)) {
     for (const text of early) {
       const server = await serve(t, {
         websocket: (socket) => socket.send(text),
-        [ROUTES[name]]: 'websocket' === name ? (socket) => socket.send(text) : (response) => response.write(`${text}\no\na["no"]\n`)
+        [ROUTES[name]]: 'websocket' === name ? (socket) => socket.send(text) : (response) => response.write(
+          'eventsource' === name ? [text, 'o', 'a["no"]'].map(event).join('') : `${text}\no\na["no"]\n`
+        )
       });
       const client = dial(t, server, BRIEF);
       client.on('data', assert.fail);
@@ -122,6 +124,7 @@ for (const [name, answers] of Object.entries(saying)) {
     const server = await serve(t, {
       websocket: (socket) => { held = socket; socket.send('o'); },
       xhr_streaming: (response) => { held = response; response.write('o\n'); },
+      eventsource: (response) => { held = response; response.write(event('o')); },
       xhr: (response, request, body) => {
         if (held === undefined) response.end('o\n');
         held = held === undefined ? null : response;

@@ -8,7 +8,7 @@ const http = require('node:http');
 const { WebSocketServer } = require('ws');
 
 // What each transport asks for.
-const ROUTES = { websocket: 'websocket', 'xhr-streaming': 'xhr_streaming', 'xhr-polling': 'xhr' };
+const ROUTES = { websocket: 'websocket', 'xhr-streaming': 'xhr_streaming', eventsource: 'eventsource', 'xhr-polling': 'xhr' };
 // What a stream begins with.
 const PRELUDE = `${'h'.repeat(2048)}\n`;
 
@@ -51,10 +51,14 @@ async function serve(t, answers) {
   return server;
 }
 
+// A frame for an event source.
+const event = (frame) => `data: ${frame.replace(/[%\r\n\0]/g, encodeURIComponent)}\r\n\r\n`;
+
 // Answers of a server that sends these texts after the opening, over one transport.
 const saying = {
   websocket: (...frames) => ({ websocket: (socket) => ['o', ...frames].forEach((frame) => socket.send(frame)) }),
   'xhr-streaming': (...frames) => ({ xhr_streaming: (response) => response.write(PRELUDE + ['o', ...frames].map((frame) => `${frame}\n`).join('')) }),
+  eventsource: (...frames) => ({ eventsource: (response) => response.write(`\r\n${['o', ...frames].map(event).join('')}`) }),
   'xhr-polling': (...frames) => {
     const rest = ['o', ...frames];
     return { xhr: (response) => rest.length && response.end(`${rest.shift()}\n`) };
@@ -65,4 +69,4 @@ const saying = {
 // busy machine.
 const forced = (transports, options) => ({ ...options, transport: { transports, timeout: 8000 } });
 
-module.exports = { PRELUDE, ROUTES, forced, saying, serve };
+module.exports = { PRELUDE, ROUTES, event, forced, saying, serve };

@@ -23,22 +23,22 @@ test('the transports are tried in their order, each in a session of its own, wit
   const [error] = await next(client, 'error');
   assert.equal(error.status, 404);
   assert.deepEqual(client.told, ['error', 'close', 'end']);
-  assert.deepEqual(server.asked, ['info', 'websocket', 'xhr_streaming', 'xhr']);
+  assert.deepEqual(server.asked, ['info', 'websocket', 'xhr_streaming', 'eventsource', 'xhr']);
   const parts = server.paths.slice(1).map((path) => /^\/primus\/(\d{3})\/([a-z0-9]{8,})\/\w+\?(token=a%20b&_primuscb=\w+)$/.exec(path));
   assert.equal(new Set(parts.map(([, number]) => number)).size, 1);
-  assert.equal(new Set(parts.map(([, , session]) => session)).size, 3);
+  assert.equal(new Set(parts.map(([, , session]) => session)).size, 4);
   assert.deepEqual(new Set(server.paths.map((path) => path.split('?')[1])), new Set([parts[0][3]]));
 });
 
 const choices = [
-  ['what the server has no WebSocket for', '{"websocket":false}', {}, ['xhr_streaming', 'xhr']],
-  ['no WebSocket where the application wants none', '{"websocket":true}', { websockets: false }, ['xhr_streaming', 'xhr']],
+  ['what the server has no WebSocket for', '{"websocket":false}', {}, ['xhr_streaming', 'eventsource', 'xhr']],
+  ['no WebSocket where the application wants none', '{"websocket":true}', { websockets: false }, ['xhr_streaming', 'eventsource', 'xhr']],
   ['those that are asked for, as a list', '{"websocket":true}', forced(['xhr-polling', 'websocket']), ['websocket', 'xhr']],
   ['those that are asked for, as a text', '{}', forced('xhr-streaming'), ['xhr_streaming']],
-  ['none that is not there', '{"websocket":false}', forced('websocket,eventsource,jsonp-polling'), []],
-  ['all when the server says nothing of them', 'null', {}, ['websocket', 'xhr_streaming', 'xhr']],
-  ['all when it says what it should not', '<!doctype html>', {}, ['websocket', 'xhr_streaming', 'xhr']],
-  ['all when it says it in another way', '[{"websocket":false}]', {}, ['websocket', 'xhr_streaming', 'xhr']]
+  ['none that is not there', '{"websocket":false}', forced('websocket,jsonp-polling'), []],
+  ['all when the server says nothing of them', 'null', {}, ['websocket', 'xhr_streaming', 'eventsource', 'xhr']],
+  ['all when it says what it should not', '<!doctype html>', {}, ['websocket', 'xhr_streaming', 'eventsource', 'xhr']],
+  ['all when it says it in another way', '[{"websocket":false}]', {}, ['websocket', 'xhr_streaming', 'eventsource', 'xhr']]
 ];
 
 for (const [what, info, options, routes] of choices) {

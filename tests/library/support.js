@@ -32,6 +32,7 @@ exports.carriers = [
   // With time enough for a busy machine.
   { name: 'sockjs', transformer: 'sockjs', transport: { timeout: 8000 } },
   { name: 'sockjs, xhr-streaming', transformer: 'sockjs', transport: { transports: 'xhr-streaming', timeout: 8000 } },
+  { name: 'sockjs, eventsource', transformer: 'sockjs', transport: { transports: 'eventsource', timeout: 8000 } },
   { name: 'sockjs, xhr-polling', transformer: 'sockjs', transport: { transports: ['xhr-polling'], timeout: 8000 } },
   { name: 'browserchannel', transformer: 'browserchannel', transport: {}, buster: 'zx' }
 ];

@@ -42,13 +42,10 @@ function createSession(base, query, auth, options, to) {
     carrier = { stop: abort };
     limit(INFO_TIMEOUT, 'a session');
     try {
-      const without = {
-        websocket: readInfo(await ask(`${base}/info?${query}`)).websocket === false || options.websockets === false,
-        eventsource: !globalThis.EventSource
-      };
+      const none = readInfo(await ask(`${base}/info?${query}`)).websocket === false || options.websockets === false;
       const took = now() - begun;
       patience = Math.max(options.timeout || 0, 2 * (took > 100 ? 4 * took : 300 + took));
-      names = Object.keys(ROUTES).filter((each) => wanted.includes(each) && !without[each]);
+      names = Object.keys(ROUTES).filter((each) => wanted.includes(each) && !(none && each === 'websocket'));
       next(new Error('The server and the client have no transport in common'));
     } catch (error) {
       failed(error);
@@ -156,7 +153,6 @@ function byRequests(at, name, auth, options, hear, failed) {
   const waiting = [];
   let posting;
   let leaving;
-  let source;
   let stopped;
 
   // Waits for frames: each answer may have many, and after its end another is asked for.
@@ -165,7 +161,7 @@ function byRequests(at, name, auth, options, hear, failed) {
       for (let idle = 0, known; !stopped;) {
         const begun = now();
         let told;
-        const rest = await (name === 'eventsource' ? subscribe : poll)(at(ROUTES[name]), (frame) => {
+        const rest = await poll(at(ROUTES[name]), (frame) => {
           if (/^[^h]/.test(frame)) told = known = true;
           if (!stopped) hear(frame);
         });
@@ -179,33 +175,18 @@ function byRequests(at, name, auth, options, hear, failed) {
     }
   }
 
-  // A frame is a line.
-  const poll = (url, use) => requests.ask(url, '', false, (text, piece) => {
+  // A frame is a line, or the data of an event. Not by `EventSource`: when a link is followed
+  // to a download, Firefox and WebKit end it and do not say so.
+  const event = name === 'eventsource';
+  const poll = (url, use) => requests.ask(url, event ? undefined : '', false, (text, piece) => {
     const lines = piece.split('\n');
     lines[0] = text + lines[0];
     const rest = lines.pop();
-    lines.forEach(use);
+    for (const line of lines) {
+      if (!event) use(line);
+      else if (line.startsWith('data:')) use(decodeURI(line.slice(5).trim()));
+    }
     return rest;
-  });
-
-  const subscribe = (url, use) => new Promise((done, lost) => {
-    let told;
-    source = new EventSource(url, { withCredentials: !!options.withCredentials });
-    source.onmessage = ({ data }) => {
-      told = true;
-      try {
-        use(decodeURI(data));
-      } catch (error) {
-        lost(error);
-      }
-    };
-    // Its own way to try again is a second one after three seconds.
-    source.onerror = () => {
-      const { readyState } = source;
-      source.close();
-      if (told && readyState !== 2) done();
-      else lost(new Error('The connection was lost'));
-    };
   });
 
   async function post() {
@@ -240,7 +221,6 @@ function byRequests(at, name, auth, options, hear, failed) {
     stop() {
       stopped = true;
       requests.abort();
-      source?.close();
     }
   };
 }
