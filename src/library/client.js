@@ -45,7 +45,7 @@ const prototype = inherit(Primus, Stream, {
 
   initialise(options) {
     this.client();
-    for (const name in this.ark) this.ark[name].call(this, this, options || {});
+    Object.values(this.ark).forEach((plugin) => plugin.call(this, this, options || {}));
     watchPage(this);
     // In Node.js, a timer takes a millisecond at least.
     const soon = globalThis.setImmediate || setTimeout;

@@ -10,7 +10,7 @@ const have = (line, event, what) => line?.via[event][0].fn.call(line, what);
 
 function begin() {
   // Which was open last, and which was lost without having been heard.
-  const known = this._known ||= {};
+  const known = this._known = this._known || {};
   const rank = ([name]) => (name === known.doubtful) * 2 - (name === known.works);
   const all = TRANSPORTS.filter(([, , requests]) => requests || this.options.websockets !== false);
   tryNext(this, known, (all.length ? all : [...TRANSPORTS]).sort((one, other) => rank(one) - rank(other)), []);

@@ -28,7 +28,7 @@ function parseUrl(url) {
 // The first of each name.
 function parseQuery(text) {
   const query = {};
-  for (const [name, value] of new URLSearchParams(text)) if (name) query[name] ??= value;
+  for (const [name, value] of new URLSearchParams(text)) if (name) query[name] = query[name] ?? value;
   return query;
 }
 

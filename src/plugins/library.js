@@ -53,7 +53,7 @@ const taps = {
     this._tap((event) => {
       if (event !== 'close' && event !== 'end' && event !== 'destroy') return;
       time = {};
-      over ||= event === last;
+      over = over || event === last;
       for (const id of [...waiting.keys()]) settle(id, ended());
     });
 
@@ -92,7 +92,7 @@ const { prototype } = Primus;
 if (!prototype._equip) Object.assign(prototype, taps, {
   // Has a plugin called for the client and for each of its channels; it returns a tap.
   _equip(plugin) {
-    (this._plugins ||= []).push(plugin);
+    this._plugins = [...(this._plugins || []), plugin];
     this._tap(plugin(this));
   },
 

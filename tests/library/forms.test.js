@@ -5,11 +5,13 @@
 //
 
 const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
+const { execFile, execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const test = require('node:test');
 const vm = require('node:vm');
 const { pathToFileURL } = require('node:url');
+const { promisify } = require('node:util');
+const { parse } = require('acorn');
 const { connect, file, load, messages, next, servers, start, wait } = require('./support');
 
 const Primus = load();
@@ -22,6 +24,29 @@ test('a script tag makes it a global variable, under the name that the server ga
     assert.deepEqual(Object.keys(context), [name]);
     assert.equal(context[name].OPEN, 3);
   }
+});
+
+test('what reads no newer syntax than that of 2020 reads it, such as Browserify', () => {
+  const folders = ['websockets-json', 'engine.io-msgpack', 'engine.io-binary', 'sockjs-ejson', 'browserchannel-json', 'all-json', 'plugins-own-all'];
+  for (const folder of folders) {
+    parse(fs.readFileSync(file(folder), 'utf8'), { ecmaVersion: 2020, sourceType: 'script' });
+    parse(fs.readFileSync(file(folder, 'primus.mjs'), 'utf8'), { ecmaVersion: 2020, sourceType: 'module' });
+  }
+});
+
+test('old libraries that add to what all objects and lists have are not in its way', async (t) => {
+  const { url } = await start(t, servers[0]);
+  const script = `
+    Object.assign(Object.prototype, { each() { throw new Error('called'); }, text: 'a text', settings: { a: 1 } });
+    Object.assign(Array.prototype, { each() { throw new Error('called'); }, text: 'a text' });
+    const Primus = require(${JSON.stringify(file('websockets-json'))});
+    const client = new Primus(${JSON.stringify(url)}, { strategy: false });
+    client.on('error', (error) => console.log(error.message));
+    client.on('data', (data) => console.log(JSON.stringify(data))).on('data', () => client.end());
+    client.write({ list: [1, { b: [] }] });
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script]);
+  assert.equal(stdout, '{"list":[1,{"b":[]}]}\n');
 });
 
 test('AMD loaders get it by `define`', () => {

@@ -48,7 +48,7 @@ function (primus) {
   }
 
   // The stream of this name; opens it if there is none.
-  primus.substream = (name) => streams[name] ||= new Substream(`${name}`);
+  primus.substream = (name) => streams[name] = streams[name] || new Substream(`${name}`);
 
   // Before the transforms, which are for what is inside.
   primus.transform('incoming', function (packet) {
