@@ -170,3 +170,19 @@ for (const parser of parsers) {
     });
   }
 }
+
+// Whatever a parser of the application's own makes.
+for (const { name, transformer, transport } of carriers.filter((carrier) => /websockets|engine/.test(carrier.transformer))) {
+  test(`${name}: bytes go as what a parser makes of them`, async (t) => {
+    const { url } = await start(t, 'rust', { transformer });
+    for (const kind of [(bytes) => bytes, (bytes) => bytes.buffer, (bytes) => bytes.subarray(1, 3)]) {
+      const client = connect(t, load(transformer), url, { transport });
+      const bytes = kind(Uint8Array.of(0, 1, 254, 255));
+      client.encoder = (data, done) => done(null, data);
+      client.write(bytes);
+      const [got] = await messages(client, 1);
+      assert.deepEqual(new Uint8Array(got), new Uint8Array(bytes));
+      client.destroy();
+    }
+  });
+}

@@ -103,7 +103,8 @@ function createEngine(url, auth, options, to) {
 
   function pack(packet, binary) {
     if (typeof packet === 'string' || binary) return packet;
-    return (old ? 'b4' : 'b') + toBase64(packet);
+    // A parser of the application's own may make an `ArrayBuffer`.
+    return (old ? 'b4' : 'b') + toBase64(new Uint8Array(packet));
   }
 
   function receive(packet) {
