@@ -155,7 +155,9 @@ impl Driver {
         let until = self.shared.real(deadline);
         let closing = self.closing.as_ref().map(|(_, until)| *until);
         if let Some(connection) = &mut self.connection {
-            let paused = self.shared.inbox.is_full();
+            // What is left of a broken connection is read, however much waits: else its
+            // end would not be seen, and what is written wait for it.
+            let paused = self.shared.inbox.is_full() && !self.shared.outbox.is_broken();
             let step = connection.next(until, paused);
             self.quiet = !paused && matches!(step, News::Waited);
             self.told(step);

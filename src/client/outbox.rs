@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::message::Written;
+use crate::net::Waker;
 use crate::transformers::connect::Writer;
 
 /// Bytes that listeners may write ahead of what the peer reads, before their
@@ -18,6 +19,8 @@ const AHEAD: usize = 1 << 20;
 pub(crate) struct Outbox {
     /// Most messages in the queue.
     bound: usize,
+    /// The client's thread, which sees to a connection that is broken.
+    waker: Arc<Waker>,
     state: Mutex<State>,
 }
 
@@ -27,6 +30,8 @@ struct State {
     bytes: usize,
     /// There while the connection is open and the queue was sent.
     writer: Option<Arc<dyn Writer>>,
+    /// A write has found the connection broken, and there is no other yet.
+    broken: bool,
     over: bool,
     dropped: u64,
 }
@@ -46,8 +51,8 @@ impl State {
 }
 
 impl Outbox {
-    pub fn new(bound: usize) -> Self {
-        Outbox { bound, state: Mutex::default() }
+    pub fn new(bound: usize, waker: Arc<Waker>) -> Self {
+        Outbox { bound, waker, state: Mutex::default() }
     }
 
     /// Sends or queues a message. `inside`: on the client's own thread, which
@@ -99,6 +104,7 @@ impl Outbox {
             let mut state = self.lock();
             let Some(frame) = state.queue.pop_front() else {
                 let before = state.writer.replace(Arc::clone(writer));
+                state.broken = false;
                 drop(state);
                 drop(before);
                 return;
@@ -121,8 +127,16 @@ impl Outbox {
     fn disconnect(&self, writer: &Arc<dyn Writer>) {
         let mut state = self.lock();
         let gone = state.writer.take_if(|present| Arc::ptr_eq(present, writer));
+        state.broken |= gone.is_some();
         drop(state);
-        drop(gone);
+        if gone.is_some() {
+            self.waker.wake();
+        }
+    }
+
+    /// Whether a write has found the connection broken, and there is no other yet.
+    pub fn is_broken(&self) -> bool {
+        self.lock().broken
     }
 
     /// True while messages go to a connection.

@@ -117,6 +117,7 @@ impl Shared {
             opens: 0,
             failure: None,
         };
+        let waker = Arc::new(Waker::new()?);
         Ok(Shared {
             codec: Codec::new(options.given.parser.clone(), options.given.values),
             events: ClientEvents::default(),
@@ -124,9 +125,9 @@ impl Shared {
             reserved: Reserved::default(),
             alarms: Alarms::default(),
             first: Listeners::default(),
-            waker: Arc::new(Waker::new()?),
             inbox: Inbox::new(options.given.inbox),
-            outbox: Outbox::new(options.given.queue_size),
+            outbox: Outbox::new(options.given.queue_size, Arc::clone(&waker)),
+            waker,
             ids: Mutex::default(),
             handle: OnceLock::new(),
             told: AtomicBool::new(false),

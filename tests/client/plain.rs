@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use primus::{Client, Ended, Error, Frame, ReadyState, Value, Written};
 
+use crate::common::wait::wait_until;
 use crate::server::{Log, SOON, Server, TEXT, frame};
 
 #[test]
@@ -177,6 +178,34 @@ fn end_with_a_full_inbox() {
     client.end();
     while log.next() != "end" {}
     assert_eq!(peer.read_close(), None);
+}
+
+#[test]
+fn who_does_not_read_finds_out_by_writing_that_the_connection_is_broken() {
+    let server = Server::new();
+    let client = server.client().inbox(1).build().unwrap();
+    let log = Log::of(&client);
+    let (tell, told) = crossbeam_channel::unbounded();
+    client.transform_incoming(move |_, message| {
+        tell.send(()).unwrap();
+        Ok(Some(message))
+    });
+    let mut peer = server.accept();
+    client.wait_open(SOON).unwrap();
+    peer.text("1");
+    told.recv_timeout(SOON).unwrap();
+    // The inbox is full with that: neither this one nor the end is read for its own sake.
+    peer.text("2");
+    drop(peer);
+    wait_until("a write has failed", || {
+        client.write("late").unwrap();
+        client.queued().0 > 0
+    });
+    while log.next() != "close 1006" {}
+    assert_eq!(server.accept().read_text(), "\"late\"");
+    let got: Vec<u8> =
+        (0..2).map(|_| client.recv_timeout(SOON).unwrap().parse().unwrap()).collect();
+    assert_eq!(got, [1, 2]);
 }
 
 #[test]

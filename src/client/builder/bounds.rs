@@ -22,9 +22,10 @@ impl ClientBuilder {
 
     /// Bytes of received messages that wait for [`Client::recv`](crate::Client::recv) while there
     /// is no `data` listener; beyond it the socket is not read, which in time
-    /// also keeps the heartbeat from being answered. With 0, messages that
-    /// nobody listens for are thrown away, as in Primus: right for a client
-    /// that only writes. Default 1 MiB.
+    /// also keeps the heartbeat from being answered: the server ends the
+    /// connection, which the client sees when it reads on, or writes. With 0,
+    /// messages that nobody listens for are thrown away, as in Primus: right for
+    /// a client that only writes. Default 1 MiB.
     pub fn inbox(mut self, bytes: usize) -> Self {
         self.given.inbox = bytes;
         self
