@@ -41,7 +41,8 @@ impl ClientBuilder {
         if let Some(fault) = self.fault {
             return Err(Error::Option(fault));
         }
-        let address = Address::parse(&self.url)?;
+        let mut address = Address::parse(&self.url)?;
+        address.query.append(&mut self.query);
         let secure = if address.secure { Some(self.secure()?) } else { None };
         for (name, value) in &self.given.headers {
             check_header(name, value)?;

@@ -40,6 +40,8 @@ pub struct ClientBuilder {
     /// Why an option cannot be used; told when the client is built.
     fault: Option<String>,
     transport: Vec<(String, String)>,
+    /// Beside what is in the URL.
+    query: Vec<(String, String)>,
     strategy: String,
     manual: bool,
     server_plugins: Vec<String>,
@@ -54,6 +56,7 @@ impl ClientBuilder {
             transformers: Kind::Websockets.name().into(),
             fault: None,
             transport: Vec::new(),
+            query: Vec::new(),
             strategy: "disconnect, online, timeout".into(),
             manual: false,
             server_plugins: Vec::new(),

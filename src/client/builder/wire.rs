@@ -131,6 +131,29 @@ impl ClientBuilder {
         self
     }
 
+    /// Adds a parameter to the query of the URL, which the server reads with
+    /// [`Spark::query_param`](crate::Spark::query_param); name and value as they are, not
+    /// percent-encoded. Where name and value are not the program's own, this is safer than
+    /// to put them into the URL. For values that change, see
+    /// [`Client::on_outgoing_url`](crate::Client::on_outgoing_url).
+    ///
+    /// ```
+    /// use primus::testing::pair;
+    /// use primus::Primus;
+    ///
+    /// let primus = Primus::builder().build()?;
+    /// primus.on_connection(|spark| spark.write(&spark.query_param("name")));
+    ///
+    /// let pair = pair(&primus, |client| client.query("name", "Ann & Bob"))?;
+    /// assert_eq!(pair.client().recv()?.as_str(), Some("Ann & Bob"));
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
+    pub fn query(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
+        self
+    }
+
     /// Adds a header to every request that opens a connection. For values that
     /// change, see [`Client::on_outgoing_url`](crate::Client::on_outgoing_url).
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
