@@ -64,6 +64,8 @@ impl fmt::Display for ServerError {
     }
 }
 
+impl std::error::Error for ServerError {}
+
 /// The error that a reply is, if it is one, as [`Error::Unavailable`] with what Redis
 /// says, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
 pub fn refusal(reply: &Reply) -> Option<Error> {

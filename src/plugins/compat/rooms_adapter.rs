@@ -1,6 +1,7 @@
 //! Joined to servers that have `primus-rooms-redis-adapter`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -34,6 +35,16 @@ pub struct NpmRoomsAdapter {
     namespace: String,
     forward: bool,
     joint: Lock<Option<Arc<Joint>>>,
+}
+
+impl fmt::Debug for NpmRoomsAdapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NpmRoomsAdapter")
+            .field("link", &self.link)
+            .field("namespace", &self.namespace)
+            .field("forward", &self.forward)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NpmRoomsAdapter {

@@ -1,5 +1,6 @@
 //! The plugin, and what it does with packets.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::channel::{LONGEST_NAME, MOST_SUBSCRIPTIONS, Table, named};
@@ -28,6 +29,12 @@ type OnDemand = dyn Fn(&Spark, &ServerChannel) -> bool + Send + Sync;
 pub struct Multiplex {
     on_demand: Lock<Option<Box<OnDemand>>>,
     installed: OnceLock<Installed>,
+}
+
+impl fmt::Debug for Multiplex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Multiplex").finish_non_exhaustive()
+    }
 }
 
 struct Installed {

@@ -1,6 +1,7 @@
 //! The plugin, and where it is used.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use super::client::ClientResource;
 use super::server::{Methods, ServerResource};
@@ -20,6 +21,12 @@ use crate::sync::Lock;
 #[derive(Default)]
 pub struct Resources {
     names: Lock<BTreeSet<String>>,
+}
+
+impl fmt::Debug for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resources").finish_non_exhaustive()
+    }
 }
 
 impl Resources {

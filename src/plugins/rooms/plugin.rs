@@ -1,5 +1,6 @@
 //! The plugin, and what it is told to do.
 
+use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
 use super::shared::{Announced, Member, Shared, audience_of, excepted};
@@ -19,6 +20,15 @@ pub struct Rooms {
     wild_delete: bool,
     store: Lock<Option<Box<dyn RoomStore>>>,
     installed: OnceLock<Installed>,
+}
+
+impl fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rooms")
+            .field("wildcards", &self.wildcards)
+            .field("wild_delete", &self.wild_delete)
+            .finish_non_exhaustive()
+    }
 }
 
 struct Installed {

@@ -3,6 +3,7 @@
 mod keys;
 mod wire;
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -36,6 +37,16 @@ pub struct NpmCluster {
     options: Options,
     joint: Lock<Option<Arc<Joint>>>,
     relay: Lock<Option<ListenerId>>,
+}
+
+impl fmt::Debug for NpmCluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NpmCluster")
+            .field("link", &self.options.link)
+            .field("channel", &self.options.channel)
+            .field("store", &self.options.store)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone)]

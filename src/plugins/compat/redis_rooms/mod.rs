@@ -2,6 +2,7 @@
 
 mod wire;
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::doubles::Doubles;
@@ -39,6 +40,15 @@ pub struct NpmRedisRooms {
     said: AtomicU64,
     here: Lock<Option<Here>>,
     subscription: Lock<Option<Subscription>>,
+}
+
+impl fmt::Debug for NpmRedisRooms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NpmRedisRooms")
+            .field("link", &self.link)
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
+    }
 }
 
 impl NpmRedisRooms {
