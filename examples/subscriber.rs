@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     };
     let client = match Client::connect(url) {
         Ok(client) => client,
-        Err(error) => return failure(1, format!("{url}: {error}")),
+        Err(error) => return failure(1, error), // it names the server, and no password
     };
     client.on_reconnect_scheduled(|_, attempt| eprintln!("lost, again in {:?}", attempt.delay));
     match print(&client, wanted.unwrap_or(usize::MAX)) {

@@ -121,8 +121,7 @@ fn listen(client: &Client, url: &str, input: &Arc<Input>) {
         told.closed(reason);
     });
     client.on_end(|_, _| say("end"));
-    let place = url.to_owned();
-    client.on_error(move |_, error| say(format_args!("error {place}: {error}{}", hint(error))));
+    client.on_error(move |_, error| say(format_args!("error {error}{}", hint(error))));
 }
 
 /// Prints the messages until the client has ended, or until none has come for
@@ -183,7 +182,7 @@ fn run(args: Args) -> Status {
     let client = match built {
         Ok(client) => client,
         Err(error) => {
-            say(format_args!("error {url}: {error}"));
+            say(format_args!("error {error}"));
             return Status::Unusable;
         }
     };
