@@ -84,7 +84,7 @@ fn a_client_tells_what_is_wrong_with_the_servers_certificate() {
     let all = [
         ("expired.pem", "expired.key", trust(), TlsProblem::Expired, "has expired"),
         ("server.pem", "server.key", stranger(), TlsProblem::Untrusted, "an authority that is"),
-        ("server.pem", "server.key", ClientTls::new(), TlsProblem::Untrusted, "`roots` adds one"),
+        ("server.pem", "server.key", ClientTls::new(), TlsProblem::Untrusted, "ClientTls::roots"),
         ("other.pem", "other.key", trust(), TlsProblem::Mismatch, "is for "),
         (
             "own_ca.pem",

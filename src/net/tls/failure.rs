@@ -126,7 +126,7 @@ fn certificate(error: &CertificateError) -> (TlsProblem, String) {
             (TlsProblem::NotYetValid, "is not valid yet (is the clock right?)".to_owned())
         }
         CertificateError::UnknownIssuer => {
-            let text = "was not issued by an authority that is trusted (`roots` adds one)";
+            let text = "was not issued by an authority that is trusted (`ClientTls::roots` adds one, on a server `Tls::client_roots`)";
             (TlsProblem::Untrusted, text.to_owned())
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
