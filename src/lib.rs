@@ -62,10 +62,20 @@
 //!
 //! # Features
 //!
-//! `msgpack` (on by default) is the parser of that name. `tls` is `https` and `wss`, for
-//! server and client; it needs a C compiler (for `ring`), and is off by default. `redis` is the
-//! [`link`] to Redis, off by default too.
+//! | feature | | what for |
+//! |---|---|---|
+//! | `msgpack` | on by default | the parser of that name |
+//! | `activation` | | sockets that systemd hands over: [`Primus::listen_inherited`] |
+//! | `compression` | | permessage-deflate, and compressed answers over HTTP: [`Compression`] |
+//! | `redis` | | the [`link`] to Redis, and the plugins for several servers that need it |
+//! | `tls` | | `https` and `wss`, for server and client; it needs a C compiler (for `ring`) |
+//!
+//! What needs a feature says so, and where the feature is off it is not there, or an
+//! error says which one is missing.
 #![forbid(unsafe_code)]
+// On docs.rs each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 #![warn(missing_docs)]
 
 mod base64;

@@ -82,7 +82,6 @@ impl Default for Builder {
 
 impl Builder {
     /// The wire protocols, by name; case does not matter: `websockets`, `engine.io`,
-    /// The wire protocols, by name; case does not matter: `websockets`, `engine.io`,
     /// `sockjs`, `browserchannel`, `socket.io`, a list of them, or `all`. With several,
     /// each kind of client is served at the same path at the same time, see
     /// [`docs::port`](crate::docs::port).

@@ -167,6 +167,27 @@ impl Primus {
 
     /// The state of the server: values of the application's and of plugins, by their
     /// type, which can be added and read from any thread without a lock.
+    ///
+    /// ```
+    /// use std::sync::Mutex;
+    /// use primus::Primus;
+    ///
+    /// #[derive(Default)]
+    /// struct Best(Mutex<u64>);
+    ///
+    /// let primus = Primus::builder().build()?;
+    /// primus.on_connection(|spark| {
+    ///     spark.on_data(|spark, message| -> primus::Result<()> {
+    ///         let bid: u64 = message.parse()?;
+    ///         let primus = spark.primus();
+    ///         let mut best = primus.extensions().get_or_init(Best::default).0.lock().unwrap();
+    ///         *best = bid.max(*best);
+    ///         Ok(())
+    ///     });
+    /// });
+    /// # primus.destroy(Default::default());
+    /// # Ok::<(), primus::Error>(())
+    /// ```
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }
