@@ -120,6 +120,18 @@ fn the_server_ends() {
     }
 }
 
+#[test]
+fn a_post_for_a_session_that_has_ended_is_its_end() {
+    let server = Server::new();
+    let (client, _line) = server.open("xhr-polling");
+    client.write(&1).unwrap();
+    server.post().answer("7:::1+0");
+    match client.recv_timeout(SOON).unwrap_err() {
+        Error::Ended(why) => assert_eq!((why.by, why.code), (Ended::Remote, 1005), "{why}"),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Nothing counts that comes behind the end.
 #[test]
 fn the_end_may_come_with_the_last_messages() {

@@ -7,7 +7,7 @@ use crate::frame::Frame;
 use crate::http::client::Answer;
 use crate::net::dial::Destination;
 use crate::transformers::polled::client::{self, Queue};
-use crate::transformers::socket_io::packet::{DISCONNECT, HEARTBEAT, MESSAGE};
+use crate::transformers::socket_io::packet::{DISCONNECT, HEARTBEAT, MESSAGE, UNKNOWN};
 use crate::transformers::socket_io::payload;
 use crate::transformers::websockets::client::mask;
 use crate::transformers::websockets::frame::encode_about;
@@ -53,6 +53,12 @@ impl client::Requests for Posting {
 
     fn accepted(&self, answer: &Answer) -> Result<(), CloseReason> {
         match answer.status {
+            // The poll that will be told the same may come much later, and what is written
+            // until then would be lost.
+            200 if answer.body == UNKNOWN.as_bytes() => {
+                let text = format!("the server knows the session no more{}", self.0.hint());
+                Err(CloseReason::new(Ended::Remote, 1005, text, true))
+            }
             200 => {
                 self.0.heard(answer);
                 Ok(())
