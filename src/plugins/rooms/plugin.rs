@@ -191,6 +191,7 @@ impl Local for Shared<Spark> {
         spark.is_some_and(|spark| self.table(|table| table.is_in(&spark, room)))
     }
 
+    #[cfg(feature = "redis")]
     fn is_connected_here(&self, id: &str) -> bool {
         self.primus.upgrade().is_some_and(|primus| primus.spark(id).is_some())
     }

@@ -135,6 +135,7 @@ pub(super) trait Local: Send + Sync {
     fn members_here(&self, room: &str) -> Vec<String>;
     fn count_here(&self, room: &str) -> usize;
     fn has_here(&self, room: &str, id: &str) -> bool;
+    #[cfg(feature = "redis")]
     fn is_connected_here(&self, id: &str) -> bool;
     fn names_here(&self) -> Vec<String>;
 }
@@ -160,6 +161,7 @@ impl Here {
     }
 
     /// Whether somebody with this id is connected to this server, in whatever rooms.
+    #[cfg(feature = "redis")]
     pub(in crate::plugins) fn is_connected(&self, id: &str) -> bool {
         self.0.upgrade().is_some_and(|local| local.is_connected_here(id))
     }
