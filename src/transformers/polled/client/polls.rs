@@ -88,6 +88,7 @@ impl<H: Hears> Polls<H> {
                 }
             }
         }
+        let left = self.is_left();
         let Polls { own, ways, .. } = self;
         let (mut get, limit) = ways.lane.wants();
         if let Some((_, want)) = get.as_mut().filter(|_| paused) {
@@ -99,7 +100,8 @@ impl<H: Hears> Polls<H> {
         let due = own.deadline();
         // Nothing more comes from a session whose POST has failed.
         let failed = ways.posts().is_some_and(|posts| posts.has_failed()) && !paused;
-        let now = failed.then(Instant::now);
+        // The writer may have said goodbye, and woken us, before we were told to end.
+        let now = (failed || left).then(Instant::now);
         let limits = [until, due, limit, post_limit, socket_limit, now];
         let sooner = limits.into_iter().flatten().min();
         let found = wait_any(&ways.to.waker, [on(&get), on(&post), on(&socket)], sooner);
@@ -153,15 +155,21 @@ impl<H: Hears> Polls<H> {
     /// What is to be seen to after every turn. `failure`: whether that of a
     /// POST counts now.
     fn settle(&mut self, failure: bool) {
-        let Polls { own, ways, closing, .. } = self;
+        let Polls { own, ways, .. } = self;
         let Some(posts) = ways.posts().map(Arc::clone) else { return };
         own.settle(ways);
         if let Some(failure) = posts.failure(failure) {
             ways.ended(failure);
         }
-        if *closing && !ways.on_socket && posts.is_done() {
-            ways.ended(CloseReason::new(Ended::Local, 1000, "", false));
+        if self.is_left() {
+            self.ways.ended(CloseReason::new(Ended::Local, 1000, "", false));
         }
+    }
+
+    /// Whether the application has ended the session, and nothing is left to be said.
+    fn is_left(&self) -> bool {
+        let done = self.ways.posts().is_some_and(|posts| posts.is_done());
+        self.closing && !self.ways.on_socket && done
     }
 }
 

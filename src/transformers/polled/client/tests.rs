@@ -6,11 +6,13 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use super::*;
 use crate::net::Waker;
 use crate::net::wait::{on, wait};
-use crate::transformers::connect::{News, Writer as _};
+use crate::transformers::connect::{News, Session, Writer as _};
+use crate::transformers::websockets::client::Heard;
 
 struct Pretend {
     to: Destination,
@@ -182,6 +184,54 @@ fn opened(max_length: usize) -> Ways<Pretend> {
     ways.open(Pretend { to, says_goodbye: false }).unwrap();
     assert!(matches!(ways.told(true), Some(News::Open(_))));
     ways
+}
+
+/// A session that is open at once, and is told nothing.
+struct Mute;
+
+impl Hears for Mute {
+    type Requests = Pretend;
+
+    fn begin(&mut self, ways: &mut Ways<Pretend>) {
+        ways.open(Pretend { to: ways.to.clone(), says_goodbye: false }).unwrap();
+    }
+
+    fn body(&mut self, _: &[u8], _: &mut Ways<Pretend>) {}
+
+    fn answered(&mut self, _: Answer, _: &mut Ways<Pretend>) {}
+
+    fn unanswered(&mut self, error: Error, _: &mut Ways<Pretend>) {
+        panic!("{error}");
+    }
+
+    fn socket(&mut self, _: Heard, _: &mut Ways<Pretend>) {}
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    fn tick(&mut self, _: bool, _: &mut Ways<Pretend>) {}
+
+    fn end(&mut self, _: &mut Ways<Pretend>) {}
+}
+
+/// Another thread says goodbye at once, so that the process may exit; the client's own
+/// hears of the end later, and may have taken that thread's wake-up before.
+#[test]
+fn a_session_that_another_thread_has_said_goodbye_for_ends_without_a_wake_up() {
+    let to = destination(1);
+    let mut session = Polls::new("pretend", Mute, to.clone(), 10);
+    let News::Open(writer) = session.next(None, false) else { panic!("it is not open") };
+    writer.close();
+    to.waker.clear();
+    session.close();
+    // Each turn would wait as long as this.
+    let begun = Instant::now();
+    let until = begun + Duration::from_secs(60);
+    let last = std::iter::from_fn(|| Some(session.next(Some(until), false)));
+    let last = last.take(3).find(|news| !matches!(news, News::Waited));
+    assert!(matches!(last, Some(News::Closed(why)) if why.code == 1000));
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 /// What is told next, as a word.
