@@ -90,7 +90,8 @@ impl Compression {
 
     /// Whether what the server sends may refer to messages before. On a server it
     /// needs [`SlowConsumer::Close`](crate::SlowConsumer::Close): of messages that
-    /// follow each other none may be dropped. Default false.
+    /// follow each other none may be dropped. A client with false asks its server not to;
+    /// one that does so all the same is understood. Default false.
     pub fn server_context_takeover(mut self, on: bool) -> Self {
         self.server_takeover = on;
         self
