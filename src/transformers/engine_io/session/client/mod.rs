@@ -107,6 +107,10 @@ enum Probe {
     Pausing,
 }
 
+/// What a server of another revision than was chosen leads to, above all: those of
+/// Engine.IO 3 and before answer a client of revision 4 in their own way.
+const NO_OPEN: &str = "no open packet; it may speak another revision (`protocol`)";
+
 /// The heartbeat: which side pings depends on the revision.
 #[derive(Clone, Copy, Debug)]
 struct Heartbeat {
@@ -171,7 +175,7 @@ impl Session {
                 self.state = if opening { State::Over } else { State::Closing };
             }
             (State::Opening, Input::Packet(Ok(Packet::Open(data)))) => self.open(&data, now, out),
-            (State::Opening, Input::Packet(_)) => self.fail("no open packet", out),
+            (State::Opening, Input::Packet(_)) => self.fail(NO_OPEN, out),
             (State::Opening, Input::Polled) => self.fail("an empty answer", out),
             (State::Opening, _) => {}
             (State::Open(_), Input::Packet(Ok(packet))) => self.packet(packet, now, out),
