@@ -62,4 +62,34 @@ impl Target {
         }
         head + "\r\n"
     }
+
+    /// A GET.
+    pub fn get(&self) -> Vec<u8> {
+        self.head("GET", "").into_bytes()
+    }
+
+    /// A POST of a body of this type, whatever the application says of types.
+    pub fn post(mut self, mime: &str, body: &[u8]) -> Vec<u8> {
+        self.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        let lines = format!("Content-Type: {mime}\r\nContent-Length: {}\r\n", body.len());
+        [self.head("POST", &lines).as_bytes(), body].concat()
+    }
+}
+
+#[cfg(test)]
+impl Target {
+    /// One at which nobody is, with a header that no POST may have twice.
+    pub fn example(pathname: &str, query: &str) -> Self {
+        let waker = std::sync::Arc::new(crate::net::Waker::new().unwrap());
+        let host = "h".to_owned();
+        let to = Destination { host, port: 80, connector: None, until: None, secure: None, waker };
+        Target {
+            to,
+            secure: false,
+            pathname: pathname.to_owned(),
+            query: query.to_owned(),
+            headers: vec![("content-type".to_owned(), "a/b".to_owned())],
+            compression: false.into(),
+        }
+    }
 }

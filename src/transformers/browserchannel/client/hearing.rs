@@ -19,14 +19,13 @@ impl Hears for Hearing {
     type Requests = Posting;
 
     fn begin(&mut self, ways: &mut Ways) {
-        ways.ask(self.requests.probe().head("GET", "").into_bytes(), true);
+        ways.ask(self.requests.probe().get(), true);
     }
 
     fn body(&mut self, bytes: &[u8], ways: &mut Ways) {
-        if let Some(head) = ways.head().filter(|_| !self.head_heard) {
-            // The messages may be answered by requests that are to have them.
-            self.requests.heard(head);
-            self.head_heard = true;
+        if let Some(head) = ways.new_head() {
+            // The messages may be answered by requests that are to have its cookies.
+            self.requests.base.heard(head);
         }
         if self.stage == Stage::Probe {
             self.probe.extend_from_slice(bytes);
@@ -56,7 +55,7 @@ impl Hears for Hearing {
     }
 
     fn answered(&mut self, answer: Answer, ways: &mut Ways) {
-        self.requests.heard(&answer);
+        self.requests.base.heard(&answer);
         let good = answer.status == 200;
         match self.stage {
             Stage::Probe if good && self.probe == WHOLE => self.open(false, ways),

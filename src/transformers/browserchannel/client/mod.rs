@@ -80,8 +80,6 @@ struct Hearing {
     /// Answers come piece by piece.
     stays: bool,
     chunks: Chunks,
-    /// The head of the present answer was looked at.
-    head_heard: bool,
     /// How often the request that waits has failed in a row, and how often it was
     /// answered soon with nothing.
     tries: u32,
@@ -111,7 +109,6 @@ impl Hearing {
             probe: Vec::new(),
             stays: false,
             chunks: Chunks::new(max_length.saturating_mul(3).max(LONGEST)),
-            head_heard: false,
             tries: 0,
             idle: 0,
         }
@@ -122,18 +119,16 @@ impl Hearing {
         self.stays = stays;
         self.probe = Vec::new();
         self.stage = Stage::Opening;
-        self.head_heard = false;
         ways.ask(self.requests.send(b"count=0"), true);
     }
 
     /// Waits for what there is to tell.
     fn wait(&mut self, ways: &mut Ways) {
         self.chunks.finish();
-        self.head_heard = false;
         let now = Instant::now();
         self.stage = Stage::Waiting(now);
         self.until = Some(now + SILENCE);
-        ways.ask(self.requests.wait(self.stays).head("GET", "").into_bytes(), true);
+        ways.ask(self.requests.wait(self.stays).get(), true);
     }
 
     /// Waits for a while before that.

@@ -15,7 +15,7 @@ use crate::http::client::Answer;
 use crate::net::dial::Destination;
 use crate::sync::{Lock, rank};
 use crate::transformers::browserchannel::maps;
-use crate::transformers::polled::client::{self, Queue};
+use crate::transformers::polled::client::{self, Queue, over_limit};
 
 /// Bytes in one POST; a single message may be longer.
 const POST_MAX: usize = 1_000_000;
@@ -49,7 +49,7 @@ impl client::Requests for Posting {
     type Own = Infallible;
 
     fn to(&self) -> &Destination {
-        &self.requests.base().to
+        &self.requests.base.target().to
     }
 
     fn post(&self, own: Option<Infallible>, waiting: &mut Queue) -> Vec<u8> {
@@ -96,7 +96,7 @@ impl client::Requests for Posting {
         let sent = self.state.lock().last.take().is_some();
         match answer.status {
             200 => {
-                self.requests.heard(answer);
+                self.requests.base.heard(answer);
                 match status(&answer.body) {
                     Some(false) => self.requests.say_unknown(),
                     None if sent => {
@@ -107,10 +107,7 @@ impl client::Requests for Posting {
                 }
                 Ok(())
             }
-            413 => {
-                let text = "message over the server's limit";
-                Err(CloseReason::new(Ended::Remote, 1009, text, true))
-            }
+            413 => Err(over_limit()),
             _ => Err(CloseReason::lost(answer.refusal().to_string())),
         }
     }

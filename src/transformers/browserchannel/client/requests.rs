@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::http;
-use crate::http::client::{Answer, Cookies, Target};
+use crate::http::client::Target;
+use crate::transformers::polled::client::Base;
 
 /// Letters of what makes each request another one.
 const BUSTER: usize = 12;
@@ -15,13 +16,11 @@ const NOTHING: u64 = u64::MAX;
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Requests {
-    /// The pathname without a slash at its end, and the application's query with the
-    /// token by which load balancers tell clients apart.
-    base: Target,
+    /// With the application's query, and the token by which load balancers tell
+    /// clients apart.
+    pub base: Base,
     /// Empty before it is told.
     sid: String,
-    /// `withCredentials`: the cookies that go with them.
-    cookies: Option<Arc<Cookies>>,
     numbers: Arc<Numbers>,
 }
 
@@ -41,41 +40,25 @@ fn random() -> String {
 }
 
 impl Requests {
-    /// Requests to this target. They all have its query and its headers. With
-    /// `credentials`, also the cookies that its answers set.
+    /// Requests to this target, as for a [`Base`].
     pub fn new(target: Target, credentials: bool) -> Self {
-        let pathname = target.pathname.trim_end_matches('/').to_owned();
         // What makes each request another one they have already.
         let own = target.query.split('&').filter(|pair| !pair.starts_with("_primuscb="));
         let own = own.filter(|pair| !pair.is_empty()).map(str::to_owned);
         let query: Vec<_> = own.chain([format!("a={}", random())]).collect();
-        let base = Target { pathname, query: query.join("&"), ..target };
-        let path = format!("{}/", base.pathname);
-        let jar = || Arc::new(Cookies::new(&base.to.host, base.secure, &path));
-        let cookies = credentials.then(jar);
+        let target = Target { query: query.join("&"), ..target };
+        let base = Base::below(target, credentials);
         let numbers = Numbers {
             rid: AtomicU64::new(fastrand::u64(..100_000)),
             aid: AtomicU64::new(NOTHING),
             unknown: AtomicBool::new(false),
         };
-        Requests { base, sid: String::new(), cookies, numbers: Arc::new(numbers) }
-    }
-
-    /// Where they go.
-    pub fn base(&self) -> &Target {
-        &self.base
+        Requests { base, sid: String::new(), numbers: Arc::new(numbers) }
     }
 
     /// From now on for this session.
     pub fn of_session(&mut self, sid: String) {
         self.sid = sid;
-    }
-
-    /// Takes in the head of an answer.
-    pub fn heard(&self, answer: &Answer) {
-        if let Some(cookies) = &self.cookies {
-            cookies.take(&answer.fields);
-        }
     }
 
     /// The number of the last array that came.
@@ -91,7 +74,7 @@ impl Requests {
     /// The server says that it knows of no back channel.
     pub fn say_unknown(&self) {
         self.numbers.unknown.store(true, Ordering::Relaxed);
-        self.base.to.waker.wake();
+        self.base.target().to.waker.wake();
     }
 
     /// Whether the server has said so since this was asked last.
@@ -101,16 +84,12 @@ impl Requests {
 
     /// The target of a request, with this in its query.
     fn target(&self, page: &str, rest: &str) -> Target {
-        let mut target = self.base.clone();
-        target.pathname.push_str(page);
+        let mut target = self.base.request(page);
         target.query.push_str("&VER=8&");
         if !self.sid.is_empty() {
             target.query.push_str(&format!("SID={}&", http::encode(&self.sid)));
         }
         target.query.push_str(&format!("{rest}&zx={}&t=1", random()));
-        if let Some(cookies) = &self.cookies {
-            cookies.join(&mut target.headers);
-        }
         target
     }
 
@@ -130,38 +109,23 @@ impl Requests {
     pub fn send(&self, body: &[u8]) -> Vec<u8> {
         let rid = self.numbers.rid.fetch_add(1, Ordering::Relaxed);
         let aid = self.aid().map_or(String::new(), |aid| format!("&AID={aid}"));
-        let mut target = self.target("/bind", &format!("RID={rid}{aid}"));
-        target.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
-        let lines = format!(
-            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
-            body.len()
-        );
-        [target.head("POST", &lines).as_bytes(), body].concat()
+        let target = self.target("/bind", &format!("RID={rid}{aid}"));
+        target.post("application/x-www-form-urlencoded", body)
     }
 
     /// The one that ends the session.
     pub fn terminate(&self) -> Vec<u8> {
         let rid = self.numbers.rid.load(Ordering::Relaxed);
-        self.target("/bind", &format!("RID={rid}&TYPE=terminate")).head("GET", "").into_bytes()
+        self.target("/bind", &format!("RID={rid}&TYPE=terminate")).get()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Waker;
-    use crate::net::dial::Destination;
 
     fn requests(query: &str) -> Requests {
-        let waker = Arc::new(Waker::new().unwrap());
-        let host = "h".to_owned();
-        let to = Destination { host, port: 80, connector: None, until: None, secure: None, waker };
-        let headers = vec![("content-type".to_owned(), "a/b".to_owned())];
-        let (pathname, query) = ("/primus/".to_owned(), query.to_owned());
-        Requests::new(
-            Target { to, secure: false, pathname, query, headers, compression: false.into() },
-            true,
-        )
+        Requests::new(Target::example("/primus/", query), true)
     }
 
     /// Without the letters that are random.

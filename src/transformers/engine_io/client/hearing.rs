@@ -35,7 +35,7 @@ impl Hears for Hearing {
         let head = ways.head();
         // The packets may ask for requests that are to have them.
         if let Some(head) = head {
-            self.requests.heard(head);
+            self.requests.base.heard(head);
         }
         let mime = head.and_then(|head| head.header("content-type"));
         self.incoming.push(Content::of_mime(mime), bytes);
@@ -54,12 +54,12 @@ impl Hears for Hearing {
         }
         if answer.status == 200 {
             let last = self.incoming.finish();
-            self.requests.heard(&answer);
+            self.requests.base.heard(&answer);
             self.packet(last, ways);
             if let Some(failure) = ways.posts().and_then(|posts| posts.failure(true)) {
                 ways.ended(failure);
             }
-            self.requests.polled();
+            self.requests.base.good();
             self.input(Input::Polled, ways);
         } else if ways.posts().is_none() {
             ways.failed(answer.refusal());

@@ -1,14 +1,14 @@
 //! What goes out of a session: payloads in POSTs, or frames of the WebSocket.
 
 use super::requests::Requests;
-use crate::close::{CloseReason, Ended};
+use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::http::client::Answer;
 use crate::net::dial::Destination;
 use crate::transformers::engine_io::packet::{Packet, PacketRef};
 use crate::transformers::engine_io::payload;
 use crate::transformers::engine_io::{Format, Revision};
-use crate::transformers::polled::client::{self, Queue};
+use crate::transformers::polled::client::{self, Queue, over_limit};
 use crate::transformers::websockets::client::mask;
 use crate::transformers::websockets::frame::encode_with;
 
@@ -35,7 +35,7 @@ impl client::Requests for Posting {
     type Own = Packet;
 
     fn to(&self) -> &Destination {
-        &self.requests.target().to
+        &self.requests.base.target().to
     }
 
     fn post(&self, own: Option<Packet>, waiting: &mut Queue) -> Vec<u8> {
@@ -67,7 +67,7 @@ impl client::Requests for Posting {
         if answer.status != 200 {
             return Err(refused(answer, &self.requests));
         }
-        self.requests.heard(answer);
+        self.requests.base.heard(answer);
         Ok(())
     }
 
@@ -89,8 +89,7 @@ pub(super) fn encode(packet: PacketRef<'_>, format: Format, out: &mut Vec<u8>) {
 /// What became of a session of which a request was refused.
 pub(super) fn refused(answer: &Answer, requests: &Requests) -> CloseReason {
     if answer.status == 413 {
-        let text = "message over the server's limit";
-        return CloseReason::new(Ended::Remote, 1009, text, true);
+        return over_limit();
     }
     let refusal = answer.refusal();
     let hint = requests.hint(&refusal);

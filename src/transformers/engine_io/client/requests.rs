@@ -1,26 +1,20 @@
 //! The requests of a session.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use crate::error::Error;
-use crate::http::client::{Answer, Cookies, Target};
+use crate::http::client::Target;
 use crate::http::encode;
 use crate::transformers::engine_io::payload::Content;
 use crate::transformers::engine_io::{Carrier, Format};
+use crate::transformers::polled::client::Base;
 
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Requests {
     /// With the query up to what is added to it.
-    target: Target,
+    pub base: Base,
     format: Format,
     /// Percent-encoded; empty before the handshake.
     sid: String,
-    /// `withCredentials`: the cookies that go with them.
-    cookies: Option<Arc<Cookies>>,
-    /// Answers to polls, the handshake included.
-    polled: Arc<AtomicU32>,
 }
 
 /// Whether a parameter of the query is the protocol's own.
@@ -30,8 +24,7 @@ fn is_ours(pair: &str) -> bool {
 }
 
 impl Requests {
-    /// Requests to this target. They all have its query and its headers.
-    /// With `credentials`, also the cookies that its answers set.
+    /// Requests to this target, as for a [`Base`].
     pub fn new(mut target: Target, format: Format, credentials: bool) -> Self {
         if !target.pathname.ends_with('/') {
             target.pathname.push('/');
@@ -40,14 +33,7 @@ impl Requests {
         let theirs = target.query.split('&').filter(|pair| !pair.is_empty() && !is_ours(pair));
         let version = format!("EIO={}", format.revision.number());
         target.query = theirs.chain([&*version]).collect::<Vec<_>>().join("&");
-        let jar = || Arc::new(Cookies::new(&target.to.host, target.secure, &target.pathname));
-        let cookies = credentials.then(jar);
-        Requests { target, format, sid: String::new(), cookies, polled: Arc::default() }
-    }
-
-    /// Where they go.
-    pub fn target(&self) -> &Target {
-        &self.target
+        Requests { base: Base::new(target, credentials), format, sid: String::new() }
     }
 
     /// From now on with the session's id.
@@ -55,31 +41,19 @@ impl Requests {
         self.sid = encode(sid);
     }
 
-    /// Takes in the head of an answer.
-    pub fn heard(&self, answer: &Answer) {
-        if let Some(cookies) = &self.cookies {
-            cookies.take(&answer.fields);
-        }
-    }
-
-    /// A poll, or the handshake, was answered.
-    pub fn polled(&self) {
-        self.polled.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// What may have caused this refusal, if it can be guessed.
     pub fn hint(&self, refusal: &Error) -> &'static str {
         let unknown = matches!(refusal, Error::Refused { message, .. }
             if message.eq_ignore_ascii_case("Session ID unknown"));
-        match &self.cookies {
-            // Servers forget sessions that have been silent; but not at once.
-            _ if !unknown || self.polled.load(Ordering::Relaxed) > 3 => "",
-            None => {
+        match self.base.has_cookies() {
+            // The handshake counts too.
+            _ if !unknown || !self.base.is_young(3) => "",
+            false => {
                 "; the session was opened just before, so there seem to be several servers behind \
                  this address: if they are told apart by a cookie, set the transport option \
                  `withCredentials` to `true`, else `transports` to `websocket`"
             }
-            Some(_) => {
+            true => {
                 "; the session was opened just before, so there seem to be several servers behind \
                  this address, which are not told apart by a cookie: set the transport option \
                  `transports` to `websocket`"
@@ -89,17 +63,14 @@ impl Requests {
 
     /// The target with the query and the headers of a request.
     fn request(&self, carrier: Carrier) -> Target {
-        let mut target = self.target.clone();
+        let mut target = self.base.request("");
         self.ask(&mut target.query, carrier);
-        if let Some(cookies) = &self.cookies {
-            cookies.join(&mut target.headers);
-        }
         target
     }
 
     /// The handshake, or a poll.
     pub fn poll(&self) -> Vec<u8> {
-        self.request(Carrier::Polling).head("GET", "").into_bytes()
+        self.request(Carrier::Polling).get()
     }
 
     /// A POST of a payload.
@@ -108,11 +79,7 @@ impl Requests {
             Content::Text => "text/plain;charset=UTF-8",
             Content::Binary => content.mime(),
         };
-        let lines = format!("Content-Type: {mime}\r\nContent-Length: {}\r\n", body.len());
-        let mut target = self.request(Carrier::Polling);
-        target.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
-        let head = target.head("POST", &lines);
-        [head.as_bytes(), body].concat()
+        self.request(Carrier::Polling).post(mime, body)
     }
 
     /// Where to open a WebSocket.

@@ -1,17 +1,22 @@
 //! The client's half. What a session that polls sends, by whichever thread
 //! writes ([`Posts`]), is made by the protocol's [`Requests`]; what it is told,
 //! all looked after by the client's thread ([`Polls`]), is understood by what
-//! [`Hears`].
+//! [`Hears`]. What its requests have in common with others' is their [`Base`]; those
+//! of its transports that are tried in turn are its [`Tries`].
 
+mod base;
 mod polls;
 mod posts;
+mod tries;
 mod ways;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+pub(in crate::transformers) use self::base::Base;
 pub(in crate::transformers) use self::polls::{Hears, Polls};
 pub(in crate::transformers) use self::posts::Posts;
+pub(in crate::transformers) use self::tries::Tries;
 pub(in crate::transformers) use self::ways::Ways;
 use crate::close::{CloseReason, Ended};
 use crate::error::Error;
@@ -103,6 +108,11 @@ pub(in crate::transformers) fn lost(error: &Error) -> CloseReason {
         Error::Protocol(text) => CloseReason::new(Ended::Protocol, 1002, text.as_str(), true),
         error => CloseReason::lost(error.to_string()),
     }
+}
+
+/// What became of a session of which the server takes no POST that long.
+pub(in crate::transformers) fn over_limit() -> CloseReason {
+    CloseReason::new(Ended::Remote, 1009, "message over the server's limit", true)
 }
 
 #[cfg(test)]

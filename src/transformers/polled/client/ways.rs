@@ -37,6 +37,8 @@ pub(in crate::transformers) struct Ways<R: Requests> {
     pub(super) news: VecDeque<Telling>,
     /// The last of the news is among them, or was told.
     pub(super) over: bool,
+    /// The head of the present answer was [given out](Ways::new_head).
+    head_given: bool,
 }
 
 /// Something to be told.
@@ -57,6 +59,7 @@ impl<R: Requests + 'static> Ways<R> {
             posts: None,
             news: VecDeque::new(),
             over: false,
+            head_given: false,
         }
     }
 
@@ -64,12 +67,20 @@ impl<R: Requests + 'static> Ways<R> {
     /// answered. `streamed`: the body of a good answer is told piece by piece, else
     /// it comes with the answer, as far as that is [kept](Answer::body).
     pub fn ask(&mut self, request: Vec<u8>, streamed: bool) {
+        self.head_given = false;
         self.lane.begin(request, streamed);
     }
 
     /// The head of the answer that is arriving.
     pub fn head(&self) -> Option<&Answer> {
         self.lane.head()
+    }
+
+    /// The same, the first time that this is asked of an answer.
+    pub fn new_head(&mut self) -> Option<&Answer> {
+        let head = self.lane.head().filter(|_| !self.head_given);
+        self.head_given |= head.is_some();
+        head
     }
 
     /// Begins to open a WebSocket, on which messages of at most `longest` bytes

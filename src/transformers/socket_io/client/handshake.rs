@@ -1,4 +1,4 @@
-//! What a server says of a session that may begin, and how long that took.
+//! What a server says of a session that may begin.
 
 use std::time::Duration;
 
@@ -12,10 +12,6 @@ const ID_MAX: usize = 128;
 
 /// Longer times mean never.
 const LONGEST: f64 = 1_000_000.0;
-
-/// How many times as long as the answer took a transport has to open the session:
-/// there and back, twice.
-const ROUND_TRIPS: u32 = 2;
 
 /// See the module.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,18 +51,6 @@ impl Handshake {
 fn seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.trim().parse().ok()?;
     (0.001..=LONGEST).contains(&seconds).then(|| Duration::from_secs_f64(seconds))
-}
-
-/// How long a transport has to open the session of a server that answered in this
-/// time, as sockjs-client works it out; socket.io-client gives it ten seconds, which are
-/// all that a client of Primus has to connect.
-pub(super) fn patience(round_trip: Duration) -> Duration {
-    let once = if round_trip > Duration::from_millis(100) {
-        round_trip.saturating_mul(4)
-    } else {
-        round_trip + Duration::from_millis(300)
-    };
-    once.saturating_mul(ROUND_TRIPS)
 }
 
 #[cfg(test)]
@@ -114,14 +98,6 @@ mod tests {
         for time in ["", "0", "-1", "NaN", "inf", "1e300", "x"] {
             let handshake = Handshake::parse(format!("a:{time}:{time}:x").as_bytes()).unwrap();
             assert_eq!((handshake.heartbeat, handshake.close), (None, None), "{time}");
-        }
-    }
-
-    #[test]
-    fn slow_servers_get_more_time() {
-        for (round_trip, expected) in [(0, 600), (5, 610), (100, 800), (101, 808), (1000, 8000)] {
-            let got = patience(Duration::from_millis(round_trip));
-            assert_eq!(got, Duration::from_millis(expected), "{round_trip}");
         }
     }
 }

@@ -21,10 +21,9 @@ impl Hears for Hearing {
     }
 
     fn body(&mut self, bytes: &[u8], ways: &mut Ways) {
-        if let Some(head) = ways.head().filter(|_| !self.head_heard) {
-            // The messages may be answered by requests that are to have them.
-            self.requests.heard(head);
-            self.head_heard = true;
+        if let Some(head) = ways.new_head() {
+            // The messages may be answered by requests that are to have its cookies.
+            self.requests.base.heard(head);
         }
         self.incoming.push(bytes);
         while !ways.is_over() {
@@ -37,7 +36,7 @@ impl Hears for Hearing {
     }
 
     fn answered(&mut self, answer: Answer, ways: &mut Ways) {
-        self.requests.heard(&answer);
+        self.requests.base.heard(&answer);
         let good = answer.status == 200;
         match self.stage {
             Stage::Handshake(asked) => self.shaken(asked, &answer, ways),
@@ -101,7 +100,7 @@ impl Hears for Hearing {
                 ways.failed(Error::Timeout(format!("no answer from {place} in {time:?}")));
             }
             Stage::Opening(transport) => {
-                let (name, time) = (transport.name(), self.patience);
+                let (name, time) = (transport.name(), self.tries.time());
                 let error = Error::Timeout(format!("no session by `{name}` in {time:?}"));
                 self.fall_back(transport, error, ways);
             }
@@ -137,7 +136,7 @@ impl Hearing {
             }
             // Also while the application leaves: what waits here is answered then.
             Stage::Open(_) => {
-                self.requests.good();
+                self.requests.base.good();
                 self.poll(ways);
             }
             // Another transport is tried.

@@ -4,14 +4,14 @@
 //! | file | what |
 //! |---|---|
 //! | `options` | what the application may choose, and the transports |
-//! | `handshake` | what the server says of a session, and how long a transport is given |
+//! | `handshake` | what the server says of a session |
 //! | `requests` | the requests' paths and heads |
 //! | `hearing` | what the server says, whichever way it comes |
 //! | `incoming` | the packets in the answers to polls |
 //! | `posting` | what goes out: POSTs, or frames of the WebSocket |
 //!
-//! What goes out when and by whom, and who waits for what, says
-//! [`polled::client`](crate::transformers::polled::client).
+//! What goes out when and by whom, who waits for what, and how long a transport is given,
+//! says [`polled::client`](crate::transformers::polled::client).
 //!
 //! Each transport that is tried has a session of its own: what has become of the one
 //! before nobody knows. The client acknowledges no messages, as no
@@ -26,7 +26,7 @@ mod requests;
 
 use std::time::{Duration, Instant};
 
-use self::handshake::{Handshake, patience};
+use self::handshake::Handshake;
 use self::incoming::Incoming;
 pub(crate) use self::options::Options;
 use self::options::Transport;
@@ -39,7 +39,7 @@ use crate::excuse::Late;
 use crate::frame::Frame;
 use crate::http::client::{Answer, Target};
 use crate::transformers::connect::{Dials, Session};
-use crate::transformers::polled::client::{self, Polls};
+use crate::transformers::polled::client::{self, Polls, Tries};
 
 /// Longest packet in bytes, at least.
 const LONGEST: usize = 4 << 10;
@@ -68,12 +68,7 @@ type Ways = client::Ways<Posting>;
 /// One session: what is Socket.IO's own of what the client's thread has of it.
 struct Hearing {
     requests: Requests,
-    /// The least time for a transport.
-    timeout: Duration,
-    /// How long the present one has.
-    patience: Duration,
-    /// Those that are still to be tried, the next one last.
-    left: Vec<Transport>,
+    tries: Tries<Transport>,
     stage: Stage,
     /// Until when the present stage may last, or the server may be silent.
     until: Option<Instant>,
@@ -83,10 +78,6 @@ struct Hearing {
     /// Longest packet in bytes.
     longest: usize,
     incoming: Incoming,
-    /// The head of the present answer was looked at.
-    head_heard: bool,
-    /// What became of the transports that were tried.
-    failures: Vec<(Transport, Error)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,17 +95,13 @@ impl Hearing {
         let longest = max_length.saturating_add(HEAD_MAX).max(LONGEST);
         Hearing {
             requests,
-            timeout: options.timeout,
-            patience: Duration::ZERO,
-            left: options.transports.iter().rev().copied().collect(),
+            tries: Tries::new(&options.transports, options.timeout, Transport::name),
             stage: Stage::Handshake(Instant::now()),
             until: None,
             silence: None,
             late: Late::default(),
             longest,
             incoming: Incoming::new(longest),
-            head_heard: false,
-            failures: Vec::new(),
         }
     }
 
@@ -123,7 +110,7 @@ impl Hearing {
         let now = Instant::now();
         self.stage = Stage::Handshake(now);
         self.until = Some(now + handshake::TIMEOUT);
-        ways.ask(self.requests.handshake().head("GET", "").into_bytes(), false);
+        ways.ask(self.requests.handshake().get(), false);
     }
 
     /// The server has answered that.
@@ -136,18 +123,17 @@ impl Hearing {
             let why = ways.no_session(&format!("{} does not speak socket.io", place()));
             return ways.failed(Error::Protocol(why));
         };
-        self.left.retain(|transport| handshake.offers(*transport));
-        let Some(transport) = self.left.pop() else {
+        self.tries.keep(asked.elapsed(), |transport| handshake.offers(transport));
+        let Some(transport) = self.tries.next() else {
             return self.give_up(ways);
         };
-        self.patience = patience(asked.elapsed()).max(self.timeout);
         self.silence = match transport {
             Transport::Websocket => handshake.heartbeat,
             Transport::XhrPolling => handshake.close,
         };
         self.requests.renew(handshake.id);
         self.stage = Stage::Opening(transport);
-        self.until = Some(Instant::now() + self.patience);
+        self.until = Some(Instant::now() + self.tries.time());
         if let Err(error) = self.begin(transport, ways) {
             self.fall_back(transport, error, ways);
         }
@@ -166,16 +152,15 @@ impl Hearing {
     }
 
     fn poll(&mut self, ways: &mut Ways) {
-        self.head_heard = false;
         ways.ask(self.requests.poll(), true);
     }
 
     /// The transport that is tried leads nowhere.
     fn fall_back(&mut self, transport: Transport, error: Error, ways: &mut Ways) {
-        self.failures.push((transport, error));
+        self.tries.failed(transport, error);
         let _ = self.incoming.finish();
         ways.start_over();
-        match self.left.is_empty() {
+        match self.tries.is_done() {
             true => self.give_up(ways),
             false => self.shake(ways),
         }
@@ -184,22 +169,7 @@ impl Hearing {
     /// No transport is left.
     fn give_up(&mut self, ways: &mut Ways) {
         self.until = None;
-        match self.failures.pop() {
-            None => {
-                let why = ways.no_session("the server has none of the transports");
-                ways.failed(Error::Protocol(why));
-            }
-            // One that was refused knows more to tell than those before it.
-            Some((_, error)) if self.failures.is_empty() || is_refusal(&error) => {
-                ways.failed(error);
-            }
-            last => {
-                let all = self.failures.drain(..).chain(last);
-                let all: Vec<_> =
-                    all.map(|(transport, e)| format!("{}: {e}", transport.name())).collect();
-                ways.failed(Error::Protocol(ways.no_session(&all.join("; "))));
-            }
-        }
+        self.tries.give_up("the server has none of the transports", ways);
     }
 
     /// What ends an open session, or makes another transport be tried.
@@ -253,7 +223,7 @@ impl Hearing {
 
     fn open(&mut self, transport: Transport, ways: &mut Ways) {
         self.stage = Stage::Open(transport);
-        self.failures = Vec::new();
+        self.tries.forget();
         self.listen();
         if let Err(error) = ways.open(Posting(self.requests.clone())) {
             ways.failed(error);
@@ -264,8 +234,4 @@ impl Hearing {
     fn listen(&mut self) {
         self.until = self.silence.and_then(|silence| Instant::now().checked_add(silence));
     }
-}
-
-fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Refused { .. })
 }

@@ -6,7 +6,7 @@ use crate::close::{CloseReason, Ended};
 use crate::frame::Frame;
 use crate::http::client::Answer;
 use crate::net::dial::Destination;
-use crate::transformers::polled::client::{self, Queue};
+use crate::transformers::polled::client::{self, Queue, over_limit};
 use crate::transformers::socket_io::packet::{DISCONNECT, HEARTBEAT, MESSAGE, UNKNOWN};
 use crate::transformers::socket_io::payload;
 use crate::transformers::websockets::client::mask;
@@ -28,7 +28,7 @@ impl client::Requests for Posting {
     type Own = Alive;
 
     fn to(&self) -> &Destination {
-        &self.0.base().to
+        &self.0.base.target().to
     }
 
     fn post(&self, own: Option<Alive>, waiting: &mut Queue) -> Vec<u8> {
@@ -60,13 +60,10 @@ impl client::Requests for Posting {
                 Err(CloseReason::new(Ended::Remote, 1005, text, true))
             }
             200 => {
-                self.0.heard(answer);
+                self.0.base.heard(answer);
                 Ok(())
             }
-            413 => {
-                let text = "message over the server's limit";
-                Err(CloseReason::new(Ended::Remote, 1009, text, true))
-            }
+            413 => Err(over_limit()),
             _ => Err(refused(answer)),
         }
     }

@@ -19,14 +19,13 @@ impl Hears for Hearing {
         let now = Instant::now();
         self.stage = Stage::Info(now);
         self.until = Some(now + info::TIMEOUT);
-        ways.ask(self.requests.info().head("GET", "").into_bytes(), false);
+        ways.ask(self.requests.info().get(), false);
     }
 
     fn body(&mut self, bytes: &[u8], ways: &mut Ways) {
-        if let Some(head) = ways.head().filter(|_| !self.head_heard) {
-            // The messages may be answered by requests that are to have them.
-            self.requests.heard(head);
-            self.head_heard = true;
+        if let Some(head) = ways.new_head() {
+            // The messages may be answered by requests that are to have its cookies.
+            self.requests.base.heard(head);
         }
         self.lines.push(bytes);
         while !ways.is_over() {
@@ -43,7 +42,7 @@ impl Hears for Hearing {
     }
 
     fn answered(&mut self, answer: Answer, ways: &mut Ways) {
-        self.requests.heard(&answer);
+        self.requests.base.heard(&answer);
         let good = answer.status == 200;
         match self.stage {
             Stage::Info(asked) => self.informed(asked, &answer, ways),
@@ -61,7 +60,7 @@ impl Hears for Hearing {
             // Also while the application leaves: without a receiver the server would
             // not wait long for what is still to be sent.
             Stage::Open(transport) if good => {
-                self.requests.good();
+                self.requests.base.good();
                 self.receive(transport, ways);
             }
             Stage::Open(_) if ways.is_leaving() => {}
@@ -106,7 +105,7 @@ impl Hears for Hearing {
             }
             Stage::Opening(transport) => {
                 let error =
-                    format!("no open frame by `{}` in {:?}", transport.name(), self.patience);
+                    format!("no open frame by `{}` in {:?}", transport.name(), self.tries.time());
                 self.fall_back(transport, Error::Timeout(error), ways);
             }
             Stage::Open(_) => {}

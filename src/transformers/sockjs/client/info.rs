@@ -1,5 +1,4 @@
-//! What a server says of itself before a session is opened, and how long that
-//! took.
+//! What a server says of itself before a session is opened.
 
 use std::time::Duration;
 
@@ -9,10 +8,6 @@ use super::options::Transport;
 
 /// How long the answer may take.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(8);
-
-/// How many times as long as that a transport has to open a session: there and back,
-/// twice.
-const ROUND_TRIPS: u32 = 2;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,17 +28,6 @@ impl Info {
     }
 }
 
-/// How long a transport has to open a session with a server that answered in this time,
-/// as sockjs-client works it out.
-pub(super) fn patience(round_trip: Duration) -> Duration {
-    let once = if round_trip > Duration::from_millis(100) {
-        round_trip.saturating_mul(4)
-    } else {
-        round_trip + Duration::from_millis(300)
-    };
-    once.saturating_mul(ROUND_TRIPS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,13 +40,5 @@ mod tests {
             assert!(allows(body), "{body}");
         }
         assert!(Info::parse(br#"{"websocket":false}"#).allows(Transport::XhrPolling));
-    }
-
-    #[test]
-    fn slow_servers_get_more_time() {
-        for (round_trip, expected) in [(0, 600), (5, 610), (100, 800), (101, 808), (1000, 8000)] {
-            let got = patience(Duration::from_millis(round_trip));
-            assert_eq!(got, Duration::from_millis(expected), "{round_trip}");
-        }
     }
 }

@@ -4,15 +4,15 @@
 //! | file | what |
 //! |---|---|
 //! | `options` | what the application may choose, and the transports |
-//! | `info` | what the server says of itself, and how long a transport is given |
+//! | `info` | what the server says of itself |
 //! | `requests` | the requests' paths and heads |
 //! | `hearing` | what the server says, whichever way it comes |
 //! | `lines` | the answers to the requests by which it says it |
 //! | `incoming` | its frames, and the messages in them |
 //! | `posting` | what goes out: POSTs, or frames of the WebSocket |
 //!
-//! What goes out when and by whom, and who waits for what, says
-//! [`polled::client`](crate::transformers::polled::client).
+//! What goes out when and by whom, who waits for what, and how long a transport is given,
+//! says [`polled::client`](crate::transformers::polled::client).
 //!
 //! A session whose server knows nothing of it any more, or is another one behind the
 //! same address, is lost, however it shows: by a status, or by a second open frame.
@@ -25,10 +25,10 @@ mod options;
 mod posting;
 mod requests;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::incoming::{Invalid, Said};
-use self::info::{Info, patience};
+use self::info::Info;
 use self::lines::Lines;
 pub(crate) use self::options::Options;
 use self::options::Transport;
@@ -38,7 +38,7 @@ use crate::close::CloseReason;
 use crate::error::{Error, Result};
 use crate::http::client::{Answer, Target};
 use crate::transformers::connect::{Dials, Session};
-use crate::transformers::polled::client::{self, Polls};
+use crate::transformers::polled::client::{self, Polls, Tries};
 
 /// Longest frame in bytes, at least: there is more than that in front of a stream.
 const LONGEST: usize = 4 << 10;
@@ -64,22 +64,13 @@ type Ways = client::Ways<Posting>;
 /// One session: what is SockJS's own of what the client's thread has of it.
 struct Hearing {
     requests: Requests,
-    /// The least time for a transport.
-    timeout: Duration,
-    /// How long each has.
-    patience: Duration,
-    /// Those that are still to be tried, the next one last.
-    left: Vec<Transport>,
+    tries: Tries<Transport>,
     stage: Stage,
     /// Until when the present stage may last.
     until: Option<Instant>,
     /// Longest frame in bytes.
     longest: usize,
     lines: Lines,
-    /// The head of the present answer was looked at.
-    head_heard: bool,
-    /// What became of the transports that were tried.
-    failures: Vec<(Transport, Error)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,15 +90,11 @@ impl Hearing {
         let longest = max_length.saturating_mul(3).max(LONGEST);
         Hearing {
             requests,
-            timeout: options.timeout,
-            patience: Duration::ZERO,
-            left: options.transports.iter().rev().copied().collect(),
+            tries: Tries::new(&options.transports, options.timeout, Transport::name),
             stage: Stage::Info(Instant::now()),
             until: None,
             longest,
             lines: Lines::new(longest),
-            head_heard: false,
-            failures: Vec::new(),
         }
     }
 
@@ -118,39 +105,22 @@ impl Hearing {
             return ways.failed(answer.refusal().at(&place));
         }
         let info = Info::parse(&answer.body);
-        self.left.retain(|transport| info.allows(*transport));
-        if self.left.is_empty() {
-            let why = ways.no_session("the server has switched its WebSocket off");
-            return ways.failed(Error::Protocol(why));
-        }
-        self.patience = patience(asked.elapsed()).max(self.timeout);
+        self.tries.keep(asked.elapsed(), |transport| info.allows(transport));
         self.try_next(ways);
     }
 
     /// Tries the next transport that there is.
     fn try_next(&mut self, ways: &mut Ways) {
-        while let Some(transport) = self.left.pop() {
+        while let Some(transport) = self.tries.next() {
             self.stage = Stage::Opening(transport);
-            self.until = Some(Instant::now() + self.patience);
+            self.until = Some(Instant::now() + self.tries.time());
             match self.begin(transport, ways) {
                 Ok(()) => return,
-                Err(error) => self.failures.push((transport, error)),
+                Err(error) => self.tries.failed(transport, error),
             }
         }
         self.until = None;
-        let last = self.failures.pop();
-        match last {
-            // One that was refused knows more to tell than those before it.
-            Some((_, error)) if self.failures.is_empty() || is_refusal(&error) => {
-                ways.failed(error);
-            }
-            last => {
-                let all = self.failures.drain(..).chain(last);
-                let all: Vec<_> =
-                    all.map(|(transport, e)| format!("{}: {e}", transport.name())).collect();
-                ways.failed(Error::Protocol(ways.no_session(&all.join("; "))));
-            }
-        }
+        self.tries.give_up("the server has switched its WebSocket off", ways);
     }
 
     fn begin(&mut self, transport: Transport, ways: &mut Ways) -> Result<()> {
@@ -168,13 +138,12 @@ impl Hearing {
     }
 
     fn receive(&mut self, transport: Transport, ways: &mut Ways) {
-        self.head_heard = false;
         ways.ask(self.requests.receive(transport), true);
     }
 
     /// The transport that is tried leads nowhere.
     fn fall_back(&mut self, transport: Transport, error: Error, ways: &mut Ways) {
-        self.failures.push((transport, error));
+        self.tries.failed(transport, error);
         self.lines.finish();
         ways.start_over();
         self.try_next(ways);
@@ -197,7 +166,7 @@ impl Hearing {
             (Ok(Said::Open), Stage::Opening(transport)) => {
                 self.stage = Stage::Open(transport);
                 self.until = None;
-                self.failures = Vec::new();
+                self.tries.forget();
                 if let Err(error) = ways.open(Posting(self.requests.clone())) {
                     ways.failed(error);
                 }
@@ -218,8 +187,4 @@ impl Hearing {
             (Err(invalid), _) => self.broken(invalid.into(), ways),
         }
     }
-}
-
-fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Refused { .. })
 }

@@ -4,11 +4,11 @@
 use std::convert::Infallible;
 
 use super::requests::Requests;
-use crate::close::{CloseReason, Ended};
+use crate::close::CloseReason;
 use crate::frame::Frame;
 use crate::http::client::Answer;
 use crate::net::dial::Destination;
-use crate::transformers::polled::client::{self, Queue};
+use crate::transformers::polled::client::{self, Queue, over_limit};
 use crate::transformers::sockjs::frame::quote;
 use crate::transformers::websockets::client::mask;
 use crate::transformers::websockets::frame::encode_about;
@@ -23,7 +23,7 @@ impl client::Requests for Posting {
     type Own = Infallible;
 
     fn to(&self) -> &Destination {
-        &self.0.base().to
+        &self.0.base.target().to
     }
 
     fn post(&self, own: Option<Infallible>, waiting: &mut Queue) -> Vec<u8> {
@@ -55,14 +55,11 @@ impl client::Requests for Posting {
     fn accepted(&self, answer: &Answer) -> Result<(), CloseReason> {
         match answer.status {
             200 | 204 => {
-                self.0.heard(answer);
-                self.0.good();
+                self.0.base.heard(answer);
+                self.0.base.good();
                 Ok(())
             }
-            413 => {
-                let text = "message over the server's limit";
-                Err(CloseReason::new(Ended::Remote, 1009, text, true))
-            }
+            413 => Err(over_limit()),
             _ => Err(refused(answer, &self.0)),
         }
     }

@@ -1,24 +1,17 @@
 //! The requests of a session.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use super::options::Transport;
 use crate::error::Result;
-use crate::http::client::{Answer, Cookies, Target};
+use crate::http::client::Target;
 use crate::id;
+use crate::transformers::polled::client::Base;
 
 /// See the module.
 #[derive(Clone)]
 pub(super) struct Requests {
-    /// The pathname without a slash at its end.
-    base: Target,
-    /// Between that and the end of a session's paths.
+    pub base: Base,
+    /// Between its pathname and the end of a session's paths.
     session: String,
-    /// `withCredentials`: the cookies that go with them.
-    cookies: Option<Arc<Cookies>>,
-    /// Requests of the session that were answered well.
-    good: Arc<AtomicU32>,
 }
 
 /// One of 1000: so that a load balancer may tell by it which server has the
@@ -36,20 +29,9 @@ fn session() -> Result<String> {
 }
 
 impl Requests {
-    /// Requests to this target. They all have its query and its headers. With
-    /// `credentials`, also the cookies that its answers set.
+    /// Requests to this target, as for a [`Base`].
     pub fn new(target: Target, credentials: bool) -> Self {
-        let pathname = target.pathname.trim_end_matches('/').to_owned();
-        let base = Target { pathname, ..target };
-        let path = format!("{}/", base.pathname);
-        let jar = || Arc::new(Cookies::new(&base.to.host, base.secure, &path));
-        let cookies = credentials.then(jar);
-        Requests { base, session: String::new(), cookies, good: Arc::default() }
-    }
-
-    /// Where they go.
-    pub fn base(&self) -> &Target {
-        &self.base
+        Requests { base: Base::below(target, credentials), session: String::new() }
     }
 
     /// From now on for another session.
@@ -59,23 +41,10 @@ impl Requests {
         Ok(())
     }
 
-    /// Takes in the head of an answer.
-    pub fn heard(&self, answer: &Answer) {
-        if let Some(cookies) = &self.cookies {
-            cookies.take(&answer.fields);
-        }
-    }
-
-    /// A request of the session was answered well.
-    pub fn good(&self) {
-        self.good.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// What may have caused that the server does not know the session, if it can be
     /// guessed.
     pub fn hint(&self) -> &'static str {
-        // Servers forget sessions that have been silent; but not at once.
-        if self.good.load(Ordering::Relaxed) > 3 {
+        if !self.base.is_young(3) {
             return "";
         }
         "; it was opened just before, so there seem to be several servers behind this address, \
@@ -83,23 +52,13 @@ impl Requests {
          `transports` to `websocket`"
     }
 
-    /// The target of a request, which has this behind the pathname.
-    fn target(&self, rest: &str) -> Target {
-        let mut target = self.base.clone();
-        target.pathname.push_str(rest);
-        if let Some(cookies) = &self.cookies {
-            cookies.join(&mut target.headers);
-        }
-        target
-    }
-
     fn session_target(&self, end: &str) -> Target {
-        self.target(&format!("{}/{end}", self.session))
+        self.base.request(&format!("{}/{end}", self.session))
     }
 
     /// Where the server tells of itself.
     pub fn info(&self) -> Target {
-        self.target("/info")
+        self.base.request("/info")
     }
 
     /// Where a transport opens the session, or goes on with it.
@@ -114,11 +73,7 @@ impl Requests {
 
     /// A POST of messages.
     pub fn send(&self, body: &[u8]) -> Vec<u8> {
-        let mut target = self.session_target("xhr_send");
-        target.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
-        let length = body.len();
-        let lines = format!("Content-Type: text/plain\r\nContent-Length: {length}\r\n");
-        [target.head("POST", &lines).as_bytes(), body].concat()
+        self.session_target("xhr_send").post("text/plain", body)
     }
 }
 
@@ -127,19 +82,9 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::net::Waker;
-    use crate::net::dial::Destination;
 
     fn requests(pathname: &str) -> Requests {
-        let waker = Arc::new(Waker::new().unwrap());
-        let host = "h".to_owned();
-        let to = Destination { host, port: 80, connector: None, until: None, secure: None, waker };
-        let (pathname, query) = (pathname.to_owned(), "a=b&_primuscb=x".to_owned());
-        let headers = vec![("content-type".to_owned(), "a/b".to_owned())];
-        Requests::new(
-            Target { to, secure: false, pathname, query, headers, compression: false.into() },
-            true,
-        )
+        Requests::new(Target::example(pathname, "a=b&_primuscb=x"), true)
     }
 
     #[test]
