@@ -96,13 +96,63 @@ pub(crate) fn list(value: &str) -> impl Iterator<Item = String> {
     value.split(between).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase)
 }
 
+/// What the names of a list stand for, in its order and each once, if that is something
+/// and there is one.
+pub(crate) fn choice<T: PartialEq>(value: &str, of: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let mut chosen = Vec::new();
+    for name in list(value) {
+        let one = of(&name)?;
+        if !chosen.contains(&one) {
+            chosen.push(one);
+        }
+    }
+    Some(chosen).filter(|chosen| !chosen.is_empty())
+}
+
+/// How the tests of each set of options ask.
 #[cfg(test)]
-mod tests {
+pub(crate) mod asked {
+    use std::fmt::Debug;
+
     use super::*;
 
-    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pub fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
+
+    /// What comes of these, and the names that mean nothing.
+    pub fn of<O: OptionSet>(given: &[(&str, &str)]) -> Result<(O, Vec<String>)> {
+        let given = pairs(given);
+        let (options, unknown) = O::parse(&given)?;
+        Ok((options, unknown.into_iter().map(str::to_owned).collect()))
+    }
+
+    /// What comes of one that there is.
+    pub fn one<O: OptionSet>(name: &str, value: &str) -> Result<O> {
+        of(&[(name, value)]).map(|(options, unknown)| {
+            assert!(unknown.is_empty(), "{unknown:?}");
+            options
+        })
+    }
+
+    /// None of these can be used, and it is said which it is.
+    pub fn refused<O: OptionSet + Debug>(given: &[(&str, &str)]) {
+        for (name, value) in given {
+            match one::<O>(name, value) {
+                Err(Error::Option(text)) => {
+                    let which = format!("`{name}` is `{value}`; expected ");
+                    assert!(text.starts_with(&which), "{text}");
+                }
+                other => panic!("{name}={value}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asked::pairs;
+    use super::*;
 
     #[test]
     fn names_and_values() {

@@ -74,15 +74,7 @@ fn origin(value: &str) -> Result<String, Expected> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
-
-    fn parse(name: &str, value: &str) -> Result<Options> {
-        let given = [(name.to_owned(), value.to_owned())];
-        Options::parse(&given).map(|(options, unknown)| {
-            assert!(unknown.is_empty(), "{unknown:?}");
-            options
-        })
-    }
+    use crate::transformers::options::asked;
 
     #[test]
     fn each_option_is_read_by_its_name() {
@@ -97,13 +89,13 @@ mod tests {
             ("cors", "*", Options { cors: Some("*".into()), ..defaults() }),
             ("CorsAllowCredentials", "true", Options { credentials: true, ..defaults() }),
         ] {
-            assert_eq!(parse(name, value).unwrap(), expected, "{name}");
+            assert_eq!(asked::one::<Options>(name, value).unwrap(), expected, "{name}");
         }
     }
 
     #[test]
     fn values_that_cannot_be_used_are_errors() {
-        for (name, value) in [
+        asked::refused::<Options>(&[
             ("keepAliveInterval", "0"),
             ("sessionTimeoutInterval", "soon"),
             ("hostPrefixes", "a/b"),
@@ -111,12 +103,8 @@ mod tests {
             ("cors", ""),
             ("cors", "a b"),
             ("corsAllowCredentials", "maybe"),
-        ] {
-            let error = parse(name, value).unwrap_err();
-            assert!(matches!(error, Error::Option(_)), "{name}");
-            assert!(error.to_string().contains(name), "{error}");
-        }
-        let given = [("base".to_owned(), "/x".to_owned())];
-        assert_eq!(Options::parse(&given).unwrap(), (Options::default(), vec!["base"]));
+        ]);
+        let told = asked::of(&[("base", "/x")]).unwrap();
+        assert_eq!(told, (Options::default(), vec!["base".to_owned()]));
     }
 }

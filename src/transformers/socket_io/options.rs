@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::route::Kind;
 use crate::error::Result;
-use crate::transformers::options::{Expected, OptionSet, list, truth};
+use crate::transformers::options::{Expected, OptionSet, choice, truth};
 
 /// Longer times are no use.
 const LONGEST: f64 = 1_000_000.0;
@@ -85,28 +85,13 @@ fn seconds(value: &str) -> Result<Duration, Expected> {
 fn transports(value: &str) -> Result<Vec<Kind>, Expected> {
     const EXPECTED: Expected =
         Expected("a list of `websocket`, `htmlfile`, `xhr-polling` and `jsonp-polling`, in order");
-    let mut transports = Vec::new();
-    for name in list(value) {
-        let kind = Kind::of_name(&name).ok_or(EXPECTED)?;
-        if !transports.contains(&kind) {
-            transports.push(kind);
-        }
-    }
-    if transports.is_empty() { Err(EXPECTED) } else { Ok(transports) }
+    choice(value, Kind::of_name).ok_or(EXPECTED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
-
-    fn parse(name: &str, value: &str) -> Result<Options> {
-        let given = [(name.to_owned(), value.to_owned())];
-        Options::parse(&given).map(|(options, unknown)| {
-            assert!(unknown.is_empty(), "{unknown:?}");
-            options
-        })
-    }
+    use crate::transformers::options::asked;
 
     #[test]
     fn each_option_is_read_by_its_name() {
@@ -126,13 +111,13 @@ mod tests {
             ("close-timeout", "2", Options { close_timeout: ms(2000), ..defaults() }),
             ("polling duration", "0.4", Options { polling_duration: ms(400), ..defaults() }),
         ] {
-            assert_eq!(parse(name, value).unwrap(), expected, "{name}");
+            assert_eq!(asked::one::<Options>(name, value).unwrap(), expected, "{name}");
         }
     }
 
     #[test]
     fn values_that_cannot_be_used_are_errors() {
-        for (name, value) in [
+        asked::refused::<Options>(&[
             ("transports", ""),
             ("transports", "websocket,flashsocket"),
             ("heartbeats", "maybe"),
@@ -142,18 +127,13 @@ mod tests {
             ("close timeout", "NaN"),
             ("close timeout", "inf"),
             ("polling duration", "1e7"),
-        ] {
-            let error = parse(name, value).unwrap_err();
-            assert!(matches!(error, Error::Option(_)), "{name}");
-            assert!(error.to_string().contains(name), "{error}");
-        }
+        ]);
     }
 
     #[test]
     fn names_that_mean_nothing_are_told() {
-        let given = [("log level".to_owned(), "1".to_owned())];
-        let (options, unknown) = Options::parse(&given).unwrap();
-        assert_eq!((options, unknown), (Options::default(), vec!["log level"]));
+        let (options, unknown) = asked::of::<Options>(&[("log level", "1")]).unwrap();
+        assert_eq!((options, unknown), (Options::default(), vec!["log level".to_owned()]));
     }
 
     #[test]

@@ -81,15 +81,7 @@ fn url(value: &str) -> Result<String, Expected> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
-
-    fn parse(name: &str, value: &str) -> Result<Options> {
-        let given = [(name.to_owned(), value.to_owned())];
-        Options::parse(&given).map(|(options, unknown)| {
-            assert!(unknown.is_empty(), "{unknown:?}");
-            options
-        })
-    }
+    use crate::transformers::options::asked;
 
     #[test]
     fn each_option_is_read_by_its_name() {
@@ -106,13 +98,13 @@ mod tests {
             ("sockjs_url", &url(), Options { sockjs_url: url(), ..defaults() }),
             ("base_url", &url(), Options { base_url: Some(url()), ..defaults() }),
         ] {
-            assert_eq!(parse(name, value).unwrap(), expected, "{name}");
+            assert_eq!(asked::one::<Options>(name, value).unwrap(), expected, "{name}");
         }
     }
 
     #[test]
     fn values_that_cannot_be_used_are_errors() {
-        for (name, value) in [
+        asked::refused::<Options>(&[
             ("response_limit", "-1"),
             ("response_limit", "much"),
             ("heartbeat_delay", "0"),
@@ -124,17 +116,12 @@ mod tests {
             ("sockjs_url", "a\"><script>"),
             ("base_url", "a b"),
             ("base_url", "é"),
-        ] {
-            let error = parse(name, value).unwrap_err();
-            assert!(matches!(error, Error::Option(_)), "{name}");
-            assert!(error.to_string().contains(name), "{error}");
-        }
+        ]);
     }
 
     #[test]
     fn names_that_mean_nothing_are_told() {
-        let given = [("prefix".to_owned(), "/x".to_owned())];
-        let (options, unknown) = Options::parse(&given).unwrap();
-        assert_eq!((options, unknown), (Options::default(), vec!["prefix"]));
+        let (options, unknown) = asked::of::<Options>(&[("prefix", "/x")]).unwrap();
+        assert_eq!((options, unknown), (Options::default(), vec!["prefix".to_owned()]));
     }
 }

@@ -28,15 +28,16 @@ impl OptionSet for Options {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transformers::options::asked;
 
     #[test]
     fn each_option_is_read_by_its_name() {
-        let of = |name: &str, value: &str| {
-            let given = [(name.to_owned(), value.to_owned())];
-            Options::parse(&given).map(|(options, unknown)| (options, unknown.len()))
-        };
-        assert_eq!(of("WithCredentials", "false").unwrap(), (Options { credentials: false }, 0));
-        assert_eq!(of("transports", "x").unwrap(), (Options::default(), 1));
-        assert!(of("withCredentials", "maybe").unwrap_err().to_string().contains("maybe"));
+        let options: Options = asked::one("WithCredentials", "false").unwrap();
+        assert_eq!(options, Options { credentials: false });
+        assert_eq!(
+            asked::of(&[("transports", "x")]).unwrap(),
+            (Options::default(), vec!["transports".into()])
+        );
+        asked::refused::<Options>(&[("withCredentials", "maybe")]);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::transformers::options::{Expected, OptionSet, list, millis_or_none, truth};
+use crate::transformers::options::{Expected, OptionSet, choice, millis_or_none, truth};
 
 /// How a session may go over the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,10 @@ impl Transport {
     /// In the order in which they are tried.
     const ALL: [Transport; 3] =
         [Transport::Websocket, Transport::XhrStreaming, Transport::XhrPolling];
+
+    fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|transport| transport.name() == name)
+    }
 
     /// Its name among the `transports`.
     pub fn name(self) -> &'static str {
@@ -69,54 +73,39 @@ impl OptionSet for Options {
 fn transports(value: &str) -> Result<Vec<Transport>, Expected> {
     const EXPECTED: Expected =
         Expected("a list of `websocket`, `xhr-streaming` and `xhr-polling`, in order");
-    let mut transports = Vec::new();
-    for name in list(value) {
-        let transport = Transport::ALL
-            .into_iter()
-            .find(|transport| transport.name() == name)
-            .ok_or(EXPECTED)?;
-        if !transports.contains(&transport) {
-            transports.push(transport);
-        }
-    }
-    if transports.is_empty() { Err(EXPECTED) } else { Ok(transports) }
+    choice(value, Transport::of_name).ok_or(EXPECTED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
-
-    fn parse(pairs: &[(&str, &str)]) -> Result<Options> {
-        let owned: Vec<_> =
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Ok(Options::parse(&owned)?.0)
-    }
+    use crate::transformers::options::asked;
 
     #[test]
     fn transports_in_order() {
-        let of = |list| parse(&[("transports", list)]).unwrap().transports;
+        let of = |list| asked::one::<Options>("transports", list).unwrap().transports;
         assert_eq!(
-            parse(&[]).unwrap().transports,
+            Options::default().transports,
             [Transport::Websocket, Transport::XhrStreaming, Transport::XhrPolling]
         );
         assert_eq!(of("xhr-polling, websocket"), [Transport::XhrPolling, Transport::Websocket]);
         assert_eq!(of("[\"XHR-streaming\"]"), [Transport::XhrStreaming]);
         assert_eq!(of("websocket websocket"), [Transport::Websocket]);
         for list in ["", "[]", "eventsource", "websocket,polling"] {
-            assert!(matches!(parse(&[("transports", list)]), Err(Error::Option(_))), "{list}");
+            asked::refused::<Options>(&[("transports", list)]);
         }
     }
 
     #[test]
     fn the_others() {
-        assert_eq!(parse(&[("Timeout", "1500")]).unwrap().timeout, Duration::from_millis(1500));
-        assert!(!parse(&[("withCredentials", "false")]).unwrap().credentials);
-        for (name, value) in [("timeout", "soon"), ("timeout", "-1"), ("withCredentials", "a")] {
-            let error = parse(&[(name, value)]).unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains(value), "{error}");
-        }
-        let given = [("server".to_owned(), "1".to_owned())];
-        assert_eq!(Options::parse(&given).unwrap().1, ["server"]);
+        let options: Options = asked::one("Timeout", "1500").unwrap();
+        assert_eq!(options.timeout, Duration::from_millis(1500));
+        assert!(!asked::one::<Options>("withCredentials", "false").unwrap().credentials);
+        asked::refused::<Options>(&[
+            ("timeout", "soon"),
+            ("timeout", "-1"),
+            ("withCredentials", "a"),
+        ]);
+        assert_eq!(asked::of::<Options>(&[("server", "1")]).unwrap().1, ["server"]);
     }
 }
