@@ -11,6 +11,7 @@
 #![doc = include_str!("cost.md")]
 
 mod binary;
+mod content;
 pub(crate) mod dynamic;
 mod ejson;
 #[cfg(feature = "msgpack")]

@@ -5,13 +5,14 @@ use std::marker::PhantomData;
 
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use super::reader::{Head, Reader, enter, take_of};
 use super::skip::skip;
 use super::tags::Tags;
+use crate::parsers::content::Content;
 use crate::parsers::dynamic::{ValueDeserializer, visit_raw};
 use crate::value::{Fault, KeyDeserializer, Value, token, visit_number};
 
@@ -342,37 +343,16 @@ impl<'de, F: Tags> MapAccess<'de> for Rest<'_, 'de, F> {
 /// A map of a single entry: an enum's variant and its content.
 struct Variant<'a, 'de, F>(&'a mut Decoder<'de, F>);
 
-impl<'de, F: Tags> EnumAccess<'de> for Variant<'_, 'de, F> {
+impl<'a, 'de, F: Tags> EnumAccess<'de> for Variant<'a, 'de, F> {
     type Error = Fault;
-    type Variant = Self;
+    type Variant = Content<&'a mut Decoder<'de, F>>;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Fault> {
-        let key = self.0.key()?;
-        Ok((seed.deserialize(KeyDeserializer(key))?, self))
-    }
-}
-
-impl<'de, F: Tags> VariantAccess<'de> for Variant<'_, 'de, F> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        serde::Deserialize::deserialize(self.0)
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Outcome<'de, V> {
-        self.0.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
+    fn variant_seed<S: DeserializeSeed<'de>>(
         self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Outcome<'de, V> {
-        self.0.deserialize_map(visitor)
+        seed: S,
+    ) -> Result<(S::Value, Self::Variant), Fault> {
+        let key = self.0.key()?;
+        Ok((seed.deserialize(KeyDeserializer(key))?, Content(self.0)))
     }
 }
 

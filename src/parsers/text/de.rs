@@ -26,7 +26,7 @@ pub(super) struct Reader<'de> {
     ahead: usize,
 }
 
-pub(super) type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
+type Outcome<'de, V> = Result<<V as Visitor<'de>>::Value, Fault>;
 
 impl<'de> Reader<'de> {
     pub fn new(text: &'de str, dialect: Dialect) -> Self {

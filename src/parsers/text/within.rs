@@ -1,10 +1,9 @@
 //! What is within arrays, objects and variants of a JSON text, for serde.
 
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess};
 
-use super::de::{Outcome, Reader};
+use super::de::Reader;
+use crate::parsers::content::Content;
 use crate::value::{Fault, KeyDeserializer};
 
 /// The elements of an array.
@@ -100,41 +99,20 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
 /// `{"Variant": content}`.
 pub(super) struct Variant<'a, 'de>(pub &'a mut Reader<'de>);
 
-impl<'de> EnumAccess<'de> for Variant<'_, 'de> {
+impl<'a, 'de> EnumAccess<'de> for Variant<'a, 'de> {
     type Error = Fault;
-    type Variant = Self;
+    type Variant = Content<&'a mut Reader<'de>>;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Fault> {
+    fn variant_seed<S: DeserializeSeed<'de>>(
+        self,
+        seed: S,
+    ) -> Result<(S::Value, Self::Variant), Fault> {
         let lexer = &mut self.0.lexer;
         if lexer.peek() != Some(b'"') {
             return lexer.fault("expected a key");
         }
         let name = seed.deserialize(KeyDeserializer(lexer.string()?))?;
         lexer.expect(b':', "expected a colon")?;
-        Ok((name, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        serde::Deserialize::deserialize(self.0)
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
-        seed.deserialize(self.0)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Outcome<'de, V> {
-        self.0.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Outcome<'de, V> {
-        self.0.deserialize_map(visitor)
+        Ok((name, Content(self.0)))
     }
 }
