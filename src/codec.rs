@@ -2,14 +2,12 @@
 //! a connection.
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
 use crate::channel::{Channel, Encode, Handler, Handlers};
 use crate::error::{BoxError, Error, Result, caught};
-use crate::events::{ListenerId, Listeners};
+use crate::events::{ListenerId, Seldom};
 use crate::frame::Frame;
 use crate::message::{Looked, Message};
 use crate::parsers::dynamic::to_value;
@@ -179,51 +177,16 @@ pub(crate) type Transform<P> = dyn Fn(&P, Value) -> Result<Option<Value>, BoxErr
 
 /// The transforms of one direction: functions that every message passes, in
 /// order.
-pub(crate) struct Transforms<P> {
-    list: Listeners<Transform<P>>,
-    /// Readable without the list's lock, which all sparks would share.
-    any: AtomicBool,
-}
-
-impl<P> Default for Transforms<P> {
-    fn default() -> Self {
-        Transforms { list: Listeners::default(), any: AtomicBool::new(false) }
-    }
-}
+pub(crate) type Transforms<P> = Seldom<Transform<P>>;
 
 impl<P> Transforms<P> {
-    pub fn add(&self, transform: Arc<Transform<P>>) -> ListenerId {
-        let id = self.list.add(transform, false);
-        self.any.store(true, Ordering::Release);
-        id
-    }
-
-    fn remove(&self, id: ListenerId) -> bool {
-        let removed = self.list.remove(id);
-        self.any.store(!self.list.is_empty(), Ordering::Release);
-        if !self.list.is_empty() {
-            // One was added in between.
-            self.any.store(true, Ordering::Release);
-        }
-        removed
-    }
-
-    fn clear(&self) {
-        self.any.store(false, Ordering::Release);
-        self.list.clear();
-    }
-
-    pub fn is_empty(&self) -> bool {
-        !self.any.load(Ordering::Acquire)
-    }
-
     /// Passes a message through all of them; `None` when one dropped it.
     ///
     /// # Errors
     /// [`Error::Transform`].
     pub fn apply(&self, peer: &P, value: Value) -> Result<Option<Value>> {
         let mut value = value;
-        for transform in self.list.snapshot().iter() {
+        for transform in self.list().snapshot().iter() {
             match transform(peer, value).map_err(Error::Transform)? {
                 Some(changed) => value = changed,
                 None => return Ok(None),

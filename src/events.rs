@@ -2,7 +2,7 @@
 //! listeners, which are added and removed from any thread and run without a lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::sync::{Guard, Lock};
 
@@ -162,6 +162,55 @@ impl<F: ?Sized> Listeners<F> {
 
     fn lock(&self) -> Guard<'_, List<F>> {
         self.0.lock()
+    }
+}
+
+/// [`Listeners`] of which there are seldom any, for what happens often: that there are
+/// none is known without their lock, which all sparks would share.
+pub(crate) struct Seldom<F: ?Sized> {
+    list: Listeners<F>,
+    any: AtomicBool,
+}
+
+impl<F: ?Sized> Default for Seldom<F> {
+    fn default() -> Self {
+        Seldom { list: Listeners::default(), any: AtomicBool::new(false) }
+    }
+}
+
+impl<F: ?Sized> Seldom<F> {
+    /// [`Listeners::add`], for good.
+    pub fn add(&self, call: Arc<F>) -> ListenerId {
+        let id = self.list.add(call, false);
+        self.any.store(true, Ordering::Release);
+        id
+    }
+
+    /// [`Listeners::remove`].
+    pub fn remove(&self, id: ListenerId) -> bool {
+        let removed = self.list.remove(id);
+        self.any.store(!self.list.is_empty(), Ordering::Release);
+        if !self.list.is_empty() {
+            // One was added in between.
+            self.any.store(true, Ordering::Release);
+        }
+        removed
+    }
+
+    /// [`Listeners::clear`].
+    pub fn clear(&self) {
+        self.any.store(false, Ordering::Release);
+        self.list.clear();
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        !self.any.load(Ordering::Acquire)
+    }
+
+    /// All of them, to be looked at with the lock.
+    pub fn list(&self) -> &Listeners<F> {
+        &self.list
     }
 }
 

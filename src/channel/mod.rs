@@ -6,13 +6,12 @@ mod names;
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::error::{BoxError, Error, Result};
-use crate::events::{ListenerId, Listeners};
+use crate::events::{ListenerId, Seldom};
 use crate::extensions::Extensions;
 use crate::frame::Frame;
 use crate::message::Written;
@@ -169,39 +168,9 @@ pub struct Handlers {
 }
 
 /// Those that are asked at one time.
-#[derive(Default)]
-struct Stage {
-    list: Listeners<dyn Handler>,
-    /// Readable without the list's lock, which all sparks would share.
-    any: AtomicBool,
-}
+type Stage = Seldom<dyn Handler>;
 
 impl Stage {
-    fn add(&self, handler: Arc<dyn Handler>) -> ListenerId {
-        let id = self.list.add(handler, false);
-        self.any.store(true, Ordering::Release);
-        id
-    }
-
-    fn remove(&self, id: ListenerId) -> bool {
-        let removed = self.list.remove(id);
-        self.any.store(!self.list.is_empty(), Ordering::Release);
-        if !self.list.is_empty() {
-            // One was added in between.
-            self.any.store(true, Ordering::Release);
-        }
-        removed
-    }
-
-    fn clear(&self) {
-        self.any.store(false, Ordering::Release);
-        self.list.clear();
-    }
-
-    fn is_empty(&self) -> bool {
-        !self.any.load(Ordering::Acquire)
-    }
-
     /// The first one that claims what `message` gives, which is not asked for where
     /// there is none.
     fn claimant<'a>(
@@ -213,7 +182,7 @@ impl Stage {
             return None;
         }
         let message = message();
-        self.list.snapshot().find(|handler| handler.claims(channel, message))
+        self.list().snapshot().find(|handler| handler.claims(channel, message))
     }
 }
 
@@ -245,7 +214,7 @@ impl Handlers {
     pub(crate) fn remove_all<H: Handler>(&self) {
         let is = |handler: &dyn Handler| handler.type_id() == TypeId::of::<H>();
         for stage in [&self.first, &self.ahead, &self.then] {
-            stage.list.ids_of(is).into_iter().for_each(|id| {
+            stage.list().ids_of(is).into_iter().for_each(|id| {
                 stage.remove(id);
             });
         }

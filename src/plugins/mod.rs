@@ -88,6 +88,11 @@ use crate::server::Primus;
 
 pub use crate::channel::{Channel, Encode, Handler, Handlers};
 pub use crate::library::Script;
+
+/// The browser's half of a plugin of this crate, with what all of these share.
+fn half(client: &'static str, types: &'static str) -> Script<'static> {
+    Script { client, library: include_str!("library.js"), types }
+}
 pub use analytics::Analytics;
 pub use args::Args;
 #[cfg(feature = "redis")]

@@ -21,7 +21,7 @@
 //!
 //! A client in Rust has events to listen to ([`Client`](crate::Client)).
 
-use super::{Plugin, Script};
+use super::{Plugin, Script, half};
 
 /// The plugin `analytics`: see [its page](self).
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,10 +33,6 @@ impl Plugin for Analytics {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 }

@@ -44,7 +44,7 @@ use serde::Serialize;
 
 use super::event::{Event, ServerEvents, check_name, raise};
 use super::rooms::Room;
-use super::{Plugin, Script};
+use super::{Plugin, Script, half};
 use crate::channel::{Channel, Handler};
 use crate::client::Client;
 use crate::error::{BoxError, Result};
@@ -72,11 +72,7 @@ impl Plugin for Emit {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 
     fn plugout(&self, primus: &Primus) {

@@ -62,7 +62,7 @@ use super::answers::Answers;
 use super::args::Args;
 use super::event::{Event, ServerEvents, check_name, raise};
 use super::rooms::Room;
-use super::{Plugin, Script};
+use super::{Plugin, Script, half};
 use crate::channel::{Channel, Handler};
 use crate::client::Client;
 use crate::error::{BoxError, Result};
@@ -90,11 +90,7 @@ impl Plugin for Emitter {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 
     fn plugout(&self, primus: &Primus) {

@@ -6,7 +6,7 @@ use super::server::Recorder;
 use crate::client::Client;
 use crate::error::BoxError;
 use crate::library::Script;
-use crate::plugins::{Plugin, Side};
+use crate::plugins::{Plugin, Side, half};
 use crate::server::Primus;
 
 impl Plugin for History {
@@ -40,11 +40,7 @@ impl Plugin for History {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 
     fn plugout(&self, primus: &Primus) {

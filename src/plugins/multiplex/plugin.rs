@@ -14,7 +14,7 @@ use crate::events::ListenerId;
 use crate::library::Script;
 use crate::plugins::calls::{call_all, missing};
 use crate::plugins::stream::Stream;
-use crate::plugins::{Plugin, Side};
+use crate::plugins::{Plugin, Side, half};
 use crate::server::{Primus, Spark};
 use crate::sync::Lock;
 use crate::value::Value;
@@ -106,11 +106,7 @@ impl Plugin for Multiplex {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 
     fn plugout(&self, primus: &Primus) {

@@ -8,10 +8,10 @@ use super::server::{Methods, ServerResource};
 use crate::client::Client;
 use crate::error::{Error, Result};
 use crate::library::Script;
-use crate::plugins::Plugin;
 use crate::plugins::calls::missing;
 use crate::plugins::emitter::Emitter;
 use crate::plugins::multiplex::PrimusChannels;
+use crate::plugins::{Plugin, half};
 use crate::server::Primus;
 use crate::sync::Lock;
 
@@ -42,11 +42,7 @@ impl Plugin for Resources {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 }
 

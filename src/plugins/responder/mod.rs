@@ -48,7 +48,7 @@ use serde::de::DeserializeOwned;
 use super::answers::Answers;
 use super::calls::call_all;
 use super::event::clear_at_end;
-use super::{Plugin, Script};
+use super::{Plugin, Script, half};
 use crate::channel::{Channel, Handler};
 use crate::client::Client;
 use crate::error::{BoxError, Result};
@@ -77,11 +77,7 @@ impl Plugin for Responder {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 
     fn plugout(&self, primus: &Primus) {

@@ -9,8 +9,8 @@ use crate::client::Client;
 use crate::error::{BoxError, Error, Result};
 use crate::events::ListenerId;
 use crate::library::Script;
-use crate::plugins::Plugin;
 use crate::plugins::calls::missing;
+use crate::plugins::{Plugin, half};
 use crate::server::{Primus, Spark};
 use crate::value::Value;
 
@@ -52,11 +52,7 @@ impl Plugin for Substreams {
     }
 
     fn script(&self) -> Option<Script<'_>> {
-        Some(Script {
-            client: include_str!("client.js"),
-            library: include_str!("../library.js"),
-            types: include_str!("types.d.ts"),
-        })
+        Some(half(include_str!("client.js"), include_str!("types.d.ts")))
     }
 
     fn plugout(&self, primus: &Primus) {
