@@ -10,6 +10,7 @@ mod discover;
 mod ending;
 mod engine_io;
 mod life;
+mod own;
 mod places;
 mod plain;
 mod reconnect;

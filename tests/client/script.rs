@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::marker::PhantomData;
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::ops::Deref;
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +29,23 @@ pub struct Request {
     pub head: String,
     pub body: String,
     pub stream: TcpStream,
+}
+
+/// A server whose requests are those of a protocol, which has more to say of them.
+pub struct Of<P>(Script, PhantomData<P>);
+
+impl<P> Of<P> {
+    pub fn new() -> Self {
+        Of(Script::new(), PhantomData)
+    }
+}
+
+impl<P> Deref for Of<P> {
+    type Target = Script;
+
+    fn deref(&self) -> &Script {
+        &self.0
+    }
 }
 
 impl Script {

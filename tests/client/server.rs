@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use primus::{Client, ClientBuilder};
+use primus::{Client, ClientBuilder, CloseReason, Error};
 
 use crate::common::frames::{self, FIN};
 pub use crate::common::frames::{BINARY, CLOSE, PING, PONG, TEXT};
@@ -133,6 +133,22 @@ impl Peer {
         self.send(&frame(CLOSE, b""));
         assert_eq!(self.read_close(), None);
     }
+}
+
+/// How a client ends, which it does now, and gets no message any more.
+#[track_caller]
+pub fn end(client: &Client) -> CloseReason {
+    match client.recv_timeout(SOON).unwrap_err() {
+        Error::Ended(why) => *why,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The texts of the next messages.
+#[track_caller]
+pub fn texts(client: &Client, count: usize) -> Vec<String> {
+    let next = || client.recv_timeout(SOON).unwrap().frame().as_text().unwrap().to_owned();
+    (0..count).map(|_| next()).collect()
 }
 
 /// An unmasked frame.

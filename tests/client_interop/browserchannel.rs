@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use primus::{Client, ClientBuilder, Ended, Error, Value};
-use rustix::process::{Pid, Signal, kill_process};
+use primus::{Client, ClientBuilder, Ended, Value};
 
 use crate::tap::Tap;
-use crate::{Node, SOON, converse, echoed, expect, in_order, words};
+use crate::{Node, SOON, asked, converse, echoed, expect, in_order, words};
 
 /// A server of Primus 8 with browserchannel.
 fn start(args: &[&str]) -> Option<Node> {
@@ -69,25 +68,14 @@ fn what_goes_over_the_wire() {
 #[test]
 fn the_server_ends() {
     let Some(node) = start(&[]) else { return };
-    let client = client(node.port).build().unwrap();
-    let told = words(&client);
-    client.write("close").unwrap();
-    match client.recv_timeout(SOON) {
-        Err(Error::Ended(why)) => assert_eq!((why.by, why.code), (Ended::Remote, 1000)),
-        other => panic!("{other:?}"),
-    }
-    expect(&told, &["open", "close", "end"]);
-    assert!(client.wait_end(SOON));
+    let why = asked::ends(client(node.port));
+    assert_eq!((why.by, why.code), (Ended::Remote, 1000));
 }
 
 #[test]
 fn the_server_ends_and_wants_us_back() {
     let Some(node) = start(&[]) else { return };
-    let client = client(node.port).build().unwrap();
-    let told = words(&client);
-    client.write("reconnect").unwrap();
-    expect(&told, &["open", "close", "reconnected", "open"]);
-    echoed(&client, &Value::from("again"));
+    asked::comes_back(client(node.port));
 }
 
 /// A session outlives its connections.
@@ -137,29 +125,13 @@ fn the_server_restarts() {
 fn the_end_is_prompt_and_loses_nothing() {
     let Some(node) = start(&[]) else { return };
     let witness = client(node.port).connect().unwrap();
-    let client = client(node.port).inbox(0).close_timeout(SOON * 2).connect().unwrap();
-    client.write(&"x".repeat(100_000)).unwrap();
-    for _ in 0..20 {
-        client.write("broadcast:1:10").unwrap();
-    }
-    client.end();
-    assert!(client.wait_end(SOON));
-    for _ in 0..20 {
-        assert_eq!(witness.recv_timeout(SOON).unwrap().as_str(), Some("xxxxxxxxxx"));
-    }
+    asked::loses_nothing(&witness, client(node.port), Duration::ZERO, "");
 }
 
 #[test]
 fn refusals() {
     let Some(node) = start(&["--authorization", "me:p@ss"]) else { return };
-    match client(node.port).connect() {
-        Err(Error::Refused { url, status: 401, message, authenticate }) => {
-            assert!(url.ends_with("/primus/test"), "{url}");
-            assert_eq!(message, "Authentication required");
-            assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
-        }
-        other => panic!("{other:?}"),
-    }
+    asked::is_refused(client(node.port), "/primus/test");
     let url = format!("http://me:p%40ss@127.0.0.1:{}", node.port);
     let client = Client::builder(&url).transformer("browserchannel").connect().unwrap();
     echoed(&client, &Value::from("in"));
@@ -169,20 +141,12 @@ fn refusals() {
 fn discovered() {
     let args = ["--ping-interval", "300", "--parser", "ejson", "--pathname", "/else"];
     let Some(node) = start(&args) else { return };
-    let client = Client::builder(&format!("http://127.0.0.1:{}", node.port)).pathname("/else");
-    let client = client.discover().unwrap().connect().unwrap();
-    echoed(&client, &Value::from("found"));
+    asked::is_found(&node);
 }
 
 #[test]
 fn a_silent_server_is_left() {
     let Some(node) = start(&["--ping-interval", "100"]) else { return };
-    let client = client(node.port).ping_timeout(Duration::from_millis(700)).strategy("off");
-    let client = client.build().unwrap();
-    let told = words(&client);
-    expect(&told, &["open"]);
-    let process = Pid::from_raw(node.process.id().try_into().unwrap()).unwrap();
-    kill_process(process, Signal::STOP).unwrap();
-    expect(&told, &["offline", "close", "end"]);
-    kill_process(process, Signal::CONT).unwrap();
+    let client = client(node.port).ping_timeout(Duration::from_millis(700));
+    asked::is_left(&node, client, &["offline", "close", "end"]);
 }

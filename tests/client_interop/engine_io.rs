@@ -4,11 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use primus::{Client, ClientBuilder, Ended, Error, Value};
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::{nothing_for, pause, wait_until};
 use crate::tap::Tap;
-use crate::{Node, SOON, VERSIONS, converse, echoed, expect, parsers, words};
+use crate::{Node, SOON, VERSIONS, asked, converse, echoed, expect, parsers, words};
 
 /// A Primus server of this version with engine.io.
 fn start(version: u32, args: &[&str]) -> Option<Node> {
@@ -162,12 +161,8 @@ fn the_server_ends() {
     for version in VERSIONS {
         let Some(node) = start(version, &[]) else { return };
         for way in WAYS {
-            let client = client(version, node.port, way).build().unwrap();
-            let told = words(&client);
-            client.write("close").unwrap();
-            assert!(matches!(client.recv(), Err(Error::Ended(why)) if why.by == Ended::Remote));
-            expect(&told, &["open", "close", "end"]);
-            assert!(client.wait_end(SOON));
+            let why = asked::ends(client(version, node.port, way));
+            assert_eq!(why.by, Ended::Remote, "{version} {way}");
         }
     }
 }
@@ -176,13 +171,7 @@ fn the_server_ends() {
 fn the_server_ends_and_wants_us_back() {
     for version in VERSIONS {
         let Some(node) = start(version, &[]) else { return };
-        for way in WAYS {
-            let client = client(version, node.port, way).build().unwrap();
-            let told = words(&client);
-            client.write("reconnect").unwrap();
-            expect(&told, &["open", "close", "reconnected", "open"]);
-            echoed(&client, &Value::from("again"));
-        }
+        WAYS.into_iter().for_each(|way| asked::comes_back(client(version, node.port, way)));
     }
 }
 
@@ -215,21 +204,9 @@ fn a_cut_connection_is_made_anew() {
 #[test]
 fn the_server_restarts() {
     for way in WAYS {
-        let Some(mut node) = start(8, &[]) else { return };
-        let port = node.port.to_string();
-        let client = client(8, node.port, way)
-            .reconnect_max(Duration::from_millis(100))
-            .reconnect_retries(None)
-            .build()
-            .unwrap();
-        let told = words(&client);
-        expect(&told, &["open"]);
-        node.process.kill();
-        expect(&told, &["close"]);
-        client.write("written meanwhile").unwrap();
-        let _again = start(8, &["--port", &port]).unwrap();
-        expect(&told, &["reconnected", "open"]);
-        assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("written meanwhile"));
+        let Some(node) = start(8, &[]) else { return };
+        let client = client(8, node.port, way);
+        asked::outlives(node, client, |args| start(8, args));
     }
 }
 
@@ -241,19 +218,9 @@ fn the_end_is_prompt_and_loses_nothing() {
         let Some(node) = start(version, &[]) else { return };
         let witness = client(version, node.port, "websocket").connect().unwrap();
         for way in WAYS {
-            for pause in [0, 5, 150] {
-                let client = client(version, node.port, way).inbox(0).close_timeout(SOON * 2);
-                let client = client.connect().unwrap();
-                crate::common::pause(Duration::from_millis(pause));
-                client.write(&"x".repeat(100_000)).unwrap();
-                for _ in 0..20 {
-                    client.write("broadcast:1:10").unwrap();
-                }
-                client.end();
-                assert!(client.wait_end(SOON), "{version} {way} {pause}");
-                for _ in 0..20 {
-                    assert_eq!(witness.recv_timeout(SOON).unwrap().as_str(), Some("xxxxxxxxxx"));
-                }
+            for pause in [0, 5, 150].map(Duration::from_millis) {
+                let what = format!("{version} {way} {pause:?}");
+                asked::loses_nothing(&witness, client(version, node.port, way), pause, &what);
             }
         }
     }
@@ -263,13 +230,7 @@ fn the_end_is_prompt_and_loses_nothing() {
 fn refusals() {
     let Some(node) = start(8, &["--authorization", "me:p@ss"]) else { return };
     for way in WAYS {
-        match client(8, node.port, way).connect() {
-            Err(Error::Refused { status: 401, message, authenticate, .. }) => {
-                assert_eq!(message, "Authentication required");
-                assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
-            }
-            other => panic!("{way}: {other:?}"),
-        }
+        asked::is_refused(client(8, node.port, way), "");
         let url = format!("http://me:p%40ss@127.0.0.1:{}", node.port);
         let client = Client::builder(&url).transformer("ENGINE.IO").transport("transports", way);
         let client = client.header("X-Mine", "yes").connect().unwrap();
@@ -300,9 +261,7 @@ fn discovered() {
     for version in VERSIONS {
         let args = ["--ping-interval", "300", "--parser", "ejson", "--pathname", "/else"];
         let Some(node) = start(version, &args) else { return };
-        let client = Client::builder(&format!("http://127.0.0.1:{}", node.port)).pathname("/else");
-        let client = client.discover().unwrap().connect().unwrap();
-        echoed(&client, &Value::from("found"));
+        asked::is_found(&node);
     }
 }
 
@@ -330,15 +289,8 @@ fn a_silent_server_is_left() {
         for way in WAYS {
             let beats = ["--transport", "pingInterval=200", "--transport", "pingTimeout=300"];
             let Some(node) = start(version, &beats) else { return };
-            let client = client(version, node.port, way).strategy("off").build().unwrap();
-            let told = words(&client);
-            expect(&told, &["open"]);
-            let id = i32::try_from(node.process.id()).ok().and_then(Pid::from_raw).unwrap();
-            kill_process(id, Signal::STOP).unwrap();
-            expect(&told, &["close", "end"]);
-            let by = client.close_reason().unwrap().by;
-            kill_process(id, Signal::CONT).unwrap();
-            assert_eq!(by, Ended::Heartbeat, "{version} {way}");
+            let client = asked::is_left(&node, client(version, node.port, way), &["close", "end"]);
+            assert_eq!(client.close_reason().unwrap().by, Ended::Heartbeat, "{version} {way}");
         }
     }
 }

@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod asked;
 mod browserchannel;
 #[cfg(feature = "compression")]
 mod deflate;

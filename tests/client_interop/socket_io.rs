@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use primus::{Client, ClientBuilder, Ended, Error, Value};
+use primus::{Client, ClientBuilder, Ended, Value};
 
 use crate::common::node;
 use crate::tap::Tap;
-use crate::{Node, SOON, converse, echoed, expect, in_order, words};
+use crate::{Node, SOON, asked, converse, echoed, expect, in_order, words};
 
 const WAYS: [&str; 2] = ["websocket", "xhr-polling"];
 
@@ -97,17 +97,8 @@ fn the_server_ends() {
     for project in PROJECTS {
         let Some(node) = start(project, &[]) else { return };
         for way in WAYS {
-            let client = client(node.port, way).build().unwrap();
-            let told = words(&client);
-            client.write("close").unwrap();
-            match client.recv_timeout(SOON) {
-                Err(Error::Ended(why)) => {
-                    assert_eq!((why.by, why.code), (Ended::Remote, 1005), "{project} {way}");
-                }
-                other => panic!("{project} {way}: {other:?}"),
-            }
-            expect(&told, &["open", "close", "end"]);
-            assert!(client.wait_end(SOON));
+            let why = asked::ends(client(node.port, way));
+            assert_eq!((why.by, why.code), (Ended::Remote, 1005), "{project} {way}");
         }
     }
 }
@@ -115,13 +106,7 @@ fn the_server_ends() {
 #[test]
 fn the_server_ends_and_wants_us_back() {
     let Some(node) = start("client-v3", &[]) else { return };
-    for way in WAYS {
-        let client = client(node.port, way).build().unwrap();
-        let told = words(&client);
-        client.write("reconnect").unwrap();
-        expect(&told, &["open", "close", "reconnected", "open"]);
-        echoed(&client, &Value::from("again"));
-    }
+    WAYS.into_iter().for_each(|way| asked::comes_back(client(node.port, way)));
 }
 
 #[test]
@@ -129,13 +114,7 @@ fn a_cut_connection_is_made_anew() {
     let Some(node) = start("client-v3", &[]) else { return };
     for way in WAYS {
         let tap = Tap::to(node.port);
-        let client = client(tap.port, way).build().unwrap();
-        let told = words(&client);
-        echoed(&client, &Value::from("before"));
-        expect(&told, &["open"]);
-        tap.cut();
-        expect(&told, &["close", "reconnected", "open"]);
-        echoed(&client, &Value::from("after"));
+        asked::is_made_anew(&tap, client(tap.port, way));
     }
 }
 
@@ -145,16 +124,7 @@ fn the_end_is_prompt_and_loses_nothing() {
     let Some(node) = start("client-v3", &[]) else { return };
     let witness = client(node.port, "websocket").connect().unwrap();
     for way in WAYS {
-        let client = client(node.port, way).inbox(0).close_timeout(SOON * 2).connect().unwrap();
-        client.write(&"x".repeat(100_000)).unwrap();
-        for _ in 0..20 {
-            client.write("broadcast:1:10").unwrap();
-        }
-        client.end();
-        assert!(client.wait_end(SOON), "{way}");
-        for _ in 0..20 {
-            assert_eq!(witness.recv_timeout(SOON).unwrap().as_str(), Some("xxxxxxxxxx"));
-        }
+        asked::loses_nothing(&witness, client(node.port, way), Duration::ZERO, way);
     }
 }
 
@@ -162,14 +132,7 @@ fn the_end_is_prompt_and_loses_nothing() {
 fn refusals() {
     let Some(node) = start("client-v3", &["--authorization", "me:p@ss"]) else { return };
     for way in WAYS {
-        match client(node.port, way).connect() {
-            Err(Error::Refused { url, status: 401, message, authenticate }) => {
-                assert!(url.ends_with("/primus/1/"), "{url}");
-                assert_eq!(message, "Authentication required");
-                assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
-            }
-            other => panic!("{way}: {other:?}"),
-        }
+        asked::is_refused(client(node.port, way), "/primus/1/");
         let url = format!("http://me:p%40ss@127.0.0.1:{}", node.port);
         let client = Client::builder(&url).transformer("Socket.IO").transport("transports", way);
         let client = client.transport("timeout", "20000").connect().unwrap();
@@ -182,9 +145,7 @@ fn refusals() {
 fn discovered() {
     let args = ["--timeout", "1500", "--pathname", "/else"];
     let Some(node) = start("client-v3", &args) else { return };
-    let client = Client::builder(&format!("http://127.0.0.1:{}", node.port)).pathname("/else");
-    let client = client.discover().unwrap().connect().unwrap();
-    echoed(&client, &Value::from("found"));
+    asked::is_found(&node);
 }
 
 #[test]

@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use primus::{Client, ClientBuilder, Ended, Error, Value};
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::node::{self, Process};
 use crate::tap::Tap;
-use crate::{Node, SOON, VERSIONS, converse, echoed, expect, in_order, words};
+use crate::{Node, SOON, VERSIONS, asked, converse, echoed, expect, in_order, words};
 
 /// A server of Primus 8 with sockjs.
 fn start(args: &[&str]) -> Option<Node> {
@@ -117,18 +116,9 @@ fn the_server_ends() {
     for version in VERSIONS {
         let Some(node) = Node::of(version, "sockjs", &[]) else { return };
         for way in WAYS {
-            let client = client(node.port, way).build().unwrap();
-            let told = words(&client);
-            client.write("close").unwrap();
-            match client.recv_timeout(SOON) {
-                Err(Error::Ended(why)) => {
-                    let told = (why.by, why.code, &*why.text);
-                    assert_eq!(told, (Ended::Remote, 1000, "Normal closure"), "{version}");
-                }
-                other => panic!("{version} {way}: {other:?}"),
-            }
-            expect(&told, &["open", "close", "end"]);
-            assert!(client.wait_end(SOON));
+            let why = asked::ends(client(node.port, way));
+            let told = (why.by, why.code, &*why.text);
+            assert_eq!(told, (Ended::Remote, 1000, "Normal closure"), "{version} {way}");
         }
     }
 }
@@ -136,13 +126,7 @@ fn the_server_ends() {
 #[test]
 fn the_server_ends_and_wants_us_back() {
     let Some(node) = start(&[]) else { return };
-    for way in WAYS {
-        let client = client(node.port, way).build().unwrap();
-        let told = words(&client);
-        client.write("reconnect").unwrap();
-        expect(&told, &["open", "close", "reconnected", "open"]);
-        echoed(&client, &Value::from("again"));
-    }
+    WAYS.into_iter().for_each(|way| asked::comes_back(client(node.port, way)));
 }
 
 #[test]
@@ -150,34 +134,16 @@ fn a_cut_connection_is_made_anew() {
     let Some(node) = start(&[]) else { return };
     for way in WAYS {
         let tap = Tap::to(node.port);
-        let client = client(tap.port, way).build().unwrap();
-        let told = words(&client);
-        echoed(&client, &Value::from("before"));
-        expect(&told, &["open"]);
-        tap.cut();
-        expect(&told, &["close", "reconnected", "open"]);
-        echoed(&client, &Value::from("after"));
+        asked::is_made_anew(&tap, client(tap.port, way));
     }
 }
 
 #[test]
 fn the_server_restarts() {
     for way in WAYS {
-        let Some(mut node) = start(&[]) else { return };
-        let port = node.port.to_string();
-        let client = client(node.port, way)
-            .reconnect_max(Duration::from_millis(100))
-            .reconnect_retries(None)
-            .build()
-            .unwrap();
-        let told = words(&client);
-        expect(&told, &["open"]);
-        node.process.kill();
-        expect(&told, &["close"]);
-        client.write("written meanwhile").unwrap();
-        let _again = start(&["--port", &port]).unwrap();
-        expect(&told, &["reconnected", "open"]);
-        assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("written meanwhile"));
+        let Some(node) = start(&[]) else { return };
+        let client = client(node.port, way);
+        asked::outlives(node, client, start);
     }
 }
 
@@ -187,16 +153,7 @@ fn the_end_is_prompt_and_loses_nothing() {
     let Some(node) = start(&[]) else { return };
     let witness = client(node.port, "websocket").connect().unwrap();
     for way in WAYS {
-        let client = client(node.port, way).inbox(0).close_timeout(SOON * 2).connect().unwrap();
-        client.write(&"x".repeat(100_000)).unwrap();
-        for _ in 0..20 {
-            client.write("broadcast:1:10").unwrap();
-        }
-        client.end();
-        assert!(client.wait_end(SOON), "{way}");
-        for _ in 0..20 {
-            assert_eq!(witness.recv_timeout(SOON).unwrap().as_str(), Some("xxxxxxxxxx"));
-        }
+        asked::loses_nothing(&witness, client(node.port, way), Duration::ZERO, way);
     }
 }
 
@@ -204,14 +161,7 @@ fn the_end_is_prompt_and_loses_nothing() {
 fn refusals() {
     let Some(node) = start(&["--authorization", "me:p@ss"]) else { return };
     for way in WAYS {
-        match client(node.port, way).connect() {
-            Err(Error::Refused { url, status: 401, message, authenticate }) => {
-                assert!(url.ends_with("/primus/info"), "{url}");
-                assert_eq!(message, "Authentication required");
-                assert_eq!(authenticate.as_deref(), Some("Basic realm=\"primus\""));
-            }
-            other => panic!("{way}: {other:?}"),
-        }
+        asked::is_refused(client(node.port, way), "/primus/info");
         let url = format!("http://me:p%40ss@127.0.0.1:{}", node.port);
         let client = Client::builder(&url).transformer("SockJS").transport("transports", way);
         let client =
@@ -224,9 +174,7 @@ fn refusals() {
 fn discovered() {
     let args = ["--ping-interval", "300", "--parser", "ejson", "--pathname", "/else"];
     let Some(node) = start(&args) else { return };
-    let client = Client::builder(&format!("http://127.0.0.1:{}", node.port)).pathname("/else");
-    let client = client.discover().unwrap().connect().unwrap();
-    echoed(&client, &Value::from("found"));
+    asked::is_found(&node);
 }
 
 #[test]
@@ -245,15 +193,8 @@ fn heartbeats() {
 fn a_silent_server_is_left() {
     for way in WAYS {
         let Some(node) = start(&["--ping-interval", "100"]) else { return };
-        let client =
-            client(node.port, way).ping_timeout(Duration::from_millis(700)).strategy("off");
-        let client = client.build().unwrap();
-        let told = words(&client);
-        expect(&told, &["open"]);
-        let process = Pid::from_raw(node.process.id().try_into().unwrap()).unwrap();
-        kill_process(process, Signal::STOP).unwrap();
-        expect(&told, &["offline", "close", "end"]);
-        kill_process(process, Signal::CONT).unwrap();
+        let client = client(node.port, way).ping_timeout(Duration::from_millis(700));
+        asked::is_left(&node, client, &["offline", "close", "end"]);
     }
 }
 

@@ -2,22 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use primus::{Client, CloseReason, Ended, Error};
+use primus::{Client, Ended};
 
 use super::server::{Server, begin, chunk, finish, piece};
-use crate::server::SOON;
+use crate::server::{SOON, end};
 
 #[track_caller]
 fn next(client: &Client) -> u64 {
     client.recv_timeout(SOON).unwrap().parse().unwrap()
-}
-
-#[track_caller]
-fn end(client: &Client) -> CloseReason {
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => *why,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[test]

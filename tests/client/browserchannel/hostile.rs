@@ -1,17 +1,9 @@
 //! Servers that say what they should not.
 
-use primus::{CloseReason, Ended, Error};
+use primus::Ended;
 
 use super::server::{Server, chunk, piece};
-use crate::server::SOON;
-
-#[track_caller]
-fn end(client: &primus::Client) -> CloseReason {
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => *why,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::server::{SOON, end};
 
 #[test]
 fn what_is_no_chunk_ends_the_session() {

@@ -1,10 +1,8 @@
 //! A server of browserchannel that does what a test tells it, request by request.
 
-use std::ops::Deref;
-
 use primus::{Client, ClientBuilder};
 
-use crate::script::{Request, Script};
+use crate::script::{Of, Request, Script};
 use crate::server::SOON;
 
 /// A chunk of these arrays.
@@ -18,24 +16,14 @@ pub fn greeting() -> String {
     chunk("[0,[\"c\",\"sid/1\",null,8]]")
 }
 
-pub struct Server(Script);
+pub enum BrowserChannel {}
 
-impl Deref for Server {
-    type Target = Script;
-
-    fn deref(&self) -> &Script {
-        &self.0
-    }
-}
+pub type Server = Of<BrowserChannel>;
 
 impl Server {
-    pub fn new() -> Self {
-        Server(Script::new())
-    }
-
     /// A client that does not reconnect.
     pub fn client(&self) -> ClientBuilder {
-        self.0.client("browserchannel").strategy("off")
+        Script::client(self, "browserchannel").strategy("off")
     }
 
     /// The question whether answers come piece by piece.

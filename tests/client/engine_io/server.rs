@@ -1,11 +1,9 @@
 //! A server of Engine.IO that does what a test tells it, request by request.
 
-use std::ops::Deref;
-
 use primus::{Client, ClientBuilder};
 
 pub use crate::script::Request;
-use crate::script::Script;
+use crate::script::{Of, Script};
 use crate::server::SOON;
 
 /// What opens a session without an upgrade.
@@ -15,23 +13,13 @@ pub const OPEN: &str = r#"0{"sid":"s/1","upgrades":[],"pingInterval":25000,"ping
 pub const OFFER: &str =
     r#"0{"sid":"s/1","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000}"#;
 
-pub struct Server(Script);
+pub enum EngineIo {}
 
-impl Deref for Server {
-    type Target = Script;
-
-    fn deref(&self) -> &Script {
-        &self.0
-    }
-}
+pub type Server = Of<EngineIo>;
 
 impl Server {
-    pub fn new() -> Self {
-        Server(Script::new())
-    }
-
     pub fn client(&self) -> ClientBuilder {
-        self.0.client("engine.io")
+        Script::client(self, "engine.io")
     }
 
     /// A client that only polls and does not reconnect, with its session open;

@@ -1,9 +1,9 @@
 //! Servers that say what they must not.
 
-use primus::{Ended, Error};
+use primus::Ended;
 
 use super::server::{Server, WAYS};
-use crate::server::SOON;
+use crate::server::end;
 
 /// How a session ends whose server says this.
 #[track_caller]
@@ -20,10 +20,8 @@ fn ended(way: &str, packets: &[u8]) -> (Ended, u16) {
             poll.send([head.as_bytes(), packets].concat());
         }
     }
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => (why.by, why.code),
-        other => panic!("{way}: {other:?}"),
-    }
+    let why = end(&client);
+    (why.by, why.code)
 }
 
 #[test]
@@ -73,25 +71,19 @@ fn answers_that_refuse() {
         let (client, line) = server.open("xhr-polling");
         let super::server::Line::Poll(_, poll) = line else { panic!("another way") };
         poll.send(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
-        match client.recv_timeout(SOON).unwrap_err() {
-            Error::Ended(why) => assert_eq!(why.by, Ended::Lost, "{why}"),
-            other => panic!("{status}: {other:?}"),
-        }
+        let why = end(&client);
+        assert_eq!(why.by, Ended::Lost, "{why}");
         let server = Server::new();
         let (client, _line) = server.open("xhr-polling");
         client.write(&1).unwrap();
         server.post().send(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
-        match client.recv_timeout(SOON).unwrap_err() {
-            Error::Ended(why) => assert_eq!(why.by, Ended::Lost, "{why}"),
-            other => panic!("{status}: {other:?}"),
-        }
+        let why = end(&client);
+        assert_eq!(why.by, Ended::Lost, "{why}");
     }
     let server = Server::new();
     let (client, _line) = server.open("xhr-polling");
     client.write(&1).unwrap();
     server.post().refuse("413 Payload Too Large", "");
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => assert_eq!((why.by, why.code), (Ended::Remote, 1009)),
-        other => panic!("{other:?}"),
-    }
+    let why = end(&client);
+    assert_eq!((why.by, why.code), (Ended::Remote, 1009));
 }

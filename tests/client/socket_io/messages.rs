@@ -5,14 +5,7 @@ use std::time::Duration;
 use primus::{Client, Ended, Error};
 
 use super::server::{Line, Server, WAYS};
-use crate::server::{BINARY, CLOSE, PING, PONG, SOON, frame};
-
-/// The texts of the next messages.
-#[track_caller]
-fn texts(client: &Client, count: usize) -> Vec<String> {
-    let next = || client.recv_timeout(SOON).unwrap().frame().as_text().unwrap().to_owned();
-    (0..count).map(|_| next()).collect()
-}
+use crate::server::{BINARY, CLOSE, PING, PONG, SOON, end, frame, texts};
 
 /// Whether there is no message.
 #[track_caller]
@@ -95,10 +88,8 @@ fn a_server_that_is_silent_is_left() {
             line.say("8::");
         }
         assert!(client.close_reason().is_none());
-        match client.recv_timeout(SOON).unwrap_err() {
-            Error::Ended(why) => assert_eq!(why.by, Ended::Heartbeat, "{way}: {why}"),
-            other => panic!("{way}: {other:?}"),
-        }
+        let why = end(&client);
+        assert_eq!(why.by, Ended::Heartbeat, "{way}: {why}");
     }
 }
 
@@ -111,10 +102,8 @@ fn the_server_ends() {
             line.say("3:::1");
             line.say_last(packets);
             assert_eq!(texts(&client, 1), ["1"]);
-            match client.recv_timeout(SOON).unwrap_err() {
-                Error::Ended(why) => assert_eq!((why.by, why.code), (Ended::Remote, 1005), "{way}"),
-                other => panic!("{way}: {other:?}"),
-            }
+            let why = end(&client);
+            assert_eq!((why.by, why.code), (Ended::Remote, 1005), "{way}");
             assert!(server.is_idle(), "{way}");
         }
     }
@@ -164,18 +153,12 @@ fn frames_of_the_websocket_itself() {
     peer.send(&frame(PING, b"x"));
     assert_eq!(peer.frame(), (PONG, b"x".to_vec()));
     peer.send(&frame(CLOSE, b"\x03\xe9bye"));
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => {
-            assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 1001, "bye"))
-        }
-        other => panic!("{other:?}"),
-    }
+    let why = end(&client);
+    assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 1001, "bye"));
     let server = Server::new();
     let (client, line) = server.open("websocket");
     let Line::Socket(mut peer) = line else { panic!("another way") };
     peer.send(&frame(BINARY, b"3:::1"));
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => assert_eq!((why.by, why.code), (Ended::Protocol, 1002)),
-        other => panic!("{other:?}"),
-    }
+    let why = end(&client);
+    assert_eq!((why.by, why.code), (Ended::Protocol, 1002));
 }

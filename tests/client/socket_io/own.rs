@@ -5,36 +5,19 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use primus::{Client, Ended, Error, Primus, Spark};
+use primus::{Client, Ended, Primus, Spark};
 
 use super::server::WAYS;
 use crate::common::wait_until;
-use crate::server::SOON;
+use crate::own;
+use crate::server::{SOON, end};
 
-/// A server that echoes, and ends when it is told so; its port.
 fn serve(options: &[(&str, &str)]) -> (Primus, u16) {
-    let builder = Primus::builder().transformer("socket.io");
-    let builder =
-        options.iter().fold(builder, |builder, (name, value)| builder.transport(*name, *value));
-    let primus = builder.build().unwrap();
-    primus.on_connection(|spark: &Spark| {
-        spark.on_data(|spark, message| match message.as_str() {
-            Some("end") => spark.end(),
-            _ => drop(spark.write(message.value()).unwrap()),
-        });
-    });
-    let port = primus.listen("127.0.0.1:0").unwrap().port();
-    (primus, port)
+    own::serve_as("socket.io", options)
 }
 
 fn client(port: u16, way: &str) -> Client {
-    Client::builder(&format!("http://127.0.0.1:{port}"))
-        .transformer("socket.io")
-        .transport("transports", way)
-        .transport("timeout", "20000")
-        .strategy("off")
-        .connect()
-        .unwrap()
+    own::client_by("socket.io", port, way)
 }
 
 #[test]
@@ -42,22 +25,10 @@ fn order_is_kept() {
     let (primus, port) = serve(&[]);
     for way in WAYS {
         let client = client(port, way);
-        let writer = client.clone();
-        let writing = thread::spawn(move || {
-            for n in 0..2_000 {
-                writer.write(&format!("{n:0100}😀\u{fffd}")).unwrap();
-            }
-        });
-        for n in 0..2_000 {
-            let message = client.recv_timeout(SOON).unwrap();
-            assert_eq!(message.as_str(), Some(&*format!("{n:0100}😀\u{fffd}")), "{way}");
-        }
-        writing.join().unwrap();
+        own::in_order(&client, 2_000, "😀\u{fffd}", way);
         client.write("end").unwrap();
-        match client.recv_timeout(SOON).unwrap_err() {
-            Error::Ended(why) => assert_eq!((why.by, why.code), (Ended::Remote, 1005), "{way}"),
-            other => panic!("{way}: {other:?}"),
-        }
+        let why = end(&client);
+        assert_eq!((why.by, why.code), (Ended::Remote, 1005), "{way}");
     }
     primus.destroy(Default::default());
 }
@@ -73,10 +44,7 @@ fn the_end_of_a_client_is_heard() {
     });
     for way in WAYS {
         let client = client(port, way);
-        client.write(&"x".repeat(100_000)).unwrap();
-        assert_eq!(client.recv_timeout(SOON).unwrap().as_str().map(str::len), Some(100_000));
-        client.end();
-        assert!(client.wait_end(SOON));
+        own::ends(&client);
         assert_eq!(told.recv_timeout(SOON).unwrap(), (Ended::Remote, 1005), "{way}");
     }
     assert_eq!(primus.connected(), 0);
@@ -94,8 +62,7 @@ fn heartbeats_and_polls_that_are_released() {
         // What the server asks, or releases a poll with.
         let packet = if way == "websocket" { "2::" } else { "8::" };
         wait_until(way, || relay.count(packet) >= 4);
-        client.write("alive").unwrap();
-        assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("alive"), "{way}");
+        own::echoed(&client, "alive");
         client.end();
     }
     primus.destroy(Default::default());
@@ -152,8 +119,7 @@ fn pass_on(mut from: TcpStream, mut to: TcpStream, keep: impl Fn(&[u8])) {
 fn a_server_without_websockets_is_polled() {
     let (primus, port) = serve(&[("transports", "htmlfile,xhr-polling")]);
     let client = client(port, "websocket,xhr-polling");
-    client.write("in").unwrap();
-    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("in"));
+    own::echoed(&client, "in");
     client.end();
     primus.destroy(Default::default());
 }

@@ -1,11 +1,9 @@
 //! A server of Socket.IO 0.9 that does what a test tells it, request by request.
 
-use std::ops::Deref;
-
 use primus::{Client, ClientBuilder};
 
 pub use crate::script::Request;
-use crate::script::Script;
+use crate::script::{Of, Script};
 use crate::server::{Peer, SOON};
 
 /// What the server says of a session.
@@ -14,25 +12,16 @@ pub const HANDSHAKE: &str =
 
 pub const WAYS: [&str; 2] = ["websocket", "xhr-polling"];
 
-pub struct Server(Script);
+pub enum SocketIo {}
 
-impl Deref for Server {
-    type Target = Script;
-
-    fn deref(&self) -> &Script {
-        &self.0
-    }
-}
+pub type Server = Of<SocketIo>;
 
 impl Server {
-    pub fn new() -> Self {
-        Server(Script::new())
-    }
-
     /// A client that does not reconnect, with these transports, each of which has
     /// time.
     pub fn client(&self, transports: &str) -> ClientBuilder {
-        let client = self.0.client("socket.io").strategy("off").transport("transports", transports);
+        let client =
+            Script::client(self, "socket.io").strategy("off").transport("transports", transports);
         client.transport("connect timeout", "20000")
     }
 

@@ -3,19 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
-use primus::{Client, CloseReason, Ended, Error};
+use primus::Ended;
 
 use super::server::{Line, Server, WAYS};
-use crate::server::SOON;
-
-/// How a session ended.
-#[track_caller]
-fn end(client: &Client) -> CloseReason {
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => *why,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::server::{SOON, end};
 
 #[test]
 fn bad_frames_end_the_session() {

@@ -5,14 +5,7 @@ use std::time::Duration;
 use primus::{Client, Ended, Error};
 
 use super::server::{Line, Server, WAYS};
-use crate::server::{BINARY, CLOSE, PING, PONG, SOON, frame};
-
-/// The texts of the next messages.
-#[track_caller]
-fn texts(client: &Client, count: usize) -> Vec<String> {
-    let next = || client.recv_timeout(SOON).unwrap().frame().as_text().unwrap().to_owned();
-    (0..count).map(|_| next()).collect()
-}
+use crate::server::{BINARY, CLOSE, PING, PONG, SOON, end, frame, texts};
 
 /// Whether there is no message.
 #[track_caller]
@@ -48,12 +41,8 @@ fn the_server_closes() {
         line.say("a[\"1\"]");
         line.say_last(r#"c[3000,"Go away!"]"#);
         assert_eq!(texts(&client, 1), ["1"]);
-        match client.recv_timeout(SOON).unwrap_err() {
-            Error::Ended(why) => {
-                assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 3000, "Go away!"));
-            }
-            other => panic!("{way}: {other:?}"),
-        }
+        let why = end(&client);
+        assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 3000, "Go away!"));
         if let Line::Socket(peer) = line {
             peer.close();
         }
@@ -70,12 +59,8 @@ fn a_websocket_is_closed() {
     peer.send(&frame(PING, b"25 s"));
     assert_eq!(peer.frame(), (PONG, b"25 s".to_vec()));
     peer.send(&frame(CLOSE, b"\x0b\xb8Broken framing."));
-    match client.recv_timeout(SOON).unwrap_err() {
-        Error::Ended(why) => {
-            assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 3000, "Broken framing."));
-        }
-        other => panic!("{other:?}"),
-    }
+    let why = end(&client);
+    assert_eq!((why.by, why.code, &*why.text), (Ended::Remote, 3000, "Broken framing."));
 }
 
 #[test]
@@ -84,13 +69,9 @@ fn a_session_that_is_opened_again_is_lost() {
         let server = Server::new();
         let (client, mut line) = server.open(way);
         line.say_last("o");
-        match client.recv_timeout(SOON).unwrap_err() {
-            Error::Ended(why) => {
-                assert_eq!((why.by, why.code), (Ended::Lost, 1006));
-                assert!(why.text.contains("lost the session"), "{why}");
-            }
-            other => panic!("{way}: {other:?}"),
-        }
+        let why = end(&client);
+        assert_eq!((why.by, why.code), (Ended::Lost, 1006));
+        assert!(why.text.contains("lost the session"), "{why}");
     }
 }
 

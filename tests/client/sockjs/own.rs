@@ -1,36 +1,17 @@
 //! This crate's client and its server.
 
-use std::thread;
-
-use primus::{Client, Ended, Error, Primus, Spark};
+use primus::{Client, Ended, Primus, Spark};
 
 use super::server::WAYS;
-use crate::server::SOON;
+use crate::own;
+use crate::server::{SOON, end};
 
-/// A server that echoes, and ends when it is told so; its port.
 fn serve(options: &[(&str, &str)]) -> (Primus, u16) {
-    let builder = Primus::builder().transformer("sockjs");
-    let builder =
-        options.iter().fold(builder, |builder, (name, value)| builder.transport(*name, *value));
-    let primus = builder.build().unwrap();
-    primus.on_connection(|spark: &Spark| {
-        spark.on_data(|spark, message| match message.as_str() {
-            Some("end") => spark.end(),
-            _ => drop(spark.write(message.value()).unwrap()),
-        });
-    });
-    let port = primus.listen("127.0.0.1:0").unwrap().port();
-    (primus, port)
+    own::serve_as("sockjs", options)
 }
 
 fn client(port: u16, way: &str) -> Client {
-    Client::builder(&format!("http://127.0.0.1:{port}"))
-        .transformer("sockjs")
-        .transport("transports", way)
-        .transport("timeout", "20000")
-        .strategy("off")
-        .connect()
-        .unwrap()
+    own::client_by("sockjs", port, way)
 }
 
 #[test]
@@ -38,22 +19,10 @@ fn order_is_kept_over_streams_and_polls_that_end() {
     let (primus, port) = serve(&[("response_limit", "2000")]);
     for way in WAYS {
         let client = client(port, way);
-        let writer = client.clone();
-        let writing = thread::spawn(move || {
-            for n in 0..2_000 {
-                writer.write(&format!("{n:0100}😀")).unwrap();
-            }
-        });
-        for n in 0..2_000 {
-            let message = client.recv_timeout(SOON).unwrap();
-            assert_eq!(message.as_str(), Some(&*format!("{n:0100}😀")), "{way}");
-        }
-        writing.join().unwrap();
+        own::in_order(&client, 2_000, "😀", way);
         client.write("end").unwrap();
-        match client.recv_timeout(SOON).unwrap_err() {
-            Error::Ended(why) => assert_eq!((why.by, why.code), (Ended::Remote, 1000), "{way}"),
-            other => panic!("{way}: {other:?}"),
-        }
+        let why = end(&client);
+        assert_eq!((why.by, why.code), (Ended::Remote, 1000), "{way}");
     }
     primus.destroy(Default::default());
 }
@@ -66,10 +35,7 @@ fn the_end_of_a_client_is_heard() {
     primus.on_disconnection(move |_: &Spark| tell.send(()).unwrap());
     for way in WAYS {
         let client = client(port, way);
-        client.write(&"x".repeat(100_000)).unwrap();
-        assert_eq!(client.recv_timeout(SOON).unwrap().as_str().map(str::len), Some(100_000));
-        client.end();
-        assert!(client.wait_end(SOON));
+        own::ends(&client);
         assert!(told.recv_timeout(SOON).is_ok(), "{way}");
     }
     assert_eq!(primus.connected(), 0);
@@ -80,8 +46,7 @@ fn the_end_of_a_client_is_heard() {
 fn a_server_without_websocket_streams() {
     let (primus, port) = serve(&[("websocket", "false")]);
     let client = client(port, "websocket,xhr-streaming");
-    client.write("in").unwrap();
-    assert_eq!(client.recv_timeout(SOON).unwrap().as_str(), Some("in"));
+    own::echoed(&client, "in");
     client.end();
     primus.destroy(Default::default());
 }

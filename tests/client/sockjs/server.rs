@@ -1,11 +1,9 @@
 //! A server of SockJS that does what a test tells it, request by request.
 
-use std::ops::Deref;
-
 use primus::{Client, ClientBuilder};
 
 pub use crate::script::Request;
-use crate::script::Script;
+use crate::script::{Of, Script};
 use crate::server::{Peer, SOON};
 
 /// What the server says of itself.
@@ -14,25 +12,16 @@ pub const INFO: &str =
 
 pub const WAYS: [&str; 3] = ["websocket", "xhr-streaming", "xhr-polling"];
 
-pub struct Server(Script);
+pub enum Sockjs {}
 
-impl Deref for Server {
-    type Target = Script;
-
-    fn deref(&self) -> &Script {
-        &self.0
-    }
-}
+pub type Server = Of<Sockjs>;
 
 impl Server {
-    pub fn new() -> Self {
-        Server(Script::new())
-    }
-
     /// A client that does not reconnect, with these transports, each of which has
     /// time.
     pub fn client(&self, transports: &str) -> ClientBuilder {
-        let client = self.0.client("sockjs").strategy("off").transport("transports", transports);
+        let client =
+            Script::client(self, "sockjs").strategy("off").transport("transports", transports);
         client.transport("timeout", "20000")
     }
 
