@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use primus::Builder;
 use serde_json::Value;
 
+pub use super::requests::{ask, post};
 use super::*;
 
 /// These options with browserchannel as the transformer.
@@ -27,24 +28,7 @@ pub fn told(text: &str) -> String {
 
 /// A GET on a connection that stays; `headers` end in CR LF.
 pub fn get(target: &str, headers: &str) -> Vec<u8> {
-    format!("GET /primus{target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").into_bytes()
-}
-
-/// A POST with this body.
-pub fn post(target: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
-    let body = body.as_ref();
-    let head = format!(
-        "POST /primus{target} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), body].concat()
-}
-
-/// Opens a new connection for one request.
-pub fn ask(addr: SocketAddr, bytes: impl AsRef<[u8]>) -> Response {
-    let mut peer = Peer::connect(addr);
-    peer.send(bytes.as_ref());
-    peer.read_response()
+    requests::request("GET", target, headers).into_bytes()
 }
 
 /// The body of a request that sends these messages, the first of which is so many in

@@ -19,6 +19,7 @@ pub mod plugged;
 pub mod process;
 pub mod recording;
 pub mod replay;
+pub mod requests;
 pub mod server;
 pub mod shares;
 pub mod socket_io;
