@@ -41,6 +41,17 @@ fn assert_alive(server: &Server, node: &mut Driver, client: u64) {
     assert!(server.none_ended());
 }
 
+/// A client that is open, and its server, on a clock that stands.
+fn on_a_clock(kind: Kind, options: &[(&str, u32)]) -> (ManualClock, Server, Driver, u64) {
+    let clock = ManualClock::new();
+    let server = Server::start(Primus::builder().clock(&clock));
+    let mut node = Driver::start(kind);
+    options.iter().for_each(|(name, ms)| node.options[*name] = json!(ms));
+    let client = node.open(&server.url());
+    server.spark();
+    (clock, server, node, client)
+}
+
 fn answer_pings(kinds: impl IntoIterator<Item = Kind>) {
     for kind in kinds {
         let server = Server::start(kind.builder().ping_interval(INTERVAL));
@@ -97,11 +108,7 @@ fn a_client_lives_for_many_intervals() {
 #[test]
 fn a_client_that_stands_still_is_dropped_and_comes_back() {
     need_node!();
-    let clock = ManualClock::new();
-    let server = Server::start(Primus::builder().clock(&clock));
-    let mut node = Driver::start(V8);
-    let client = node.open(&server.url());
-    server.spark();
+    let (clock, server, mut node, client) = on_a_clock(V8, &[]);
     node.process().signal(Signal::STOP);
     clock.advance(Duration::from_secs(30));
     assert!(server.none_ended(), "it has its time to answer");
@@ -118,11 +125,7 @@ fn a_client_that_stands_still_is_dropped_and_comes_back() {
 #[test]
 fn a_client_that_does_not_answer_is_dropped() {
     need_node!();
-    let clock = ManualClock::new();
-    let server = Server::start(Primus::builder().clock(&clock));
-    let mut node = Driver::start(V8);
-    let client = node.open(&server.url());
-    server.spark();
+    let (clock, server, mut node, client) = on_a_clock(V8, &[]);
     node.command(json!({"command": "mute", "client": client, "pattern": "primus::pong::"}));
     clock.advance(Duration::from_secs(30));
     node.expect(client, "incoming::ping");
@@ -207,13 +210,7 @@ fn a_generation_can_be_forced() {
 #[test]
 fn a_client_that_stops_pinging_is_dropped() {
     need_node!();
-    let clock = ManualClock::new();
-    let server = Server::start(Primus::builder().clock(&clock));
-    let mut node = Driver::start(V6);
-    node.options["ping"] = json!(50);
-    node.options["pong"] = json!(60_000);
-    let client = node.open(&server.url());
-    server.spark();
+    let (clock, server, mut node, client) = on_a_clock(V6, &[("ping", 50), ("pong", 60_000)]);
     node.expect(client, "incoming::pong");
     node.process().signal(Signal::STOP);
     let reason = server.advance_to_end(&clock, Duration::from_secs(35));
@@ -244,11 +241,7 @@ fn a_happn_client_is_answered() {
 #[test]
 fn a_happn_client_that_stands_still_has_three_chances() {
     need_node!();
-    let clock = ManualClock::new();
-    let server = Server::start(Primus::builder().clock(&clock));
-    let mut node = Driver::start(HAPPN);
-    let client = node.open(&server.url());
-    server.spark();
+    let (clock, server, mut node, client) = on_a_clock(HAPPN, &[]);
     for _ in 0..2 {
         clock.advance(Duration::from_secs(30));
         node.expect(client, "incoming::pong");

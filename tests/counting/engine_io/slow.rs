@@ -85,18 +85,24 @@ fn a_client_that_does_not_poll_is_cut_at_the_bound_by_broadcasts() {
     is_cut_at_the_bound(true);
 }
 
-fn misses_the_newest(broadcasts: bool) {
-    overfill(SlowConsumer::DropNewest, broadcasts, |server, mut client, spark| {
+/// What still comes is looked at.
+fn misses(policy: SlowConsumer, broadcasts: bool, look: fn(&[u32])) {
+    overfill(policy, broadcasts, |server, mut client, spark| {
         assert!(spark.close_reason().is_none());
         assert!(spark.buffered() > BOUND / 2);
         assert!(server.primus.metrics().messages_dropped > 250);
         let mut came = client.poll();
         spark.write("end").unwrap();
         came.extend(poll_to_end(&mut client));
-        let came = numbers(&came);
+        look(&numbers(&came));
+        client.close();
+    });
+}
+
+fn misses_the_newest(broadcasts: bool) {
+    misses(SlowConsumer::DropNewest, broadcasts, |came| {
         assert!((50..=110).contains(&came.len()), "{}", came.len());
         assert!(came.iter().copied().eq(0..came.len() as u32));
-        client.close();
     });
 }
 
@@ -109,17 +115,9 @@ fn a_client_that_does_not_poll_misses_the_newest_broadcasts() {
 }
 
 fn misses_the_oldest(broadcasts: bool) {
-    overfill(SlowConsumer::DropOldest, broadcasts, |server, mut client, spark| {
-        assert!(spark.close_reason().is_none());
-        assert!(spark.buffered() > BOUND / 2);
-        assert!(server.primus.metrics().messages_dropped > 250);
-        let mut came = client.poll();
-        spark.write("end").unwrap();
-        came.extend(poll_to_end(&mut client));
-        let came = numbers(&came);
+    misses(SlowConsumer::DropOldest, broadcasts, |came| {
         assert!(came.len() > 50, "{}", came.len());
         assert!(came.iter().copied().eq(400 - came.len() as u32..400), "{came:?}");
-        client.close();
     });
 }
 
