@@ -5,30 +5,36 @@ use crate::{broadcast, connect, echo, idle};
 
 const SHAKEN: &[Metric] = &[ECHO[0], ECHO[1], Metric { key: "resumed", unit: "resumed" }];
 
+/// What most of them have in common: an echo, beside ours as it is without all that.
+const OURS: Row = Row {
+    name: "",
+    what: "",
+    wanted: "",
+    mode: echo::run,
+    set: |_| (),
+    metrics: ECHO,
+    fresh: false,
+    third: Third::Own,
+};
+
 /// All of them.
 pub const ROWS: &[Row] = &[
     Row {
         name: "tls-64x1",
         what: "TLS: echo, 64 connections, 1 in flight, 64 B",
         wanted: "<= 0.5 node, 1.6 ours without",
-        mode: echo::run,
         set: |options| options.secure = true,
-        metrics: ECHO,
-        fresh: false,
-        third: Third::Own,
+        ..OURS
     },
     Row {
         name: "tls-64x16",
         what: "TLS: echo, 64 connections, 16 in flight, 64 B",
         wanted: "<= 0.15 node, 2.5 ours without",
-        mode: echo::run,
         set: |options| {
             options.secure = true;
             options.in_flight = Some(16);
         },
-        metrics: ECHO,
-        fresh: false,
-        third: Third::Own,
+        ..OURS
     },
     Row {
         name: "tls-connect",
@@ -37,8 +43,7 @@ pub const ROWS: &[Row] = &[
         mode: connect::run,
         set: |options| options.secure = true,
         metrics: SHAKEN,
-        fresh: false,
-        third: Third::Own,
+        ..OURS
     },
     Row {
         name: "tls-resumed",
@@ -50,8 +55,7 @@ pub const ROWS: &[Row] = &[
             options.resume = true;
         },
         metrics: SHAKEN,
-        fresh: false,
-        third: Third::Own,
+        ..OURS
     },
     Row {
         name: "tls-idle",
@@ -64,17 +68,14 @@ pub const ROWS: &[Row] = &[
         },
         metrics: IDLE,
         fresh: true,
-        third: Third::Own,
+        ..OURS
     },
     Row {
         name: "unix-64x1",
         what: "Unix socket: echo, 64 connections, 1 in flight, 64 B (node: TCP)",
         wanted: "<= 0.9 ours over TCP",
-        mode: echo::run,
         set: |options| options.on_unix = true,
-        metrics: ECHO,
-        fresh: false,
-        third: Third::Own,
+        ..OURS
     },
     Row {
         name: "zip-cast",
@@ -85,21 +86,16 @@ pub const ROWS: &[Row] = &[
             options.compress = true;
             options.bytes = Some(2048);
         },
-        metrics: ECHO,
-        fresh: false,
-        third: Third::Own,
+        ..OURS
     },
     Row {
         name: "zip-64x1",
         what: "deflate, no context takeover: echo, 64 connections, 1 in flight, 2 KiB",
         wanted: "<= 0.7 node",
-        mode: echo::run,
         set: |options| {
             options.compress = true;
             options.bytes = Some(2048);
         },
-        metrics: ECHO,
-        fresh: false,
-        third: Third::Own,
+        ..OURS
     },
 ];
