@@ -83,3 +83,10 @@ function guard(call) {
     setTimeout(() => { throw error; });
   }
 }
+
+// A transport whose `open` gives a client its socket, with `send` and `drop`.
+const transport = (open) => own(prototype._own, {
+  'outgoing::open': open,
+  'outgoing::data'(packet) { this.socket?.send(packet); },
+  'outgoing::end'(polite) { this.socket?.drop(polite); }
+});

@@ -223,8 +223,4 @@ function open() {
   this.socket = createChannel(base, query, to.auth, { ...this.transport }, this);
 }
 
-const TRANSPORT = own(prototype._own, {
-  'outgoing::open': open,
-  'outgoing::data'(packet) { this.socket?.send(packet); },
-  'outgoing::end'(polite) { this.socket?.drop(polite); }
-});
+const TRANSPORT = transport(open);

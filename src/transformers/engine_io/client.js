@@ -271,8 +271,4 @@ function open() {
   this.socket = createEngine(to.query ? url : url + '?', to.auth, options, this);
 }
 
-const TRANSPORT = own(prototype._own, {
-  'outgoing::open': open,
-  'outgoing::data'(packet) { this.socket?.send(packet); },
-  'outgoing::end'(polite) { this.socket?.drop(polite); }
-});
+const TRANSPORT = transport(open);

@@ -253,8 +253,4 @@ function open() {
   this.socket = createSession(base, to.query, to.auth, { ...this.transport, websockets }, this);
 }
 
-const TRANSPORT = own(prototype._own, {
-  'outgoing::open': open,
-  'outgoing::data'(packet) { this.socket?.send(packet); },
-  'outgoing::end'(polite) { this.socket?.drop(polite); }
-});
+const TRANSPORT = transport(open);
