@@ -36,10 +36,12 @@ pub(super) fn admit(
     let answer = std::mem::take(&mut opening.answer);
     let (spark, source) = Spark::open(server, which, id, opening);
     let refusal = refused_by_plugins(&spark);
+    let mut late = false;
     let known = spark.outbox().greet(&answer, || {
         if let Some(carrier) = carrier {
             carried::introduce(&*carrier, &spark, place);
         }
+        late = server.is_closing();
         let known = fault.is_none() && server.registry.insert(&spark);
         if known {
             server.metrics.connected(spark.transformer());
@@ -48,8 +50,9 @@ pub(super) fn admit(
     });
     if !known {
         tell_fault(&spark, fault);
-    } else if server.is_closing() {
-        // Behind what was written to all since it is registered.
+    } else if late || server.is_over() {
+        // Behind what was written to all since it is registered. Who was before the end began
+        // has its messages until the sparks are ended; they may have been counted before it.
         spark.close_behind(server.shutdown_reason());
     } else if let Some(error) = refusal {
         failure::refuse(&spark, error);
