@@ -75,6 +75,7 @@ mod register;
 pub mod resource;
 pub mod responder;
 pub mod rooms;
+mod secret;
 mod stream;
 pub mod substream;
 #[cfg(test)]

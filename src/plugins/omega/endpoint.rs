@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tiny_http::{Header, Response, ResponseBox};
 
 use super::here::write_here;
-use super::secret::is_same;
 use super::wire::{self, Packet};
 use crate::error::Error;
 use crate::middleware::{Exchange, Flow, HttpError};
+use crate::plugins::secret::is_same;
 use crate::server::WeakPrimus;
 
 /// The name of the layer.

@@ -4,7 +4,6 @@ mod endpoint;
 mod forward;
 mod here;
 mod plugin;
-mod secret;
 mod to;
 mod trust;
 mod wire;
