@@ -56,7 +56,6 @@ impl Value {
     }
 
     /// Its levels: one, and one for each array and object around what most are around.
-    #[cfg(any(feature = "redis", test))]
     pub(crate) fn levels(&self) -> usize {
         let mut most = 0;
         self.walk(|_, level| most = most.max(level));

@@ -233,8 +233,12 @@ impl Recorder {
     }
 
     /// What a message to rooms is kept as, and the rooms that are kept.
-    pub fn entry(&self, primus: &Primus, message: RoomMessage, always: bool) -> Kept {
+    ///
+    /// # Errors
+    /// [`Error::Parser`] when it cannot be written.
+    pub fn entry(&self, primus: &Primus, message: RoomMessage, always: bool) -> Result<Kept> {
         let RoomMessage { rooms: names, mut except, value } = message;
+        write::check(primus, &value)?;
         let mut kept: Vec<Arc<str>> = Vec::new();
         for name in &names {
             if kept.iter().all(|room| **room != **name) && self.keeps(name) {
@@ -248,7 +252,7 @@ impl Recorder {
             let number = self.ids.fetch_add(1, Ordering::Relaxed);
             format!("{}.{number}", self.boot).into()
         });
-        Kept { entry: Entry::new(id, except, value), names, kept }
+        Ok(Kept { entry: Entry::new(id, except, value), names, kept })
     }
 }
 
@@ -279,7 +283,7 @@ impl RoomLog<Spark> for Recorder {
         }
         let hand_on = (everywhere && rooms.store.is_some())
             .then(|| HandOn { rooms: rooms.clone(), message: message.clone() });
-        let Kept { entry, names, kept } = self.entry(&primus, message, false);
+        let Kept { entry, names, kept } = self.entry(&primus, message, false)?;
         let (now, outcome) = (primus.0.timer.now(), Outcome::new(hand_on));
         let (count, _unused) = self.change(|state, jobs| {
             let places: Vec<At> = core::keep(&mut state.log, &kept, &entry, now);

@@ -9,11 +9,15 @@ use super::core::{Group, Job, Live};
 use super::seat::Replay;
 use super::wire::{At, How, Report, ToClient};
 use crate::channel::Channel;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, caught};
 use crate::plugins::rooms::{RoomMessage, Shared, write_stored};
 use crate::server::{Audience, Primus, Spark};
 use crate::sync::Lock;
-use crate::value::Value;
+use crate::value::{MAX_DEPTH, Value};
+
+/// Levels more than a message has that it may take to write it: two around it, and some in
+/// what a parser makes of values that it has no word for.
+const SPARE: usize = 8;
 
 /// What comes with a message that is written: what kept it from being written, for whoever
 /// wrote it, and where else it goes.
@@ -113,26 +117,71 @@ fn write_live(live: Live<Spark>, outcome: &Outcome) {
         }
         None => {
             for (said, to) in &messages {
-                outcome.note(primus.write_audience(said, to));
+                outcome.note(write_many(&primus, said, to));
             }
         }
     }
+}
+
+/// A message to many. Where it cannot be encoded, which a parser of the application's may
+/// find out here alone, they are told that there was one.
+fn write_many(primus: &Primus, said: &Said<'_>, to: &Audience) -> Result<()> {
+    let written = caught(|| primus.write_audience(said, to)).and_then(|result| result);
+    if let Said::Placed(ToClient::Message { id, at, data: Some(_) }) = *said
+        && is_unwritable(&written)
+    {
+        let _ = primus.write_audience(&ToClient::Message { id, at, data: None }, to);
+    }
+    written
+}
+
+/// Whether the parser has refused a message.
+fn is_unwritable<T>(written: &Result<T>) -> bool {
+    matches!(written, Err(Error::Parser(_) | Error::Panicked(_)))
+}
+
+/// Whether a message can be written: as to a room that is not kept, and to clients that get
+/// it with its places, which takes two levels more. With outgoing transforms each may get
+/// another one.
+///
+/// # Errors
+/// [`Error::Parser`] if not. Then nobody is to get it, nor is it to be kept: those who came
+/// back would run into it.
+pub(super) fn check(primus: &Primus, value: &Value) -> Result<()> {
+    let parser = primus.0.codec.parser();
+    if has_transforms(primus) {
+        return Ok(());
+    }
+    if parser.is_custom() {
+        parser.encode(value, primus)?;
+    }
+    if value.levels() > MAX_DEPTH - SPARE {
+        parser.encode(&ToClient::Message { id: None, at: &[], data: Some(value) }, primus)?;
+    }
+    Ok(())
 }
 
 fn has_transforms(primus: &Primus) -> bool {
     !primus.0.codec.outgoing.is_empty()
 }
 
-/// A message to one. The transforms see what is inside alone; where they drop it, the
-/// client is told that there was one.
-fn write_one(reader: &Spark, id: Option<&str>, at: &[At], data: Option<&Value>) -> Result<()> {
-    let changed = match data {
-        Some(data) if has_transforms(&reader.primus()) => {
-            reader.outgoing(data.clone()).unwrap_or_default()
-        }
-        _ => return reader.write_past(&ToClient::Message { id, at, data }).map(drop),
+/// A message to one; false where it cannot be encoded. The transforms see what is inside
+/// alone; where they drop it, as there, the client is told that there was one.
+fn write_one(reader: &Spark, id: Option<&str>, at: &[At], data: Option<&Value>) -> Result<bool> {
+    let write = |data: Option<&Value>| {
+        let message = ToClient::Message { id, at, data };
+        caught(|| reader.write_past(&message)).and_then(|result| result).map(|_| true)
     };
-    reader.write_past(&ToClient::Message { id, at, data: changed.as_ref() }).map(drop)
+    let written = match data {
+        Some(data) if has_transforms(&reader.primus()) => {
+            write(reader.outgoing(data.clone()).unwrap_or_default().as_ref())
+        }
+        data => write(data),
+    };
+    match is_unwritable(&written) {
+        true => write(None).map(|_| false),
+        false => written,
+    }
 }
 
 /// What a client has missed in a room, but for those that it gets in another one already;
@@ -147,11 +196,15 @@ fn write_replay(reader: &Spark, replay: Replay, said: &mut HashSet<Arc<str>>) ->
         let data = (is_for_it && !again).then_some(&entry.value);
         let fits = reader.buffered().saturating_add(entry.bytes()) <= most.max(entry.bytes());
         let at = [(report.room.clone(), from.after(number))];
-        if !fits || write_one(reader, entry.id.as_deref(), &at, data).is_err() {
-            report.how = How::Torn;
-            break;
+        match fits.then(|| write_one(reader, entry.id.as_deref(), &at, data)) {
+            Some(Ok(true)) => report.count += u64::from(is_for_it),
+            // It does not keep the others from coming.
+            Some(Ok(false)) => report.how = How::Torn,
+            Some(Err(_)) | None => {
+                report.how = How::Torn;
+                break;
+            }
         }
-        report.count += u64::from(is_for_it);
     }
     report
 }

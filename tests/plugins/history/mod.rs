@@ -1,6 +1,7 @@
 //! The plugin `history`, over sockets.
 
 mod hostile;
+mod unwritable;
 
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};

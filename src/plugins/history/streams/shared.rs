@@ -63,7 +63,7 @@ impl Recorder {
         rooms: &Shared<Spark>,
         message: RoomMessage,
     ) -> Result<usize> {
-        let Kept { entry, names, kept } = self.entry(primus, message, true);
+        let Kept { entry, names, kept } = self.entry(primus, message, true)?;
         let encoded = packet::encode(&entry).ok_or_else(|| {
             let most = format!("{MOST_DEPTH} levels, or {MOST_VALUES} values");
             Error::Misuse(format!("the message has more than {most}, and cannot be kept"))
