@@ -317,8 +317,12 @@ const CIRCLES: &[&[&str]] = &[
 ];
 
 /// Crates, and parts of them, that only one part names.
-const OWNED: &[(&str, &str)] =
-    &[("tungstenite", "transformers/websockets/"), ("rustix::event", "net/"), ("redis", "link/")];
+const OWNED: &[(&str, &str)] = &[
+    ("tungstenite", "transformers/websockets/"),
+    ("rustix::event", "net/"),
+    ("redis", "link/"),
+    ("sha1", "plugins/history/ticket.rs"),
+];
 
 /// The files that a crate's name must not appear in.
 const WITHOUT: &[(&str, &str)] = &[("id.rs", "fastrand")];

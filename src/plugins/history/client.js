@@ -11,7 +11,8 @@ function (primus, options) {
   const { knownRooms = 1000 } = options;
 
   const name = unique();
-  // Where it is in rooms, those it heard from last at the end.
+  // Where it is in rooms, and what it shows when it comes back: those it heard from last at
+  // the end.
   const rooms = new Map();
   // Ids of its sparks, and of messages that may come more than once.
   const sparks = [];
@@ -38,9 +39,10 @@ function (primus, options) {
 
   const tell = (room, whole, count) => primus._raise('recovered', [room, whole, count]);
 
-  function place(room, epoch, offset) {
+  // A ticket is good until there is another one.
+  function place(room, epoch, offset, ticket = rooms.get(room)?.[3]) {
     rooms.delete(room);
-    rooms.set(room, { epoch, offset });
+    rooms.set(room, [room, epoch, offset, ticket]);
     more = trim(rooms, Math.max(knownRooms, 1)) || more;
   }
 
@@ -52,12 +54,12 @@ function (primus, options) {
     let is = true;
     const torn = [];
     for (const [room, epoch, offset] of at.filter(isPlace)) {
-      const last = rooms.get(room);
-      if (last?.epoch === epoch && offset <= last.offset) {
+      const [, last, upTo] = rooms.get(room) ?? [];
+      if (last === epoch && offset <= upTo) {
         is = false;
         continue;
       }
-      if (last && (last.epoch !== epoch || offset > last.offset + 1)) torn.push(room);
+      if (last != null && (last !== epoch || offset > upTo + 1)) torn.push(room);
       place(room, epoch, offset);
     }
     if (typeof id === 'string' && id.length <= LONGEST) {
@@ -71,8 +73,8 @@ function (primus, options) {
   }
 
   function report(reports) {
-    for (const [room, epoch, offset, how, count] of reports.filter(isPlace)) {
-      place(room, epoch, offset);
+    for (const [room, epoch, offset, how, count, ticket] of reports.filter(isPlace)) {
+      place(room, epoch, offset, ticket ?? undefined);
       if (how) tell(room, how !== TORN, count);
     }
   }
@@ -123,8 +125,7 @@ function (primus, options) {
     // Before what waits for the connection.
     const waiting = primus.buffer;
     primus.buffer = [];
-    const at = [...rooms].map(([room, { epoch, offset }]) => [room, epoch, offset]);
-    primus._write({ [KEY]: ['hello', sparks, at, more] });
+    primus._write({ [KEY]: ['hello', sparks, [...rooms.values()], more] });
     primus.buffer = primus.buffer.concat(waiting);
   });
 }

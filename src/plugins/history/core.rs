@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::log::{Elsewhere, Entry, Log};
 use super::seat::{Ready, Replay, Seat};
-use super::wire::{At, Hello};
+use super::wire::{At, Hello, Report};
 
 /// A connection.
 pub(super) trait Reader: Clone + Eq + Hash {
@@ -34,6 +34,11 @@ pub(super) enum Job<M: Reader, O> {
         replays: Vec<Replay>,
         first: bool,
     },
+    /// Tell a client how a room stands, behind the messages that it got as they came.
+    Tell {
+        reader: M,
+        report: Report,
+    },
     Left {
         reader: M,
         rooms: Vec<Arc<str>>,
@@ -47,6 +52,8 @@ pub(super) struct Live<M: Reader> {
     pub plain: Option<M::Many>,
     /// To these with its places in the rooms that they are in.
     pub groups: Vec<Group<M>>,
+    /// Those whose tickets for rooms are none any more, because these have begun anew.
+    pub anew: Vec<(M, Arc<str>)>,
 }
 
 pub(super) struct Group<M: Reader> {
@@ -103,6 +110,7 @@ fn sort<M: Reader>(
 ) -> (Live<M>, usize) {
     let (mut plain, mut count) = (Vec::new(), 0);
     let mut groups: HashMap<(Vec<usize>, bool), Vec<M>> = HashMap::new();
+    let mut anew = Vec::new();
     let rooms_of = recipients.rooms();
     for reader in &recipients.all {
         let rooms = rooms_of(reader);
@@ -115,6 +123,8 @@ fn sort<M: Reader>(
         let live = reader.seat(|seat| {
             if let Some(now) = now {
                 rooms.iter().for_each(|room| seat.found(&places[*room], now));
+                let begun = rooms.iter().map(|room| &places[*room]).filter(|at| seat.follows(at));
+                anew.extend(begun.map(|(room, _)| (reader.clone(), room.clone())));
             }
             let from = |room: &usize| Some((*room, seat.live_from(&places[*room].0)?));
             let live: Vec<_> = rooms.iter().filter_map(from).collect();
@@ -138,7 +148,7 @@ fn sort<M: Reader>(
     };
     let groups = groups.into_iter().map(group).collect();
     let plain = (!plain.is_empty()).then(|| M::many(plain));
-    (Live { entry: entry.clone(), plain, groups }, count)
+    (Live { entry: entry.clone(), plain, groups, anew }, count)
 }
 
 /// Whom a message goes to that has no places yet.
@@ -182,6 +192,21 @@ pub(super) fn bring<M: Reader>(
         }
     }
     (replays, missing)
+}
+
+/// What members are to know of a room as it stands now: tickets for those who have none, and
+/// that something is missing.
+pub(super) fn news<'a, M: Reader + 'a, O>(
+    log: &Log,
+    room: &Arc<str>,
+    members: impl IntoIterator<Item = &'a M>,
+    is_torn: bool,
+) -> Vec<Job<M, O>> {
+    let bring = |reader: &M| {
+        let report = reader.seat(|seat| seat.news(room, log, is_torn)).flatten()?;
+        Some(Job::Tell { reader: reader.clone(), report })
+    };
+    members.into_iter().filter_map(bring).collect()
 }
 
 /// A client has said what it has: those rooms to which it is to be brought, unless it had

@@ -13,6 +13,7 @@ mod split;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod ticket;
 mod tracker;
 mod turns;
 mod which;

@@ -8,7 +8,8 @@ use std::time::Instant;
 use super::log::Fetched;
 use super::log::{Elsewhere, Entry, Log, Since};
 use super::position::Position;
-use super::wire::{At, Hello, How, Report};
+use super::ticket::Key;
+use super::wire::{At, Claim, Hello, How, Report};
 
 /// What a client gets when it has come into a room.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Seat {
     /// It has said what it has.
     greeted: bool,
     /// Where it was in rooms that it has not come into yet.
-    claims: HashMap<Arc<str>, Position>,
+    claims: HashMap<Arc<str>, Claim>,
     /// The name of the client, and the ids of its sparks.
     ids: Arc<[String]>,
     /// It does not know all rooms in which it was.
@@ -50,7 +51,23 @@ enum Standing {
     /// there yet.
     Waits(Option<Position>, Instant),
     /// It gets messages as they come, from this one on, as the server numbers its own.
-    Live(u64),
+    Live(u64, Right),
+}
+
+/// Behind which position it may read a room when it comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Right {
+    since: Position,
+    /// It has a ticket for that.
+    is_told: bool,
+}
+
+impl Right {
+    fn ticket(&mut self, key: Option<&Key>, client: &str, room: &str) -> Option<String> {
+        let ticket = key.map(|key| key.ticket(client, room, &self.since));
+        self.is_told = ticket.is_some();
+        ticket
+    }
 }
 
 impl Seat {
@@ -75,7 +92,7 @@ impl Seat {
         if std::mem::replace(&mut self.greeted, true) {
             return false;
         }
-        self.claims.extend(hello.at);
+        self.claims.extend(hello.at.into_iter().map(|claim| (claim.room.clone(), claim)));
         self.ids = self.ids.iter().cloned().chain(hello.ids).collect();
         self.more = hello.more;
         true
@@ -103,7 +120,7 @@ impl Seat {
     /// From when on it gets the messages of a room as they come, if it does.
     pub fn live_from(&self, room: &str) -> Option<u64> {
         match self.rooms.get(room) {
-            Some(Standing::Live(from)) => Some(*from),
+            Some(Standing::Live(from, _)) => Some(*from),
             _ => None,
         }
     }
@@ -119,6 +136,36 @@ impl Seat {
         let before = || Position::new(at.epoch.clone(), at.offset.saturating_sub(1));
         let waits = || Standing::Waits(Some(before()), now);
         self.rooms.entry(room.clone()).or_insert_with(waits);
+    }
+
+    /// A message at this place is for it. True if the room has begun anew with it: then the
+    /// ticket is none any more.
+    pub fn follows(&mut self, (room, at): &At) -> bool {
+        let Some(Standing::Live(_, right)) = self.rooms.get_mut(room) else { return false };
+        let is_anew = right.since.epoch != at.epoch;
+        if is_anew {
+            let since = Position::new(at.epoch.clone(), at.offset.saturating_sub(1));
+            *right = Right { since, is_told: false };
+        }
+        is_anew
+    }
+
+    /// What it is told of a room that it is in as that stands now: that something is missing,
+    /// also if the room has begun anew and nobody has told it, or its ticket if it has none.
+    pub fn news(&mut self, room: &Arc<str>, log: &Log, is_torn: bool) -> Option<Report> {
+        let Some(Standing::Live(_, right)) = self.rooms.get_mut(room) else { return None };
+        let position = log.known(room)?.clone();
+        let is_anew = right.since.epoch != position.epoch;
+        if is_anew {
+            *right = Right { since: position.clone(), is_told: false };
+        }
+        let how = if is_torn || is_anew { How::Torn } else { How::New };
+        if how == How::New && (right.is_told || log.key(room).is_none()) {
+            return None;
+        }
+        let client = self.ids.first().map_or("", String::as_str);
+        let ticket = right.ticket(log.key(room), client, room);
+        Some(Report { room: room.clone(), position, how, count: 0, ticket })
     }
 
     /// Whether it is in a room.
@@ -155,35 +202,47 @@ impl Seat {
         next: u64,
         finally: bool,
     ) -> Option<Ready> {
-        let Some(Standing::Waits(came, since)) = self.rooms.get(room) else { return None };
-        let claim = self.claims.get(room);
-        let place = log.place(room);
-        let from = claim.or(came.as_ref()).cloned().or_else(|| log.before(room, *since));
-        let (last, from) = match (place, from) {
-            (Some(last), Some(from)) => (last, from),
-            _ if !finally => return Some(Ready::Not(Elsewhere::Everything)),
-            (_, from) => {
-                let last = log.position(room);
-                (last.clone(), from.unwrap_or(last))
-            }
+        let Some(Standing::Waits(came, entered)) = self.rooms.get(room) else { return None };
+        let (claim, place) = (self.claims.get(room), log.place(room));
+        if !finally && log.key(room).is_none() {
+            // Neither can a ticket be made, nor one be known again.
+            let all = place.is_none();
+            return Some(Ready::Not(if all { Elsewhere::Everything } else { Elsewhere::Later }));
+        }
+        let may = claim.and_then(|claim| may_read(claim, log.key(room), self.client()));
+        let proves_nothing = claim.is_some() && may.is_none();
+        let came = came.clone().or_else(|| log.before(room, *entered));
+        let last = log.position(room);
+        let has = claim.map(|claim| claim.position.clone()).or(came);
+        let has = has.filter(|_| !proves_nothing).unwrap_or_else(|| last.clone());
+        let (found, elsewhere) = match proves_nothing {
+            true => (Since::Lost, Elsewhere::Nothing),
+            false if finally => (log.since(room, &has, now), Elsewhere::Nothing),
+            false => (log.since(room, &has, now), log.elsewhere(room, &has)),
         };
-        let elsewhere = match finally {
-            true => Elsewhere::Nothing,
-            false => log.elsewhere(room, &from),
-        };
-        let (entries, how) = match (log.since(room, &from, now), claim) {
-            (Since::All(entries), Some(_)) => (entries, How::Whole),
-            (Since::All(entries), None) if self.more => (entries, How::Torn),
-            (Since::All(entries), None) => (entries, How::New),
+        let (entries, how, since) = match (found, may) {
+            (Since::All(entries), Some(may)) => (entries, How::Whole, may),
+            (Since::All(entries), None) if self.more => (entries, How::Torn, has.clone()),
+            (Since::All(entries), None) => (entries, How::New, has.clone()),
             (Since::Lost, _) if elsewhere != Elsewhere::Nothing => {
                 return Some(Ready::Not(elsewhere));
             }
-            (Since::Lost, _) => (Vec::new(), How::Torn),
+            (Since::Lost, _) => (Vec::new(), How::Torn, last.clone()),
         };
+        let mut right = Right { since, is_told: false };
+        let ticket = right.ticket(log.key(room), self.client(), room);
         self.claims.remove(room);
-        self.rooms.insert(room.clone(), Standing::Live(next));
-        let report = Report { room: room.clone(), position: last, how, count: 0 };
+        self.rooms.insert(room.clone(), Standing::Live(next, right));
+        let report = Report { room: room.clone(), position: last, how, count: 0, ticket };
         let ids = self.ids.clone();
-        Some(Ready::Yes(Replay { from: from.after(1), entries, ids, report }))
+        Some(Ready::Yes(Replay { from: has.after(1), entries, ids, report }))
     }
+}
+
+/// Behind which position a client may read, if it shows that it was given one, and says that
+/// it is no further back.
+fn may_read(claim: &Claim, key: Option<&Key>, client: &str) -> Option<Position> {
+    let Claim { room, position, ticket } = claim;
+    let since = key?.since(client, room, &position.epoch, ticket.as_ref()?)?;
+    (since.offset <= position.offset).then_some(since)
 }

@@ -4,16 +4,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::core::{self, Job, Missing, Reader};
+use super::core::{self, Job, Live, Missing, Reader};
 use super::log::{Bounds, Entry, Log};
 use super::seat::Seat;
 use super::split::{Splits, Unused};
 #[cfg(feature = "redis")]
 use super::streams::{Remote, Streams};
+use super::ticket::Key;
 use super::tracker::MOST_IDS;
 use super::turns::Turns;
 use super::which::Which;
-use super::wire::{self, At, Hello, LONGEST_NAME, PARAMETER};
+use super::wire::{self, At, Claim, Hello, LONGEST_NAME, PARAMETER};
 use super::write::{self, HandOn, Outcome};
 use crate::channel::{Channel, Handler};
 use crate::deadline::after;
@@ -104,7 +105,7 @@ impl Recorder {
         let rooms = shared_of(primus)
             .map_err(|_| "history needs the plugin `rooms`, registered before it")?;
         let boot = id::session_id()?;
-        let log = Log::new(bounds, format!("{boot}."));
+        let log = Log::new(bounds, format!("{boot}."), Key::new()?);
         #[cfg(feature = "redis")]
         let log = if streams.is_some() { log.of_others() } else { log };
         let state = State {
@@ -200,7 +201,8 @@ impl Recorder {
     }
 
     fn hello(&self, spark: &Spark, mut hello: Hello) {
-        hello.at.retain(|(room, _)| room.len() <= self.longest_name && self.keeps(room));
+        let is_fit = |room: &str| room.len() <= self.longest_name && self.keeps(room);
+        hello.at.retain(|Claim { room, .. }| is_fit(room));
         let now = spark.primus().0.timer.now();
         let missing = self.change(|state, jobs| {
             let Some(mut rooms) = core::greet(spark, hello) else { return Vec::new() };
@@ -232,6 +234,17 @@ impl Recorder {
         primus.0.timer.schedule_fn(at, Box::new(sweep));
     }
 
+    /// Those of these rooms that are kept, each once.
+    pub fn kept_of(&self, names: &[String]) -> Vec<Arc<str>> {
+        let mut kept: Vec<Arc<str>> = Vec::new();
+        for name in names {
+            if kept.iter().all(|room| **room != **name) && self.keeps(name) {
+                kept.push(name.as_str().into());
+            }
+        }
+        kept
+    }
+
     /// What a message to rooms is kept as, and the rooms that are kept.
     ///
     /// # Errors
@@ -239,12 +252,7 @@ impl Recorder {
     pub fn entry(&self, primus: &Primus, message: RoomMessage, always: bool) -> Result<Kept> {
         let RoomMessage { rooms: names, mut except, value } = message;
         write::check(primus, &value)?;
-        let mut kept: Vec<Arc<str>> = Vec::new();
-        for name in &names {
-            if kept.iter().all(|room| **room != **name) && self.keeps(name) {
-                kept.push(name.as_str().into());
-            }
-        }
+        let kept = self.kept_of(&names);
         // By their names, the clients of those who are left out stay so when they come back.
         let out: Vec<_> = except.iter().filter_map(|id| primus.spark(id)).collect();
         except.extend(out.iter().filter_map(|spark| spark.seat(|seat| seat.client().to_owned())));
@@ -254,6 +262,25 @@ impl Recorder {
         });
         Ok(Kept { entry: Entry::new(id, except, value), names, kept })
     }
+}
+
+/// A message for those who are there, and behind it the tickets for which it is the time.
+/// Gives the rooms of which these cannot be made yet.
+pub(super) fn push_live(
+    (state, jobs): (&mut State, &mut Jobs),
+    mut live: Live<Spark>,
+    outcome: &Outcome,
+) -> Vec<Arc<str>> {
+    let anew = std::mem::take(&mut live.anew);
+    jobs.push(Job::Write(live, outcome.clone()));
+    let mut keyless: Vec<Arc<str>> = Vec::new();
+    for (reader, room) in &anew {
+        if state.log.key(room).is_none() && !keyless.contains(room) {
+            keyless.push(room.clone());
+        }
+        jobs.extend(core::news(&state.log, room, [reader], false));
+    }
+    keyless
 }
 
 /// A message that is written, and where to.
@@ -289,7 +316,7 @@ impl RoomLog<Spark> for Recorder {
             let places: Vec<At> = core::keep(&mut state.log, &kept, &entry, now);
             let (live, count, unused) =
                 state.splits.live(&rooms, (&entry, &names), &places, None, now);
-            jobs.push(Job::Write(live, outcome.clone()));
+            push_live((state, jobs), live, &outcome);
             (count, unused)
         });
         self.sweep_later(&primus, after(now, self.bounds.window));

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::core::{self, Group, Live, Recipients};
 use super::log::Entry;
+use super::position::Position;
 use super::wire::At;
 use crate::plugins::rooms::Shared;
 use crate::server::{Audience, Spark};
@@ -23,6 +24,8 @@ struct Split {
     of: Audience,
     /// Somebody has begun to.
     changed: bool,
+    /// In which the room was.
+    epoch: Arc<str>,
     plain: Option<Audience>,
     with_places: Option<Audience>,
     count: usize,
@@ -55,16 +58,16 @@ impl Splits {
         now: Instant,
     ) -> (Live<Spark>, usize, Unused) {
         if let Some(all) = whole_room(rooms, entry, names).filter(|_| given.is_none())
-            && let [(room, _)] = places
+            && let [(room, at)] = places
         {
-            let known = self.0.get(room).filter(|split| !split.changed && split.of.is(&all));
+            let known = self.0.get(room).filter(|split| split.is_for(&all, at));
             if let Some(split) = known {
                 return (split.live(entry, places.to_vec()), split.count, Unused::default());
             }
             let sparks = all.sparks().to_vec();
             let recipients = Recipients { members: vec![sparks.clone()], all: sparks };
             let (live, count) = core::live(entry, places, &recipients, None, now);
-            let split = Split::of(all, &live, count);
+            let split = Split::of(all, &live, count, at);
             let old = if count > 0 { self.0.insert(room.clone(), split) } else { Some(split) };
             return (live, count, Unused { _split: old, _recipients: Some(recipients) });
         }
@@ -86,7 +89,7 @@ impl Splits {
 }
 
 impl Split {
-    fn of(of: Audience, live: &Live<Spark>, count: usize) -> Self {
+    fn of(of: Audience, live: &Live<Spark>, count: usize, at: &Position) -> Self {
         let same = |some: &Audience| match some.sparks().len() == of.sparks().len() {
             // Then it is one list for those who write to the room in other ways, too.
             true => of.clone(),
@@ -94,13 +97,18 @@ impl Split {
         };
         let plain = live.plain.as_ref().map(same);
         let with_places = live.groups.first().map(|group| same(&group.readers));
-        Split { of, changed: false, plain, with_places, count }
+        let epoch = at.epoch.clone();
+        Split { of, changed: false, epoch, plain, with_places, count }
+    }
+
+    fn is_for(&self, all: &Audience, at: &Position) -> bool {
+        !self.changed && self.of.is(all) && self.epoch == at.epoch
     }
 
     fn live(&self, entry: &Arc<Entry>, at: Vec<At>) -> Live<Spark> {
         let group = |readers: &Audience| Group { at, readers: readers.clone(), without: false };
         let groups = self.with_places.as_ref().map(group).into_iter().collect();
-        Live { entry: entry.clone(), plain: self.plain.clone(), groups }
+        Live { entry: entry.clone(), plain: self.plain.clone(), groups, anew: Vec::new() }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::position::Position;
-use super::wire::{At, Hello, How, LONGEST_NAME, Report};
+use super::wire::{At, Claim, Hello, How, LONGEST_NAME, Report};
 
 /// Ids of its sparks that a client remembers.
 pub(super) const MOST_IDS: usize = 16;
@@ -37,6 +37,8 @@ impl Recovered {
 
 struct Place {
     last: Position,
+    /// What the server gave it for when it comes back.
+    ticket: Option<String>,
     used: u64,
 }
 
@@ -106,7 +108,11 @@ impl Tracker {
 
     /// What to say when a connection opens.
     pub fn hello(&self) -> Hello {
-        let at = |(room, place): (&String, &Place)| (room.as_str().into(), place.last.clone());
+        let at = |(room, place): (&String, &Place)| Claim {
+            room: room.as_str().into(),
+            position: place.last.clone(),
+            ticket: place.ticket.clone(),
+        };
         Hello {
             ids: self.ids.iter().cloned().collect(),
             at: self.rooms.iter().map(at).collect(),
@@ -137,7 +143,7 @@ impl Tracker {
                 continue;
             }
             torn.extend(next.err().map(|()| Recovered::torn(room)));
-            self.place(room, at.clone());
+            self.place(room, at.clone(), None);
         }
         if let Some(id) = id.filter(|id| id.len() <= LONGEST_NAME) {
             is_new &= match at {
@@ -151,8 +157,8 @@ impl Tracker {
     /// The server has said how rooms stand.
     pub fn report(&mut self, reports: Vec<Report>) -> Vec<Recovered> {
         let mut recovered = Vec::new();
-        for Report { room, position, how, count } in reports {
-            self.place(&room, position);
+        for Report { room, position, how, count, ticket } in reports {
+            self.place(&room, position, ticket);
             if how != How::New {
                 let (room, whole) = ((*room).to_owned(), how == How::Whole);
                 recovered.push(Recovered { room, whole, count });
@@ -166,13 +172,16 @@ impl Tracker {
         self.rooms.remove(room);
     }
 
-    fn place(&mut self, room: &str, last: Position) {
+    /// It is there now. A ticket is good until there is another one.
+    fn place(&mut self, room: &str, last: Position, ticket: Option<String>) {
         self.uses += 1;
-        let place = Place { last, used: self.uses };
         if let Some(known) = self.rooms.get_mut(room) {
-            *known = place;
+            known.last = last;
+            known.used = self.uses;
+            known.ticket = ticket.or(known.ticket.take());
             return;
         }
+        let place = Place { last, ticket, used: self.uses };
         if self.rooms.len() >= self.most {
             let oldest = self.rooms.iter().min_by_key(|(_, place)| place.used);
             let oldest = oldest.map(|(room, _)| room.clone());

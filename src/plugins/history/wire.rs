@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::position::Position;
+use super::ticket::LONGEST_TICKET;
 use crate::value::Value;
 
 /// The only key of an envelope.
@@ -63,12 +64,15 @@ pub(super) struct Report {
     pub how: How,
     /// Messages that it had missed and got.
     pub count: u64,
+    /// What it shows when it comes back, if that is another one now.
+    pub ticket: Option<String>,
 }
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Report { room, position, how, count } = self;
-        (&**room, &*position.epoch, position.offset, how.number(), count).serialize(serializer)
+        let Report { room, position, how, count, ticket } = self;
+        let Position { epoch, offset } = position;
+        (&**room, &**epoch, offset, how.number(), count, ticket).serialize(serializer)
     }
 }
 
@@ -127,20 +131,34 @@ impl Serialize for ToClient<'_> {
     }
 }
 
+/// How far a client is in a room, as it says, and what it shows for that.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Claim {
+    pub room: Arc<str>,
+    pub position: Position,
+    pub ticket: Option<String>,
+}
+
+impl Serialize for Claim {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Claim { room, position, ticket } = self;
+        (&**room, &*position.epoch, position.offset, ticket).serialize(serializer)
+    }
+}
+
 /// What a client says when its connection opens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Hello {
     /// The ids that its sparks have had, the last one first.
     pub ids: Vec<String>,
-    /// How far it is in rooms.
-    pub at: Vec<At>,
+    pub at: Vec<Claim>,
     /// It has been in more rooms than it knows.
     pub more: bool,
 }
 
 impl Serialize for Hello {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        wrapped(serializer, &("hello", &self.ids, Places(&self.at), self.more))
+        wrapped(serializer, &("hello", &self.ids, &self.at, self.more))
     }
 }
 
@@ -182,7 +200,7 @@ pub(super) fn heard(message: Value) -> Option<Heard> {
     let mut next = || list.next().unwrap_or_default();
     Some(match kind.as_str()? {
         "message" => {
-            let (id, at) = (text(next()), places(next(), usize::MAX)?);
+            let (id, at) = (text(next()), places(next())?);
             Heard::Message { id, at, data: list.next() }
         }
         "hello" => Heard::Hello { spark: text(next())?, reports: reports(next())? },
@@ -203,9 +221,9 @@ pub(super) fn hello(message: Value, most_rooms: usize, most_ids: usize) -> Optio
     let Some(Value::Array(ids)) = list.next() else { return None };
     let ids = ids.into_iter().filter_map(text).filter(|id| id.len() <= LONGEST_NAME);
     let ids = ids.take(most_ids).collect();
-    let at = list.next()?;
-    let more = at.as_array().is_some_and(|at| at.len() > most_rooms);
-    let at = places(at, most_rooms)?;
+    let Some(Value::Array(at)) = list.next() else { return None };
+    let more = at.len() > most_rooms;
+    let at = at.iter().take(most_rooms).filter_map(claim).collect();
     Some(Hello { ids, at, more: more || list.next().as_ref().and_then(Value::as_bool)? })
 }
 
@@ -217,9 +235,21 @@ fn text(value: Value) -> Option<String> {
 }
 
 /// Those of a list that make sense.
-fn places(value: Value, most: usize) -> Option<Vec<At>> {
+fn places(value: Value) -> Option<Vec<At>> {
     let Value::Array(places) = value else { return None };
-    Some(places.into_iter().take(most).filter_map(|place| at(place.as_array()?)).collect())
+    Some(places.iter().filter_map(|place| at(place.as_array()?)).collect())
+}
+
+fn claim(place: &Value) -> Option<Claim> {
+    let place = place.as_array()?;
+    let (room, position) = at(place)?;
+    Some(Claim { room, position, ticket: ticket(place.get(3)) })
+}
+
+/// None by clients and servers that know of none.
+fn ticket(value: Option<&Value>) -> Option<String> {
+    let ticket = value?.as_str()?;
+    (ticket.len() <= LONGEST_TICKET).then(|| ticket.to_owned())
 }
 
 fn at(place: &[Value]) -> Option<At> {
@@ -235,7 +265,7 @@ fn reports(value: Value) -> Option<Vec<Report>> {
         let report = report.as_array()?;
         let (room, position) = at(report)?;
         let (how, count) = (How::of(report.get(3)?)?, report.get(4)?.as_u64()?);
-        Some(Report { room, position, how, count })
+        Some(Report { room, position, how, count, ticket: ticket(report.get(5)) })
     };
     Some(reports.into_iter().filter_map(report).collect())
 }

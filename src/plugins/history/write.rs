@@ -68,10 +68,22 @@ pub(super) fn perform(job: Job<Spark, Outcome>) {
             // It may have ended meanwhile, or read too slowly.
             let _ = reader.write_past(&said);
         }
+        Job::Tell { reader, report } => tell(&reader, &report),
         Job::Left { reader, rooms } => {
             let _ = reader.write_past(&ToClient::Left { rooms: &rooms });
         }
     }
+}
+
+/// Tells a client how a room stands, the same way as it gets the messages of the room: what is
+/// written to a single spark is ahead of what another thread has written to many.
+fn tell(reader: &Spark, report: &Report) {
+    let (primus, reports) = (reader.primus(), std::slice::from_ref(report));
+    let said = ToClient::Rooms { reports };
+    let _ = match has_transforms(&primus) {
+        true => reader.write_past(&said).map(drop),
+        false => primus.write_audience(&Said::Placed(said), &Audience::of([reader.clone()])),
+    };
 }
 
 /// A message as members get it.
@@ -91,7 +103,7 @@ impl Serialize for Said<'_> {
 }
 
 fn write_live(live: Live<Spark>, outcome: &Outcome) {
-    let Live { entry, plain, groups } = live;
+    let Live { entry, plain, groups, .. } = live;
     let hand_on = outcome.0.hand_on.as_ref();
     let first = plain.iter().chain(groups.iter().map(|group| &group.readers)).next();
     let primus = match first.and_then(|some| some.sparks().first()) {

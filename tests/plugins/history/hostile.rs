@@ -59,6 +59,51 @@ fn nobody_reads_a_room_by_asking_for_it() {
     assert_eq!(next(&mut peer), "end");
 }
 
+/// Whoever is in a room reads nothing of it from before it came, whatever it says of where it
+/// was and shows for that; and clients that know of no tickets go on with what is new.
+#[test]
+fn a_member_reads_nothing_from_before_it_came() {
+    let server = server();
+    let primus = &server.primus;
+    let mut first = come(&server, "_history=first&rooms=r");
+    first.text(&hello(json!([])));
+    let of_first = said(&mut first)[2][0][5].clone();
+    (1..=3).for_each(|n| assert!(primus.room("r").write(&n).is_ok()));
+    let mut late = come(&server, "_history=late&rooms=r");
+    late.text(&hello(json!([])));
+    let place = said(&mut late)[2][0].take();
+    let (epoch, ticket) = (&place[1], place[5].as_str().unwrap());
+    assert_eq!((&place[2], &place[3]), (&json!(3), &json!(0)));
+    late.close();
+    let hash = ticket.split_once('.').unwrap().1;
+    let forged = [
+        json!([["r", epoch, 0]]),
+        json!([["r", epoch, 3]]),
+        json!([["r", epoch, 0, ticket]]),
+        json!([["r", epoch, 0, of_first]]),
+        json!([["r", epoch, 0, format!("0.{hash}")]]),
+        json!([["r", epoch, 0, ""], ["r", epoch, 0, "x".repeat(100_000)]]),
+        json!([["r", epoch, 3, [ticket]]]),
+    ];
+    for (at, n) in forged.iter().zip(4..) {
+        let mut peer = come(&server, "_history=late&rooms=r");
+        peer.text(&hello(at.clone()));
+        let answer = said(&mut peer);
+        assert_eq!(answer[0], "hello", "{at}");
+        assert_eq!((&answer[2][0][3], &answer[2][0][4]), (&json!(2), &json!(0)), "{at}");
+        primus.room("r").write(&n).unwrap();
+        assert_eq!(said(&mut peer)[3], n, "{at}");
+        peer.close();
+    }
+    // What it has a right to.
+    let mut peer = come(&server, "_history=late&rooms=r");
+    peer.text(&hello(json!([["r", epoch, 3, ticket]])));
+    (4..11).for_each(|n| assert_eq!(said(&mut peer)[3], n));
+    let answer = said(&mut peer);
+    assert_eq!((&answer[2][0][3], &answer[2][0][4]), (&json!(1), &json!(7)));
+    first.close();
+}
+
 #[test]
 fn a_first_word_is_answered_once_and_whatever_is_in_it_does_no_harm() {
     let server = server();
@@ -128,19 +173,26 @@ fn to_be_somebody_else_gives_nothing() {
     let server = server();
     let mut victim = come(&server, "_history=victim&rooms=r");
     victim.text(&hello(json!([])));
-    assert_eq!(said(&mut victim)[2][0][3], 0);
+    let place = said(&mut victim)[2][0].take();
+    assert_eq!(place[3], 0);
+    let ticket_of_victim = place[5].clone();
     let spark = one(&server.primus);
+    let mut other = come(&server, "_history=other&rooms=r");
+    other.text(&hello(json!([])));
+    let ticket_of_other = said(&mut other)[2][0][5].clone();
+    other.close();
     server.primus.room("r").except(&spark).write("not for the victim").unwrap();
     server.primus.room("r").write("for all").unwrap();
     let at = said(&mut victim);
     assert_eq!((at.as_array().unwrap().len(), &at[2][0][2]), (3, &json!(1)));
     assert_eq!(said(&mut victim)[3], "for all");
     let epoch = at[2][0][1].clone();
-    for (name, ids) in [("victim", json!([])), ("other", json!([spark.id()]))] {
+    let somebody =
+        [("victim", json!([]), ticket_of_victim), ("other", json!([spark.id()]), ticket_of_other)];
+    for (name, ids, ticket) in somebody {
         let mut peer = come(&server, &format!("_history={name}&rooms=r"));
-        peer.text(
-            &json!({ "primus-history": ["hello", ids, [["r", epoch, 0]], false] }).to_string(),
-        );
+        let at = json!([["r", epoch, 0, ticket]]);
+        peer.text(&json!({ "primus-history": ["hello", ids, at, false] }).to_string());
         assert_eq!(said(&mut peer).as_array().unwrap().len(), 3);
         assert_eq!(said(&mut peer)[3], "for all");
         assert_eq!(said(&mut peer)[2][0][4], 1);

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use primus::plugins::history::{ClientHistory, History, Recovered};
 use primus::plugins::rooms::{PrimusRooms, Rooms, SparkRooms};
 use primus::{Client, Destroy, EndOptions, Message, Primus, RedisLink, Value};
+use serde_json::json;
 
+use crate::common::Peer;
 use crate::server::Redis;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -221,6 +223,67 @@ fn who_is_left_out_stays_so_on_another_server() {
     servers[0].write("r", 2);
     user.gets(&[2]);
     assert!(!user.is_torn());
+}
+
+/// A member that came late and says that it was there all the time.
+#[test]
+fn nobody_reads_from_before_it_came_on_any_server() {
+    let Some(redis) = Redis::start() else { return };
+    let servers = [Server::start(&redis, &["r"]), Server::start(&redis, &["r"])];
+    let user = User::come(&servers[0]);
+    ready(&[&servers[0]], &[&user]);
+    (1..=3).for_each(|n| servers[0].write("r", n));
+    user.gets(&[1, 2, 3]);
+    let come = |server: &Server, at: serde_json::Value| {
+        let address = server.url["http://".len()..].parse().unwrap();
+        let mut peer = Peer::open_with(address, "/primus?_history=late", "");
+        peer.text(&json!({ "primus-history": ["hello", [], at, false] }).to_string());
+        peer
+    };
+    fn said(peer: &mut Peer) -> serde_json::Value {
+        let mut said = serde_json::from_str::<serde_json::Value>(&peer.expect_text()).unwrap();
+        said["primus-history"].take()
+    }
+    /// What it is told of its room, with the answer or behind it.
+    fn report(said: &serde_json::Value) -> Option<serde_json::Value> {
+        let rooms = if said[0] == "hello" { &said[2] } else { &said[1] };
+        assert!(said[0] == "hello" || said[0] == "rooms", "{said}");
+        rooms.as_array()?.first().cloned()
+    }
+    fn place(peer: &mut Peer) -> serde_json::Value {
+        loop {
+            if let Some(place) = report(&said(peer)) {
+                return place;
+            }
+        }
+    }
+    let mut late = come(&servers[0], json!([]));
+    let place_of_late = place(&mut late);
+    let (epoch, ticket) = (&place_of_late[1], &place_of_late[5]);
+    assert_eq!((&place_of_late[3], ticket.is_string()), (&json!(0), true));
+    late.close();
+    for server in &servers {
+        for at in [json!([["r", epoch, 0, ticket]]), json!([["r", epoch, 0]])] {
+            let mut peer = come(server, at);
+            assert_eq!(place(&mut peer)[3], 2);
+            peer.close();
+        }
+    }
+    // But from then on, wherever it comes back.
+    servers[0].write("r", 4);
+    user.gets(&[1, 2, 3, 4]);
+    let mut peer = come(&servers[1], json!([["r", epoch, place_of_late[2], ticket]]));
+    // It may be there before the message has come to its server.
+    let (mut messages, mut back) = (Vec::new(), None);
+    while messages.is_empty() || back.is_none() {
+        let mut said = said(&mut peer);
+        match said[0] == "message" {
+            true => messages.push(said[3].take()),
+            false => back = report(&said).or(back),
+        }
+    }
+    assert_eq!((&messages[..], &back.unwrap()[3]), (&[json!(4)][..], &json!(1)));
+    peer.close();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Entry, Kept, Log, Position};
+use super::{Entry, Kept, Key, Log, Position};
 
 /// What became of a message that was counted elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,6 @@ pub(in crate::plugins::history) enum Taken {
 }
 
 /// What was fetched of a room.
-#[derive(Debug)]
 pub(in crate::plugins::history) struct Fetched {
     /// Where it stands.
     pub last: Position,
@@ -26,6 +25,8 @@ pub(in crate::plugins::history) struct Fetched {
     pub entries: Vec<(u64, Arc<Entry>, Duration)>,
     /// There are no others.
     pub complete: bool,
+    /// What tickets of its epoch are made with.
+    pub key: Option<Key>,
 }
 
 /// What that was good for.
@@ -41,12 +42,14 @@ impl Log {
     /// For rooms whose messages are counted elsewhere.
     pub fn of_others(mut self) -> Self {
         self.counts = false;
+        // Nor do those epochs begin like this that the same server thinks up for all.
+        self.boot.push('~');
         self
     }
 
-    /// Where a room stands, if it is known.
-    pub fn known(&self, room: &str) -> Option<&Position> {
-        self.tracks.get(room).map(|track| &track.last)
+    /// For tickets of rooms that have no key yet.
+    pub fn own_key(&self) -> &Key {
+        &self.key
     }
 
     /// Knows nothing more of a room.
@@ -87,10 +90,11 @@ impl Log {
 
     /// Takes what was fetched of a room.
     pub fn fill(&mut self, room: &Arc<str>, fetched: Fetched, now: Instant) -> Filled {
-        let complete = fetched.complete;
+        let (complete, key) = (fetched.complete, fetched.key.clone());
         let filled = self.fill_up(room, fetched, now);
         if let Some(track) = self.tracks.get_mut(room) {
             track.complete |= complete;
+            track.key = key.or(track.key.take());
         }
         filled
     }

@@ -11,6 +11,7 @@ mod fill;
 pub(super) use fill::{Fetched, Filled, Taken};
 
 use super::position::Position;
+use super::ticket::Key;
 use crate::value::Value;
 
 /// What an entry counts for beside its value.
@@ -73,6 +74,8 @@ struct Track {
     used: u64,
     /// There is no more of it elsewhere.
     complete: bool,
+    /// What tickets of this epoch are made with, if that is known.
+    key: Option<Key>,
 }
 
 impl Track {
@@ -118,6 +121,8 @@ pub(super) struct Log {
     boot: String,
     /// Messages are counted here, so that a room which is not known begins.
     counts: bool,
+    /// For tickets of rooms that begin here.
+    key: Key,
     made: u64,
     tracks: HashMap<Arc<str>, Track>,
     /// By their last use.
@@ -127,11 +132,12 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub fn new(bounds: Bounds, boot: String) -> Self {
+    pub fn new(bounds: Bounds, boot: String, key: Key) -> Self {
         Log {
             bounds,
             boot,
             counts: true,
+            key,
             made: 0,
             tracks: HashMap::new(),
             order: BTreeMap::new(),
@@ -164,12 +170,28 @@ impl Log {
         self.touch(room).unwrap_or_else(|| Position::new("", 0))
     }
 
+    /// Where a room stands, if it is known.
+    pub fn known(&self, room: &str) -> Option<&Position> {
+        self.tracks.get(room).map(|track| &track.last)
+    }
+
+    /// What tickets of a room are made with, if that is known.
+    pub fn key(&self, room: &str) -> Option<&Key> {
+        self.tracks.get(room)?.key.as_ref()
+    }
+
     /// Has a room stand at a position, and nothing be known of what was before.
     fn begin(&mut self, room: &Arc<str>, last: Position) {
+        let of_epoch = self.tracks.get(room).filter(|track| track.last.epoch == last.epoch);
+        let key = match self.counts {
+            true => Some(self.key.clone()),
+            false => of_epoch.and_then(|track| track.key.clone()),
+        };
         self.forget(room);
         self.uses += 1;
         let complete = self.counts || last.offset == 0;
-        let track = Track { last, kept: VecDeque::new(), bytes: 0, used: self.uses, complete };
+        let (kept, bytes, used) = (VecDeque::new(), 0, self.uses);
+        let track = Track { last, kept, bytes, used, complete, key };
         self.tracks.insert(room.clone(), track);
         self.order.insert(self.uses, room.clone());
         while self.tracks.len() > self.bounds.rooms.max(1)

@@ -8,6 +8,7 @@ use crate::link::Reply;
 use crate::plugins::cluster::carried::{self, MOST_DEPTH, write_list, write_text};
 use crate::plugins::history::log::{Entry, Fetched};
 use crate::plugins::history::position::Position;
+use crate::plugins::history::ticket::Key;
 use crate::plugins::history::wire::At;
 use crate::value::Value;
 
@@ -113,6 +114,7 @@ pub(super) fn fetched(reply: &Reply) -> Option<Fetched> {
     let mut parts = parts.iter();
     let epoch = text(bytes(parts.next()?)?)?;
     let last = Position::new(epoch, number(parts.next()?)?);
+    let key = Key::of(text(bytes(parts.next()?)?)?);
     let mut entries: Vec<(u64, Arc<Entry>, Duration)> = Vec::new();
     while let Some(offset) = parts.next() {
         let (offset, age) = (number(offset)?, number(parts.next()?)?);
@@ -126,7 +128,7 @@ pub(super) fn fetched(reply: &Reply) -> Option<Fetched> {
         }
         entries.push((offset, entry, Duration::from_millis(age)));
     }
-    Some(Fetched { last, entries, complete: false })
+    Some(Fetched { last, entries, complete: false, key })
 }
 
 fn bytes(reply: &Reply) -> Option<&[u8]> {
@@ -167,7 +169,7 @@ mod tests {
         let text = |text: &[u8]| Reply::BulkString(text.to_vec());
         let good = encode(&nested(1)).unwrap();
         let fetched = |second: &[u8]| {
-            let mut parts = vec![text(b"e"), text(b"3")];
+            let mut parts = vec![text(b"e"), text(b"3"), text(b"key")];
             for (offset, entry) in [(1, &*good), (2, second), (3, &good)] {
                 parts.extend([Reply::Int(offset), Reply::Int(0), text(entry)]);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::early::give_early;
-use super::packet::{self, MOST_VALUES};
+use super::packet::{self, MOST_VALUES, Told};
 use super::pending::Pending;
 use super::state::{Append, Fetch, Streams};
 use crate::deadline::after;
@@ -14,10 +14,9 @@ use crate::plugins::cluster::carried::MOST_DEPTH;
 use crate::plugins::history::core::{self, Job, Missing, Reader};
 use crate::plugins::history::log::{Elsewhere, Entry, Fetched, Filled, Taken};
 use crate::plugins::history::position::Position;
-use crate::plugins::history::seat::Replay;
-use crate::plugins::history::server::{Jobs, Kept, Recorder, State};
+use crate::plugins::history::server::{Jobs, Kept, Recorder, State, push_live};
 use crate::plugins::history::split::{Unused, recipients};
-use crate::plugins::history::wire::{At, How, Report};
+use crate::plugins::history::wire::At;
 use crate::plugins::history::write::Outcome;
 use crate::plugins::rooms::{RoomMessage, Shared};
 use crate::server::{Primus, Spark};
@@ -134,40 +133,50 @@ impl Recorder {
             if told.places.is_empty() {
                 return (self.given_up(state, &told.names), Unused::default());
             }
-            let pending = match is_own {
-                true => state.remote.pending.published(told.number, now),
-                false => None,
-            };
-            let given = pending.as_ref().filter(|pending| pending.early).map(|one| one.number);
-            let entry = pending.map(|pending| pending.entry).or(decoded);
-            let mut wanted = Wanted::new();
-            let Some(entry) = entry.or_else(|| packet::decode(told.entry)) else {
-                // Nobody can read it: a hole, of which those who are there are told.
-                for (room, _) in told.places {
-                    self.want(state, (room, Elsewhere::Later), None, &mut wanted);
-                }
-                return (wanted, Unused::default());
-            };
-            let mut next: Vec<At> = Vec::new();
-            for (room, at) in told.places {
-                match state.log.take(&room, &at, &entry, now) {
-                    Taken::Next | Taken::Anew => next.push((room, at)),
-                    Taken::Old => {}
-                    Taken::Early => {
-                        self.want(state, (room, Elsewhere::Later), None, &mut wanted);
-                    }
-                }
-            }
-            if next.is_empty() {
-                return (wanted, Unused::default());
-            }
-            let to = (&entry, &*told.names);
-            let (live, _, unused) = state.splits.live(&rooms, to, &next, given, now);
-            jobs.push(Job::Write(live, Outcome::default()));
-            (wanted, unused)
+            let own = is_own.then(|| state.remote.pending.published(told.number, now)).flatten();
+            let to = (&told, &*told.places);
+            self.placed((state, jobs), to, (own, decoded), (&rooms, now))
         });
         self.ask(wanted);
         self.sweep_later(&primus, after(now, self.bounds.window));
+    }
+
+    /// A message has its places: those who are there get it.
+    fn placed(
+        &self,
+        (state, jobs): (&mut State, &mut Jobs),
+        (told, places): (&Told<'_>, &[At]),
+        (own, decoded): (Option<Pending>, Option<Arc<Entry>>),
+        (rooms, now): (&Shared<Spark>, Instant),
+    ) -> (Wanted, Unused) {
+        let given = own.as_ref().filter(|pending| pending.early).map(|one| one.number);
+        let entry = own.map(|pending| pending.entry).or(decoded);
+        let mut wanted = Wanted::new();
+        let Some(entry) = entry.or_else(|| packet::decode(told.entry)) else {
+            // Nobody can read it: a hole, of which those who are there are told.
+            for (room, _) in places {
+                self.want(state, (room.clone(), Elsewhere::Later), None, &mut wanted);
+            }
+            return (wanted, Unused::default());
+        };
+        let mut next: Vec<At> = Vec::new();
+        for (room, at) in places {
+            match state.log.take(room, at, &entry, now) {
+                Taken::Next | Taken::Anew => next.push((room.clone(), at.clone())),
+                Taken::Old => {}
+                Taken::Early => {
+                    self.want(state, (room.clone(), Elsewhere::Later), None, &mut wanted);
+                }
+            }
+        }
+        if next.is_empty() {
+            return (wanted, Unused::default());
+        }
+        let (live, _, unused) = state.splits.live(rooms, (&entry, &told.names), &next, given, now);
+        for room in push_live((state, jobs), live, &Outcome::default()) {
+            self.want(state, (room, Elsewhere::Later), None, &mut wanted);
+        }
+        (wanted, unused)
     }
 
     /// What is kept of rooms was given up: those that are known here have other epochs.
@@ -229,9 +238,10 @@ impl Recorder {
     pub(super) fn ask(&self, wanted: Wanted) {
         let Some(streams) = &self.streams else { return };
         for chunk in wanted.chunks(CHUNK) {
-            let epoch = self.look(|state| self.new_epoch(state));
+            let (epoch, key) =
+                self.look(|state| (self.new_epoch(state), state.log.own_key().clone()));
             let batch = chunk.iter().fold(Batch::new(), |batch, (room, from)| {
-                streams.fetch(batch, room, from.as_ref(), &self.bounds, &epoch)
+                streams.fetch(batch, room, from.as_ref(), &self.bounds, (&epoch, &key))
             });
             let (me, chunk) = (self.me.clone(), chunk.to_vec());
             streams.link.ask(batch, move |replies: Result<Vec<Reply>>| {
@@ -253,19 +263,20 @@ impl Recorder {
     fn fetched(&self, room: Arc<str>, fetched: Option<Fetched>) -> Wanted {
         let Ok((primus, rooms)) = self.server() else { return Wanted::new() };
         let (now, failed) = (primus.0.timer.now(), fetched.is_none());
-        let (wanted, _dropped) = self.change(|state, jobs| {
+        let (wanted, is_stale, _dropped) = self.change(|state, jobs| {
             let fetch = state.remote.fetching.remove(&room).unwrap_or_default();
             let Fetch { waiting, again, late, .. } = fetch;
             let mut kept = Vec::new();
-            if failed {
-                state.remote.note_stale(&room);
-            }
             if let Some(fetched) = fetched {
                 for reader in &waiting {
                     reader.seat(|seat| seat.stands(&room, &fetched, now));
                 }
                 let filled = state.log.fill(&room, fetched, now);
                 kept.push(self.write_filled((state, jobs), (&room, now), filled, &rooms));
+            }
+            let is_stale = failed || state.log.key(&room).is_none();
+            if is_stale {
+                state.remote.note_stale(&room);
             }
             let mut wanted = Wanted::new();
             // Without Redis there is nothing to wait for.
@@ -281,9 +292,9 @@ impl Recorder {
             if again && !failed && go_on.is_empty() {
                 self.want(state, (room.clone(), Elsewhere::Later), None, &mut wanted);
             }
-            (wanted, (kept, waiting, go_on, finally))
+            (wanted, is_stale, (kept, waiting, go_on, finally))
         });
-        if failed {
+        if is_stale {
             self.watch_later(&primus, now);
         }
         wanted
@@ -318,23 +329,14 @@ impl Recorder {
         let names = [(**room).to_owned()];
         let recipients = recipients(rooms, &names, std::iter::once(&**room));
         let Filled { new, torn } = filled;
-        if new.is_empty()
-            && let Some(position) = torn
-        {
-            for reader in recipients.members.iter().flatten() {
-                if reader.seat(|seat| seat.live_from(room)).flatten().is_some() {
-                    let replay = torn_replay(room, &position);
-                    let reader = reader.clone();
-                    jobs.push(Job::Bring { reader, replays: vec![replay], first: false });
-                }
-            }
-        }
+        let is_torn = torn.is_some() && new.is_empty();
         for (at, entry) in new {
             let given = self.given(state, &entry);
             let places = [(room.clone(), at)];
             let (live, _) = core::live(&entry, &places, &recipients, given, now);
             jobs.push(Job::Write(live, Outcome::default()));
         }
+        jobs.extend(core::news(&state.log, room, recipients.members.iter().flatten(), is_torn));
         recipients
     }
 
@@ -344,10 +346,4 @@ impl Recorder {
         let pending = state.remote.pending.found(id)?;
         pending.early.then_some(pending.number)
     }
-}
-
-fn torn_replay(room: &Arc<str>, position: &Position) -> Replay {
-    let report =
-        Report { room: room.clone(), position: position.clone(), how: How::Torn, count: 0 };
-    Replay { from: position.after(1), entries: Vec::new(), ids: Arc::from([]), report }
 }

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::link::{Batch, Keep, RedisLink, Script, Subscription};
 use crate::plugins::history::log::Bounds;
 use crate::plugins::history::position::Position;
+use crate::plugins::history::ticket::Key;
 use crate::server::Spark;
 use crate::sync::Lock;
 
@@ -95,19 +96,21 @@ impl Streams {
         self.link.post(Batch::new().script(&APPEND, &keys, &args), Keep::Yes)
     }
 
-    /// Asks for a room: all of it, or what is behind a position.
+    /// Asks for a room: all of it, or what is behind a position. `news`: an epoch and a key
+    /// for one that has none.
     pub(super) fn fetch(
         &self,
         batch: Batch,
         room: &str,
         from: Option<&Position>,
         bounds: &Bounds,
-        epoch: &str,
+        news: (&str, &Key),
     ) -> Batch {
         let known = from.map_or("", |from| &from.epoch);
         let first = from.map_or(1, |from| from.offset.saturating_add(1)).to_string();
         let (life, most) = (Self::life(bounds), bounds.messages.to_string());
-        batch.script(&FETCH, &self.keys(room), &[known, &first, epoch, &life, &most])
+        let args = [known, &first, news.0, &life, &most, news.1.letters()];
+        batch.script(&FETCH, &self.keys(room), &args)
     }
 
     /// Gives up what is kept of rooms, and tells all servers so: they begin anew.

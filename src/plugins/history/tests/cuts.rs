@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::bounds;
+use super::{bounds, log_of};
 use crate::plugins::history::core::{self, Job, Live, Reader, Recipients};
 use crate::plugins::history::log::{Bounds, Entry, Log};
 use crate::plugins::history::seat::Seat;
@@ -91,7 +91,7 @@ impl World {
             hello: None,
         };
         World {
-            log: Log::new(bounds, format!("{seed}-")),
+            log: log_of(bounds, &format!("{seed}-")),
             now: Instant::now(),
             users: (0..users).map(user).collect(),
             written: BTreeMap::new(),
@@ -171,8 +171,12 @@ impl World {
         }
         let recipients = Recipients { all, members };
         let places = core::keep(&mut self.log, &kept, &entry, self.now);
-        let (live, _) = core::live(&entry, &places, &recipients, None, self.now);
+        let (mut live, _) = core::live(&entry, &places, &recipients, None, self.now);
+        let anew = std::mem::take(&mut live.anew);
         perform(Job::Write(live, ()));
+        for (peer, room) in anew {
+            core::news(&self.log, &room, [&peer], false).into_iter().for_each(perform);
+        }
         for room in rooms {
             self.written.entry((*room).to_owned()).or_default().push(self.next);
         }
@@ -219,7 +223,7 @@ fn perform(job: Job<Peer, ()>) {
         data: (!without).then(|| entry.value.clone()),
     };
     match job {
-        Job::Write(Live { entry, plain, groups }, ()) => {
+        Job::Write(Live { entry, plain, groups, .. }, ()) => {
             assert!(plain.is_none(), "all have the other half");
             for group in groups {
                 for peer in group.readers {
@@ -245,6 +249,7 @@ fn perform(job: Job<Peer, ()>) {
             };
             say(&reader, heard);
         }
+        Job::Tell { reader, report } => say(&reader, Heard::Rooms { reports: vec![report] }),
         Job::Left { reader, rooms } => {
             let rooms = rooms.iter().map(|room| (**room).to_owned()).collect();
             say(&reader, Heard::Left { rooms });

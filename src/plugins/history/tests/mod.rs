@@ -3,6 +3,7 @@
 mod cuts;
 #[cfg(feature = "redis")]
 mod others;
+mod tickets;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::log::{Bounds, Entry, Log, Since};
 use super::position::Position;
 use super::seat::{Ready, Seat};
+use super::ticket::Key;
 use super::tracker::Tracker;
 use super::wire::{At, How};
 use crate::value::Value;
@@ -17,6 +19,10 @@ use crate::value::Value;
 fn bounds() -> Bounds {
     let (bytes, total) = (1 << 20, 1 << 30);
     Bounds { messages: 1_000, bytes, window: Duration::from_secs(60), rooms: 100, total }
+}
+
+fn log_of(bounds: Bounds, boot: &str) -> Log {
+    Log::new(bounds, boot.to_owned(), Key::new().unwrap())
 }
 
 fn entry(n: u64) -> Arc<Entry> {
@@ -34,7 +40,7 @@ fn numbers(since: Since) -> Option<Vec<u64>> {
 
 #[test]
 fn a_room_gives_what_came_since_a_position_or_says_that_it_cannot() {
-    let (mut log, now, room) = (Log::new(bounds(), "e".into()), Instant::now(), Arc::from("r"));
+    let (mut log, now, room) = (log_of(bounds(), "e"), Instant::now(), Arc::from("r"));
     let start = log.position(&room);
     assert_eq!(start.offset, 0);
     for n in 1..=5 {
@@ -55,7 +61,7 @@ fn a_room_gives_what_came_since_a_position_or_says_that_it_cannot() {
 fn what_is_kept_is_bounded_in_messages_bytes_time_rooms_and_in_all() {
     let now = Instant::now();
     let room: Arc<str> = "r".into();
-    let mut log = Log::new(Bounds { messages: 3, ..bounds() }, "e".into());
+    let mut log = log_of(Bounds { messages: 3, ..bounds() }, "e");
     let start = log.position(&room);
     (1..=10).for_each(|n| drop(log.append(&room, &entry(n), now)));
     assert_eq!(numbers(log.since("r", &start.after(7), now)), Some(vec![8, 9, 10]));
@@ -69,19 +75,19 @@ fn what_is_kept_is_bounded_in_messages_bytes_time_rooms_and_in_all() {
 
     let text = Value::from("x".repeat(1_000));
     let large = Entry::new(None, Vec::new(), text);
-    let mut log = Log::new(Bounds { bytes: 5_000, total: 12_000, ..bounds() }, "e".into());
+    let mut log = log_of(Bounds { bytes: 5_000, total: 12_000, ..bounds() }, "e");
     for n in 0..100 {
         log.append(&format!("r{}", n % 50).into(), &large, now);
         assert!(log.bytes() <= 12_000);
     }
-    let mut log = Log::new(Bounds { bytes: 5_000, ..bounds() }, "e".into());
+    let mut log = log_of(Bounds { bytes: 5_000, ..bounds() }, "e");
     (0..100).for_each(|_| drop(log.append(&room, &large, now)));
     assert!(log.bytes() <= 5_000 && log.bytes() > 3_000);
     // One that is too large by itself leaves nothing behind, and counts nevertheless.
     let at = log.append(&room, &Entry::new(None, Vec::new(), "x".repeat(6_000).into()), now);
     assert_eq!((log.bytes(), at.offset), (0, 101));
 
-    let mut log = Log::new(Bounds { rooms: 10, ..bounds() }, "e".into());
+    let mut log = log_of(Bounds { rooms: 10, ..bounds() }, "e");
     let first = log.append(&room, &entry(1), now);
     for n in 0..1_000 {
         log.append(&format!("r{n}").into(), &entry(n), now);
@@ -101,13 +107,13 @@ fn a_client_is_bounded_and_says_what_it_forgot() {
         tracker.is_spark(format!("s{n}"));
     }
     let hello = tracker.hello();
-    let mut rooms: Vec<_> = hello.at.iter().map(|(room, _)| &**room).collect();
+    let mut rooms: Vec<_> = hello.at.iter().map(|claim| &*claim.room).collect();
     rooms.sort_unstable();
     assert_eq!((rooms, hello.more), (vec!["r97", "r98", "r99"], true));
     assert_eq!((hello.ids.len(), &*hello.ids[0]), (16, "s99"));
     // Whoever forgot rooms may have been in the one that it comes into now.
     let mut seat = Seat::new("c", "s");
-    let (mut log, now, room) = (Log::new(bounds(), "e".into()), Instant::now(), Arc::from("r"));
+    let (mut log, now, room) = (log_of(bounds(), "e"), Instant::now(), Arc::from("r"));
     seat.greet(hello);
     seat.came(&room, log.place(&room), now);
     let Some(Ready::Yes(replay)) = seat.bring(&room, &mut log, now, 0, true) else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{bounds, entry, numbers};
+use super::{bounds, entry, log_of, numbers};
 use crate::plugins::history::log::{Bounds, Elsewhere, Fetched, Log, Taken};
 use crate::plugins::history::position::Position;
 
@@ -13,7 +13,7 @@ fn at(offset: u64) -> Position {
 
 fn fetched(epoch: &str, range: std::ops::RangeInclusive<u64>, last: u64) -> Fetched {
     let entries = range.map(|n| (n, entry(n), Duration::ZERO)).collect();
-    Fetched { last: Position::new(epoch, last), entries, complete: true }
+    Fetched { last: Position::new(epoch, last), entries, complete: true, key: None }
 }
 
 fn offsets(filled: &[(Position, Arc<crate::plugins::history::log::Entry>)]) -> Vec<u64> {
@@ -22,7 +22,7 @@ fn offsets(filled: &[(Position, Arc<crate::plugins::history::log::Entry>)]) -> V
 
 #[test]
 fn messages_are_taken_in_their_order_and_holes_are_filled() {
-    let (mut log, now, room) = (Log::new(bounds(), String::new()), Instant::now(), Arc::from("r"));
+    let (mut log, now, room) = (log_of(bounds(), ""), Instant::now(), Arc::from("r"));
     log = log.of_others();
     assert_eq!((log.place(&room), log.elsewhere("r", &at(1))), (None, Elsewhere::Everything));
     let take = |log: &mut Log, n| log.take(&room, &at(n), &entry(n), now);
@@ -53,7 +53,7 @@ fn messages_are_taken_in_their_order_and_holes_are_filled() {
 fn what_cannot_be_filled_is_torn() {
     let (now, room) = (Instant::now(), Arc::from("r"));
     let start = || {
-        let mut log = Log::new(bounds(), String::new()).of_others();
+        let mut log = log_of(bounds(), "").of_others();
         log.take(&room, &at(1), &entry(1), now);
         log
     };
@@ -65,7 +65,7 @@ fn what_cannot_be_filled_is_torn() {
     assert_eq!(numbers(log.since("r", &at(4), now)), Some(vec![5, 6]));
     // All are.
     let mut log = start();
-    let none = Fetched { last: at(6), entries: Vec::new(), complete: true };
+    let none = Fetched { last: at(6), entries: Vec::new(), complete: true, key: None };
     let filled = log.fill(&room, none, now);
     assert_eq!((filled.new.len(), filled.torn), (0, Some(at(6))));
     assert_eq!(numbers(log.since("r", &at(6), now)), Some(vec![]));
@@ -74,7 +74,7 @@ fn what_cannot_be_filled_is_torn() {
     let filled = log.fill(&room, fetched("f", 1..=2, 2), now);
     assert_eq!((offsets(&filled.new), filled.torn), (vec![1, 2], Some(Position::new("f", 2))));
     // To one that nobody knew it is what there is.
-    let mut log = Log::new(bounds(), String::new()).of_others();
+    let mut log = log_of(bounds(), "").of_others();
     let filled = log.fill(&room, fetched("f", 1..=2, 2), now);
     assert_eq!((filled.new.len(), filled.torn), (0, None));
     assert_eq!(numbers(log.since("r", &Position::new("f", 1), now)), Some(vec![2]));
@@ -83,7 +83,7 @@ fn what_cannot_be_filled_is_torn() {
 #[test]
 fn what_is_fetched_is_bounded_and_as_old_as_it_is() {
     let (now, room) = (Instant::now(), Arc::from("r"));
-    let mut log = Log::new(Bounds { messages: 3, ..bounds() }, String::new()).of_others();
+    let mut log = log_of(Bounds { messages: 3, ..bounds() }, "").of_others();
     log.take(&room, &at(10), &entry(10), now);
     let mut old = fetched("e", 1..=10, 10);
     old.entries[7].2 = Duration::from_secs(50);
