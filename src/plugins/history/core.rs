@@ -129,12 +129,14 @@ fn sort<M: Reader>(
             let from = |room: &usize| Some((*room, seat.live_from(&places[*room].0)?));
             let live: Vec<_> = rooms.iter().filter_map(from).collect();
             let has = given.is_some_and(|given| live.iter().any(|(_, from)| *from <= given));
-            (live.into_iter().map(|(room, _)| room).collect::<Vec<_>>(), has)
+            // Without a place, it may come to nobody a second time.
+            let waits = live.is_empty() && (now.is_some() || !seat.is_greeted());
+            (live.into_iter().map(|(room, _)| room).collect::<Vec<_>>(), has, waits)
         });
         match live.filter(|_| !rooms.is_empty()) {
             // It comes to it yet.
-            Some((live, _)) if live.is_empty() => {}
-            Some((live, has)) => {
+            Some((.., true)) => {}
+            Some((live, has, _)) => {
                 groups.entry((live, without || has)).or_default().push(reader.clone());
             }
             None if without || given.is_some() => {}

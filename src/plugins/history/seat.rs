@@ -168,6 +168,16 @@ impl Seat {
         Some(Report { room: room.clone(), position, how, count: 0, ticket })
     }
 
+    /// A message has come to the room that will not come again: one that has not said where it
+    /// was, and has not got it, is told that something is missing.
+    #[cfg(feature = "redis")]
+    pub fn misses(&mut self, room: &str) {
+        let is_greeted = self.greeted;
+        if let Some(Standing::Waits(came, _)) = self.rooms.get_mut(room).filter(|_| !is_greeted) {
+            *came = Some(Position::new("", 0));
+        }
+    }
+
     /// Whether it is in a room.
     pub fn is_in(&self, room: &str) -> bool {
         self.rooms.contains_key(room)

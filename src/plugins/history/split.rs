@@ -18,6 +18,13 @@ pub(super) struct Unused {
     _recipients: Option<Recipients<Spark>>,
 }
 
+impl Unused {
+    #[cfg(feature = "redis")]
+    pub fn of(recipients: Recipients<Spark>) -> Self {
+        Unused { _split: None, _recipients: Some(recipients) }
+    }
+}
+
 /// The members of a room, as long as nobody comes, goes, or begins to get what comes.
 struct Split {
     /// All of them, as the table of rooms has them.

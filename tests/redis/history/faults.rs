@@ -60,21 +60,79 @@ fn a_server_that_may_not_hear_redis_does_not_keep_its_members_waiting() {
 }
 
 #[test]
-fn redis_without_memory_keeps_nobody_here_from_messages_and_is_told_to_the_others() {
+fn redis_without_memory_keeps_nobody_from_messages_and_all_are_told_at_once() {
     let Some(redis) = Redis::start() else { return };
     let (servers, users) = two(&redis);
+    let errors = Arc::new(Mutex::new(Vec::new()));
+    let told = errors.clone();
+    servers[0].link.on_error(move |error| told.lock().unwrap().push(error.to_string()));
     redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
     (1..=5).for_each(|n| servers[0].write("r", n));
-    users[0].gets(&[1, 2, 3, 4, 5]);
+    for user in &users {
+        user.gets(&[1, 2, 3, 4, 5]);
+        wait_until("it is told", || user.told() == [(false, 0)]);
+    }
+    let is_told = || errors.lock().unwrap().iter().any(|error| error.contains("OOM"));
+    wait_until("the error is told", is_told);
     redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
     servers[0].write("r", 6);
-    users[0].gets(&[1, 2, 3, 4, 5, 6]);
-    users[1].gets(&[6]);
-    // Though nothing more is written.
-    wait_until("it is told", || users[1].is_torn());
+    users.iter().for_each(|user| user.gets(&[1, 2, 3, 4, 5, 6]));
     servers[1].write("r", 7);
-    users[0].gets(&[1, 2, 3, 4, 5, 6, 7]);
-    users[1].gets(&[6, 7]);
+    for user in &users {
+        user.gets(&[1, 2, 3, 4, 5, 6, 7]);
+        // What comes with the new beginning.
+        assert!(user.told().len() <= 2, "{:?}", user.told());
+    }
+    // And from then on it is whole again.
+    for (user, (from, to)) in users.iter().zip([(0, 1), (1, 0)]) {
+        let before = user.told().len();
+        user.goes_to(&servers[to]);
+        servers[from].throw_off();
+        wait_until("it is back", || user.told().len() > before);
+        assert!(user.told()[before].0, "{:?}", user.told());
+    }
+    servers[0].write("r", 8);
+    users.iter().for_each(|user| user.gets(&[1, 2, 3, 4, 5, 6, 7, 8]));
+}
+
+/// Who was not there for a message that is not kept is told when it comes back, also by a
+/// server that has heard of nothing.
+#[test]
+fn whoever_was_away_when_redis_had_no_memory_is_told() {
+    let Some(redis) = Redis::start() else { return };
+    let (servers, users) = two(&redis);
+    *users[0].goes_to.lock().unwrap() = "http://127.0.0.1:1".to_owned();
+    servers[0].throw_off();
+    wait_until("it is gone", || servers[0].primus.connected() == 0);
+    redis.cli(&["CONFIG", "SET", "maxmemory", "1"]);
+    servers[1].write("r", 1);
+    users[1].gets(&[1]);
+    redis.cli(&["CONFIG", "SET", "maxmemory", "0"]);
+    let fresh = Server::start(&redis, &["r"]);
+    users[0].goes_to(&fresh);
+    users[0].client.open().unwrap();
+    wait_until("it is told", || users[0].told() == [(false, 0)]);
+    servers[1].write("r", 2);
+    users[0].gets(&[2]);
+    users[1].gets(&[1, 2]);
+}
+
+/// A Redis that may not change anything cannot give up what it has, either, until it may.
+#[test]
+fn what_cannot_be_given_up_at_once_is_given_up_later() {
+    let Some(redis) = Redis::start() else { return };
+    let (servers, users) = two(&redis);
+    redis.cli(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    servers[0].write("r", 1);
+    for user in &users {
+        user.gets(&[1]);
+        wait_until("it is told", || user.told() == [(false, 0)]);
+    }
+    assert_eq!(redis.cli(&["EXISTS", "primus:history:stream:r"]), "1");
+    redis.cli(&["CONFIG", "SET", "min-replicas-to-write", "0"]);
+    wait_until("it is gone", || redis.cli(&["EXISTS", "primus:history:stream:r"]) == "0");
+    servers[1].write("r", 2);
+    users.iter().for_each(|user| user.gets(&[1, 2]));
 }
 
 #[test]

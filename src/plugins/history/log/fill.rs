@@ -52,6 +52,17 @@ impl Log {
         &self.key
     }
 
+    /// What is kept of a room is given up: all that it has when it is known again is new to
+    /// those who are there. True if it was not so already.
+    pub fn give_up(&mut self, room: &Arc<str>) -> bool {
+        let is_known = self.known(room).is_some_and(|last| !last.epoch.starts_with(&self.boot));
+        if is_known {
+            self.forget(room);
+            self.position(room);
+        }
+        is_known
+    }
+
     /// Knows nothing more of a room.
     pub fn drop_room(&mut self, room: &str) {
         self.forget(room);

@@ -13,6 +13,7 @@
 mod early;
 mod packet;
 mod pending;
+mod refused;
 mod shared;
 mod state;
 mod watch;

@@ -54,9 +54,19 @@ pub(super) struct Told<'a> {
     pub entry: &'a [u8],
     /// All rooms that it was written to.
     pub names: Vec<String>,
-    /// Where it stands in those that are kept. In none: what is kept of those of these names
-    /// was given up.
-    pub places: Vec<At>,
+    pub fate: Fate,
+}
+
+/// What became of a message in Redis.
+#[derive(Debug, PartialEq)]
+pub(super) enum Fate {
+    /// It is kept, at these places in those of its rooms that are.
+    Kept(Vec<At>),
+    /// It is not. With `anew`, what was kept of its rooms is gone as well, and they begin
+    /// anew; otherwise that could not be done either.
+    Refused { anew: bool },
+    /// There is no message: what was kept of the rooms is given up.
+    GivenUp,
 }
 
 /// The fields of a text, each with its length before it.
@@ -86,13 +96,23 @@ pub(super) fn told(payload: &[u8]) -> Option<Told<'_>> {
     let number = text(fields.next()?)?.parse().ok()?;
     let entry = fields.next()?;
     let names = serde_json::from_slice(fields.next()?).ok()?;
-    let mut places = Vec::new();
-    while let Some(room) = fields.next() {
-        let (epoch, offset) = (text(fields.next()?)?, text(fields.next()?)?.parse().ok()?);
-        places.push((text(room)?.into(), Position::new(epoch, offset)));
-    }
-    let is_whole = fields.0.is_empty() && places.is_empty() == entry.is_empty();
-    is_whole.then_some(Told { writer, number, entry, names, places })
+    let rest: Vec<&[u8]> = fields.by_ref().collect();
+    let fate = match &*rest {
+        _ if !fields.0.is_empty() => return None,
+        [] if entry.is_empty() => Fate::GivenUp,
+        [anew] if !entry.is_empty() => Fate::Refused { anew: *anew == b"1" },
+        rest if !entry.is_empty() && !rest.is_empty() => {
+            let (places, []) = rest.as_chunks() else { return None };
+            Fate::Kept(places.iter().map(place).collect::<Option<_>>()?)
+        }
+        _ => return None,
+    };
+    Some(Told { writer, number, entry, names, fate })
+}
+
+fn place([room, epoch, offset]: &[&[u8]; 3]) -> Option<At> {
+    let position = Position::new(text(epoch)?, text(offset)?.parse().ok()?);
+    Some((text(room)?.into(), position))
 }
 
 /// What is published when what is kept of rooms is given up.
@@ -151,6 +171,8 @@ mod tests {
     use super::*;
     use crate::value::{TypedArray, TypedKind};
 
+    const REFUSED: Fate = Fate::Refused { anew: false };
+
     /// Arrays inside of each other.
     fn nested(levels: usize) -> Arc<Entry> {
         let inside = |value, _| Value::Array(vec![value]);
@@ -208,14 +230,23 @@ mod tests {
         let told = told(good).unwrap();
         assert_eq!((told.writer, told.number, told.entry), ("w", 17, &b"e"[..]));
         assert_eq!(told.names, ["r", "s"]);
-        assert_eq!(told.places[1], ("s".into(), Position::new("e2", 6)));
+        let at = |room: &str, epoch, offset| (room.into(), Position::new(epoch, offset));
+        assert_eq!(told.fate, Fate::Kept(vec![at("r", "e1", 5), at("s", "e2", 6)]));
         for end in 0..good.len() {
-            assert!(super::told(&good[..end]).is_none_or(|told| told.places.len() == 1), "{end}");
+            // Where the first place, or its name, is the end.
+            let told = super::told(&good[..end]).map(|told| told.fate);
+            let one = Fate::Kept(vec![at("r", "e1", 5)]);
+            assert!(told.is_none_or(|fate| fate == one || fate == REFUSED), "{end}");
+        }
+        for (anew, text) in [(true, "1"), (false, "0")] {
+            let payload = format!("1:w2:171:e3:[\"r\"]1:{text}").replace("3:[", "5:[");
+            let told = super::told(payload.as_bytes()).unwrap();
+            assert_eq!((told.number, told.fate), (17, Fate::Refused { anew }));
         }
         let rooms = HashSet::from(["r".into()]);
         let given_up = given_up("w", &rooms);
         let told = super::told(&given_up).unwrap();
-        assert!(told.places.is_empty() && told.names == ["r"]);
+        assert!(told.fate == Fate::GivenUp && told.names == ["r"]);
         for bad in ["", ":", "99999999999999999999999:x", "18446744073709551615:x", "1:w1:x", "-1:"]
         {
             assert!(super::told(bad.as_bytes()).is_none(), "{bad}");

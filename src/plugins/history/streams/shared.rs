@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::early::give_early;
-use super::packet::{self, MOST_VALUES, Told};
+use super::packet::{self, Fate, MOST_VALUES, Told};
 use super::pending::Pending;
 use super::state::{Append, Fetch, Streams};
 use crate::deadline::after;
@@ -106,7 +106,7 @@ impl Recorder {
                     early,
                     passed: None,
                 }),
-                Err(_) => state.remote.break_rooms(&kept),
+                Err(_) => state.remote.break_rooms(&*kept),
             }
             (count, posted, unused)
         });
@@ -127,18 +127,30 @@ impl Recorder {
             return;
         };
         let is_own = told.writer == self.boot;
+        let is_refused = matches!(told.fate, Fate::Refused { .. });
         let decoded = if is_own { None } else { packet::decode(told.entry) };
         let now = primus.0.timer.now();
         let (wanted, _unused) = self.change(|state, jobs| {
-            if told.places.is_empty() {
-                return (self.given_up(state, &told.names), Unused::default());
-            }
             let own = is_own.then(|| state.remote.pending.published(told.number, now)).flatten();
-            let to = (&told, &*told.places);
-            self.placed((state, jobs), to, (own, decoded), (&rooms, now))
+            match told.fate {
+                Fate::Kept(ref places) => {
+                    let to = (&told, &**places);
+                    self.placed((state, jobs), to, (own, decoded), (&rooms, now))
+                }
+                Fate::Refused { anew } => {
+                    let pending = own.or_else(|| Some(self.of_another(decoded?, told, now)));
+                    let refused =
+                        pending.map(|pending| self.refused((state, jobs), &pending, anew, &rooms));
+                    (Wanted::new(), refused.unwrap_or_default())
+                }
+                Fate::GivenUp => (self.given_up(state, &told.names), Unused::default()),
+            }
         });
         self.ask(wanted);
         self.sweep_later(&primus, after(now, self.bounds.window));
+        if is_refused {
+            self.watch_later(&primus, now);
+        }
     }
 
     /// A message has its places: those who are there get it.
@@ -265,9 +277,12 @@ impl Recorder {
         let (now, failed) = (primus.0.timer.now(), fetched.is_none());
         let (wanted, is_stale, _dropped) = self.change(|state, jobs| {
             let fetch = state.remote.fetching.remove(&room).unwrap_or_default();
-            let Fetch { waiting, again, late, .. } = fetch;
+            let Fetch { mut waiting, again, mut late, void, .. } = fetch;
             let mut kept = Vec::new();
-            if let Some(fetched) = fetched {
+            if void && !failed {
+                late.extend(waiting.drain());
+            }
+            if let Some(fetched) = fetched.filter(|_| !void) {
                 for reader in &waiting {
                     reader.seat(|seat| seat.stands(&room, &fetched, now));
                 }

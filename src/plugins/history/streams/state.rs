@@ -16,6 +16,7 @@ use crate::sync::Lock;
 
 static APPEND: Script = Script::new(include_str!("append.lua"));
 static FETCH: Script = Script::new(include_str!("fetch.lua"));
+static GIVE_UP: Script = Script::new(include_str!("give_up.lua"));
 
 /// How long it is known at least where a room stands that nobody writes to.
 const LIFE: u128 = 24 * 3600 * 1000;
@@ -114,13 +115,10 @@ impl Streams {
     }
 
     /// Gives up what is kept of rooms, and tells all servers so: they begin anew.
-    pub(super) fn give_up(&self, rooms: &HashSet<Arc<str>>, writer: &str) -> Result<()> {
-        let keys = rooms.iter().flat_map(|room| self.keys(room));
-        let command: Vec<String> = std::iter::once("DEL".to_owned()).chain(keys).collect();
-        let told = packet::given_up(writer, rooms);
-        let channel = self.channel();
-        let publish: [&[u8]; 3] = [b"PUBLISH", channel.as_bytes(), &told];
-        self.link.post(Batch::new().cmd(&command).cmd(&publish), Keep::Yes)
+    pub(super) fn give_up(&self, rooms: &HashSet<Arc<str>>, writer: &str) -> Batch {
+        let keys: Vec<String> = rooms.iter().flat_map(|room| self.keys(room)).collect();
+        let (channel, told) = (self.channel(), packet::given_up(writer, rooms));
+        Batch::new().script(&GIVE_UP, &keys, &[channel.as_bytes(), &told])
     }
 }
 
@@ -146,15 +144,17 @@ pub(in crate::plugins::history) struct Fetch {
     pub whole: bool,
     /// Who waits for that.
     pub waiting: HashSet<Spark>,
+    /// What is answered is no longer so.
+    pub void: bool,
     /// It is to be asked for once more, and who waits for that.
     pub again: bool,
     pub late: HashSet<Spark>,
 }
 
 impl Remote {
-    pub(super) fn break_rooms(&mut self, rooms: &[Arc<str>]) {
+    pub(super) fn break_rooms<'a>(&mut self, rooms: impl IntoIterator<Item = &'a Arc<str>>) {
         let room_for = MOST_BROKEN.saturating_sub(self.broken.len());
-        self.broken.extend(rooms.iter().take(room_for).cloned());
+        self.broken.extend(rooms.into_iter().take(room_for).cloned());
     }
 
     pub(super) fn note_stale(&mut self, room: &Arc<str>) {
@@ -163,18 +163,20 @@ impl Remote {
         }
     }
 
+    /// If a room is being asked for, the answer is not to be believed.
+    pub(super) fn forget_answer(&mut self, room: &str) {
+        if let Some(fetch) = self.fetching.get_mut(room) {
+            fetch.void = true;
+        }
+    }
+
     pub(super) fn is_broken(&self) -> bool {
         !self.broken.is_empty()
     }
 
-    /// Gives up what Redis has of the broken rooms, if it is there.
-    pub(super) fn mend(&mut self, streams: &Streams, writer: &str) {
-        if self.is_broken()
-            && streams.link.is_connected()
-            && streams.give_up(&self.broken, writer).is_ok()
-        {
-            self.broken.clear();
-        }
+    /// The broken rooms, which are to be given up now.
+    pub(super) fn take_broken(&mut self) -> HashSet<Arc<str>> {
+        std::mem::take(&mut self.broken)
     }
 
     /// Whether a room is to be asked for now, for a reader or for all; otherwise that will
