@@ -15,7 +15,14 @@ fn nested(levels: usize) -> Value {
 
 #[test]
 fn one_that_is_too_deep_is_an_error_of_who_writes_it_and_is_not_kept() {
-    for parser in [Parser::JSON, Parser::EJSON, Parser::BINARY, Parser::MSGPACK] {
+    let parsers = [
+        Parser::JSON,
+        Parser::EJSON,
+        Parser::BINARY,
+        #[cfg(feature = "msgpack")]
+        Parser::MSGPACK,
+    ];
+    for parser in parsers {
         let builder = Primus::builder().parser(parser.clone()).plugin(Rooms::new());
         let server = Server::start(builder.plugin(History::new()));
         let primus = &server.primus;
