@@ -54,8 +54,8 @@ for (const [name, Primus] of Object.entries(all)) for (const [what, answer] of O
     assert.ok(error instanceof Error && error.message, error);
     await next(client, 'end');
     assert.deepEqual(client.told.slice(-2), ['reconnect failed', 'end']);
-    // Three transports may be tried after the server told what it has.
-    const most = 'sockjs' === name ? 20 : 5;
+    // Four transports may be tried after the server told what it has.
+    const most = 'sockjs' === name ? 25 : 5;
     assert.ok(server.count >= 5 && server.count <= most, `${server.count} requests`);
   });
 }
