@@ -62,7 +62,7 @@ impl Buses {
 
     /// That of messages for these rooms.
     pub fn of(&self, rooms: &[String]) -> &Bus {
-        let place = |room: &String| (hash(room) % self.used as u64) as usize;
+        let place = |room: &String| (spread(room) % self.used as u64) as usize;
         &self.all[rooms.first().map_or(0, place)]
     }
 
@@ -76,7 +76,15 @@ impl Buses {
     }
 }
 
-/// FNV-1a, of 64 bits: the same on every server, whatever it was built by.
+/// By which of them a room's messages go: the same on every server, whatever it was built
+/// by. The last bits of FNV-1a come from the last bits of the characters alone, and of
+/// `chat:7:7` each is there twice; with those from higher up they come from all.
+fn spread(room: &str) -> u64 {
+    let hash = hash(room);
+    hash ^ (hash >> 32)
+}
+
+/// FNV-1a, of 64 bits.
 fn hash(room: &str) -> u64 {
     room.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -106,5 +114,27 @@ mod tests {
         assert_eq!(counts.keys().copied().collect::<Vec<_>>(), channels[..3]);
         assert!(counts.values().all(|count| (800..1_200).contains(count)), "{counts:?}");
         assert_eq!(buses.of(&[]).channel, "ns:bus");
+    }
+
+    /// As the ids of many applications do, of which the last bits say little.
+    #[test]
+    fn names_that_are_like_each_other_go_everywhere_too() {
+        let link = RedisLink::open("redis://127.0.0.1:1").unwrap();
+        let even: fn(usize) -> String = |n| format!("room:{}", 2 * n);
+        let twice = |n| format!("chat:{n}:{n}");
+        let fours = |n| format!("{:08x}", n << 4);
+        for names in [even, twice, fours] {
+            for more in 1..8 {
+                let buses = Buses::new(&link, &vec![link.clone(); more], &[], "ns");
+                let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+                for n in 0..8_000 {
+                    *counts.entry(&*buses.of(&[names(n)]).channel).or_default() += 1;
+                }
+                let share = 8_000 / (more + 1);
+                let near = share * 4 / 5..share * 6 / 5;
+                let even = counts.len() == more + 1 && counts.values().all(|n| near.contains(n));
+                assert!(even, "{}: {counts:?}", names(1));
+            }
+        }
     }
 }
