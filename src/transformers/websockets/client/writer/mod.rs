@@ -1,11 +1,14 @@
 //! The way out of an open WebSocket: many threads write, one reads.
 
+mod pending;
+
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use self::pending::{KEEP, Pending};
 use super::packing::Packing;
 use crate::error::{Error, Result};
 use crate::frame::Frame;
@@ -18,9 +21,6 @@ use crate::transformers::websockets::frame;
 /// Pongs are not worth more memory than this, in bytes, to a peer that does
 /// not read them.
 const PONGS_MAX: usize = 64 << 10;
-
-/// A capacity in bytes up to which buffers are kept for the next message.
-const KEEP: usize = 64 << 10;
 
 /// The way out, shared between the session and the threads that write.
 ///
@@ -40,39 +40,6 @@ pub(in crate::transformers) struct SocketWriter {
     gone: AtomicBool,
     patience: Mutex<Option<Instant>>,
     packing: Packing,
-}
-
-#[derive(Default)]
-struct Pending {
-    bytes: Vec<u8>,
-    /// How many of them were sent.
-    sent: usize,
-    /// Our close frame is among them or sent: nothing follows it.
-    closed: bool,
-    /// The stream is to end behind them, and has not yet.
-    ending: bool,
-    /// A writer waits for the socket to have room, often in the middle of a frame.
-    blocked: bool,
-    /// Threads that wait until there are none.
-    waiters: usize,
-}
-
-impl Pending {
-    fn left(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
-    }
-
-    fn advance(&mut self, sent: usize) {
-        self.sent += sent;
-        if self.left().is_empty() {
-            self.sent = 0;
-            self.bytes.clear();
-            self.bytes.shrink_to(KEEP);
-        } else if self.sent > KEEP && self.sent * 2 > self.bytes.len() {
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
-    }
 }
 
 /// A mask for a frame that is sent.
@@ -211,8 +178,7 @@ impl SocketWriter {
     }
 
     fn forget(&self, pending: &mut Pending) {
-        let Pending { blocked, waiters, .. } = *pending;
-        *pending = Pending { closed: true, blocked, waiters, ..Pending::default() };
+        pending.forget();
         self.tell(pending);
     }
 
@@ -299,9 +265,20 @@ impl SocketWriter {
         if pending.closed || self.gone.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
+        let (ahead, gone) = (pending.left().len(), pending.gone);
         self.packing.pack(encode)(&mut pending.bytes);
+        let whole = pending.left().len();
         drop(pending);
-        self.drain()
+        let Err(error) = self.drain() else { return Ok(()) };
+        let mut pending = lock(&self.pending);
+        let sent = pending.gone.wrapping_sub(gone);
+        // What comes later may refer to what is lost.
+        self.forget(&mut pending);
+        if sent >= whole {
+            // Only what others have queued behind it is lost.
+            return Ok(());
+        }
+        Err(if sent > ahead { error } else { Error::Closed })
     }
 
     /// Queues what `encode` appends, a whole message; see [`Writer::queue`].

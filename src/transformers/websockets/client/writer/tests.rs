@@ -4,13 +4,17 @@ use std::net::{TcpListener, TcpStream};
 use super::*;
 
 fn pair() -> (SocketWriter, TcpStream) {
+    pair_with(None)
+}
+
+fn pair_with(agreed: Option<Agreed>) -> (SocketWriter, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let far = listener.accept().unwrap().0;
     near.set_nonblocking(true).unwrap();
     far.set_nonblocking(true).unwrap();
     let waker = Arc::new(Waker::new().unwrap());
-    (SocketWriter::new(Arc::new(Stream::from(near)), waker, None), far)
+    (SocketWriter::new(Arc::new(Stream::from(near)), waker, agreed), far)
 }
 
 /// All that comes up to the end of the stream.
@@ -56,4 +60,28 @@ fn a_writer_that_is_blocked_is_freed_by_the_end() {
     let bytes = come(&mut far);
     assert!(bytes.len() < 16 << 20 && bytes.starts_with(&[0x82, 0xff]));
     assert!(!link.is_waiting());
+}
+
+/// Whoever writes is to know it by this error, and nothing heaps up.
+#[cfg(feature = "compression")]
+#[test]
+fn a_broken_connection_takes_no_message_whether_they_refer_to_each_other_or_not() {
+    let takeover = |send_takeover| Agreed {
+        level: 6,
+        threshold: 1,
+        send_takeover,
+        send_bits: 15,
+        receive_takeover: false,
+    };
+    for agreed in [None, Some(takeover(false)), Some(takeover(true))] {
+        let (link, far) = pair_with(agreed.clone());
+        drop(far);
+        let write = || link.write(&Frame::text("a message"));
+        // What is sent before the peer's refusal has come is not known to be lost.
+        let outcomes = std::iter::repeat_with(write).skip_while(Result::is_ok);
+        for outcome in outcomes.take(3) {
+            assert!(matches!(outcome, Err(Error::Closed)), "{agreed:?}: {outcome:?}");
+        }
+        assert_eq!(link.waiting(), 0, "{agreed:?}");
+    }
 }
