@@ -58,7 +58,15 @@ impl Outbox {
     /// Sends or queues a message. `inside`: on the client's own thread, which
     /// must not wait for the peer before it has to.
     pub fn write(&self, frame: &Frame, inside: bool) -> Result<Written> {
-        self.write_by(frame, |writer| send(writer, frame, inside))
+        // In part, or for as long as there is patience: it is the last on this connection.
+        let breaks = |error: &Error| matches!(error, Error::Io(_) | Error::Timeout(_));
+        self.write_by(frame, |writer| {
+            send(&**writer, frame, inside).inspect_err(|error| {
+                if breaks(error) {
+                    self.disconnect(writer)
+                }
+            })
+        })
     }
 
     /// [`write`](Self::write) that waits until then at the most, and on the
@@ -71,7 +79,7 @@ impl Outbox {
     ) -> Result<Written> {
         self.write_by(frame, |writer| {
             let waiting =
-                if inside { queue(writer, frame) } else { writer.write_until(frame, until) }?;
+                if inside { queue(&**writer, frame) } else { writer.write_until(frame, until) }?;
             Ok(if waiting == 0 { Written::Sent } else { Written::Queued(waiting) })
         })
     }
@@ -79,7 +87,7 @@ impl Outbox {
     fn write_by(
         &self,
         frame: &Frame,
-        send: impl Fn(&dyn Writer) -> Result<Written>,
+        send: impl Fn(&Arc<dyn Writer>) -> Result<Written>,
     ) -> Result<Written> {
         loop {
             let writer = {
@@ -90,7 +98,7 @@ impl Outbox {
                     None => return Ok(Written::Queued(state.push(frame.clone(), self.bound))),
                 }
             };
-            match send(&*writer) {
+            match send(&writer) {
                 // Lost just now: it waits for the next connection.
                 Err(Error::Closed) => self.disconnect(&writer),
                 done => return done,
@@ -113,6 +121,7 @@ impl Outbox {
             drop(state);
             if writer.queue(&frame).is_err() {
                 let mut state = self.lock();
+                state.broken = true;
                 state.bytes += frame.len();
                 return state.queue.push_front(frame);
             }

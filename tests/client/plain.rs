@@ -1,6 +1,7 @@
 //! The plain way: connect, write, receive, end.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
@@ -206,6 +207,68 @@ fn who_does_not_read_finds_out_by_writing_that_the_connection_is_broken() {
     let got: Vec<u8> =
         (0..2).map(|_| client.recv_timeout(SOON).unwrap().parse().unwrap()).collect();
     assert_eq!(got, [1, 2]);
+}
+
+#[test]
+fn a_message_that_was_sent_in_part_is_the_end_of_the_connection_though_nobody_reads() {
+    let server = Server::new();
+    let client = server.client().inbox(1).build().unwrap();
+    let log = Log::of(&client);
+    let (tell, told) = crossbeam_channel::unbounded();
+    client.transform_incoming(move |_, message| {
+        tell.send(()).unwrap();
+        Ok(Some(message))
+    });
+    let mut peer = server.accept();
+    client.wait_open(SOON).unwrap();
+    peer.text("1");
+    // From now on the inbox is full.
+    told.recv_timeout(SOON).unwrap();
+    let long = "x".repeat(32 << 20);
+    thread::scope(|scope| {
+        let write = scope.spawn(|| client.write(&long));
+        // It has begun.
+        peer.stream.read_exact(&mut [0]).unwrap();
+        drop(peer);
+        assert!(write.join().unwrap().is_err());
+    });
+    while log.next() != "close 1006" {}
+}
+
+/// The server is gone again before what has waited for it is sent.
+#[test]
+fn who_does_not_read_finds_out_at_the_opening_that_the_connection_is_broken() {
+    let server = Server::new();
+    let soon = Duration::from_millis(20);
+    let client = server
+        .client()
+        .inbox(1)
+        .reconnect_max(soon)
+        .reconnect_retries(None::<u32>)
+        .build()
+        .unwrap();
+    let (tell, told) = crossbeam_channel::unbounded();
+    client.transform_incoming(move |_, message| {
+        tell.send(()).unwrap();
+        Ok(Some(message))
+    });
+    let mut peer = server.accept();
+    client.wait_open(SOON).unwrap();
+    peer.text("1");
+    // From now on the inbox is full.
+    told.recv_timeout(SOON).unwrap();
+    drop(peer);
+    let (tell, comes) = crossbeam_channel::unbounded();
+    thread::spawn(move || while tell.send(drop(server.accept())).is_ok() {});
+    for at in 0..20 {
+        wait_until(&format!("it connects for time {at}"), || {
+            // So many that not all have gone out before it is found.
+            for _ in 0..50 {
+                client.write("again").unwrap();
+            }
+            comes.try_recv().is_ok()
+        });
+    }
 }
 
 #[test]
