@@ -87,13 +87,17 @@ function createEngine(url, auth, options, to) {
     return old ? packets.map((packet) => `${packet.length}:${packet}`).join('') : packets.join(SEPARATOR);
   }
 
+  function foreign() {
+    throw new Error('The server does not speak engine.io');
+  }
+
   function split(text) {
     if (!old) return text.split(SEPARATOR);
     const packets = [];
     for (let from = 0; from < text.length;) {
       const [head, length] = /^(\d{1,9}):/.exec(text.slice(from, from + 10)) || [];
       from += head && head.length;
-      if (!(from + +length <= text.length)) throw new Error('The server does not speak engine.io');
+      if (!(from + +length <= text.length)) foreign();
       const packet = text.slice(from, from + +length);
       if (packet) packets.push(double ? new TextDecoder().decode(fromChars(packet)) : packet);
       from += +length;
@@ -103,8 +107,8 @@ function createEngine(url, auth, options, to) {
 
   function pack(packet, binary) {
     if (typeof packet === 'string' || binary) return packet;
-    // A parser of the application's own may make an `ArrayBuffer`.
-    return (old ? 'b4' : 'b') + toBase64(new Uint8Array(packet));
+    // A parser of the application's own may make an `ArrayBuffer`, or any view of one.
+    return (old ? 'b4' : 'b') + toBase64(new Uint8Array(packet.buffer || packet, packet.byteOffset, packet.byteLength));
   }
 
   function receive(packet) {
@@ -114,20 +118,20 @@ function createEngine(url, auth, options, to) {
     const [type] = packet;
     const data = packet.slice(1);
     if (!self.id) {
-      if (type !== '0') throw new Error('The server does not speak engine.io');
+      if (type !== '0') foreign();
       open(JSON.parse(data));
     } else if (type === '4') deliver(data);
     else if (type === 'b') deliver(fromBase64(old ? data.slice(1) : data).buffer);
     else if (type === '2' && !old) queue('3' + data);
     else if (type === '1') close();
-    else if (!/[236]/.test(type)) throw new Error('The server does not speak engine.io');
+    else if (!/[236]/.test(type)) foreign();
   }
 
   const deliver = (data) => guard(() => to.emit('incoming::data', data));
 
   function open({ sid, pingInterval, pingTimeout, upgrades, maxPayload }) {
     if (!sid || typeof sid !== 'string' || !(pingInterval > 0 && pingTimeout > 0)) {
-      throw new Error('The server does not speak engine.io');
+      foreign();
     }
     self.id = sid;
     most = maxPayload;
