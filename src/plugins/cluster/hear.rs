@@ -13,7 +13,7 @@ use crate::server::EndOptions;
 impl Live {
     /// Something was said to all servers.
     pub fn message(&self, bus: &Bus, payload: &[u8]) {
-        let Some(heard) = self.read(payload) else { return };
+        let Some(heard) = self.read(&bus.channel, payload) else { return };
         let (from, boot) = (&*heard.from, &*heard.boot);
         if let Body::Alive = heard.body {
             let missed = bus.peers.lock().alive(from, boot, heard.seq);
@@ -31,14 +31,15 @@ impl Live {
                 Some(here) => here.write(&RoomMessage::new(rooms, except, value)).map(drop),
                 None => Ok(()),
             },
-            _ => return self.complain("a message for one server is for all"),
+            _ => return self.complain(&bus.channel, "a message for one server is for all"),
         };
         self.was_delivered(&delivered);
     }
 
-    /// Something was said to this one.
-    pub fn message_to_one(&self, payload: &[u8]) {
-        let Some(wire::Heard { from, boot, body, .. }) = self.read(payload) else { return };
+    /// Something was said to this one, on a channel of its own.
+    pub fn message_to_one(&self, channel: &str, payload: &[u8]) {
+        let Some(heard) = self.read(channel, payload) else { return };
+        let wire::Heard { from, boot, body, .. } = heard;
         match body {
             Body::Got { ask, got } => self.asks.answer(ask, &from, got),
             Body::Ids { ids, ask, value } => {
@@ -48,17 +49,17 @@ impl Live {
                 let options = EndOptions::default().reconnect(reconnect);
                 self.do_here((&from, &boot), &ids, ask, &Deed::End(options));
             }
-            _ => self.complain("a message for all is for one server"),
+            _ => self.complain(channel, "a message for all is for one server"),
         }
     }
 
-    fn read(&self, payload: &[u8]) -> Option<wire::Heard> {
+    fn read(&self, channel: &str, payload: &[u8]) -> Option<wire::Heard> {
         if self.is_own(payload) {
             return None;
         }
         self.counters.received.add(1);
         if payload.len() > self.options.message {
-            self.complain("a message is too large");
+            self.complain(channel, "a message is too large");
             return None;
         }
         match wire::decode(payload, self.values) {
@@ -68,15 +69,15 @@ impl Live {
                 None
             }
             Err(Not::Message) => {
-                self.complain("what comes is no message");
+                self.complain(channel, "what comes is no message");
                 None
             }
         }
     }
 
-    fn complain(&self, text: &str) {
+    fn complain(&self, channel: &str, text: &str) {
         self.counters.garbage.add(1);
-        self.warn(&format!("{text}: who publishes on `{}`?", self.buses.first().channel));
+        self.warn(&format!("{text}: who publishes on `{channel}`?"));
     }
 
     fn has_missed(&self, from: &str, count: u64) {

@@ -118,7 +118,7 @@ impl Live {
             over: AtomicBool::new(false),
         });
         for (at, bus) in live.buses.iter().enumerate() {
-            live.listen(&bus.link, &bus.channel, move |live, payload| {
+            live.listen(&bus.link, &bus.channel, move |live, _, payload| {
                 live.message(live.buses.at(at), payload);
             });
         }
@@ -152,13 +152,13 @@ impl Live {
         self: &Arc<Self>,
         link: &RedisLink,
         channel: &str,
-        take: impl Fn(&Self, &[u8]) + Send + Sync + 'static,
+        take: impl Fn(&Self, &str, &[u8]) + Send + Sync + 'static,
     ) {
         let live: Weak<Self> = Arc::downgrade(self);
         let subscription = link.subscribe(channel, move |heard| {
             let Some(live) = live.upgrade() else { return };
             match heard {
-                Heard::Message { payload, .. } => take(&live, payload),
+                Heard::Message { channel, payload } => take(&live, channel, payload),
                 Heard::Cut => live.counters.cuts.add(1),
                 Heard::Back => {}
             }

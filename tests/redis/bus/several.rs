@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::common::PATIENCE;
 
 /// A server with its links to the other Redis.
 struct Wide {
@@ -112,6 +113,20 @@ fn two_of_them_may_be_on_one_redis() {
     one.primus().write("last").unwrap();
     assert_eq!(there.expect_text(), r#""last""#);
     assert_eq!(two.cluster.status().doubles, 0);
+}
+
+#[test]
+fn a_stranger_is_looked_for_on_the_channel_on_which_it_was_heard() {
+    let Some(redis) = Redis::start() else { return };
+    let one = begin(&[&redis, &redis], 1);
+    let (tell, told) = crossbeam_channel::unbounded();
+    one.primus().on_log(move |_, line| tell.send(line.to_owned()).unwrap());
+    all_joined(&[&one]);
+    one.more[0].publish("metroplex:bus:1", b"garbage".to_vec()).unwrap();
+    let is_complaint = |line: &String| line.contains("who publishes");
+    let lines = std::iter::repeat_with(|| told.recv_timeout(PATIENCE).expect("a complaint"));
+    let line = lines.into_iter().find(is_complaint).unwrap();
+    assert!(line.ends_with("who publishes on `metroplex:bus:1`?"), "{line}");
 }
 
 #[test]
