@@ -259,7 +259,14 @@ fn who_does_not_read_finds_out_at_the_opening_that_the_connection_is_broken() {
     told.recv_timeout(SOON).unwrap();
     drop(peer);
     let (tell, comes) = crossbeam_channel::unbounded();
-    thread::spawn(move || while tell.send(drop(server.accept())).is_ok() {});
+    thread::spawn(move || {
+        loop {
+            drop(server.accept());
+            if tell.send(()).is_err() {
+                return;
+            }
+        }
+    });
     for at in 0..20 {
         wait_until(&format!("it connects for time {at}"), || {
             // So many that not all have gone out before it is found.
