@@ -393,7 +393,7 @@ fn options_that_cannot_be_are_refused_when_built() {
 fn a_client_does_not_take_an_answer_to_what_it_has_not_said() {
     for (compression, said) in [
         (false, "permessage-deflate"),
-        (true, "permessage-deflate"),
+        (true, "permessage-deflate; server_max_window_bits=7"),
         (true, "permessage-deflate; server_no_context_takeover; client_max_window_bits"),
         (true, "permessage-deflate; server_no_context_takeover, x-more"),
     ] {
