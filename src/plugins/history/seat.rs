@@ -215,8 +215,16 @@ impl Seat {
         let Some(Standing::Waits(came, entered)) = self.rooms.get(room) else { return None };
         let (claim, place) = (self.claims.get(room), log.place(room));
         if !finally && log.key(room).is_none() {
-            // Neither can a ticket be made, nor one be known again.
-            let all = place.is_none();
+            // Neither can a ticket be made, nor one be known again. What there is then is
+            // all that it gets.
+            let has = claim.map(|claim| &claim.position).or(came.as_ref());
+            let reaches = |log: &mut Log, has| matches!(log.since(room, has, now), Since::All(_));
+            let elsewhere = match has {
+                _ if place.is_none() => Elsewhere::Everything,
+                Some(has) if !reaches(log, has) => log.elsewhere(room, has),
+                _ => Elsewhere::Nothing,
+            };
+            let all = elsewhere == Elsewhere::Everything;
             return Some(Ready::Not(if all { Elsewhere::Everything } else { Elsewhere::Later }));
         }
         let may = claim.and_then(|claim| may_read(claim, log.key(room), self.client()));

@@ -2,6 +2,7 @@
 
 mod faults;
 mod killed;
+mod moves;
 
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
