@@ -57,6 +57,9 @@ pub(super) fn perform(job: Job<Spark, Outcome>) {
     match job {
         Job::Write(live, outcome) => write_live(live, &outcome),
         Job::Bring { reader, replays, first } => {
+            if !first {
+                follow(&reader);
+            }
             let mut said = HashSet::new();
             let reports =
                 replays.into_iter().map(|replay| write_replay(&reader, replay, &mut said));
@@ -68,22 +71,21 @@ pub(super) fn perform(job: Job<Spark, Outcome>) {
             // It may have ended meanwhile, or read too slowly.
             let _ = reader.write_past(&said);
         }
-        Job::Tell { reader, report } => tell(&reader, &report),
+        Job::Tell { reader, report } => {
+            follow(&reader);
+            let _ = reader.write_past(&ToClient::Rooms { reports: &[report] });
+        }
         Job::Left { reader, rooms } => {
+            follow(&reader);
             let _ = reader.write_past(&ToClient::Left { rooms: &rooms });
         }
     }
 }
 
-/// Tells a client how a room stands, the same way as it gets the messages of the room: what is
-/// written to a single spark is ahead of what another thread has written to many.
-fn tell(reader: &Spark, report: &Report) {
-    let (primus, reports) = (reader.primus(), std::slice::from_ref(report));
-    let said = ToClient::Rooms { reports };
-    let _ = match has_transforms(&primus) {
-        true => reader.write_past(&said).map(drop),
-        false => primus.write_audience(&Said::Placed(said), &Audience::of([reader.clone()])),
-    };
+/// What is written to a client now comes behind the messages of rooms that it got as they came,
+/// which another thread may have written to many: it took them for old ones otherwise.
+fn follow(reader: &Spark) {
+    reader.primus().0.broadcaster.follow();
 }
 
 /// A message as members get it.
@@ -200,13 +202,19 @@ fn write_one(reader: &Spark, id: Option<&str>, at: &[At], data: Option<&Value>) 
 /// gives what it is told then.
 fn write_replay(reader: &Spark, replay: Replay, said: &mut HashSet<Arc<str>>) -> Report {
     let Replay { from, entries, ids, mut report } = replay;
+    let primus = reader.primus();
     // Half of what may wait for it: the rest is for what goes on.
-    let most = reader.primus().0.options.backlog / 2;
+    let most = primus.0.options.backlog / 2;
+    let (before, mut given) = (reader.buffered(), 0usize);
     for (entry, number) in entries.iter().zip(0..) {
         let is_for_it = !entry.leaves_out(&ids);
         let again = entry.id.as_ref().is_some_and(|id| !said.insert(id.clone()));
         let data = (is_for_it && !again).then_some(&entry.value);
-        let fits = reader.buffered().saturating_add(entry.bytes()) <= most.max(entry.bytes());
+        // What goes behind other messages does not wait for it yet.
+        let waits = if primus.0.broadcaster.behind() { before.saturating_add(given) } else { 0 };
+        let waits = waits.max(reader.buffered());
+        let fits = waits.saturating_add(entry.bytes()) <= most.max(entry.bytes());
+        given = given.saturating_add(entry.bytes());
         let at = [(report.room.clone(), from.after(number))];
         match fits.then(|| write_one(reader, entry.id.as_deref(), &at, data)) {
             Some(Ok(true)) => report.count += u64::from(is_for_it),

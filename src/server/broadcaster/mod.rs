@@ -171,7 +171,14 @@ impl Broadcaster {
         Ok(())
     }
 
-    /// Whether a broadcast of the calling thread is not delivered yet.
+    /// What the calling thread writes to single sparks from now on goes behind all that was
+    /// accepted until now, whoever gave it.
+    pub fn follow(&self) {
+        note_command(self.key, self.shared.accepted.load(Ordering::Acquire));
+    }
+
+    /// Whether a broadcast of the calling thread, or one that it [follows](Self::follow), is
+    /// not delivered yet.
     pub fn behind(&self) -> bool {
         is_behind(self.key, || self.shared.done.load(Ordering::Acquire))
     }

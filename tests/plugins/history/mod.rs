@@ -1,5 +1,6 @@
 //! The plugin `history`, over sockets.
 
+mod again;
 mod hostile;
 mod unwritable;
 
