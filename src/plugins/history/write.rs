@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::core::{Group, Job, Live};
+use super::position::Position;
 use super::seat::Replay;
 use super::wire::{At, How, Report, ToClient};
 use crate::channel::Channel;
@@ -203,6 +204,12 @@ fn write_one(reader: &Spark, id: Option<&str>, at: &[At], data: Option<&Value>) 
 fn write_replay(reader: &Spark, replay: Replay, said: &mut HashSet<Arc<str>>) -> Report {
     let Replay { from, entries, ids, mut report } = replay;
     let primus = reader.primus();
+    if report.how != How::Whole && !entries.is_empty() && report.ticket.is_some() {
+        // Before them, as its connection may break in their midst, and it has none yet.
+        let before = Position::new(from.epoch.clone(), from.offset.saturating_sub(1));
+        let ahead = Report { position: before, how: How::New, ..report.clone() };
+        let _ = reader.write_past(&ToClient::Rooms { reports: &[ahead] });
+    }
     // Half of what may wait for it: the rest is for what goes on.
     let most = primus.0.options.backlog / 2;
     let (before, mut given) = (reader.buffered(), 0usize);
