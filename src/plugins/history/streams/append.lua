@@ -57,6 +57,8 @@ if kept then
   return 1
 end
 local text = type(why) == 'table' and why.err or tostring(why)
+-- Redis 6 says ahead of the code where in the script it was.
+text = string.gsub(string.gsub(text, '^@user_script: ?%d+: ', ''), '^%-', '')
 -- A replica: the link goes and looks for who takes it.
 if string.find(text, 'READONLY', 1, true) then return redis.error_reply(text) end
 
@@ -68,4 +70,4 @@ end
 -- As it may be sent again. The number of a writer takes no more than it did.
 redis.pcall('SET', KEYS[1], ARGV[1], 'PX', ARGV[6])
 redis.call('PUBLISH', ARGV[2], told .. field(anew))
-return redis.error_reply((string.gsub(text, '^%-', '')))
+return redis.error_reply(text)
