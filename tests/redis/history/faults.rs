@@ -155,3 +155,18 @@ fn what_does_not_fit_into_the_queue_is_written_here_and_told_to_the_others() {
     users.iter().for_each(|user| wait_until("it goes on", || user.got().last() == Some(&2_001)));
     assert_eq!(users[0].got().len(), 2_001);
 }
+
+/// A replica that takes over may lack the last messages, and counts on from what it has.
+#[test]
+fn when_redis_has_lost_its_last_messages_none_is_lost_that_comes_then() {
+    let Some(redis) = Redis::start() else { return };
+    let (servers, users) = two(&redis);
+    let keys = ["primus:history:room:r", "primus:history:stream:r"];
+    keys.iter().for_each(|key| drop(redis.cli(&["COPY", key, &format!("{key}-old")])));
+    (1..=3).for_each(|n| servers[0].write("r", n));
+    users.iter().for_each(|user| user.gets(&[1, 2, 3]));
+    keys.iter().for_each(|key| drop(redis.cli(&["COPY", &format!("{key}-old"), key, "REPLACE"])));
+    (4..=9).for_each(|n| servers[0].write("r", n));
+    users.iter().for_each(|user| user.gets(&[1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    users.iter().for_each(|user| wait_until("it is told", || user.is_torn()));
+}

@@ -99,6 +99,21 @@ impl Log {
         }
     }
 
+    /// Whether another message than this one stood at its place: Redis has lost its last ones,
+    /// and counts on from those before.
+    pub fn has_other(&self, room: &str, at: &Position, entry: &Entry) -> bool {
+        let Some(track) = self.tracks.get(room) else { return false };
+        if track.last.epoch != at.epoch || at.offset > track.last.offset {
+            return false;
+        }
+        let back = (track.last.offset - at.offset) as usize;
+        match track.kept.iter().rev().nth(back) {
+            Some(kept) => kept.entry.id != entry.id,
+            // If it had just come from there, it was kept.
+            None => track.kept.is_empty() && entry.bytes() <= self.bounds.bytes,
+        }
+    }
+
     /// Takes what was fetched of a room.
     pub fn fill(&mut self, room: &Arc<str>, fetched: Fetched, now: Instant) -> Filled {
         let (complete, key) = (fetched.complete, fetched.key.clone());

@@ -8,20 +8,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::early::give_early;
-use super::packet::Told;
+use super::packet::{Fate, Told};
 use super::pending::Pending;
 use crate::plugins::history::core::{self, Reader};
-use crate::plugins::history::log::Entry;
+use crate::plugins::history::log::{Entry, Log};
 use crate::plugins::history::server::{Jobs, Recorder, State};
 use crate::plugins::history::split::{Unused, recipients};
 use crate::plugins::rooms::Shared;
 use crate::server::Spark;
 
+impl Fate {
+    /// Whether a message has the place of another one: Redis has lost its last ones, as when
+    /// a replica takes over that lacks them, or with an older copy of its data.
+    pub fn is_over_others(&self, log: &Log, entry: &Entry) -> bool {
+        let Fate::Kept(places) = self else { return false };
+        places.iter().any(|(room, at)| log.has_other(room, at, entry))
+    }
+}
+
 impl Recorder {
     /// A message of another server, as if it waited here for its place.
-    pub(super) fn of_another(&self, entry: Arc<Entry>, told: Told<'_>, now: Instant) -> Pending {
+    pub(super) fn of_another(&self, entry: Arc<Entry>, told: &Told<'_>, now: Instant) -> Pending {
         let rooms = self.kept_of(&told.names).into();
-        let (sent, names) = (told.number, told.names.into());
+        let (sent, names) = (told.number, told.names.clone().into());
         Pending { sent, number: 0, entry, names, rooms, at: now, early: false, passed: None }
     }
 

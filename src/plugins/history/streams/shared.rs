@@ -127,24 +127,29 @@ impl Recorder {
             return;
         };
         let is_own = told.writer == self.boot;
-        let is_refused = matches!(told.fate, Fate::Refused { .. });
         let decoded = if is_own { None } else { packet::decode(told.entry) };
         let now = primus.0.timer.now();
-        let (wanted, _unused) = self.change(|state, jobs| {
+        let (wanted, is_refused, _unused) = self.change(|state, jobs| {
             let own = is_own.then(|| state.remote.pending.published(told.number, now)).flatten();
-            match told.fate {
+            let entry = own.as_ref().map(|own| &own.entry).or(decoded.as_ref());
+            // As if it were not kept, then: what the rooms have is not what was there.
+            let is_back = entry.is_some_and(|entry| told.fate.is_over_others(&state.log, entry));
+            let fate = if is_back { &Fate::Refused { anew: false } } else { &told.fate };
+            let is_refused = matches!(fate, Fate::Refused { .. });
+            let (wanted, unused) = match *fate {
                 Fate::Kept(ref places) => {
                     let to = (&told, &**places);
                     self.placed((state, jobs), to, (own, decoded), (&rooms, now))
                 }
                 Fate::Refused { anew } => {
-                    let pending = own.or_else(|| Some(self.of_another(decoded?, told, now)));
+                    let pending = own.or_else(|| Some(self.of_another(decoded?, &told, now)));
                     let refused =
                         pending.map(|pending| self.refused((state, jobs), &pending, anew, &rooms));
                     (Wanted::new(), refused.unwrap_or_default())
                 }
                 Fate::GivenUp => (self.given_up(state, &told.names), Unused::default()),
-            }
+            };
+            (wanted, is_refused, unused)
         });
         self.ask(wanted);
         self.sweep_later(&primus, after(now, self.bounds.window));
