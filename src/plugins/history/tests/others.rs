@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{bounds, entry, log_of, numbers};
-use crate::plugins::history::log::{Bounds, Elsewhere, Fetched, Log, Taken};
+use crate::plugins::history::log::{Bounds, Elsewhere, Entry, Fetched, Log, Taken};
 use crate::plugins::history::position::Position;
 
 fn at(offset: u64) -> Position {
@@ -93,4 +93,26 @@ fn what_is_fetched_is_bounded_and_as_old_as_it_is() {
     let later = now + Duration::from_secs(20);
     assert_eq!(numbers(log.since("r", &at(7), later)), None);
     assert_eq!(numbers(log.since("r", &at(8), later)), Some(vec![9, 10]));
+}
+
+#[test]
+fn what_has_the_place_of_another_message_is_known() {
+    let one = |n: u64, id: &str| Entry::new(Some(id.into()), Vec::new(), n.into());
+    let (now, room) = (Instant::now(), Arc::from("r"));
+    let few = Bounds { messages: 3, window: Duration::from_secs(60), ..bounds() };
+    let mut log = log_of(few, "").of_others();
+    for n in 1..=5 {
+        assert_eq!(log.take(&room, &at(n), &one(n, &format!("a.{n}")), now), Taken::Next);
+    }
+    for n in 3..=5 {
+        assert!(!log.has_other("r", &at(n), &one(n, &format!("a.{n}"))), "{n}");
+        assert!(log.has_other("r", &at(n), &one(n, "b.1")), "{n}");
+    }
+    // What is not kept any more, is to come yet, or is of another epoch or room.
+    let new = one(1, "b.1");
+    assert!(!log.has_other("r", &at(2), &new) && !log.has_other("r", &at(6), &new));
+    assert!(!log.has_other("r", &Position::new("f", 5), &new) && !log.has_other("s", &at(5), &new));
+    // Of a room that was quiet for so long that nothing is kept, nothing has just come.
+    log.sweep(now + Duration::from_secs(61));
+    assert!(log.has_other("r", &at(5), &new) && !log.has_other("r", &at(6), &new));
 }
