@@ -16,17 +16,18 @@ use primus::{Error, Spark};
 /// | `leaves:<each>:<of>` | and leaves them |
 #[inline(never)] // its stack would be touched, and kept, by every connection
 pub fn command(spark: &Spark, text: &str) -> primus::Result<bool> {
-    let words: Vec<&str> = text.split(':').collect();
-    match *words {
-        ["join", room] => {
+    let mut parts = text.splitn(5, ':');
+    let words: [Option<&str>; 5] = std::array::from_fn(|_| parts.next());
+    match words {
+        [Some("join"), Some(room), None, ..] => {
             spark.join(room)?;
             spark.write("joined")?;
         }
-        ["room", room, times, bytes] => {
+        [Some("room"), Some(room), Some(times), Some(bytes), None] => {
             let (Ok(times), Ok(bytes)) = (times.parse(), bytes.parse()) else { return Ok(false) };
             write(spark, room, times, bytes)?;
         }
-        [what @ ("joins" | "leaves"), each, of] => {
+        [Some(what @ ("joins" | "leaves")), Some(each), Some(of), None, ..] => {
             let (Ok(each), Ok(of)) = (each.parse(), of.parse()) else { return Ok(false) };
             for_all(spark, each, of, what == "joins");
             spark.write("done")?;
