@@ -8,7 +8,7 @@ use std::time::Duration;
 use primus::{Client, Ended, Error, Frame, ReadyState, Value, Written};
 
 use crate::common::wait::wait_until;
-use crate::server::{Log, SOON, Server, TEXT, frame};
+use crate::server::{Log, Peer, SOON, Server, TEXT, frame};
 
 #[test]
 fn it_writes_and_receives() {
@@ -181,21 +181,27 @@ fn end_with_a_full_inbox() {
     assert_eq!(peer.read_close(), None);
 }
 
-#[test]
-fn who_does_not_read_finds_out_by_writing_that_the_connection_is_broken() {
-    let server = Server::new();
-    let client = server.client().inbox(1).build().unwrap();
-    let log = Log::of(&client);
+/// Connects a client with the smallest inbox there is, and fills that with a message, `1`.
+fn filled(server: &Server, client: &Client) -> Peer {
     let (tell, told) = crossbeam_channel::unbounded();
     client.transform_incoming(move |_, message| {
-        tell.send(()).unwrap();
+        drop(tell.send(())); // of the first one only does anybody want to know
         Ok(Some(message))
     });
     let mut peer = server.accept();
     client.wait_open(SOON).unwrap();
     peer.text("1");
     told.recv_timeout(SOON).unwrap();
-    // The inbox is full with that: neither this one nor the end is read for its own sake.
+    peer
+}
+
+#[test]
+fn who_does_not_read_finds_out_by_writing_that_the_connection_is_broken() {
+    let server = Server::new();
+    let client = server.client().inbox(1).build().unwrap();
+    let log = Log::of(&client);
+    let mut peer = filled(&server, &client);
+    // Neither this one nor the end is read for its own sake.
     peer.text("2");
     drop(peer);
     wait_until("a write has failed", || {
@@ -214,16 +220,7 @@ fn a_message_that_was_sent_in_part_is_the_end_of_the_connection_though_nobody_re
     let server = Server::new();
     let client = server.client().inbox(1).build().unwrap();
     let log = Log::of(&client);
-    let (tell, told) = crossbeam_channel::unbounded();
-    client.transform_incoming(move |_, message| {
-        tell.send(()).unwrap();
-        Ok(Some(message))
-    });
-    let mut peer = server.accept();
-    client.wait_open(SOON).unwrap();
-    peer.text("1");
-    // From now on the inbox is full.
-    told.recv_timeout(SOON).unwrap();
+    let mut peer = filled(&server, &client);
     let long = "x".repeat(32 << 20);
     thread::scope(|scope| {
         let write = scope.spawn(|| client.write(&long));
@@ -247,17 +244,7 @@ fn who_does_not_read_finds_out_at_the_opening_that_the_connection_is_broken() {
         .reconnect_retries(None::<u32>)
         .build()
         .unwrap();
-    let (tell, told) = crossbeam_channel::unbounded();
-    client.transform_incoming(move |_, message| {
-        tell.send(()).unwrap();
-        Ok(Some(message))
-    });
-    let mut peer = server.accept();
-    client.wait_open(SOON).unwrap();
-    peer.text("1");
-    // From now on the inbox is full.
-    told.recv_timeout(SOON).unwrap();
-    drop(peer);
+    drop(filled(&server, &client));
     let (tell, comes) = crossbeam_channel::unbounded();
     thread::spawn(move || {
         loop {

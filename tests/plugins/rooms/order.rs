@@ -9,7 +9,7 @@ use primus::plugins::rooms::{
 };
 use primus::{BoxError, Primus, Relay, Value};
 
-use super::{come, server, texts};
+use super::{Peer, Server, come, server, texts};
 
 const THREADS: usize = 8;
 const EACH: usize = 300;
@@ -93,8 +93,8 @@ fn rooms_that_are_kept_are_handed_on_in_that_order_too() {
     assert_eq!(kept.0.lock().unwrap().last(), Some(&Value::from("to nobody here")));
 }
 
-#[test]
-fn servers_of_one_process_hear_each_other_in_order() {
+/// Two servers that share their rooms, and somebody at each who is in both rooms.
+fn two() -> ([Server; 2], [Peer; 2]) {
     let rooms = SharedRooms::default();
     let servers =
         [0, 1].map(|_| server(Primus::builder().plugin(Rooms::new().store(rooms.store()))));
@@ -103,6 +103,12 @@ fn servers_of_one_process_hear_each_other_in_order() {
         spark.join_all(["a", "b"]).unwrap();
         peer
     });
+    (servers, peers)
+}
+
+#[test]
+fn servers_of_one_process_hear_each_other_in_order() {
+    let (servers, peers) = two();
     write(&servers[0].primus, false);
     let got = peers.map(|mut peer| texts(&mut peer, THREADS * EACH));
     assert_eq!(got[0], got[1]);
@@ -110,14 +116,7 @@ fn servers_of_one_process_hear_each_other_in_order() {
 
 #[test]
 fn servers_of_one_process_may_write_to_each_other_in_transforms() {
-    let rooms = SharedRooms::default();
-    let servers =
-        [0, 1].map(|_| server(Primus::builder().plugin(Rooms::new().store(rooms.store()))));
-    let peers = servers.each_ref().map(|server| {
-        let (peer, spark) = come(server, "one");
-        spark.join_all(["a", "b"]).unwrap();
-        peer
-    });
+    let (servers, peers) = two();
     for (at, server) in servers.iter().enumerate() {
         let other = servers[1 - at].primus.clone();
         server.primus.transform_outgoing(move |_, value| {
