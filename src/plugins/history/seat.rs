@@ -219,13 +219,12 @@ impl Seat {
             // all that it gets.
             let has = claim.map(|claim| &claim.position).or(came.as_ref());
             let reaches = |log: &mut Log, has| matches!(log.since(room, has, now), Since::All(_));
-            let elsewhere = match has {
-                _ if place.is_none() => Elsewhere::Everything,
-                Some(has) if !reaches(log, has) => log.elsewhere(room, has),
-                _ => Elsewhere::Nothing,
-            };
-            let all = elsewhere == Elsewhere::Everything;
-            return Some(Ready::Not(if all { Elsewhere::Everything } else { Elsewhere::Later }));
+            let lacks =
+                |has| !reaches(log, has) && log.elsewhere(room, has) == Elsewhere::Everything;
+            return Some(Ready::Not(match place.is_none() || has.is_some_and(lacks) {
+                true => Elsewhere::Everything,
+                false => Elsewhere::Later,
+            }));
         }
         let may = claim.and_then(|claim| may_read(claim, log.key(room), self.client()));
         let proves_nothing = claim.is_some() && may.is_none();
